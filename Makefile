@@ -1,0 +1,49 @@
+# `make` lists the targets. Each makes the virtual environment it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/demo.stamp ## extract glimpses from the sample photos with every sampler, into glimpses/
+	$(BIN)/glimpse extract sample_images/chelsea.png --at 50%,36% --extent 240x160 --size 120x80 \
+	    --sampler gaussian -o glimpses/cat_gaussian.png --overwrite
+	$(BIN)/glimpse extract sample_images/chelsea.png --at 50%,36% --extent 240x160 --size 120x80 --angle 20 \
+	    --sampler bilinear -o glimpses/cat_bilinear.png --overwrite
+	$(BIN)/glimpse extract sample_images/chelsea.png --at 50%,36% --extent 240x160 \
+	    --sampler hard -o glimpses/cat_hard.png --overwrite
+	$(BIN)/glimpse extract sample_images/coffee.png sample_images/rocket.jpg --at 50%,50% --extent 64x64 --retina 3 \
+	    --size 64 -o glimpses/ --name "{stem}_scale{scale}{ext}" --overwrite
+	@echo "Look at the pictures in glimpses/."
+
+test: $(VENV)/test.stamp ## run the tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/test.stamp ## check style, types and the import contract
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/test.stamp ## format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## remove the virtual environment and all that was made
+	rm -rf $(VENV) glimpses build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "glimpse needs Python 3.10 or later: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/test.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
