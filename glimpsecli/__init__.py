@@ -1,0 +1,47 @@
+"""glimpse: look at a part of an image the way visual-attention models do.
+
+The public names are resolved when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from glimpsecli import attention as attention
+    from glimpsecli.errors import GlimpseError as GlimpseError
+    from glimpsecli.sampling import extract as extract
+    from glimpsecli.sampling import extract_batch as extract_batch
+    from glimpsecli.window import Affine as Affine
+    from glimpsecli.window import GaussianParams as GaussianParams
+    from glimpsecli.window import Window as Window
+
+_HOMES = {
+    "Affine": "glimpsecli.window",
+    "GaussianParams": "glimpsecli.window",
+    "GlimpseError": "glimpsecli.errors",
+    "Window": "glimpsecli.window",
+    "extract": "glimpsecli.sampling",
+    "extract_batch": "glimpsecli.sampling",
+}
+_MODULES = {"attention": ("gaussian", "hard", "soft", "spatial")}
+
+__all__ = ["Affine", "GaussianParams", "GlimpseError", "Window", "attention", "extract", "extract_batch"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _MODULES:
+        package = f"{__name__}.{name}"
+        for module in _MODULES[name]:
+            importlib.import_module(f"{package}.{module}")
+        return importlib.import_module(package)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

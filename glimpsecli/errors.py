@@ -1,0 +1,63 @@
+"""Errors that a person can act on, and the exit codes they become.
+
+Every error of the library is a :class:`GlimpseError`. Its text is one line that names the offending value; its hint
+is the way out. ``str(error)`` joins the two.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class ExitCode(enum.IntEnum):
+    """What the process says to the shell when it ends."""
+
+    DONE = 0
+    FAILED = 1  # at least one item failed: unreadable, unwritable, disk full
+    USAGE = 2  # found before any work began: options, missing inputs, existing or colliding outputs
+    UNAVAILABLE = 3  # a backend or a format that this installation does not have
+    INTERRUPTED = 130
+
+
+class GlimpseError(Exception):
+    """Base of all errors raised on purpose.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, naming the value. No full stop.
+    hint : str, optional
+        What to do about it.
+    """
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.message}; {self.hint}" if self.hint else self.message
+        return " ".join(text.split())
+
+
+class InvalidInputError(GlimpseError, ValueError):
+    """A value that cannot mean anything here: a wrong shape, a NaN, an option that contradicts another."""
+
+    exit_code = ExitCode.USAGE
+
+
+class FileProblemError(GlimpseError, OSError):
+    """A file that could not be read or written, found while working on it."""
+
+    exit_code = ExitCode.FAILED
+
+    # OSError would otherwise format itself from errno and strerror.
+    __str__ = GlimpseError.__str__
+
+
+class UnavailableError(GlimpseError, RuntimeError):
+    """A backend or a file format that this installation does not have."""
+
+    exit_code = ExitCode.UNAVAILABLE

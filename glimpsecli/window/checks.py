@@ -1,0 +1,59 @@
+"""What a size, a coordinate and a row of numbers must be, said once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glimpsecli.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Size = tuple[int, int]
+"""Height and width in pixels."""
+
+LARGEST_COORDINATE = 1e9
+"""Coordinates beyond this, in pixels, are refused: no image is so large, and int64 pixel indices stay exact."""
+
+
+def check_size(size: Size) -> Size:
+    """Return `size` as two positive ints (height, width), or raise."""
+    try:
+        h, w = size
+        if int(h) == h >= 1 and int(w) == w >= 1:
+            return int(h), int(w)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise InvalidInputError(f"{size!r} is not a size", "give (height, width), two positive whole numbers of pixels")
+
+
+def check_finite(values: NDArray[np.float64], name: str) -> None:
+    """Raise unless all `values` are finite and within :data:`LARGEST_COORDINATE`."""
+    if not np.all(np.isfinite(values)):
+        raise InvalidInputError(f"{name} has numbers that are not finite: {values.ravel().tolist()}")
+    if np.any(np.abs(values) > LARGEST_COORDINATE):
+        raise InvalidInputError(f"{name} has numbers beyond {LARGEST_COORDINATE:g} pixels: {values.ravel().tolist()}")
+
+
+def check_windows(windows: NDArray[np.float64]) -> None:
+    """Raise, naming the first culprit, unless all (N, 5) rows (cx, cy, width, height, angle) are windows."""
+    good = np.all(np.abs(windows) <= LARGEST_COORDINATE, axis=1) & np.all(windows[:, 2:4] > 0, axis=1)
+    if np.all(good):
+        return
+    row = int(np.flatnonzero(~good)[0])
+    name = "the window" if len(windows) == 1 else f"window {row}"
+    check_finite(windows[row], name)
+    cx, cy, width, height, _ = windows[row]
+    raise InvalidInputError(
+        f"{name} at {cx:g},{cy:g} has the extent {width:g}x{height:g}", "width and height must be positive"
+    )
+
+
+def check_gaussian(row: NDArray[np.float64]) -> None:
+    """Raise unless the seven numbers (u_y, s_y, d_y, u_x, s_x, d_x, gain) are finite and both sigmas positive."""
+    check_finite(row, "the Gaussian attention")
+    sigma = min(row[1], row[4])
+    if sigma <= 0:
+        raise InvalidInputError(f"sigma is {sigma:g}", "the standard deviation of a Gaussian must be positive")

@@ -1,0 +1,184 @@
+"""The arithmetic of the conversions, on arrays; `places` gives it names and checks.
+
+Conventions for the taps of one axis, with ``n`` taps in an extent ``S`` that starts at ``y`` on the image plane. The
+first tap is in index coordinates.
+
+===========  =====================  =================  ================================================================
+convention   first tap              stride             who uses it
+===========  =====================  =================  ================================================================
+``cells``    ``y + S/(2n) - 1/2``   ``S / n``          this project, align_corners=False, aligned RoIAlign, COCO boxes
+``corners``  ``y``                  ``(S-1) / (n-1)``  Sonnet, align_corners=True, TensorFlow's crop_and_resize, kornia
+``hart``     ``y``                  ``S / (n-1)``      HART
+===========  =====================  =================  ================================================================
+
+A single tap looks at the middle in every convention, and its stride is the extent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.window.checks import check_size
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from glimpsecli.window.checks import Size
+
+    Floats = NDArray[np.float64]
+
+LARGEST_BLUR = 1e6
+
+CONVENTIONS = ("cells", "corners", "hart")
+
+
+def plane_to_index(coordinate: float) -> float:
+    """Give the index coordinate of a point on one axis of the image plane."""
+    return coordinate - 0.5
+
+
+def box_to_taps(start: float, extent: float, taps: int, convention: str) -> tuple[float, float]:
+    """Give the first tap and the stride on one axis."""
+    if _checked(convention) == "cells":
+        return start + extent / (2 * taps) - 0.5, extent / taps
+    reach = extent - 1 if convention == "corners" else extent  # from the first tap to the last
+    return (start, reach / (taps - 1)) if taps > 1 else (start + reach / 2, extent)
+
+
+def taps_to_box(first: float, stride: float, taps: int, convention: str) -> tuple[float, float]:
+    """Give the start and the extent on one axis: the inverse of :func:`box_to_taps`."""
+    if _checked(convention) == "cells":
+        return first - stride / 2 + 0.5, stride * taps
+    beyond = 1 if convention == "corners" else 0  # the extent is this much more than from the first tap to the last
+    if taps == 1:
+        return first - (stride - beyond) / 2, stride
+    return first, stride * (taps - 1) + beyond
+
+
+def windows_to_matrices(windows: Floats, size: Size) -> Floats:
+    """Give the (N, 2, 3) matrices, output index to source index, of (N, 5) windows (cx, cy, width, height, angle)."""
+    h, w = check_size(size)
+    cx, cy, width, height, angle = windows.T
+    cos, sin = cos_sin(angle)
+    matrices = np.empty((len(windows), 2, 3))
+    matrices[:, 0, 0], matrices[:, 0, 1] = cos * (width / w), -sin * (height / h)
+    matrices[:, 1, 0], matrices[:, 1, 1] = sin * (width / w), cos * (height / h)
+    # From the centre by whole strides, so that a window of w x h pixels on whole pixels lands on integers exactly.
+    matrices[:, :, 2] = np.stack([cx, cy], axis=1) - 0.5 - matrices[:, :, :2] @ middle(size)
+    return matrices
+
+
+def matrices_to_gaussians(matrices: Floats, blur: float) -> Floats:
+    """Put a Gaussian of ``sigma = blur * max(|stride|, 1)`` on each tap of (N, 2, 3) matrices: (N, 7) rows."""
+    if not 0 < blur <= LARGEST_BLUR:
+        raise InvalidInputError(f"blur is {blur:g}", f"give a number of strides above 0 and up to {LARGEST_BLUR:g}")
+    turned = np.flatnonzero((matrices[:, 0, 1] != 0) | (matrices[:, 1, 0] != 0))
+    if len(turned):
+        which = f"window {turned[0]}" if len(matrices) > 1 else "the window"
+        raise InvalidInputError(
+            f"{which} is rotated or sheared, and Gaussian filterbanks are separable: they follow the image's axes",
+            "use the bilinear sampler",
+        )
+    d_x, d_y = matrices[:, 0, 0], matrices[:, 1, 1]
+    s_x, s_y = blur * np.maximum(np.abs(d_x), 1), blur * np.maximum(np.abs(d_y), 1)
+    return np.stack([matrices[:, 1, 2], s_y, d_y, matrices[:, 0, 2], s_x, d_x, np.ones(len(matrices))], axis=1)
+
+
+def gaussians_to_matrices(gaussians: Floats) -> Floats:
+    """Give the (N, 2, 3) matrices of the centres of (N, 7) Gaussians."""
+    u_y, _, d_y, u_x, _, d_x, _ = gaussians.T
+    matrices = np.zeros((len(gaussians), 2, 3))
+    matrices[:, 0, 0], matrices[:, 0, 2], matrices[:, 1, 1], matrices[:, 1, 2] = d_x, u_x, d_y, u_y
+    return matrices
+
+
+def theta_to_matrix(theta: Floats, image_size: Size, size: Size, align_corners: bool) -> Floats:
+    """Give the (2, 3) matrix of a (2, 3) theta (normalised output to normalised source)."""
+    extent = np.array(check_size(image_size)[::-1])
+    half = theta * _span(image_size, align_corners)[:, None] / 2  # source pixels for each normalised unit
+    matrix = np.empty((2, 3))
+    for axis, taps in enumerate(check_size(size)[::-1]):
+        whole = 2 * half[:, axis]  # from -1 to 1
+        if not align_corners:
+            matrix[:, axis] = whole / taps
+        elif taps > 1:
+            matrix[:, axis] = whole / (taps - 1)
+        else:
+            matrix[:, axis] = whole + _direction(whole, axis)  # -1 and 1 are pixel centres: the extent is one more
+    matrix[:, 2] = half[:, 2] + (extent - 1) / 2 - matrix[:, :2] @ middle(size)
+    return matrix
+
+
+def matrix_to_theta(matrix: Floats, image_size: Size, size: Size, align_corners: bool) -> Floats:
+    """Give the (2, 3) theta of a (2, 3) matrix: the inverse of :func:`theta_to_matrix`."""
+    extent, span = np.array(check_size(image_size)[::-1]), _span(image_size, align_corners)
+    if np.any(span == 0):
+        raise InvalidInputError(
+            f"theta with align_corners=True cannot move over an image of {extent[0]}x{extent[1]} pixels",
+            "use align_corners=False",
+        )
+    theta = np.empty((2, 3))
+    for axis, taps in enumerate(check_size(size)[::-1]):
+        column = matrix[:, axis]
+        if not align_corners:
+            theta[:, axis] = column * taps / span
+        elif taps > 1:
+            theta[:, axis] = column * (taps - 1) / span
+        elif np.hypot(*column) < 1:
+            raise InvalidInputError(
+                "theta with align_corners=True cannot give a single tap an extent below one pixel",
+                "use align_corners=False",
+            )
+        else:
+            theta[:, axis] = (column - _direction(column, axis)) / span
+    theta[:, 2] = (2 * (matrix[:, 2] + matrix[:, :2] @ middle(size)) - extent + 1) / span
+    return theta
+
+
+def draw_to_axis(g: float, extent: int, taps: int, span: float) -> tuple[float, float]:
+    """Give the first centre and the stride on one axis of DRAW's grid.
+
+    ``g`` is DRAW's normalised centre and `span` is ``(max(H, W) - 1) exp(log_stride)``, from the first tap to the
+    last. The paper counts pixels from 1 (Gregor et al. 2015, equations 19 to 24).
+    """
+    stride = span / (taps - 1) if taps > 1 else 0.0
+    return (extent + 1) / 2 * (g + 1) - 1 - stride * (taps - 1) / 2, stride
+
+
+def axis_to_draw(first: float, stride: float, extent: int, taps: int) -> float:
+    """Give DRAW's normalised centre on one axis: the inverse of :func:`draw_to_axis`."""
+    return 2 * (first + 1 + stride * (taps - 1) / 2) / (extent + 1) - 1
+
+
+def middle(size: Size) -> Floats:
+    """Give the output index (x, y) of the middle of a glimpse."""
+    return np.array([(size[1] - 1) / 2, (size[0] - 1) / 2])
+
+
+def cos_sin(angle: Floats) -> tuple[Floats, Floats]:
+    """Give cosine and sine of degrees, exact at multiples of 90."""
+    quarters = np.floor(angle / 90 + 0.5)
+    rest = np.deg2rad(angle - 90 * quarters)
+    cos, sin = np.cos(rest), np.sin(rest)
+    turn = quarters.astype(np.int64) % 4
+    return np.choose(turn, [cos, -sin, -cos, sin]), np.choose(turn, [sin, cos, -sin, -cos])
+
+
+def _span(image_size: Size, align_corners: bool) -> Floats:
+    """Give the pixels (x, y) between the normalised coordinates -1 and 1: corner centres or outer edges."""
+    return np.array(image_size[::-1], dtype=np.float64) - (1 if align_corners else 0)
+
+
+def _direction(column: Floats, axis: int) -> Floats:
+    """Give the unit vector along `column`, or along the axis where the column is zero."""
+    length = float(np.hypot(*column))
+    return column / length if length else np.eye(2)[axis]
+
+
+def _checked(convention: str) -> str:
+    if convention not in CONVENTIONS:
+        raise InvalidInputError(f"unknown convention {convention!r}", f"choose from {', '.join(CONVENTIONS)}")
+    return convention
