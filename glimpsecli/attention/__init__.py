@@ -1,0 +1,9 @@
+"""The definitions, in clear float64 NumPy: what every backend must equal.
+
+Everything here is in index coordinates: the centre of pixel ``k`` is ``k``. Images are (H, W) or (H, W, C).
+
+* :mod:`~glimpsecli.attention.hard`: a crop.
+* :mod:`~glimpsecli.attention.soft`: a mask times the image.
+* :mod:`~glimpsecli.attention.gaussian`: DRAW's filterbanks, read and write.
+* :mod:`~glimpsecli.attention.spatial`: the spatial transformer's grid and sampler.
+"""

@@ -1,0 +1,109 @@
+"""The spatial transformer (Jaderberg et al. 2015, https://arxiv.org/abs/1506.02025): a grid generator and a sampler.
+
+A grid holds, for each pixel of the glimpse, the point (x, y) of the image that it looks at, in index coordinates. With
+``x0 = floor(x)`` and ``fx = x - x0`` (likewise y) the bilinear sampler gives::
+
+    (1 - fy) ((1 - fx) I[y0, x0] + fx I[y0, x0 + 1]) + fy ((1 - fx) I[y0 + 1, x0] + fx I[y0 + 1, x0 + 1])
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glimpsecli.attention.borders import resolve
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+
+
+def affine_grid(theta: ArrayLike, size: tuple[int, int], image_size: tuple[int, int], align_corners: bool) -> Floats:
+    """Generate the grid of an affine transformation in normalised coordinates, as the paper's equation 1.
+
+    Parameters
+    ----------
+    theta : (2, 3)
+        From normalised output (x, y, 1) to normalised source (x, y).
+    size, image_size : (int, int)
+        Height and width of the glimpse and of the image.
+    align_corners : bool
+        Whether -1 and 1 are the centres of the outermost pixels (True), or the edges of the image (False). A single tap
+        sits at 0, the middle, in both.
+
+    Returns
+    -------
+    (h, w, 2) float64
+        (x, y) in index coordinates.
+    """
+    x, y = (_normalised_taps(taps, align_corners) for taps in (size[1], size[0]))
+    source = _transform(np.asarray(theta, dtype=np.float64), *np.meshgrid(x, y))
+    extent = np.array([image_size[1], image_size[0]], dtype=np.float64)
+    grid: Floats = (source + 1) / 2 * (extent - 1) if align_corners else ((source + 1) * extent - 1) / 2
+    return grid
+
+
+def matrix_grid(matrix: ArrayLike, size: tuple[int, int]) -> Floats:
+    """Generate the grid of an :class:`~glimpsecli.Affine`: a (2, 3) matrix from output index to source index."""
+    x, y = np.meshgrid(np.arange(size[1], dtype=np.float64), np.arange(size[0], dtype=np.float64))
+    return _transform(np.asarray(matrix, dtype=np.float64), x, y)
+
+
+def sample(image: ArrayLike, grid: ArrayLike, border: str = "zeros", order: int = 1, fill: ArrayLike = 0) -> Floats:
+    """Sample an image at the points of a grid.
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, C)
+    grid : (..., 2)
+        (x, y) in index coordinates.
+    border : {"zeros", "constant", "edge", "reflect"}
+        What stands outside the image: see :mod:`~glimpsecli.attention.borders`. With ``zeros`` and ``constant`` each
+        missing neighbour counts for itself, so that the image's edge blends into the fill.
+    order : {0, 1}
+        0 reads the pixel that the point falls in, ``floor(x + 1/2)``; 1 is bilinear.
+    fill : array_like, scalar or (C,)
+        The colour of the ``constant`` border.
+
+    Returns
+    -------
+    (...) or (..., C) float64
+    """
+    pixels = np.asarray(image)
+    points = np.asarray(grid, dtype=np.float64)
+    colour = np.broadcast_to(np.asarray(fill if border == "constant" else 0, dtype=np.float64), pixels.shape[2:])
+    total = np.zeros(points.shape[:-1] + pixels.shape[2:])
+    for column, x_weight in _neighbours(points[..., 0], order):
+        for row, y_weight in _neighbours(points[..., 1], order):
+            y, y_present = resolve(row, pixels.shape[0], border)
+            x, x_present = resolve(column, pixels.shape[1], border)
+            weight, present = y_weight * x_weight, y_present & x_present
+            if pixels.ndim == 3:
+                weight, present = weight[..., None], present[..., None]
+            value = np.where(present, pixels[y, x], colour)
+            # What has no weight is not looked at: a NaN next to a whole-pixel window stays outside.
+            total += np.multiply(weight, value, where=weight != 0, out=np.zeros_like(total))
+    return total
+
+
+def _transform(matrix: Floats, x: Floats, y: Floats) -> Floats:
+    """Apply a (2, 3) matrix to points, in an order of operations that every backend repeats: ties round alike."""
+    return np.stack([(row[0] * x + row[1] * y) + row[2] for row in matrix], axis=-1)
+
+
+def _normalised_taps(taps: int, align_corners: bool) -> Floats:
+    if align_corners and taps > 1:
+        return np.linspace(-1, 1, taps)
+    return (2 * np.arange(taps) + 1) / taps - 1
+
+
+def _neighbours(coordinate: Floats, order: int) -> list[tuple[NDArray[np.int64], Floats]]:
+    """Give the pixels of one axis that a coordinate reads, with their weights."""
+    if order == 0:
+        return [(np.floor(coordinate + 0.5).astype(np.int64), np.ones(coordinate.shape))]
+    first = np.floor(coordinate)
+    fraction = coordinate - first
+    whole = first.astype(np.int64)
+    return [(whole, 1 - fraction), (whole + 1, fraction)]
