@@ -1,0 +1,47 @@
+"""The samplers, fast. One module for each backend, all with the same functions.
+
+``gaussian(images, params, out, threads)``
+    Gaussian glimpses of (N, 7) float64 rows (u_y, s_y, d_y, u_x, s_x, d_x, gain).
+``affine(images, matrices, out, order, border, fill, threads)``
+    Bilinear (order 1) or nearest (order 0) glimpses of (N, 2, 3) float64 matrices; `fill` is (N, C) float32.
+
+`images` is (B, H, W, C) in uint8, uint16 or float32, any strides, with B = 1 (all windows look at one image) or B = N
+(one image each). `out` is (N, h, w, C) float32, C-contiguous. All coordinates are index coordinates. The callers, in
+``sampling``, have checked everything.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from glimpsecli.errors import InvalidInputError, UnavailableError
+
+BACKENDS = {
+    "numpy": "glimpsecli.backends.numpy_backend",
+    "cpu": "glimpsecli.backends.cpu",
+}
+"""Name of each backend, and the module to import when somebody asks for it."""
+
+ABSENT = {"cuda": "this version has no CUDA kernels"}
+"""Backends that cannot run here whatever is installed, and why."""
+
+
+def load(name: str) -> ModuleType:
+    """Import a backend.
+
+    Raises
+    ------
+    InvalidInputError
+        There is no backend of that name.
+    UnavailableError
+        It cannot run here; the message says why.
+    """
+    if name in ABSENT:
+        raise UnavailableError(f"the {name} backend cannot run: {ABSENT[name]}", "use --backend cpu")
+    if name not in BACKENDS:
+        raise InvalidInputError(f"unknown backend {name!r}", f"choose from auto, {', '.join(BACKENDS | ABSENT)}")
+    try:
+        return importlib.import_module(BACKENDS[name])
+    except ImportError as error:
+        raise UnavailableError(f"the {name} backend cannot run: {error}", "use --backend numpy") from error

@@ -1,0 +1,41 @@
+"""What each backend is here: whether it runs, and what it runs on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from glimpsecli.backends import ABSENT, BACKENDS, load
+from glimpsecli.errors import GlimpseError
+
+
+def describe() -> dict[str, dict[str, Any]]:
+    """Describe every backend.
+
+    Returns
+    -------
+    dict
+        For each name ``available`` and, where it is not, ``reason``; for ``cpu`` also ``threads``, ``threading_layer``,
+        ``cache_folder`` and ``cache_writable``.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name in (*BACKENDS, *ABSENT):
+        try:
+            load(name)
+            found[name] = {"available": True}
+        except GlimpseError as error:
+            found[name] = {"available": False, "reason": error.message}
+    if found["cpu"]["available"]:
+        found["cpu"] |= _cpu()
+    return found
+
+
+def _cpu() -> dict[str, Any]:
+    from glimpsecli.backends import cpu, jit, threads
+
+    folder, writable = jit.cache_folder(cpu._gaussian_serial)
+    return {
+        "threads": threads.checked_threads(None),
+        "threading_layer": threads.threading_layer(),
+        "cache_folder": folder,
+        "cache_writable": writable,
+    }

@@ -1,0 +1,47 @@
+"""The definitions of ``attention``, applied to no more of the image than they read. Needs no start-up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glimpsecli.attention import gaussian as definition
+from glimpsecli.attention import hard, spatial
+from glimpsecli.backends.support import gaussian_support
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Images = NDArray[np.generic]
+
+
+def gaussian(images: Images, params: Floats, out: NDArray[np.float32], threads: int | None = None) -> None:
+    """Fill `out` with Gaussian glimpses; see the package for the shapes. `threads` is NumPy's own affair here."""
+    size = (out.shape[1], out.shape[2])
+    boxes = gaussian_support(params, size, (images.shape[1], images.shape[2]))
+    for n, (row, box) in enumerate(zip(params, boxes, strict=True)):
+        top, bottom, left, right = box
+        cut = images[n if len(images) > 1 else 0, top:bottom, left:right]
+        out[n] = definition.glimpse(cut, row - [top, 0, 0, left, 0, 0, 0], size)
+
+
+def affine(
+    images: Images,
+    matrices: Floats,
+    out: NDArray[np.float32],
+    order: int,
+    border: str,
+    fill: NDArray[np.float32],
+    threads: int | None = None,
+) -> None:
+    """Fill `out` with bilinear or nearest glimpses; see the package for the shapes."""
+    size = (out.shape[1], out.shape[2])
+    for n, matrix in enumerate(matrices):
+        image = images[n if len(images) > 1 else 0]
+        if order == 0 and np.array_equal(matrix[:, :2], np.eye(2)):
+            left, top = np.floor(matrix[:, 2] + 0.5).astype(int)
+            out[n] = hard.crop(image, top, left, size, border, fill[n])
+        else:
+            out[n] = spatial.sample(image, spatial.matrix_grid(matrix, size), border, order, fill[n])

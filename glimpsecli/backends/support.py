@@ -1,0 +1,63 @@
+"""Which part of an image a glimpse reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Boxes = NDArray[np.int64]
+
+CUT = 5.5
+"""Weights are kept where ``z^2 - min z^2 <= CUT^2``, with z in sigmas and the minimum over the pixels of the image.
+
+The cut is relative to the nearest pixel because the rows of a filterbank are renormalised over the image: a Gaussian
+beyond the border repeats the edge. What is dropped changes a row by less than 3e-7.
+"""
+
+
+def gaussian_support(params: Floats, size: tuple[int, int], image_size: tuple[int, int]) -> Boxes:
+    """Give the (N, 4) boxes (top, bottom, left, right), ends excluded, that (N, 7) Gaussian glimpses read."""
+    u_y, s_y, d_y, u_x, s_x, d_x, _ = params.T
+    rows = _gaussian_span(u_y, s_y, d_y, size[0], image_size[0])
+    columns = _gaussian_span(u_x, s_x, d_x, size[1], image_size[1])
+    return np.stack([*rows, *columns], axis=1)
+
+
+def affine_support(matrices: Floats, size: tuple[int, int], image_size: tuple[int, int], border: str) -> Boxes:
+    """Give the (N, 4) boxes (top, bottom, left, right), ends excluded, that (N, 2, 3) affine glimpses read."""
+    h, w = size
+    ends = np.array([[0, 0, 1], [w - 1, 0, 1], [0, h - 1, 1], [w - 1, h - 1, 1]], dtype=np.float64)
+    points = matrices @ ends.T  # (N, 2, 4)
+    spans = []
+    for axis, extent in ((1, image_size[0]), (0, image_size[1])):
+        first, last = points[:, axis].min(axis=1) - 1, points[:, axis].max(axis=1) + 2
+        if border == "reflect":  # a fold may bring any pixel of the axis into view
+            folded = (first < 0) | (last > extent)
+            first, last = np.where(folded, 0, first), np.where(folded, extent, last)
+        start = np.clip(np.floor(first), 0, extent - 1).astype(np.int64)
+        stop = np.clip(np.ceil(last), 1, extent).astype(np.int64)
+        spans += [start, np.maximum(stop, start + 1)]
+    return np.stack(spans, axis=1)
+
+
+def union(boxes: Boxes) -> tuple[int, int, int, int]:
+    """Give the smallest box that holds all of (N, 4) boxes."""
+    low, high = boxes.min(axis=0), boxes.max(axis=0)
+    return int(low[0]), int(high[1]), int(low[2]), int(high[3])
+
+
+def _gaussian_span(first: Floats, sigma: Floats, stride: Floats, taps: int, extent: int) -> tuple[Boxes, Boxes]:
+    """Give start and stop on one axis: the first and the last tap reach furthest."""
+    last = first + (taps - 1) * stride
+    starts, stops = [], []
+    for centre in (first, last):
+        nearest = np.clip(np.floor(centre + 0.5), 0, extent - 1)
+        reach = np.hypot(nearest - centre, CUT * sigma)
+        starts.append(np.clip(np.ceil(centre - reach), 0, nearest))
+        stops.append(np.clip(np.floor(centre + reach), nearest, extent - 1) + 1)
+    return np.minimum(*starts).astype(np.int64), np.maximum(*stops).astype(np.int64)

@@ -1,0 +1,7 @@
+"""The way from images and windows to glimpses: one door, :func:`extract` and :func:`extract_batch`."""
+
+from glimpsecli.sampling.choice import choose_backend
+from glimpsecli.sampling.door import FULL_SCALE, extract, extract_batch
+from glimpsecli.sampling.look import LARGEST_GLIMPSE, SAMPLERS, Look
+
+__all__ = ["FULL_SCALE", "LARGEST_GLIMPSE", "SAMPLERS", "Look", "choose_backend", "extract", "extract_batch"]

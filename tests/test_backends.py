@@ -1,0 +1,207 @@
+"""Every backend against the definitions, over everything that may come."""
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from glimpsecli import Affine, GaussianParams, GlimpseError, Window, extract, extract_batch
+from glimpsecli.attention import gaussian, spatial
+from glimpsecli.backends import cpu, support
+
+TOLERANCE = 2e-6  # of full scale
+BACKENDS = ["numpy", "cpu"]
+FULL = {"uint8": 255, "uint16": 65535}
+
+
+def full_scale(image):
+    return FULL.get(image.dtype.name) or float(np.abs(image).max()) or 1.0
+
+
+@st.composite
+def images(draw):
+    height, width, channels = draw(st.integers(1, 40)), draw(st.integers(1, 50)), draw(st.integers(1, 4))
+    noise = np.random.default_rng(draw(st.integers(0, 1000)))
+    kind = draw(st.sampled_from(["uint8", "uint16", "float32"]))
+    if kind == "float32":
+        return (noise.standard_normal((height, width, channels)) * draw(st.sampled_from([1, 1e-3, 300]))).astype(kind)
+    return noise.integers(0, FULL[kind] + 1, (height, width, channels), dtype=kind)
+
+
+sizes = st.tuples(st.integers(1, 12), st.integers(1, 13))
+places = st.one_of(st.floats(-10, 60), st.floats(-2e3, 2e3), st.integers(-5, 60).map(float))
+sigmas = st.one_of(st.floats(0.3, 5), st.floats(0.01, 0.3), st.floats(5, 1e4))
+strides = st.one_of(st.floats(-4, 4), st.floats(-60, 60), st.just(0.0), st.sampled_from([-1.0, 1.0, 2.0]))
+gaussians = st.builds(GaussianParams, places, sigmas, strides, places, sigmas, strides)
+affines = st.builds(
+    lambda *m: Affine(np.reshape(m, (2, 3))), strides, strides, places, strides, strides, places
+) | st.builds(lambda a, x, d, y: Affine([[a, 0, x], [0, d, y]]), strides, places, strides, places)
+turned = st.builds(Window, places, places, st.floats(0.1, 80), st.floats(0.1, 80), st.floats(-180, 180))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@settings(max_examples=250)
+@given(images(), gaussians, sizes)
+@example(np.full((3, 4000, 1), 255, np.uint8), GaussianParams(1, 1e3, 0, 2000, 900.0, 4), (2, 3))  # long sums
+@example(np.full((1, 1, 1), 255, np.uint8), GaussianParams(-6.07, 1, 1, 0, 1, 1), (2, 1))  # half black
+def test_gaussian_equals_the_definition(backend, image, params, size):
+    found = extract(image, params, size, backend=backend)
+    expected = gaussian.glimpse(image, params, size)
+    assert np.abs(found - expected).max() <= TOLERANCE * full_scale(image)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("sampler", ["bilinear", "hard"])
+@settings(max_examples=250)
+@given(images(), affines | turned, sizes, st.sampled_from(["zeros", "constant", "edge", "reflect"]))
+def test_affine_equals_the_definition(backend, sampler, image, where, size, border):
+    fill = full_scale(image) * 0.7 if border == "constant" else None
+    found = extract(image, where, size, sampler=sampler, border=border, fill=fill, backend=backend)
+    matrix = where.to_affine(size) if isinstance(where, Window) else where
+    order = 0 if sampler == "hard" else 1
+    grid = spatial.matrix_grid(matrix, size)
+    expected = spatial.sample(image, grid, border, order, np.float32(fill or 0))
+    assert np.abs(found - expected).max() <= TOLERANCE * full_scale(image)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("sampler", ["bilinear", "hard"])
+@given(images(), st.integers(-20, 60), st.integers(-20, 60), sizes)
+def test_a_whole_pixel_window_is_the_crop_bit_for_bit(backend, sampler, image, x, y, size):
+    if image.dtype == np.float32:
+        image[0, 0], image[-1, -1] = np.nan, np.inf
+    window = Window.from_box(x, y, size[1], size[0])
+    found = extract(image, window, size, sampler=sampler, backend=backend)
+    padded = np.pad(image, ((99, 99), (99, 99), (0, 0)))
+    expected = padded[y + 99 : y + 99 + size[0], x + 99 : x + 99 + size[1]]
+    assert np.array_equal(found, expected, equal_nan=True)
+
+
+@pytest.mark.parametrize("sampler", ["gaussian", "bilinear", "hard"])
+@pytest.mark.parametrize("count", [1, 3, 40])
+def test_the_result_does_not_depend_on_the_threads(sampler, count):
+    noise = np.random.default_rng(count)
+    image = noise.integers(0, 256, (700, 900, 3), dtype=np.uint8)
+    rows = noise.uniform([100, 100, 60, 60, 0], [800, 600, 700, 500, 0], (count, 5))
+    if sampler != "gaussian":
+        rows[:, 4] = noise.uniform(0, 360, count)
+    size = (180, 170)  # enough work for several threads
+    one, two = (extract(image, rows, size, sampler=sampler, backend="cpu", threads=n) for n in (1, 2))
+    np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_batch_is_each_image_on_its_own(backend):
+    noise = np.random.default_rng(3)
+    batch = noise.random((4, 30, 40, 3), dtype=np.float32)
+    windows = [Window(*row) for row in noise.uniform([5, 5, 4, 4], [35, 25, 30, 30], (4, 4))]
+    for sampler, border in (("gaussian", None), ("bilinear", "reflect"), ("hard", "edge")):
+        options = {"sampler": sampler, "border": border, "backend": backend}
+        alone = np.stack([extract(i, w, (5, 6), **options) for i, w in zip(batch, windows, strict=True)])
+        np.testing.assert_array_equal(extract_batch(batch, windows, (5, 6), **options), alone)
+        first = np.ascontiguousarray(np.moveaxis(batch, 3, 1))
+        out = np.empty((4, 3, 5, 6), np.float32)
+        assert extract_batch(first, windows, (5, 6), layout="NCHW", out=out, **options) is out
+        np.testing.assert_allclose(np.moveaxis(out, 1, 3), alone, atol=1e-6)
+    everywhere = extract_batch(batch, windows[0], (5, 6), backend=backend)
+    np.testing.assert_array_equal(everywhere[2], extract(batch[2], windows[0], (5, 6), backend=backend))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("sampler", ["gaussian", "bilinear"])
+def test_any_strides_byte_order_and_protection_will_do(backend, sampler):
+    noise = np.random.default_rng(9)
+    image = noise.integers(0, 65536, (50, 60, 3), dtype=np.uint16)
+    window = Window(30, 20, 25, 21)
+    expected = extract(image, window, (7, 8), sampler=sampler, backend=backend)
+    wide = np.zeros((100, 120, 3), np.uint16)
+    wide[::2, ::2] = image
+    locked = image.copy()
+    locked.flags.writeable = False
+    for view in (wide[::2, ::2], np.asfortranarray(image), image.astype(">u2"), locked, image[::-1][::-1]):
+        found = extract(view, window, (7, 8), sampler=sampler, backend=backend)
+        np.testing.assert_allclose(found, expected, atol=TOLERANCE * 65535)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_shapes_follow_the_image_and_the_windows(backend):
+    grey, colour = np.ones((9, 8), np.uint8), np.ones((9, 8, 2), np.uint8)
+    one, many = Window(4, 4, 3, 3), [Window(4, 4, 3, 3)] * 2
+    for image, where, shape in (
+        (grey, one, (3, 5)), (grey, many, (2, 3, 5)), (colour, one, (3, 5, 2)), (colour, many, (2, 3, 5, 2)),
+        (grey, many[:1], (1, 3, 5)),
+    ):  # fmt: skip
+        result = extract(image, where, (3, 5), backend=backend)
+        assert result.shape == shape
+        assert result.dtype == np.float32
+
+
+def test_hidden_colours_do_not_bleed():
+    # Left half opaque red, right half fully transparent green.
+    image = np.zeros((8, 8, 4), np.uint8)
+    image[:, :4] = [200, 0, 0, 255]
+    image[:, 4:] = [0, 200, 0, 0]
+    for sampler in ("gaussian", "bilinear"):
+        glimpse = extract(image, Window.from_box(2, 2, 4, 4), (3, 3), sampler=sampler, alpha=True)
+        seen = glimpse[..., 3] > 0.01
+        np.testing.assert_allclose(glimpse[seen][:, :2], [[200, 0]] * int(seen.sum()), atol=1e-2)
+        assert 0 < glimpse[1, 1, 3] < 255
+
+
+def test_alpha_is_filtered_premultiplied():
+    noise = np.random.default_rng(4)
+    image = noise.integers(0, 256, (20, 22, 2), dtype=np.uint8)
+    params = GaussianParams(3, 1.3, 2, 4, 1.1, 1.7, 1.5)
+    glimpse = extract(image, params, (5, 6), alpha=True)
+    unit = GaussianParams(3, 1.3, 2, 4, 1.1, 1.7)
+    weights = gaussian.glimpse(image[..., 1], unit, (5, 6))
+    colour = gaussian.glimpse(image[..., 0] * (image[..., 1] / 255), unit, (5, 6)) / (weights / 255)
+    np.testing.assert_allclose(glimpse[..., 1], weights, atol=1e-3)
+    np.testing.assert_allclose(glimpse[..., 0], 1.5 * colour, atol=1e-3)
+
+
+def test_a_whole_pixel_window_keeps_the_colours_under_zero_alpha():
+    image = np.random.default_rng(1).integers(0, 256, (6, 6, 4), dtype=np.uint8)
+    image[..., 3] = 0
+    cut = extract(image, Window.from_box(1, 2, 3, 3), (3, 3), sampler="bilinear", alpha=True)
+    np.testing.assert_array_equal(cut, image[2:5, 1:4])
+
+
+IMAGE = np.zeros((6, 7, 3), np.uint8)
+WINDOW = Window(3, 3, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: extract(np.zeros((4, 4)), WINDOW, (2, 2)), "float64"),
+        (lambda: extract(np.zeros((4, 4, 1, 1), np.uint8), WINDOW, (2, 2)), "4, 4, 1, 1"),
+        (lambda: extract(np.zeros((0, 4), np.uint8), WINDOW, (2, 2)), "0, 4"),
+        (lambda: extract(IMAGE, WINDOW, (2, -2)), "size"),
+        (lambda: extract(IMAGE, WINDOW, (20000, 20000)), "megapixels"),
+        (lambda: extract(IMAGE, WINDOW, (2, 2), sampler="cubic"), "'cubic'"),
+        (lambda: extract(IMAGE, WINDOW, (2, 2), border="edge"), "Gaussian"),
+        (lambda: extract(IMAGE, WINDOW, (2, 2), sampler="hard", border="wrap"), "'wrap'"),
+        (lambda: extract(IMAGE, WINDOW, (2, 2), sampler="hard", border="constant"), "colour"),
+        (lambda: extract(IMAGE, WINDOW, (2, 2), sampler="hard", fill=3), "zeros"),
+        (lambda: extract(IMAGE, WINDOW, (2, 2), sampler="hard", border="constant", fill=[1, 2]), "3 channels"),
+        (lambda: extract(IMAGE, WINDOW, (2, 2), alpha=True), "alpha"),
+        (lambda: extract(IMAGE, WINDOW, (2, 2), backend="tpu"), "'tpu'"),
+        (lambda: extract(IMAGE, WINDOW, (2, 2), backend="cuda"), "CUDA"),
+        (lambda: extract(IMAGE, WINDOW, (2, 2), backend="cpu", threads=10**6), "1000000"),
+        (lambda: extract(IMAGE, Window(3, 3, 2, 2, 10), (2, 2)), "rotated"),
+        (lambda: extract_batch([IMAGE], WINDOW, (2, 2), layout="CHWN"), "CHWN"),
+        (lambda: extract_batch(IMAGE, WINDOW, (2, 2)), "6, 7, 3"),
+        (lambda: extract_batch([IMAGE, IMAGE[1:]], WINDOW, (2, 2)), "one size"),
+        (lambda: extract_batch([IMAGE] * 3, [WINDOW] * 2, (2, 2)), "2 windows for 3 images"),
+        (lambda: extract_batch([IMAGE], WINDOW, (2, 2), out=np.empty((1, 2, 2, 3))), "float64"),
+    ],
+)
+def test_bad_arguments_are_named_in_one_line(call, words):
+    with pytest.raises(GlimpseError, match=words) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_the_constants_that_kernels_hold_again_are_the_same():
+    assert (cpu.EPSILON, cpu.CUT) == (gaussian.EPSILON, support.CUT)
