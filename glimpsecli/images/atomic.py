@@ -1,0 +1,147 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from typing import BinaryIO
+
+from glimpsecli.errors import FileProblemError, GlimpseError, InvalidInputError
+
+_SUFFIX = ".glimpse-tmp"
+_LONGEST_STEM = 100  # bytes of the target's name to keep: some file systems stop at 143, most at 255
+
+_HINTS = {
+    errno.ENOENT: "create its folder first",
+    errno.ENOTDIR: "check the path",
+    errno.EACCES: "check the permissions of its folder",
+    errno.EPERM: "check the permissions of its folder",
+    errno.EROFS: "choose another folder",
+    errno.ENOSPC: "free some space or choose another disk",
+    errno.EDQUOT: "free some space or choose another disk",
+    errno.EFBIG: "choose another disk",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
+
+def place(path: str | os.PathLike[str], write: Callable[[BinaryIO], object], *, overwrite: bool = False) -> None:
+    """Write a file so that it is whole, or not there, whatever happens.
+
+    The content goes to a hidden temporary file beside the target, which is then put in place without clobbering.
+    Symbolic links are followed: the link stays and what it points to is written. FIFOs and devices are written to.
+
+    Parameters
+    ----------
+    path : path
+        The target.
+    write : callable
+        Gets a seekable binary stream and writes the content to it. It may raise anything.
+    overwrite : bool
+        Replace an existing file, keeping its mode; otherwise an existing file is an error.
+
+    Raises
+    ------
+    InvalidInputError
+        If the target exists and `overwrite` is off.
+    FileProblemError
+        If the target is a folder, or the system refuses: permissions, a full disk.
+    """
+    label = os.fspath(path)
+    try:
+        _place(label, write, overwrite=overwrite)
+    except (GlimpseError, BrokenPipeError):
+        raise  # a reader that has had enough is no error; the command line ends quietly
+    except OSError as error:
+        raise explained(label, error) from error
+
+
+def explained(label: str, error: OSError) -> FileProblemError:
+    """Turn a refusal of the system into one line with a way out."""
+    reason = error.strerror or str(error) or type(error).__name__
+    hint = _HINTS.get(error.errno) if error.errno else None
+    return FileProblemError(f"{label} could not be written: {reason[:1].lower()}{reason[1:]}", hint)
+
+
+def is_temporary(name: str) -> bool:
+    """Tell whether a file name is that of a temporary file, left by a process that was killed."""
+    return name.startswith(".") and name.endswith(_SUFFIX)
+
+
+def _place(label: str, write: Callable[[BinaryIO], object], *, overwrite: bool) -> None:
+    existing = _status(label)
+    if existing is not None and stat.S_ISDIR(existing.st_mode):
+        raise FileProblemError(f"{label} is a folder", "name a file in it")
+    if existing is not None and not stat.S_ISREG(existing.st_mode):
+        content = io.BytesIO()
+        write(content)
+        with open(label, "wb", buffering=0) as device:
+            _write_all(device, content.getbuffer())
+        return
+    if existing is not None and not overwrite:
+        raise _exists(label)
+    target = os.path.realpath(label)
+    folder, name = os.path.split(target)
+    temporary = os.path.join(folder, _temporary_name(name))
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        # 0o666 lets the system apply the umask; reading the umask ourselves would mean setting it, for all threads.
+        with os.fdopen(os.open(temporary, flags, 0o666), "w+b") as stream:
+            if existing is not None and hasattr(os, "fchmod"):
+                os.fchmod(stream.fileno(), stat.S_IMODE(existing.st_mode))
+            write(stream)
+        if overwrite:
+            os.replace(temporary, target)
+        else:
+            _put_without_clobbering(temporary, target, label)
+    finally:
+        # Gone already after a replace; after a link, or after any exception, Ctrl-C included, it must not stay.
+        with suppress(OSError):
+            os.unlink(temporary)
+
+
+def _put_without_clobbering(temporary: str, target: str, label: str) -> None:
+    try:
+        os.link(temporary, target)
+    except FileExistsError as error:
+        raise _exists(label) from error
+    except (OSError, AttributeError, NotImplementedError):
+        # No hard links here (FAT, some network drives). Reserve the name, then replace the reservation.
+        try:
+            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        except FileExistsError as error:
+            raise _exists(label) from error
+        try:
+            os.replace(temporary, target)
+        except BaseException:
+            if os.path.exists(temporary):  # so the target is still the empty reservation
+                os.unlink(target)
+            raise
+
+
+def _status(label: str) -> os.stat_result | None:
+    try:
+        return os.stat(label)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise InvalidInputError(f"{label!r} cannot be a file name: {error}", "choose another name") from error
+
+
+def _temporary_name(name: str) -> str:
+    stem = os.fsencode(name)[:_LONGEST_STEM].decode(errors="ignore")
+    return f".{stem}.{os.urandom(6).hex()}{_SUFFIX}"
+
+
+def _write_all(device: io.FileIO, content: memoryview) -> None:
+    """Write everything to an unbuffered file, which may take less than it is given."""
+    done = 0
+    while done < len(content):
+        done += device.write(content[done:]) or 0
+
+
+def _exists(label: str) -> InvalidInputError:
+    return InvalidInputError(f"{label} exists already", "use `--overwrite` to replace it")

@@ -1,0 +1,204 @@
+"""Images that Pillow decodes without loss: which file goes to which plugin, and from its modes to arrays.
+
+Plugins are called directly instead of through `Image.open`. So a file loads the one plugin that it needs, its content
+decides and not its name, and the limit on pixels is the caller's and not a global that threads share.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image, ImageFile
+
+from glimpsecli.errors import FileProblemError, InvalidInputError, UnavailableError
+from glimpsecli.images import orientation as turning
+from glimpsecli.images.picture import TAKEN, Array, Picture, check_frame, check_size
+from glimpsecli.images.profiles import to_srgb
+
+_PLUGINS = {
+    "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
+    "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
+    "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
+    "WebP": ("PIL.WebPImagePlugin", "WebPImageFile"),
+    "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
+    "Netpbm": ("PIL.PpmImagePlugin", "PpmImageFile"),
+    "JPEG 2000": ("PIL.Jpeg2KImagePlugin", "Jpeg2KImageFile"),
+    "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
+    "HEIF": ("pillow_heif", "HeifImageFile"),
+    "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
+}
+
+# mode: (mode to convert to, channels, whether the last is alpha)
+_MODES = {
+    "1": ("L", 1, False),
+    "L": ("L", 1, False),
+    "LA": ("LA", 2, True),
+    "La": ("LA", 2, True),
+    "RGB": ("RGB", 3, False),
+    "RGBX": ("RGB", 3, False),
+    "YCbCr": ("RGB", 3, False),
+    "HSV": ("RGB", 3, False),
+    "CMYK": ("RGB", 3, False),
+    "LAB": ("RGB", 3, False),
+    "RGBA": ("RGBA", 4, True),
+    "RGBa": ("RGBA", 4, True),
+    "PA": ("RGBA", 4, True),
+}
+_DEEP_MODES = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I;16N": "=u2", "F": "=f4"}
+
+_STRIP_BYTES = 1 << 18  # of pixels converted at a time, so that they stay in the cache
+
+
+def open_image(stream: BinaryIO, kind: str, label: str, max_pixels: int) -> ImageFile.ImageFile:
+    """Read the header of a file whose kind is known from its content."""
+    if ImageFile.LOAD_TRUNCATED_IMAGES:
+        raise InvalidInputError(
+            f"{label} cannot be trusted to be whole while PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set", "set it to False"
+        )
+    module, plugin = _PLUGINS[kind]
+    try:
+        imported = importlib.import_module(module)
+    except ImportError as error:
+        raise _unavailable(label, kind) from error
+    if not getattr(imported, "SUPPORTED", True):  # the plugin is there, the library that it needs is not
+        raise _unavailable(label, kind)
+    stream.seek(0)
+    image: ImageFile.ImageFile = getattr(imported, plugin)(stream)
+    check_size(label, *image.size, max_pixels)
+    bits = image.info.get("bit_depth", 8)  # only pillow_heif says; it would cut deeper files to 8 bit
+    if bits > 8:
+        raise FileProblemError(f"{label} is a {kind} image of {bits} bit", "convert it to 16-bit TIFF first")
+    return image
+
+
+def orientation_of(image: ImageFile.ImageFile, kind: str, exif: bytes | None) -> int:
+    """Return the EXIF orientation that is still to be applied, from the block given or from the image's own."""
+    if kind in ("HEIF", "TIFF"):
+        return 1  # their plugins apply it
+    exif = exif or image.info.get("exif")
+    legacy = image.info.get("Raw profile type exif")  # how ImageMagick put EXIF into PNG before there was a chunk
+    if exif is None and isinstance(legacy, str):
+        try:
+            exif = bytes.fromhex("".join(legacy.split("\n")[3:]))
+        except ValueError:
+            return 1
+    return turning.exif_orientation(exif)
+
+
+def measure(
+    stream: BinaryIO, kind: str, label: str, frame: int, max_pixels: int, *, exif: bytes | None = None
+) -> tuple[int, int]:
+    """Return the upright (height, width) from the header; the parameters are those of :func:`decode`."""
+    image = open_image(stream, kind, label, max_pixels)
+    if frame:
+        check_frame(label, frame, getattr(image, "n_frames", 1))
+    width, height = image.size
+    return turning.upright_shape(height, width, orientation_of(image, kind, exif))
+
+
+def decode(
+    stream: BinaryIO,
+    kind: str,
+    label: str,
+    frame: int,
+    max_pixels: int,
+    *,
+    grey_bits: int = 8,
+    exif: bytes | None = None,
+) -> Picture:
+    """Decode one frame.
+
+    Parameters
+    ----------
+    stream : BinaryIO
+        The file.
+    kind : str
+        A key of the table of plugins.
+    label : str
+        What messages call the file.
+    frame : int
+        Its number, from 0.
+    max_pixels : int
+        The limit on the size.
+    grey_bits : int
+        Bits per sample of a grey PNG: its transparent grey is counted in these.
+    exif : bytes, optional
+        A block of EXIF that the plugin would not see before it has decoded the file.
+    """
+    image = open_image(stream, kind, label, max_pixels)
+    if frame:
+        check_frame(label, frame, getattr(image, "n_frames", 1))
+        image.seek(frame)
+    image.load()
+    check_size(label, *image.size, max_pixels)  # a frame of an animation may reach beyond its canvas
+    orientation = orientation_of(image, kind, exif)
+    icc = image.info.get("icc_profile")
+    mode, channels, alpha, dtype = _layout(image, label)
+    key = None if alpha else _transparent_colour(image, channels, grey_bits)
+    width, height = image.size
+    shape = (*turning.upright_shape(height, width, orientation), channels + (key is not None))
+    pixels = np.empty(shape, dtype.newbyteorder("="))
+    _fill(image, _converter(image.mode, mode, icc), dtype, turning.stored(pixels, orientation)[..., :channels])
+    if key is not None:
+        opaque = 65535 if dtype.itemsize == 2 else 255
+        pixels[..., -1] = np.where(np.all(pixels[..., :-1] == key, axis=-1), 0, opaque)
+    return Picture(pixels, alpha or key is not None, None if image.mode in ("CMYK", "LAB") else icc)
+
+
+def _layout(image: Image.Image, label: str) -> tuple[str, int, bool, np.dtype[Any]]:
+    """Say how a mode becomes an array: mode to convert to, channels, alpha, type of the samples."""
+    if image.mode == "P":
+        alpha = image.has_transparency_data
+        return ("RGBA", 4, True, np.dtype(np.uint8)) if alpha else ("RGB", 3, False, np.dtype(np.uint8))
+    if image.mode in _DEEP_MODES:
+        return image.mode, 1, False, np.dtype(_DEEP_MODES[image.mode])
+    if image.mode not in _MODES:
+        found = "int32 samples" if image.mode == "I" else f"pixels of Pillow's mode {image.mode}"
+        raise FileProblemError(f"{label} holds {found}", f"{TAKEN}; convert it first")
+    return (*_MODES[image.mode], np.dtype(np.uint8))
+
+
+def _converter(mode: str, target: str, icc: bytes | None) -> Callable[[Image.Image], Image.Image]:
+    if mode in ("CMYK", "LAB"):
+        return to_srgb(mode, icc)
+    if mode == target:
+        return lambda strip: strip
+    return lambda strip: strip.convert(target)
+
+
+def _fill(
+    image: Image.Image, convert: Callable[[Image.Image], Image.Image], dtype: np.dtype[Any], stored: Array
+) -> None:
+    """Copy an image into an array in its stored order, strip by strip.
+
+    `numpy.asarray` would make two more copies of the whole image, and give an array that cannot be written to.
+    """
+    width, height = image.size
+    rows = max(1, _STRIP_BYTES // (4 * width))
+    for top in range(0, height, rows):
+        strip = convert(image.crop((0, top, width, min(height, top + rows))))
+        samples = np.frombuffer(strip.tobytes(), dtype)
+        stored[top : top + rows] = samples.reshape(-1, width, stored.shape[-1])
+
+
+def _transparent_colour(image: Image.Image, channels: int, grey_bits: int) -> Array | None:
+    """Return the colour that a PNG or a GIF declares transparent, in the scale of the pixels."""
+    key = image.info.get("transparency")
+    if image.mode not in ("1", "L", "RGB", "I;16") or key is None or isinstance(key, bytes):
+        return None
+    colour = np.atleast_1d(np.asarray(key, np.int64))
+    if colour.size != channels:
+        return None
+    if image.mode == "1":
+        colour = np.where(colour > 0, 255, 0)  # 1 or 255, as versions of Pillow differ
+    elif grey_bits < 8:
+        colour = colour * 255 // (2**grey_bits - 1)
+    return colour
+
+
+def _unavailable(label: str, kind: str) -> UnavailableError:
+    package = "pillow-heif" if kind == "HEIF" else "--upgrade pillow"
+    return UnavailableError(f"{label} is {kind}, which this installation does not read", f"pip install {package}")

@@ -1,0 +1,58 @@
+"""Opening what the user named: a path or a stream, always handed on as a seekable stream."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from glimpsecli.errors import FileProblemError, InvalidInputError
+
+Source = str | os.PathLike[str] | BinaryIO
+
+
+@contextmanager
+def opened(source: Source, name: str | None = None) -> Iterator[tuple[BinaryIO, str]]:
+    """Open a path, or take a stream as it is.
+
+    Parameters
+    ----------
+    source : path or binary stream
+        A stream is read from where it stands, and stays open.
+    name : str, optional
+        What messages call the source.
+
+    Yields
+    ------
+    stream, label : BinaryIO, str
+        A seekable stream at its start, and what messages call it.
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        yield _seekable(source), name or "the input stream"
+        return
+    label = name or os.fspath(source)
+    try:
+        file = open(source, "rb")  # noqa: SIM115 - closed below; only the opening is guarded here
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InvalidInputError(f"{label} does not exist", "check the path") from error
+    except IsADirectoryError as error:
+        raise InvalidInputError(f"{label} is a folder", "name the images in it") from error
+    except PermissionError as error:
+        if os.path.isdir(source):  # how Windows says that it is a folder
+            raise InvalidInputError(f"{label} is a folder", "name the images in it") from error
+        raise FileProblemError(f"{label} may not be read: permission denied", "check its permissions") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FileProblemError(f"{label} could not be opened: {reason}", "check the path") from error
+    with file:
+        yield _seekable(file), label
+
+
+def _seekable(stream: BinaryIO) -> BinaryIO:
+    """Return the stream itself if decoders may jump about in it, else its content in memory."""
+    named = isinstance(getattr(stream, "name", ""), str)  # tifffile trips over a file that was opened by number
+    if named and stream.seekable() and stream.tell() == 0:
+        return stream
+    return io.BytesIO(stream.read())
