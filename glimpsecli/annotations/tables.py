@@ -1,0 +1,115 @@
+"""Tables of windows: CSV with a header, or JSON Lines.
+
+The columns are ``x,y,width,height`` (left, top) or ``cx,cy,width,height`` (centre), on the image plane; ``angle``
+(degrees, clockwise), ``label`` and ``image`` may follow. Any number may be a percentage. Other columns are passed
+over.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from glimpsecli.annotations.boxes import Box, Length
+from glimpsecli.errors import InvalidInputError
+
+STDIN = "-"
+
+
+def read_windows(table: str) -> list[Box]:
+    """Read a table of windows from a file, or from standard input where `table` is ``-``.
+
+    JSON Lines are told from CSV by their first character, ``{``.
+
+    Raises
+    ------
+    InvalidInputError
+        The table cannot be read, has no rows, or a row is no window; the message gives the line.
+    """
+    name = "standard input" if table == STDIN else table
+    text = _text(table, name)
+    rows = _json_rows(text, name) if text.lstrip().startswith("{") else _csv_rows(text, name)
+    boxes = []
+    for line, row in rows:
+        try:
+            boxes.append(_box(row))
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{name}, line {line}: {error.message}", error.hint) from None
+    if not boxes:
+        raise InvalidInputError(f"{name} has no windows", "give a header and a row for each window")
+    return boxes
+
+
+def _text(table: str, name: str) -> str:
+    try:
+        data = sys.stdin.buffer.read() if table == STDIN else Path(table).read_bytes()
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise InvalidInputError(f"{name}: {error.strerror or error}", "give a CSV or JSON Lines file") from None
+    except UnicodeDecodeError:
+        raise InvalidInputError(f"{name} is not UTF-8 text", "give a CSV or JSON Lines file") from None
+
+
+def _csv_rows(text: str, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+    try:
+        header = [column.strip() for column in reader.fieldnames or []]
+        reader.fieldnames = header
+        _centred(dict.fromkeys(header))
+        for row in reader:
+            if any(isinstance(value, str) and value.strip() for value in row.values()):
+                yield reader.line_num, row
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{name}: {error.message}", error.hint) from None
+    except csv.Error as error:
+        raise InvalidInputError(f"{name}, line {reader.line_num}: {error}") from None
+
+
+def _json_rows(text: str, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for line, source in enumerate(text.splitlines(), 1):
+        if source.strip():
+            try:
+                row = json.loads(source)
+            except ValueError as error:
+                raise InvalidInputError(f"{name}, line {line} is not JSON: {error}") from None
+            if not isinstance(row, dict):
+                raise InvalidInputError(f"{name}, line {line} is not an object", "write one {...} on each line")
+            yield line, row
+
+
+def _centred(row: Mapping[str, Any]) -> bool:
+    """Tell whether a row gives centres; refuse one that gives neither corners nor centres."""
+    for first, centred in (("x", False), ("cx", True)):
+        if {first, first.replace("x", "y"), "width", "height"} <= row.keys():
+            return centred
+    columns = ", ".join(str(column) for column in row if column) or "none"
+    raise InvalidInputError(f"the columns are {columns}", "a window has x,y,width,height or cx,cy,width,height")
+
+
+def _box(row: Mapping[str, Any]) -> Box:
+    centred = _centred(row)
+    names = ("cx", "cy", "width", "height") if centred else ("x", "y", "width", "height")
+    x, y, width, height = (_number(row, name) for name in names)
+    angle = _number(row, "angle") if _filled(row, "angle") else Length(0)
+    if angle.percent:
+        raise InvalidInputError(f"angle is {angle}", "give degrees")
+    label, image = (str(row[name]) if _filled(row, name) else None for name in ("label", "image"))
+    return Box(x, y, width, height, centred, angle.value, label, image).checked()
+
+
+def _filled(row: Mapping[str, Any], name: str) -> bool:
+    return row.get(name) is not None and str(row[name]).strip() != ""
+
+
+def _number(row: Mapping[str, Any], name: str) -> Length:
+    if not _filled(row, name):
+        raise InvalidInputError(f"{name} is missing")
+    try:
+        return Length.parse(str(row[name]))
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{name}: {error.message}", error.hint) from None

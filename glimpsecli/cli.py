@@ -1,0 +1,97 @@
+"""The ``glimpse`` group: a lazy table of commands, and the one place that turns errors into exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from glimpsecli import __version__
+from glimpsecli.commands.report import complain
+from glimpsecli.errors import ExitCode, GlimpseError
+
+COMMANDS = {
+    "extract": ("glimpsecli.commands.extract", "Look at images through windows and write what is seen."),
+    "info": ("glimpsecli.commands.info", "Tell versions, backends, caches and formats."),
+}
+"""Name of each command, the module that holds it, and its line in the help."""
+
+HELP = """Look at a part of an image the way visual-attention models do.
+
+Hard attention is a crop, soft attention a mask, Gaussian attention DRAW's filterbanks, and the spatial transformer a
+grid with bilinear interpolation. `glimpse COMMAND -h` tells more.
+"""
+
+EPILOG = """\b
+Completion, for the shell's start-up file:
+  eval "$(_GLIMPSE_COMPLETE=bash_source glimpse)"     bash
+  eval "$(_GLIMPSE_COMPLETE=zsh_source glimpse)"      zsh
+  _GLIMPSE_COMPLETE=fish_source glimpse | source      fish
+
+\b
+Examples:
+  glimpse extract sample_images/chelsea.png --box 120,40,200,140 -o cat.png
+  glimpse info
+"""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is run, so that help and completion are quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    help=HELP,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, message="glimpse %(version)s")
+def glimpse() -> None:
+    """Stand for the group; its help is in HELP."""
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        code = glimpse.main(arguments, prog_name="glimpse", standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or ExitCode.DONE)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else error.format_message(), err=True)
+        return ExitCode.USAGE
+    except click.ClickException as error:
+        complain(error.format_message())
+        return error.exit_code
+    except GlimpseError as error:
+        complain(error, show=error if "--traceback" in arguments else None)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        complain("interrupted")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has had enough. Python would complain again when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE

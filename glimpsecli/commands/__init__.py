@@ -1,0 +1,1 @@
+"""One module for each subcommand: parse, call, report. They import click alone until a command runs."""

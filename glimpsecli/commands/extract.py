@@ -1,0 +1,54 @@
+"""``glimpse extract``: look through windows of a few images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from glimpsecli.commands import options
+from glimpsecli.commands.report import report
+
+EXAMPLES = options.examples(
+    "glimpse extract sample_images/chelsea.png --box 120,40,200,140 -o cat.png",
+    "glimpse extract sample_images/chelsea.png --at 50%,36% --zoom 3 --size 64x64 -o cat64.png",
+    "glimpse extract sample_images/coffee.png --at 300,200 --extent 240x160 --angle 30 -o cup.jpg",
+    "glimpse extract sample_images/rocket.jpg --at 50%,60% --extent 40x40 --retina 3 --size 64 -o rocket/",
+    "glimpse extract sample_images/camera.png --gaussian 100,4,8,180,4,8 --size 32 -o camera.npy",
+    "glimpse extract sample_images/retina.jpg --theta 0.5,0,0.5,0 --size 128x128 --json -o eye.png",
+    "glimpse extract sample_images/*.jpg --zoom 2 --at 50%,50% --size 96 -o all.npz",
+)
+
+
+@click.command(cls=options.Command, epilog=EXAMPLES)
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(allow_dash=True))
+@options.where_options
+@options.how_options
+@options.out(
+    "-o", "--output", "target", required=True, metavar="FILE|FOLDER/|-",
+    help="A file; a folder (it ends in / or exists); standard output, with --format. A .npz holds all glimpses.",
+)  # fmt: skip
+@options.out(
+    "--name", metavar="TEMPLATE",
+    help='Names in a folder, from {stem} {index} {label} {scale} {ext}. Default: "{stem}_{index:03d}".',
+)  # fmt: skip
+@options.encoding_options
+@options.out("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+@options.out("--json", "as_json", is_flag=True, help="Print a line of JSON for each glimpse.")
+@options.manner_options
+def extract(images: tuple[str, ...], target: str, name: str | None, dry_run: bool, as_json: bool, **given: Any) -> None:
+    """Look at IMAGEs through windows, and write what is seen.
+
+    Windows are in pixels on the image plane: x to the right, y down, the first pixel covers 0 to 1. Any number may be a
+    percentage of the image's width (x, widths) or height (y, heights). Several windows give several glimpses of each
+    image; none means the whole image. A minus sign as IMAGE reads standard input.
+    """
+    from glimpsecli.jobs.plan import STREAM, make_plan
+
+    if as_json and target == STREAM:
+        raise click.UsageError("--json and -o - both want standard output.")
+    if given["table"] == STREAM and STREAM in images:
+        raise click.UsageError("IMAGE and --windows both want standard input.")
+    requests = options.requests_of(given)
+    plan = make_plan(images, requests, options.looking_of(given), options.output_of(target, name, given))
+    report(plan, dry_run=dry_run, as_json=as_json, **{name: given[name] for name in ("verbose", "quiet", "traceback")})

@@ -1,0 +1,75 @@
+"""``glimpse info``: what this installation is and can."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+from typing import Any
+
+import click
+
+from glimpsecli import __version__
+from glimpsecli.commands import options
+
+PACKAGES = ("click", "numpy", "numba", "llvmlite", "pillow", "imageio", "tifffile", "tqdm", "pyvips")
+
+EXAMPLES = options.examples("glimpse info", "glimpse info --json")
+
+
+@click.command(cls=options.Command, epilog=EXAMPLES)
+@options.out("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@options.manner_options
+def info(as_json: bool, **given: Any) -> None:
+    """Tell versions, backends (and why one is missing), caches and formats."""
+    from glimpsecli.backends.describe import describe
+    from glimpsecli.images import FORMATS
+
+    found: dict[str, Any] = {
+        "glimpse": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "backends": describe(),
+        "formats": {name: _format(kind) for name, kind in FORMATS.items()},
+    }
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    click.echo(f"glimpse {found['glimpse']}, Python {found['python']}, {found['platform']}")
+    _section("packages", {name: version or "not installed" for name, version in found["packages"].items()})
+    _section("backends", {name: _backend_line(told) for name, told in found["backends"].items()})
+    cpu = found["backends"]["cpu"]
+    if cpu["available"]:
+        state = "can be written" if cpu["cache_writable"] else "cannot be written: kernels are compiled in each process"
+        click.echo(f"\nkernel cache\n  {cpu['cache_folder'] or 'none'} ({state})")
+    _section("formats", {name: ", ".join(told["depths"]) + told["note"] for name, told in found["formats"].items()})
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _format(kind: Any) -> dict[str, Any]:
+    note = "" if kind.alpha else ", no alpha"
+    if kind.name == "png":
+        note = ", 16 bit colour " + ("with pyvips" if _version("pyvips") else "needs glimpsecli[vips]")
+    return {"depths": list(kind.depths), "alpha": kind.alpha, "note": note}
+
+
+def _backend_line(told: dict[str, Any]) -> str:
+    if not told["available"]:
+        return f"missing: {told['reason']}"
+    if "threads" in told:
+        return f"available, {told['threads']} threads, {told['threading_layer']} threading layer"
+    return "available"
+
+
+def _section(title: str, rows: dict[str, str]) -> None:
+    width = max(map(len, rows))
+    click.echo(f"\n{title}")
+    for name, text in rows.items():
+        click.echo(f"  {name:{width}}  {text}")

@@ -1,0 +1,224 @@
+"""The options that commands share, each said once, and how they become what ``jobs`` understands."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from glimpsecli.commands import values
+
+if TYPE_CHECKING:
+    from glimpsecli.jobs.places import Request
+    from glimpsecli.jobs.plan import Looking, Output
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+SAMPLERS = ("hard", "bilinear", "gaussian")
+BORDERS = ("zeros", "constant", "edge", "reflect")
+BACKENDS = ("auto", "numpy", "cpu", "cuda")
+DEPTHS = ("8", "16", "float")
+FORMATS = ("png", "jpg", "webp", "tiff", "npy", "npz")
+
+
+class Command(click.Command):
+    """A command whose help lists its options by section."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a section for each kind of option, in the order in which they are declared."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            row = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if row is not None:
+                sections.setdefault(getattr(param, "section", "Manners"), []).append(row)
+        for title, rows in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+def section(title: str) -> Callable[..., Callable[[Any], Any]]:
+    """Give a ``click.option`` whose options stand in a section of the help."""
+    kind = type("SectionOption", (click.Option,), {"section": title})
+    return functools.partial(click.option, cls=kind)
+
+
+where, how, out = section("Where to look"), section("How to look"), section("Output")
+manner = section("Manners")
+
+
+def _all(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]:
+    """Join decorators; the help lists them in this order."""
+    return lambda command: functools.reduce(lambda inner, outer: outer(inner), reversed(decorators), command)
+
+
+where_options = _all(
+    where(
+        "--box", "boxes", type=values.BoxValue(), multiple=True,
+        help="A window by its left, top, width and height, or as ImageMagick writes it.",
+    ),
+    where(
+        "--at", "points", type=values.PointValue(), multiple=True,
+        help="A window by its centre, with --extent or --zoom. The middle of the first pixel is 0.5,0.5.",
+    ),
+    where("--extent", type=values.ExtentValue(), help="Width and height of the windows of --at."),
+    where("--zoom", type=float, metavar="Z", help="Extent of the windows of --at: the image's divided by this."),
+    where("--angle", type=float, metavar="DEGREES", help="Turn the windows of --box and --at, degrees clockwise."),
+    where(
+        "--gaussian", "gaussians", type=values.GaussianValue(), multiple=True,
+        help="Gaussian attention as in the article: first centre, sigma and stride, y before x, in index coordinates "
+        "(the middle of the first pixel is 0).",
+    ),
+    where(
+        "--draw", "draws", type=values.DrawValue(), multiple=True,
+        help="Gaussian attention as in DRAW: normalised centre and logarithms of variance, stride and gain.",
+    ),
+    where(
+        "--theta", "thetas", type=values.ThetaValue(), multiple=True,
+        help="The spatial transformer's scale and shift, or its whole matrix by rows, x first.",
+    ),
+    where("--align-corners", is_flag=True, help="In --theta, -1 and 1 are centres of pixels, not edges."),
+    where(
+        "--windows", "table", metavar="TABLE", type=click.Path(allow_dash=True),
+        help="A CSV or JSON Lines table: x,y,width,height or cx,cy,width,height; angle, label, image if wanted.",
+    ),
+    where("--context", type=float, default=1.0, metavar="FACTOR", help="Enlarge each window by this."),
+    where("--square", is_flag=True, help="Grow the shorter side of each window to a square."),
+    where(
+        "--retina", type=click.IntRange(1, 16), default=1, metavar="K",
+        help="K windows around each centre, each twice as wide as the one before.",
+    ),
+)  # fmt: skip
+"""Where to look. Every number may be a percentage of the image's width (x, widths) or height (y, heights)."""
+
+how_options = _all(
+    how(
+        "--size", type=values.SizeValue(),
+        help="Size of the glimpse; N alone is its longer side. Default: the window's own extent, rounded.",
+    ),
+    how(
+        "--sampler", type=click.Choice(SAMPLERS),
+        help="Default: gaussian; bilinear where no size is given, so that a plain crop is a crop.",
+    ),
+    how(
+        "--blur", type=float, default=0.5, metavar="STRIDES", show_default=True,
+        help="Sigma of the Gaussians, in strides (in pixels where glimpses are enlarged).",
+    ),
+    how(
+        "--border", type=click.Choice(BORDERS),
+        help="What stands outside the image. Default: zeros. Not for gaussian, which has no border.",
+    ),
+    how(
+        "--fill", type=values.ColourValue(),
+        help="Colour of --border constant, and under alpha in a JPEG: 128, or 255,0,0, or #ff0000, or red.",
+    ),
+    how(
+        "--backend", type=click.Choice(BACKENDS), default="auto", show_default=True,
+        help="What computes. auto: numpy for a small job, else cpu.",
+    ),
+    how("--threads", type=click.IntRange(1), metavar="N", help="Threads of the cpu backend. Default: all processors."),
+    how(
+        "--frame", type=click.IntRange(0), default=0, metavar="N",
+        help="Frame of an animation or page of a TIFF, from 0. Default: the first.",
+    ),
+)  # fmt: skip
+"""How to look."""
+
+encoding_options = _all(
+    out(
+        "--format", "format_name", type=click.Choice(FORMATS), help="Default: by the suffix; png in a folder."
+    ),
+    out("--depth", type=click.Choice(DEPTHS), help="Bits of the files. Default: those of the image."),
+    out(
+        "--quality", type=click.IntRange(1, 100), metavar="N",
+        help="Of JPEG and WebP (there 100 is lossless). Default: 90.",
+    ),
+    out(
+        "--compress", type=click.IntRange(0, 9), metavar="N", help="Of PNG and TIFF. Default: 1 for PNG, 0 for TIFF."
+    ),
+    out("--overwrite", is_flag=True, help="Replace files that exist. An input is never replaced."),
+)  # fmt: skip
+"""How files are stored."""
+
+manner_options = _all(
+    manner("-v", "--verbose", is_flag=True, help="Say more, on standard error."),
+    manner("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+    manner("--traceback", is_flag=True, help="On an error show where it came from."),
+)
+"""What every command takes."""
+
+
+def requests_of(options: dict[str, Any]) -> list[Request]:
+    """Take the options of :data:`where_options` and give the places to look; none for the whole image."""
+    from glimpsecli.annotations.boxes import Box, Length
+    from glimpsecli.jobs import places
+
+    kinds = {"boxes": "--box", "points": "--at", "gaussians": "--gaussian", "draws": "--draw", "thetas": "--theta"}
+    given = {name: options.pop(name) for name in kinds}
+    table, extent, zoom = options.pop("table"), options.pop("extent"), options.pop("zoom")
+    angle, align_corners = options.pop("angle"), options.pop("align_corners")
+    used = [flag for name, flag in kinds.items() if given[name]] + (["--windows"] if table else [])
+    if len(used) > 1:
+        raise click.UsageError(f"{' and '.join(used)} both say where to look; use one of them.")
+    if (extent or zoom) and not given["points"]:
+        raise click.UsageError(f"{'--extent' if extent else '--zoom'} belongs to --at X,Y.")
+    if given["points"] and bool(extent) == bool(zoom):
+        raise click.UsageError("--at needs one of --extent WxH and --zoom Z.")
+    if zoom is not None and not 0 < zoom < float("inf"):
+        raise click.UsageError(f"--zoom {zoom:g} is not a positive number.")
+    if align_corners and not given["thetas"]:
+        raise click.UsageError("--align-corners belongs to --theta.")
+    if angle is not None and not (given["boxes"] or given["points"]):
+        raise click.UsageError("--angle belongs to --box and --at.")
+    requests: list[Request] = []
+    requests += [places.BoxRequest(_turned(box, angle)) for box in given["boxes"]]
+    for x, y in given["points"]:
+        width, height = extent or [Length(100 / zoom, percent=True)] * 2
+        requests += [places.BoxRequest(Box(x, y, width, height, centred=True, angle=angle or 0.0).checked())]
+    requests += given["gaussians"]
+    requests += given["draws"]
+    requests += [places.ThetaRequest(theta, align_corners) for theta in given["thetas"]]
+    if table:
+        from glimpsecli.annotations.tables import read_windows
+
+        requests += [places.BoxRequest(box) for box in read_windows(table)]
+    return requests
+
+
+def looking_of(options: dict[str, Any]) -> Looking:
+    """Take the options of :data:`how_options` and the shaping of :data:`where_options`."""
+    from glimpsecli.jobs.places import Shaping, SizeRequest
+    from glimpsecli.jobs.plan import Looking
+
+    shaping = Shaping(
+        size=options.pop("size") or SizeRequest(),
+        context=_positive("--context", options.pop("context")),
+        square=options.pop("square"),
+        retina=options.pop("retina"),
+    )
+    names = ("sampler", "blur", "border", "fill", "backend", "threads", "frame")
+    return Looking(shaping, **{name: options.pop(name) for name in names})
+
+
+def output_of(target: str, name: str | None, options: dict[str, Any]) -> Output:
+    """Take the options of :data:`encoding_options`."""
+    from glimpsecli.jobs.plan import Output
+
+    names = ("depth", "quality", "compress", "overwrite")
+    return Output(target, name, options.pop("format_name"), **{name: options.pop(name) for name in names})
+
+
+def examples(*lines: Sequence[str] | str) -> str:
+    """Lay out the examples that end a help page; a test runs them."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def _turned(box: Any, angle: float | None) -> Any:
+    return box._replace(angle=angle) if angle is not None else box
+
+
+def _positive(option: str, value: float) -> float:
+    if not 0 < value < float("inf"):
+        raise click.UsageError(f"{option} {value:g} is not a positive number.")
+    return value

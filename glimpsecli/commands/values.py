@@ -1,0 +1,162 @@
+"""How option values are written: numbers with percentages, boxes, sizes, colours."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from glimpsecli.errors import GlimpseError
+
+if TYPE_CHECKING:
+    from glimpsecli.annotations.boxes import Length
+
+_GEOMETRY = re.compile(r"(?P<width>[^x,+-]+)x(?P<height>[^x,+-]+)(?P<x>[+-][^x,+-]+)(?P<y>[+-][^x,+-]+)")
+
+
+class Value(click.ParamType[Any]):
+    """A value whose errors are told in one line: what was given, and how it is written."""
+
+    form = ""
+
+    def __init__(self) -> None:
+        self.name = self.form
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """Show the form in the help."""
+        return self.form
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse, and turn any refusal into click's."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self.parse(value)
+        except GlimpseError as error:
+            self.fail(str(error), param, ctx)
+
+    def parse(self, text: str) -> Any:
+        """Give the value of a text."""
+        raise NotImplementedError
+
+    def numbers(self, text: str, *counts: int) -> list[Length]:
+        """Split a text at its commas into one of so many numbers."""
+        from glimpsecli.annotations.boxes import Length
+        from glimpsecli.errors import InvalidInputError
+
+        parts = text.split(",")
+        if len(parts) not in counts:
+            found = "1 number" if len(parts) == 1 else f"{len(parts)} numbers"
+            raise InvalidInputError(f"{text!r} is {found}", f"write {self.form}")
+        return [Length.parse(part) for part in parts]
+
+    def plain_numbers(self, text: str, *counts: int) -> tuple[float, ...]:
+        """Split a text into numbers that are no percentages."""
+        from glimpsecli.errors import InvalidInputError
+
+        numbers = self.numbers(text, *counts)
+        if any(number.percent for number in numbers):
+            raise InvalidInputError(f"{text!r} has a percentage", "these numbers are relative to the image already")
+        return tuple(number.value for number in numbers)
+
+
+class BoxValue(Value):
+    """A box in COCO's order or as ImageMagick's geometry."""
+
+    form = "X,Y,W,H|WxH+X+Y"
+
+    def parse(self, text: str) -> Any:
+        """Give a Box."""
+        from glimpsecli.annotations.boxes import Box, Length
+
+        geometry = _GEOMETRY.fullmatch(text.strip())
+        if geometry:
+            x, y, width, height = (Length.parse(geometry[name]) for name in ("x", "y", "width", "height"))
+        else:
+            x, y, width, height = self.numbers(text, 4)
+        return Box(x, y, width, height).checked()
+
+
+class PointValue(Value):
+    """A point on the image plane."""
+
+    form = "X,Y"
+
+    def parse(self, text: str) -> Any:
+        """Give two Lengths."""
+        return self.numbers(text, 2)
+
+
+class ExtentValue(Value):
+    """The extent of a window."""
+
+    form = "WxH"
+
+    def parse(self, text: str) -> Any:
+        """Give two Lengths."""
+        return self.numbers(text.lower().replace("x", ","), 2)
+
+
+class SizeValue(Value):
+    """The size of a glimpse."""
+
+    form = "WxH|N"
+
+    def parse(self, text: str) -> Any:
+        """Give a SizeRequest."""
+        from glimpsecli.errors import InvalidInputError
+        from glimpsecli.jobs.places import SizeRequest
+
+        parts = text.strip().lower().split("x")
+        if len(parts) > 2 or not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
+            raise InvalidInputError(f"{text!r} is not a size", "write WxH, such as 128x96, or N for the longer side")
+        if len(parts) == 1:
+            return SizeRequest(longer=int(parts[0]))
+        return SizeRequest(width=int(parts[0]), height=int(parts[1]))
+
+
+class GaussianValue(Value):
+    """The article's Gaussian parameters."""
+
+    form = "UY,SY,DY,UX,SX,DX"
+
+    def parse(self, text: str) -> Any:
+        """Give a GaussianRequest."""
+        from glimpsecli.jobs.places import GaussianRequest
+
+        return GaussianRequest(*self.numbers(text, 6))
+
+
+class DrawValue(Value):
+    """DRAW's attention parameters."""
+
+    form = "GX,GY,LOGVAR,LOGSTRIDE,LOGGAIN"
+
+    def parse(self, text: str) -> Any:
+        """Give a DrawRequest."""
+        from glimpsecli.jobs.places import DrawRequest
+
+        return DrawRequest(self.plain_numbers(text, 5))  # type: ignore[arg-type]  # five, as counted
+
+
+class ThetaValue(Value):
+    """A spatial transformer's theta."""
+
+    form = "SX,TX,SY,TY|A,B,TX,C,D,TY"
+
+    def parse(self, text: str) -> Any:
+        """Give four or six floats."""
+        return self.plain_numbers(text, 4, 6)
+
+
+class ColourValue(Value):
+    """A colour."""
+
+    form = "COLOUR"
+
+    def parse(self, text: str) -> Any:
+        """Give a Colour."""
+        from glimpsecli.images.colours import Colour
+
+        return Colour.parse(text)

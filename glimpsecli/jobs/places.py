@@ -1,0 +1,159 @@
+"""Where to look, as it is asked for: tied to each image when its size is known."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from glimpsecli.annotations.boxes import WHOLE, Box, Length
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.window import Affine, GaussianParams, Place, Size, Window, plane_to_index
+
+
+class Sight(NamedTuple):
+    """One look at one image."""
+
+    place: Place
+    size: Size
+    label: str | None = None
+    scale: int = 1
+
+
+class SizeRequest(NamedTuple):
+    """The size of the glimpses: exact, or the longer side with the window's aspect kept."""
+
+    height: int | None = None
+    width: int | None = None
+    longer: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no size is asked for."""
+        return self.width is None and self.longer is None
+
+    def for_extent(self, width: float, height: float) -> Size:
+        """Give (height, width) for a window of this extent."""
+        if self.height is not None and self.width is not None:
+            return self.height, self.width
+        if self.longer is None:
+            return max(1, round(height)), max(1, round(width))
+        if width == height:  # also where both are 0
+            return self.longer, self.longer
+        factor = self.longer / max(width, height)
+        return max(1, round(height * factor)), max(1, round(width * factor))
+
+    def for_taps(self, option: str) -> Size:
+        """Give (height, width) for a place that is a grid of taps and has no extent of its own."""
+        if self.height is not None and self.width is not None:
+            return self.height, self.width
+        if self.longer is None:
+            raise InvalidInputError(f"{option} gives no extent", "say how many taps with --size WxH")
+        return self.longer, self.longer
+
+
+class Shaping(NamedTuple):
+    """What is done to each window before it is looked through, and the size of the glimpse."""
+
+    size: SizeRequest = SizeRequest()
+    context: float = 1.0
+    square: bool = False
+    retina: int = 1
+
+    @property
+    def plain(self) -> bool:
+        """Whether windows are taken as they are."""
+        return self.context == 1 and not self.square and self.retina == 1
+
+
+class BoxRequest(NamedTuple):
+    """A box, or the whole image."""
+
+    box: Box = WHOLE
+
+    def sights(self, image_size: Size, shaping: Shaping) -> list[Sight]:
+        """Shape the window; the sights of a retina share its centre and the size of the finest."""
+        window = self.box.to_window(image_size)
+        window = (window.squared() if shaping.square else window).scaled(shaping.context)
+        size = shaping.size.for_extent(window.width, window.height)
+        scales = [2**step for step in range(shaping.retina)]
+        return [Sight(window.scaled(scale), size, self.box.label, scale) for scale in scales]
+
+
+class GaussianRequest(NamedTuple):
+    """The article's six numbers, in index coordinates; a percentage of the centre is on the image plane."""
+
+    u_y: Length
+    s_y: Length
+    d_y: Length
+    u_x: Length
+    s_x: Length
+    d_x: Length
+
+    def sights(self, image_size: Size, shaping: Shaping) -> list[Sight]:
+        """Give the parameters in pixels."""
+        _refuse_shaping("--gaussian", shaping)
+        numbers = []
+        for extent, (first, sigma, stride) in zip(
+            image_size, ((self.u_y, self.s_y, self.d_y), (self.u_x, self.s_x, self.d_x)), strict=True
+        ):
+            centre = first.pixels(extent)
+            numbers += [plane_to_index(centre) if first.percent else centre]
+            numbers += [sigma.pixels(extent), stride.pixels(extent)]
+        return [Sight(GaussianParams(*numbers), shaping.size.for_taps("--gaussian"))]
+
+
+class DrawRequest(NamedTuple):
+    """DRAW's five numbers."""
+
+    numbers: tuple[float, float, float, float, float]
+
+    def sights(self, image_size: Size, shaping: Shaping) -> list[Sight]:
+        """Convert them for an image and a glimpse of these sizes."""
+        _refuse_shaping("--draw", shaping)
+        size = shaping.size.for_taps("--draw")
+        return [Sight(GaussianParams.from_draw(*self.numbers, size, image_size), size)]
+
+
+class ThetaRequest(NamedTuple):
+    """A spatial transformer's theta: four or six numbers."""
+
+    theta: tuple[float, ...]
+    align_corners: bool = False
+
+    def sights(self, image_size: Size, shaping: Shaping) -> list[Sight]:
+        """Convert theta; without a size the glimpse has about a pixel for each pixel it covers."""
+        _refuse_shaping("--theta", shaping)
+        strides = np.hypot(*Affine.from_theta(self.theta, image_size, (2, 2), self.align_corners).matrix[:, :2])
+        width, height = (strides + 1 if self.align_corners else strides * 2).tolist()  # two taps from corner to corner
+        size = shaping.size.for_extent(width, height)
+        return [Sight(Affine.from_theta(self.theta, image_size, size, self.align_corners), size)]
+
+
+Request = BoxRequest | GaussianRequest | DrawRequest | ThetaRequest
+"""A place to look, not yet tied to an image; ``sights`` ties it to one of some (height, width)."""
+
+
+def as_window(sight: Sight) -> Window | None:
+    """Give the window whose cells the sight looks at; None where it shears, flips or has no extent."""
+    if isinstance(sight.place, Window):
+        return sight.place
+    affine = sight.place if isinstance(sight.place, Affine) else sight.place.to_affine()
+    try:
+        return Window.from_affine(affine, sight.size)
+    except InvalidInputError:
+        return None
+
+
+def as_affine(sight: Sight) -> Affine:
+    """Give the matrix from glimpse index to image index."""
+    if isinstance(sight.place, Affine):
+        return sight.place
+    return sight.place.to_affine(sight.size) if isinstance(sight.place, Window) else sight.place.to_affine()
+
+
+def _refuse_shaping(option: str, shaping: Shaping) -> None:
+    if not shaping.plain:
+        raise InvalidInputError(
+            f"{option} with --context, --square or --retina, which shape a window", "use --box or --at"
+        )

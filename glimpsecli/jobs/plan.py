@@ -1,0 +1,284 @@
+"""What will be done, decided and checked before the first file is written."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from glimpsecli import backends
+from glimpsecli.annotations.boxes import Box
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.images.colours import Colour
+from glimpsecli.images.formats import Format, check, format_named, format_of
+from glimpsecli.jobs.naming import DEFAULT_NAME, check_template, output_name
+from glimpsecli.jobs.places import BoxRequest, Request, Shaping
+from glimpsecli.sampling import Look
+
+STREAM = "-"
+"""As a source: standard input. As an output: standard output."""
+
+_NOMINAL = (1000, 1000)  # an image to try the options on before any is opened
+
+
+class Looking(NamedTuple):
+    """How every image is looked at. `sampler` None: bilinear where no size is given, so that a crop is a crop."""
+
+    shaping: Shaping = Shaping()
+    sampler: str | None = None
+    blur: float = 0.5
+    border: str | None = None
+    fill: Colour | None = None
+    backend: str = "auto"
+    threads: int | None = None
+    frame: int = 0
+
+    @property
+    def chosen_sampler(self) -> str:
+        """The sampler that is used."""
+        return self.sampler or ("bilinear" if self.shaping.size.is_open else "gaussian")
+
+
+class Output(NamedTuple):
+    """Where the glimpses go and how they are stored."""
+
+    target: str
+    name: str | None = None
+    format: str | None = None
+    depth: str | None = None
+    quality: int | None = None
+    compress: int | None = None
+    overwrite: bool = False
+
+
+class Item(NamedTuple):
+    """One image, the places to look in it, and the file of each glimpse."""
+
+    source: str
+    requests: tuple[Request, ...]
+    targets: tuple[str, ...]
+
+
+class Plan(NamedTuple):
+    """Everything that will be done. `container` is the one file for all glimpses, where there is one."""
+
+    items: tuple[Item, ...]
+    looking: Looking
+    output: Output
+    format: Format
+    container: str | None
+
+
+def make_plan(sources: Sequence[str], requests: Sequence[Request], looking: Looking, output: Output) -> Plan:
+    """Plan the glimpses of some images.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Paths, or ``-`` for standard input.
+    requests : sequence of Request
+        Where to look in each image; a box that names its image goes to that one only. None: the whole image.
+    looking : Looking
+    output : Output
+        The target is a file, a folder (an existing one, or a name that ends in a slash), or ``-``.
+
+    Raises
+    ------
+    InvalidInputError
+        Something is wrong that can be known before any work: options, sources, outputs that exist or collide.
+    """
+    _check_sources(sources)
+    _try_out(requests, looking)
+    wanted = _by_image(sources, requests or [BoxRequest()])
+    many = sum(map(len, wanted)) * looking.shaping.retina
+    file_format = _format(output)
+    _check_fill(looking, file_format)
+    if _is_folder(output.target):
+        items = _named(sources, wanted, looking.shaping, output, file_format)
+        container = None
+    else:
+        _check_single(output, file_format, many)
+        container = output.target if file_format.container else None
+        items = [
+            Item(source, tuple(chosen), (output.target,) * (len(chosen) * looking.shaping.retina))
+            for source, chosen in zip(sources, wanted, strict=True)
+        ]
+    plan = Plan(tuple(item for item in items if item.requests), looking, output, file_format, container)
+    _check_outputs(plan)
+    return plan
+
+
+def _check_sources(sources: Sequence[str]) -> None:
+    if list(sources).count(STREAM) > 1:
+        raise InvalidInputError("standard input is named twice", "it can be read once")
+    for source in sources:
+        if source == STREAM:
+            continue
+        try:
+            mode = os.stat(source).st_mode
+        except OSError as error:
+            raise InvalidInputError(f"{source}: {error.strerror or error}", "check the path") from None
+        if stat.S_ISDIR(mode):
+            raise InvalidInputError(f"{source} is a folder", "name the images in it")
+
+
+def _try_out(requests: Sequence[Request], looking: Looking) -> None:
+    """Find what no image could mend: contradicting options, a rotated window for filterbanks, a size over the limit."""
+    if looking.backend != "auto":
+        backends.load(looking.backend)
+    for request in requests or [BoxRequest()]:
+        for sight in request.sights(_NOMINAL, looking.shaping):
+            sampler = looking.chosen_sampler
+            Look.make(sight.place, sight.size, _NOMINAL, sampler, looking.blur, looking.border)
+
+
+def _check_fill(looking: Looking, file_format: Format) -> None:
+    if looking.border == "constant" and looking.fill is None:
+        raise InvalidInputError("--border constant needs a colour", "give --fill, for example --fill white")
+    if looking.fill is not None and looking.border != "constant" and file_format.alpha:
+        raise InvalidInputError(
+            f"--fill {looking.fill.text} has nothing to fill",
+            f"it is for --border constant and for formats without alpha, and {file_format.title} holds alpha",
+        )
+
+
+def _by_image(sources: Sequence[str], requests: Sequence[Request]) -> list[list[Request]]:
+    """Give each source its requests, in their order."""
+    wanted: list[list[Request]] = [[] for _ in sources]
+    for request in requests:
+        box = request.box if isinstance(request, BoxRequest) else None
+        owners = _owners(box, sources) if box and box.image is not None else range(len(sources))
+        for owner in owners:
+            wanted[owner].append(request)
+    return wanted
+
+
+def _owners(box: Box, sources: Sequence[str]) -> list[int]:
+    """Find the sources that a table means by an image's name: its path, else its file name, else its stem."""
+    name = box.image or ""
+    for key in (os.path.normpath, os.path.basename, _stem):
+        found = [index for index, source in enumerate(sources) if key(source) == key(name)]
+        if found:
+            break
+    if len(found) != 1:
+        problem = "is not among the images" if not found else f"fits {len(found)} of the images"
+        raise InvalidInputError(f"the table's image {name!r} {problem}", "name it as on the command line")
+    return found
+
+
+def _format(output: Output) -> Format:
+    asked = format_named(output.format) if output.format else None
+    if output.target == STREAM or _is_folder(output.target) or _is_special(output.target):
+        if asked is None and output.target == STREAM:
+            raise InvalidInputError("standard output has no suffix to tell its format", "give --format")
+        found = asked or (format_of(output.target) if _is_special(output.target) else format_named("png"))
+    else:
+        found = format_of(output.target)
+        if asked not in (None, found):
+            raise InvalidInputError(
+                f"{output.target} is not a name for --format {output.format}", "leave out one of the two"
+            )
+    if output.depth is not None:
+        check(found, depth=output.depth, channels=1, alpha=False)
+    return found
+
+
+def _check_single(output: Output, file_format: Format, many: int) -> None:
+    place = "standard output" if output.target == STREAM else output.target
+    if output.name is not None:
+        raise InvalidInputError(f"--name {output.name!r} with {place}", "names are for a folder: -o FOLDER/")
+    if many != 1 and not file_format.container:
+        raise InvalidInputError(
+            f"{many} glimpses do not fit into one {file_format.title} file, {place}",
+            "give a folder, -o FOLDER/, or a file that ends in .npz",
+        )
+
+
+def _named(
+    sources: Sequence[str],
+    wanted: Sequence[Sequence[Request]],
+    shaping: Shaping,
+    output: Output,
+    file_format: Format,
+) -> list[Item]:
+    """Name the files in the output folder."""
+    if file_format.container:
+        raise InvalidInputError(f"--format npz with the folder {output.target}", "name the one file: -o FILE.npz")
+    template = output.name or DEFAULT_NAME
+    check_template(template)
+    items = []
+    for source, requests in zip(sources, wanted, strict=True):
+        names: list[str] = []
+        for request in requests:
+            label = request.box.label if isinstance(request, BoxRequest) else None
+            names += [
+                output_name(
+                    template,
+                    file_format.name,
+                    source="stdin" if source == STREAM else source,
+                    index=len(names) + step,
+                    label=label,
+                    scale=2**step,
+                )
+                for step in range(shaping.retina)
+            ]
+        items.append(Item(source, tuple(requests), tuple(os.path.join(output.target, name) for name in names)))
+    return items
+
+
+def _check_outputs(plan: Plan) -> None:
+    """Refuse outputs that collide, exist, or are inputs."""
+    if plan.output.target == STREAM:
+        return
+    inputs = {_identity(item.source): item.source for item in plan.items if item.source != STREAM}
+    taken: dict[str, str] = {}
+    for item in plan.items:
+        for target in dict.fromkeys(item.targets) if plan.container else item.targets:
+            real = os.path.realpath(target)
+            same = inputs.get(_identity(target)) if os.path.exists(target) and not _is_special(target) else None
+            if same is not None:
+                raise InvalidInputError(f"{target} is the input {same}", "choose another output")
+            if real in taken and plan.container is None:
+                raise InvalidInputError(
+                    f"{target} would hold glimpses of both {taken[real]} and {item.source}"
+                    if taken[real] != item.source
+                    else f"{target} would hold two glimpses of {item.source}",
+                    "tell them apart with {stem}, {ext}, {index}, {label} or {scale} in --name",
+                )
+            taken[real] = item.source
+            _check_folder(target)
+            if not plan.output.overwrite and os.path.lexists(target) and not _is_special(target):
+                raise InvalidInputError(f"{target} exists", "give --overwrite to replace it")
+
+
+def _identity(path: str) -> tuple[int, int]:
+    """Tell files apart, whatever names and links lead to them."""
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+def _check_folder(target: str) -> None:
+    """Refuse a target whose folder can neither be written to nor be made."""
+    folder = os.path.dirname(os.path.abspath(target))
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    if not os.path.isdir(folder):
+        raise InvalidInputError(f"{target} cannot be written: {folder} is not a folder", "choose another output")
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(os.path.basename(path))[0]
+
+
+def _is_folder(target: str) -> bool:
+    return target != STREAM and (target.endswith(os.sep) or os.path.isdir(target))
+
+
+def _is_special(target: str) -> bool:
+    """Tell a FIFO or a device, which is written to and not replaced."""
+    try:
+        mode = os.stat(target).st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)

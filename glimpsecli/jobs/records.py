@@ -1,0 +1,58 @@
+"""What is told about each glimpse: one JSON object."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glimpsecli.jobs.places import Sight, as_affine, as_window
+from glimpsecli.window import GaussianParams, Size, share_outside, stack_gaussians
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def record(
+    source: str, index: int, sight: Sight, image_size: Size, *, sampler: str, blur: float, backend: str
+) -> dict[str, Any]:
+    """Describe a glimpse.
+
+    Returns
+    -------
+    dict
+        ``file`` (filled in when it is written), ``source``, ``index``, ``label``, ``scale``, ``size`` of the glimpse
+        and ``image_size`` ({width, height}, pixels), ``window`` (image plane; null where no window has these taps),
+        ``matrix`` (2x3, glimpse index to image index), ``sampler``, ``gaussian`` (index coordinates; null for the
+        other samplers), ``backend``, and ``outside``, the share of the window's area beyond the image.
+    """
+    affine, window = as_affine(sight), as_window(sight)
+    params = None
+    if sampler == "gaussian":
+        params = asdict(GaussianParams(*stack_gaussians(sight.place, sight.size, blur)[0]))
+    return {
+        "file": None,
+        "source": source,
+        "index": index,
+        "label": sight.label,
+        "scale": sight.scale,
+        "size": _width_height(sight.size),
+        "image_size": _width_height(image_size),
+        "window": asdict(window) if window else None,
+        "matrix": affine.matrix.tolist(),
+        "sampler": sampler,
+        "gaussian": params,
+        "backend": backend,
+        "outside": round(share_outside(affine, sight.size, image_size), 6),
+    }
+
+
+def window_row(told: dict[str, Any]) -> NDArray[np.float64]:
+    """Give (cx, cy, width, height, angle) of a record, NaN where it has no window."""
+    window = told["window"]
+    return np.array(list(window.values()) if window else [np.nan] * 5)
+
+
+def _width_height(size: Size) -> dict[str, int]:
+    return {"width": size[1], "height": size[0]}

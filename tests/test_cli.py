@@ -1,0 +1,143 @@
+"""The manners of the command line: what it loads, its exit codes, its words."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from glimpsecli import __version__, cli
+
+HEAVY = {"numpy", "numba", "PIL", "imageio", "tifffile", "tqdm", "pyvips"}
+
+
+def glimpse(*arguments, cwd=None, **options):
+    """Run the command in a process of its own."""
+    command = [sys.executable, "-m", "glimpsecli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, cwd=cwd, check=False, **options)
+
+
+def modules_after(code):
+    done = subprocess.run([sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"], capture_output=True)
+    assert done.returncode == 0, done.stderr
+    return {name.split(".")[0] for name in done.stdout.decode().splitlines()[-1].split()}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["extract", "--help"], ["info", "-h"], ["--version"]])
+def test_help_loads_click_and_nothing_heavy(arguments):
+    loaded = modules_after(f"from glimpsecli.cli import run; assert run({arguments!r}) == 0")
+    assert "click" in loaded
+    assert not loaded & HEAVY
+
+
+def test_completion_loads_nothing_heavy_and_knows_commands_and_options():
+    for words, expected in (("glimpse ex", "extract"), ("glimpse extract --sampler ", "bilinear")):
+        code = f"""
+import os
+os.environ.update(_GLIMPSE_COMPLETE="bash_complete", COMP_WORDS={words!r}, COMP_CWORD="{words.count(" ")}")
+from glimpsecli.cli import run
+try:
+    run([])
+except SystemExit:
+    pass"""
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert expected in done.stdout
+        assert not modules_after(code) & HEAVY
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_a_completion_script(shell):
+    done = glimpse(env={**os.environ, "_GLIMPSE_COMPLETE": f"{shell}_source"})
+    assert b"_GLIMPSE_COMPLETE" in done.stdout
+
+
+def test_importing_the_package_costs_nothing():
+    assert not modules_after("import glimpsecli") & (HEAVY | {"click"})
+
+
+def test_one_small_glimpse_needs_no_numba(tmp_path, samples):
+    code = f"""
+from glimpsecli.cli import run
+assert run(["extract", {str(samples / "chelsea.png")!r}, "--at", "50%,36%", "--zoom", "3", "--size", "64x64",
+            "-o", {str(tmp_path / "cat.png")!r}]) == 0"""
+    loaded = modules_after(code)
+    assert "numpy" in loaded
+    assert not loaded & {"numba", "imageio", "tifffile", "tqdm", "pyvips"}
+
+
+def test_version_and_the_public_names():
+    assert glimpse("--version").stdout.decode() == f"glimpse {__version__}\n"
+    import glimpsecli
+
+    for name in glimpsecli.__all__:
+        assert getattr(glimpsecli, name) is not None
+    assert set(glimpsecli.__all__) <= set(dir(glimpsecli))
+    with pytest.raises(AttributeError, match="telescope"):
+        _ = glimpsecli.telescope
+
+
+def test_without_arguments_the_help_is_shown_and_nothing_is_done():
+    done = glimpse()
+    assert done.returncode == 2
+    assert b"Commands:" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["extrat"], "extrat"),
+        (["extract"], "IMAGE"),
+        (["extract", "a.png"], "--output"),
+        (["extract", "a.png", "--colour", "red", "-o", "b.png"], "--colour"),
+    ],
+)
+def test_usage_errors_are_one_line_and_exit_2(arguments, words):
+    done = glimpse(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert words in done.stderr.decode()
+    assert done.stderr.decode().count("\n") == 1
+
+
+def test_traceback_shows_where_an_error_came_from(tmp_path):
+    (tmp_path / "text.png").write_text("not an image")
+    done = glimpse("extract", "text.png", "-o", "out.png", "--traceback", cwd=tmp_path)
+    assert done.returncode == 1
+    assert b"Traceback" in done.stderr
+    done = glimpse("extract", "missing.png", "-o", "out.png", "--traceback", cwd=tmp_path)
+    assert done.returncode == 2
+    assert b"Traceback" in done.stderr
+
+
+def test_ctrl_c_exits_130(monkeypatch, capsys):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(click.Group, "main", interrupt)
+    assert cli.run(["info"]) == 130
+    assert capsys.readouterr().err == "glimpse: error: interrupted\n"
+
+
+def test_a_broken_pipe_is_quiet(samples):
+    command = f"{sys.executable} -m glimpsecli extract {samples}/retina.jpg --format tiff -o - | head -c 10 | wc -c"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
+    assert (done.stdout.strip(), done.stderr) == ("10", "")
+
+
+def test_info_tells_what_runs_here_and_why_something_does_not():
+    done = glimpse("info", "--json")
+    assert done.returncode == 0
+    told = json.loads(done.stdout)
+    assert told["glimpse"] == __version__
+    assert told["backends"]["cpu"]["available"]
+    assert told["backends"]["cpu"]["threading_layer"] in ("tbb", "omp", "workqueue")
+    assert Path(told["backends"]["cpu"]["cache_folder"]).is_dir()
+    assert told["backends"]["cpu"]["cache_writable"] is True
+    assert "CUDA" in told["backends"]["cuda"]["reason"]
+    assert told["formats"]["tiff"]["depths"] == ["8", "16", "float"]
+    text = glimpse("info").stdout.decode()
+    assert "kernel cache" in text
+    assert "missing: " in text
