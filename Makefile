@@ -17,7 +17,7 @@ demo: $(VENV)/demo.stamp ## extract glimpses from the sample photos with every s
 	$(BIN)/glimpse extract sample_images/chelsea.png --at 50%,36% --extent 240x160 \
 	    --sampler hard -o glimpses/cat_hard.png --overwrite
 	$(BIN)/glimpse extract sample_images/coffee.png sample_images/rocket.jpg --at 50%,50% --extent 64x64 --retina 3 \
-	    --size 64 -o glimpses/ --name "{stem}_scale{scale}{ext}" --overwrite
+	    --size 64 -o glimpses/ --name "{stem}_x{scale}" --overwrite
 	@echo "Look at the pictures in glimpses/."
 
 test: $(VENV)/test.stamp ## run the tests
@@ -42,8 +42,10 @@ $(BIN)/python:
 
 $(VENV)/demo.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m compileall -q glimpsecli
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m compileall -q glimpsecli
 	@touch $@

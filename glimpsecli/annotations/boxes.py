@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from glimpsecli.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from glimpsecli.window import Size, Window
-
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
 
 
 class Length(NamedTuple):
@@ -26,9 +23,12 @@ class Length(NamedTuple):
         number = text.strip()
         percent = number.endswith("%")
         number = number.removesuffix("%").strip()
-        if not _NUMBER.fullmatch(number):
-            raise InvalidInputError(f"{text.strip()!r} is not a number", "write pixels as 12.5 or a percentage as 40%")
-        value = float(number)
+        try:
+            value = float(number.replace("_", "?"))  # Python would take 1_000
+        except ValueError:
+            raise InvalidInputError(
+                f"{text.strip()!r} is not a number", "write pixels as 12.5 or a percentage as 40%"
+            ) from None
         if not math.isfinite(value):
             raise InvalidInputError(f"{text.strip()!r} is not a finite number")
         return cls(value, percent)

@@ -12,7 +12,7 @@ from glimpsecli.errors import GlimpseError
 if TYPE_CHECKING:
     from glimpsecli.annotations.boxes import Length
 
-_GEOMETRY = re.compile(r"(?P<width>[^x,+-]+)x(?P<height>[^x,+-]+)(?P<x>[+-][^x,+-]+)(?P<y>[+-][^x,+-]+)")
+_GEOMETRY = r"(?P<width>[^x,+-]+)x(?P<height>[^x,+-]+)(?P<x>[+-][^x,+-]+)(?P<y>[+-][^x,+-]+)"
 
 
 class Value(click.ParamType[Any]):
@@ -70,7 +70,7 @@ class BoxValue(Value):
         """Give a Box."""
         from glimpsecli.annotations.boxes import Box, Length
 
-        geometry = _GEOMETRY.fullmatch(text.strip())
+        geometry = re.fullmatch(_GEOMETRY, text.strip()) if "," not in text else None
         if geometry:
             x, y, width, height = (Length.parse(geometry[name]) for name in ("x", "y", "width", "height"))
         else:

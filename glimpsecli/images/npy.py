@@ -12,8 +12,6 @@ from numpy.lib import format as npy_format
 from glimpsecli.errors import FileProblemError
 from glimpsecli.images.picture import TAKEN, Array, Picture, check_size
 
-SIGNATURE = b"\x93NUMPY"
-
 _READ_HEADER = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
 
 

@@ -16,7 +16,6 @@ from PIL import Image, ImageFile
 from glimpsecli.errors import FileProblemError, InvalidInputError, UnavailableError
 from glimpsecli.images import orientation as turning
 from glimpsecli.images.picture import TAKEN, Array, Picture, check_frame, check_size
-from glimpsecli.images.profiles import to_srgb
 
 _PLUGINS = {
     "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
@@ -163,6 +162,8 @@ def _layout(image: Image.Image, label: str) -> tuple[str, int, bool, np.dtype[An
 
 def _converter(mode: str, target: str, icc: bytes | None) -> Callable[[Image.Image], Image.Image]:
     if mode in ("CMYK", "LAB"):
+        from glimpsecli.images.profiles import to_srgb
+
         return to_srgb(mode, icc)
     if mode == target:
         return lambda strip: strip

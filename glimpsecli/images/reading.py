@@ -9,8 +9,8 @@ from typing import BinaryIO
 import numpy as np
 
 from glimpsecli.errors import FileProblemError, GlimpseError
-from glimpsecli.images import netpbm, npy, pillow, png
 from glimpsecli.images import orientation as turning
+from glimpsecli.images import pillow, png
 from glimpsecli.images.picture import MAX_PIXELS, Picture, check_frame, check_size, matching_icc
 from glimpsecli.images.quiet import quiet
 from glimpsecli.images.sources import Source, opened
@@ -27,7 +27,7 @@ _SIGNATURES = {
     b"MM\0*": "TIFF",
     b"II+\0": "TIFF",
     b"MM\0+": "TIFF",
-    npy.SIGNATURE: "NumPy",
+    b"\x93NUMPY": "NumPy",
     b"\0\0\0\x0cjP  \r\n\x87\n": "JPEG 2000",
     b"\xff\x4f\xff\x51": "JPEG 2000",
 }
@@ -93,6 +93,8 @@ def _decode(stream: BinaryIO, kind: str, label: str, frame: int, max_pixels: int
         return tiff.decode(stream, label, frame, max_pixels)
     if kind == "NumPy":
         check_frame(label, frame, 1)
+        from glimpsecli.images import npy
+
         return npy.decode(stream, label, max_pixels)
     if kind == "PNG":
         header = png.read_header(stream, label)
@@ -100,9 +102,13 @@ def _decode(stream: BinaryIO, kind: str, label: str, frame: int, max_pixels: int
         if header.deep_colour:
             return _decode_deep_png(stream, header, label, frame)
         return pillow.decode(stream, kind, label, frame, max_pixels, grey_bits=header.bits, exif=header.exif)
-    if kind == "Netpbm" and (deep := netpbm.read_header(stream)) and deep.largest > 255:
-        check_frame(label, frame, 1)
-        return netpbm.decode(stream, deep, label, max_pixels)
+    if kind == "Netpbm":
+        from glimpsecli.images import netpbm
+
+        deep = netpbm.read_header(stream)
+        if deep is not None and deep.largest > 255:
+            check_frame(label, frame, 1)
+            return netpbm.decode(stream, deep, label, max_pixels)
     _refuse_deep(stream, kind, label)
     return pillow.decode(stream, kind, label, frame, max_pixels)
 
@@ -114,6 +120,8 @@ def _measure(stream: BinaryIO, kind: str, label: str, frame: int, max_pixels: in
         return tiff.measure(stream, label, frame, max_pixels)
     if kind == "NumPy":
         check_frame(label, frame, 1)
+        from glimpsecli.images import npy
+
         return npy.measure(stream, label, max_pixels)
     exif = None
     if kind == "PNG":

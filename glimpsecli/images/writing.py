@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.images import npy
 from glimpsecli.images.alpha import flatten
 from glimpsecli.images.atomic import explained, place
 from glimpsecli.images.depth import depth_of
@@ -84,6 +83,8 @@ def write(
     check(kind, depth=depth_of(image), channels=image.shape[2], alpha=alpha)
     check_side(kind, *image.shape[:2])
     if kind.name == "npy":
+        from glimpsecli.images import npy
+
         _deliver(target, lambda stream: npy.write_array(stream, pixels), overwrite=overwrite)
         return
     image = np.ascontiguousarray(image, image.dtype.newbyteorder("="))
@@ -113,6 +114,8 @@ def write_npz(target: Target, arrays: Mapping[str, Array], *, compress: bool = F
     overwrite : bool
         Replace an existing file.
     """
+    from glimpsecli.images import npy
+
     _deliver(target, lambda stream: npy.write_arrays(stream, arrays, compress=compress), overwrite=overwrite)
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from glimpsecli import backends
 from glimpsecli.annotations.boxes import Box
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.images.colours import Colour
 from glimpsecli.images.formats import Format, check, format_named, format_of
 from glimpsecli.jobs.naming import DEFAULT_NAME, check_template, output_name
 from glimpsecli.jobs.places import BoxRequest, Request, Shaping
 from glimpsecli.sampling import Look
+
+if TYPE_CHECKING:
+    from glimpsecli.images.colours import Colour
 
 STREAM = "-"
 """As a source: standard input. As an output: standard output."""
