@@ -77,6 +77,24 @@ def test_a_whole_pixel_window_is_the_crop_bit_for_bit(backend, sampler, image, x
     assert np.array_equal(found, expected, equal_nan=True)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_nan_and_infinity_stay_where_they_have_no_weight(backend):
+    image = np.ones((4, 6, 1), np.float32)
+    image[:, 3], image[2] = np.nan, np.inf
+    # Taps on whole pixels in x and y, two apart: no neighbour counts but the pixel itself.
+    where = Affine([[2, 0, 0], [0, 2, 0]])
+    np.testing.assert_array_equal(
+        extract(image, where, (2, 3), sampler="bilinear", backend=backend)[..., 0], [[1, 1, 1], [np.inf] * 3]
+    )
+    # Between column 2 and the NaN in column 3.
+    half = Affine([[1, 0, 2.5], [0, 1, 0]])
+    assert np.isnan(extract(image, half, (1, 1), sampler="bilinear", backend=backend)).all()
+    # Wholly outside, where the clamped pixel is a NaN.
+    image[:, 0] = np.nan
+    far = Affine([[1, 0, -7.5], [0, 1, 0]])
+    assert (extract(image, far, (1, 3), sampler="bilinear", backend=backend) == 0).all()
+
+
 @pytest.mark.parametrize("sampler", ["gaussian", "bilinear", "hard"])
 @pytest.mark.parametrize("count", [1, 3, 40])
 def test_the_result_does_not_depend_on_the_threads(sampler, count):

@@ -181,22 +181,20 @@ def _resolve(index, extent, border):
 def _neighbours(coordinate, extent, order, border):
     """Give the two pixels of one axis that a coordinate reads and their float32 weights.
 
-    A neighbour that does not count has the weight 0 and the pixel of the other, so that nothing else is ever read.
-    What the weights lack from 1 belongs to the fill colour.
+    What the weights lack from 1 belongs to the fill colour. If one neighbour counts and the other does not, it is the
+    first, and the second has the weight 0: what has no weight need not be read, and a NaN there stays outside.
     """
     if order == 0:
         pixel = _resolve(int(np.floor(coordinate + 0.5)), extent, border)
-        return max(pixel, 0), max(pixel, 0), np.float32(pixel >= 0), np.float32(0)
+        return max(pixel, 0), 0, np.float32(pixel >= 0), np.float32(0)
     floor = np.floor(coordinate)
     fraction = coordinate - floor
     first, second = _resolve(int(floor), extent, border), _resolve(int(floor) + 1, extent, border)
     first_weight = np.float32(1 - fraction) if first >= 0 else np.float32(0)
     second_weight = np.float32(fraction) if second >= 0 else np.float32(0)
     if first < 0:
-        first = max(second, 0)
-    if second < 0 or fraction == 0:
-        second = first
-    return first, second, first_weight, second_weight
+        return max(second, 0), 0, second_weight, np.float32(0)
+    return first, max(second, 0), first_weight, second_weight
 
 
 @jit()
@@ -208,9 +206,16 @@ def _mix(image, x0, x1, y0, y1, wx0, wx1, wy0, wy1, fill, out):
         out[:] = fill
         return
     for c in range(channels):
-        upper = wx0 * np.float32(image[y0, x0 * channels + c]) + wx1 * np.float32(image[y0, x1 * channels + c])
-        lower = wx0 * np.float32(image[y1, x0 * channels + c]) + wx1 * np.float32(image[y1, x1 * channels + c])
-        out[c] = wy0 * upper + wy1 * lower + fill[c] * (np.float32(1) - cover)
+        value = wx0 * np.float32(image[y0, x0 * channels + c])
+        if wx1 != 0:
+            value += wx1 * np.float32(image[y0, x1 * channels + c])
+        value *= wy0
+        if wy1 != 0:
+            lower = wx0 * np.float32(image[y1, x0 * channels + c])
+            if wx1 != 0:
+                lower += wx1 * np.float32(image[y1, x1 * channels + c])
+            value += wy1 * lower
+        out[c] = value + fill[c] * (np.float32(1) - cover)
 
 
 @jit()

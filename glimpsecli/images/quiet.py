@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _DECODERS = r"(PIL|imageio|tifffile|pyvips|pillow_heif)\b"
 
@@ -37,6 +41,28 @@ class _Quiet:
 
 
 quiet = _Quiet()
+
+
+_stderr_lock = threading.Lock()
+
+
+@contextmanager
+def mute_stderr() -> Iterator[None]:
+    """Send standard error to nowhere, for C libraries that write to it and know no other way.
+
+    It is the whole process's, so this is for short calls; other threads' messages of that moment are lost as well.
+    """
+    with _stderr_lock:
+        sys.stderr.flush()
+        saved = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(nowhere)
+            os.close(saved)
 
 
 def silence_logger(name: str) -> None:

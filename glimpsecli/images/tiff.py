@@ -19,7 +19,7 @@ from glimpsecli.images import pillow
 from glimpsecli.images.alpha import unpremultiply
 from glimpsecli.images.picture import TAKEN, Array, Picture, check_frame, check_size
 from glimpsecli.images.profiles import cmyk_to_srgb
-from glimpsecli.images.quiet import silence_logger
+from glimpsecli.images.quiet import mute_stderr, silence_logger
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _INKS, _YCBCR, _CIELAB = 0, 1, 2, 3, 5, 6, 8
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _INKS: 4, _YCBCR: 3, _CIELAB: 3}
@@ -75,7 +75,8 @@ def decode(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> Picture
     """Read one page."""
     page = _read_tags(stream, label, frame, max_pixels)
     if page.for_pillow:
-        picture = pillow.decode(stream, "TIFF", label, page.index, max_pixels)
+        with mute_stderr():  # libtiff prints what it finds wrong; Pillow raises it as well
+            picture = pillow.decode(stream, "TIFF", label, page.index, max_pixels)
         deep = page.colormap is not None and _expanded_colormap(page.colormap).dtype != np.uint8
         if not deep:
             return picture
