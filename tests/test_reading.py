@@ -228,7 +228,7 @@ def test_ordinary_files_agree_with_pillow():
         encoded(rgb, "JPEG2000"),
         encoded(rgb, "TIFF", compression="tiff_lzw"),
         encoded(la, "TIFF", compression="tiff_lzw"),
-        encoded(Image.fromarray(rgb).convert("YCbCr"), "TIFF"),
+        encoded(Image.fromarray(rgb).convert("YCbCr"), "TIFF", compression="tiff_lzw"),
         encoded(rgb, "TIFF", compression="jpeg"),
     ]
     for content in files:
