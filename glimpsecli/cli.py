@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import signal
 import sys
 
 import click
@@ -73,6 +74,7 @@ def main() -> None:
     """Run the command line and end the process with its exit code."""
     # Imports make many objects and no garbage: looking for some as they load takes a tenth of a short run.
     gc.set_threshold(100_000)
+    signal.signal(signal.SIGTERM, _stop)  # as an exception it takes half-written files along
     sys.exit(run(sys.argv[1:]))
 
 
@@ -80,7 +82,8 @@ def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code."""
     try:
         code = glimpse.main(arguments, prog_name="glimpse", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return int(code or ExitCode.DONE)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else error.format_message(), err=True)
@@ -95,6 +98,18 @@ def run(arguments: list[str]) -> int:
         complain("interrupted")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has had enough. Python would complain again when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()  # whoever read it has had enough
         return ExitCode.DONE
+    except OSError as error:
+        _forget_output()
+        complain(f"standard output could not be written: {error.strerror or error}; free some space, or use -o")
+        return ExitCode.FAILED
+
+
+def _forget_output() -> None:
+    """Drop what is still to be written, of which Python would complain again when it closes standard output."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _stop(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)

@@ -75,6 +75,13 @@ def test_draws_write_is_the_adjoint_of_its_read():
     assert np.vdot(read, patch) == pytest.approx(np.vdot(image, written))
 
 
+def test_what_has_no_meaning_is_refused():
+    with pytest.raises(GlimpseError, match="gain"):
+        gaussian.write(np.ones((2, 2)), (0, 1, 1, 0, 1, 1, 0), (4, 4))
+    with pytest.raises(GlimpseError, match="order 3"):
+        spatial.sample(np.ones((3, 3)), [[1, 1]], order=3)
+
+
 def test_draws_write_in_its_own_words():
     # Equation 28: (1 / gamma) F_Y^T w F_X.
     params = (2.2, 1.1, 1.7, 3.1, 0.8, 2.3, 1.6)
@@ -164,6 +171,9 @@ def test_crop_is_a_slice_and_knows_its_borders():
     np.testing.assert_array_equal(hard.crop(image, -2, 0, (7, 7), "edge")[:2], image[[0, 0]])
     with pytest.raises(GlimpseError, match="'wrap'"):
         hard.crop(image, 0, 0, (2, 2), "wrap")
+    for fill in (300, 0.5):
+        with pytest.raises(GlimpseError, match="does not fit uint8"):
+            hard.crop(image, 0, 0, (9, 9), "constant", fill)
 
 
 def test_hard_attention_selects_and_soft_attention_weighs():

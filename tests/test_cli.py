@@ -121,10 +121,72 @@ def test_ctrl_c_exits_130(monkeypatch, capsys):
     assert capsys.readouterr().err == "glimpse: error: interrupted\n"
 
 
+@pytest.mark.parametrize("arguments", ["--help", "info", "extract {0}/retina.jpg --size 9 -o {1}/x.png --json"])
+def test_a_standard_output_that_is_full_or_closed_is_no_traceback(arguments, samples, tmp_path):
+    command = f"{sys.executable} -m glimpsecli {arguments.format(samples, tmp_path)}"
+    full = subprocess.run(
+        [
+            "bash",
+            "-c",
+            f"{command} --overwrite > /dev/full".replace("--help --overwrite", "--help").replace(
+                "info --overwrite", "info"
+            ),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert full.returncode == 1
+    assert full.stderr.count("\n") == 1
+    assert "No space left" in full.stderr
+    closed = subprocess.run(["bash", "-c", f"{command} >&-".replace("x.png", "y.png")], capture_output=True, text=True)
+    assert (closed.returncode, closed.stderr) == (0, "")
+
+
+def test_a_closed_standard_input_is_named(tmp_path):
+    command = f"{sys.executable} -m glimpsecli extract - -o {tmp_path}/x.png <&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "standard input is closed" in done.stderr
+
+
+def test_sigterm_takes_the_half_written_file_along(tmp_path):
+    code = f"""
+import os, signal, sys
+from glimpsecli import cli
+from glimpsecli.images import atomic
+def slow(stream):
+    stream.write(b"half")
+    os.kill(os.getpid(), signal.SIGTERM)
+cli.run = lambda arguments: atomic.place({str(tmp_path / "x.png")!r}, slow)
+cli.main()"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    assert (done.returncode, done.stderr) == (143, b"")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_broken_pipe_is_quiet(samples):
     command = f"{sys.executable} -m glimpsecli extract {samples}/retina.jpg --format tiff -o - | head -c 10 | wc -c"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
     assert (done.stdout.strip(), done.stderr) == ("10", "")
+
+
+def test_info_tells_of_threads_that_cannot_be_had():
+    done = glimpse("info", env={**os.environ, "NUMBA_THREADING_LAYER": "tbb"})
+    assert done.returncode == 0
+    assert b"threading layer" in done.stdout
+
+
+def test_the_choices_of_the_command_line_are_the_librarys():
+    from glimpsecli import backends, sampling
+    from glimpsecli.attention.borders import BORDERS
+    from glimpsecli.commands import options
+    from glimpsecli.images import DEPTHS, FORMATS
+
+    assert options.SAMPLERS == sampling.SAMPLERS
+    assert options.BORDERS == BORDERS
+    assert ("auto", *backends.BACKENDS, *backends.ABSENT) == options.BACKENDS
+    assert tuple(DEPTHS) == options.DEPTHS
+    assert tuple(FORMATS) == options.FORMATS
 
 
 def test_info_tells_what_runs_here_and_why_something_does_not():

@@ -58,6 +58,9 @@ def test_a_plain_box_is_the_crop_bit_for_bit(glimpse):
 def test_no_window_is_the_whole_image(glimpse):
     assert glimpse(f"{CAT} -o whole.png")[0] == 0
     np.testing.assert_array_equal(pixels("whole.png"), pixels(CAT))
+    for offset in ("+-5-3", "-5-3", "+-5+-3"):
+        assert glimpse(f"{CAT} --box 20x30{offset} -o beyond.png --overwrite")[0] == 0
+        np.testing.assert_array_equal(pixels("beyond.png")[3:, 5:], pixels(CAT)[:27, :15])
 
 
 def test_percentages_zoom_angle_context_and_square_shape_the_window(glimpse):
@@ -182,7 +185,7 @@ def test_one_bad_image_does_not_stop_the_others_but_an_npz_is_whole_or_not_there
     assert sorted(os.listdir("out")) == ["camera_000.png", "cat_000.png"]
     code, _, err = glimpse(f"{CAT} torn.png -o all.npz")
     assert code == 1
-    assert "all.npz was not written" in err
+    assert "all.npz is not written" in err
     assert not os.path.exists("all.npz")
 
 
@@ -258,7 +261,11 @@ def test_dry_run_shows_the_names_and_writes_nothing(glimpse):
     before = sorted(os.listdir())
     code, out, _ = glimpse(f"{CAT} camera.png --at 9,9 --zoom 9 --retina 2 -o new/ --dry-run")
     assert code == 0
-    assert out.splitlines()[1] == "cat.png -> new/cat_001.png"
+    assert out.splitlines()[1] == "cat.png -> new/cat_001.png (50x33, gaussian)"
+    assert sorted(os.listdir()) == before
+    code, out, _ = glimpse(f"{CAT} --box 10%,0,20,30 -o new.png --dry-run --json")
+    assert json.loads(out)["window"]["cx"] == pytest.approx(55.1)
+    assert json.loads(out)["backend"] is None
     assert sorted(os.listdir()) == before
 
 
@@ -275,6 +282,46 @@ def test_nothing_is_overwritten_unless_asked_and_an_input_never(glimpse):
         code, _, err = glimpse(f"{CAT} --size 5 -o {target} --overwrite")
         assert code == 2
         assert "is the input cat.png" in err
+
+
+def test_an_image_that_the_table_passes_over_is_still_an_input(glimpse):
+    Path("boxes.csv").write_text("x,y,width,height,image\n1,2,3,4,cat.png\n")
+    before = Path("camera.png").read_bytes()
+    code, _, err = glimpse(f"{CAT} camera.png --windows boxes.csv -o camera.png --overwrite")
+    assert (code, "is the input camera.png" in err) == (2, True)
+    assert Path("camera.png").read_bytes() == before
+
+
+def test_sizes_that_follow_from_the_image_are_judged_by_the_image(glimpse):
+    Image.fromarray(np.zeros((20, 20), np.uint8)).save("small.png")
+    assert glimpse("small.png --at 50%,50% --zoom 0.05 -o wide.png")[0] == 0
+    assert pixels("wide.png").shape == (400, 400)
+    code, _, err = glimpse("small.png --context 1000 -o wider.png")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "20000x20000" in err
+
+
+def test_names_may_make_folders_and_an_empty_part_is_filled(glimpse):
+    Path("boxes.jsonl").write_text(
+        '{"x":1,"y":2,"width":3,"height":4,"label":"\\ud800a\u2028/b"}\n{"x":1,"y":2,"width":3,"height":4}'
+    )
+    code, out, err = glimpse(f"{CAT} --windows boxes.jsonl -o n/ --name {{label}}/{{index}} --json")
+    assert (code, err) == (0, "")
+    assert [json.loads(line)["file"] for line in out.splitlines()] == ["n/_a\u2028_b/0.png", "n/_/1.png"]
+    assert json.loads(out.splitlines()[0])["label"] == "\ud800a\u2028/b"
+
+
+def test_a_file_name_that_is_no_text_is_no_obstacle(glimpse, folder):
+    name = os.fsdecode(b"caf\xe9.png")
+    shutil.copy(CAT, name)
+    code, out, _ = glimpse("--size 8 -o t/ --json", name)
+    assert code == 0
+    assert json.loads(out)["source"] == name
+    assert os.listdir(b"t") == [b"caf\xe9_000.png"]
+    for more in (["--dry-run"], ["--json"]):
+        command = [sys.executable, "-m", "glimpsecli", "extract", name, "-o", "u.png", "--overwrite", *more]
+        done = subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"})
+        assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_special_files_are_written_directly(glimpse, folder):
@@ -342,7 +389,12 @@ def test_a_colour_profile_and_nothing_else_of_the_metadata_is_kept(glimpse):
         (f"{CAT} --fill red -o x.png", 2, "--fill"),
         (f"{CAT} --size 5 --sampler cubic -o x.png", 2, "cubic"),
         (f"{CAT} --size 5 --backend cuda -o x.png", 3, "CUDA"),
-        (f"{CAT} --size 5 --backend cpu --threads 999999 -o x.png", 2, "999999"),
+        (f"{CAT} --size 5 --backend cpu --threads 0 -o x.png", 2, "0"),
+        (f"{CAT} --size {'9' * 5000} -o x.png", 2, "is not a size"),
+        (f"{CAT} --blur 2 -o x.png", 2, "--blur 2 with the bilinear sampler"),
+        (f"{CAT} -o x.png --quality 50", 2, "--quality 50 with PNG"),
+        (f"{CAT} -o x.jpg --compress 5", 2, "--compress 5 with JPEG"),
+        (f"{CAT} --at 5,5 --extent 5,5 -o x.png", 2, "WxH"),
         (f"{CAT} --windows none.csv -o x.png", 2, "none.csv"),
         (". -o x.png", 2, "is a folder"),
         ("missing.png -o x.png", 2, "missing.png"),
@@ -361,6 +413,9 @@ def test_a_colour_profile_and_nothing_else_of_the_metadata_is_kept(glimpse):
         (f"{CAT} -o x/ --name ../{{stem}}", 2, "out of the output folder"),
         (f"{CAT} -o x/ --name {{stem", 2, "no template"),
         (f"{CAT} -o x/ --name {{stem.__class__}}", 2, "unknown field"),
+        (f"{CAT} -o x/ --name {{index:{{stem}}}}", 2, "field in a field"),
+        (f"{CAT} -o x/ --name {{index:c}}", 2, "out of the output folder"),
+        (f"{CAT} -o x/ --name /{{stem}}", 2, "relative"),
         (f"{CAT} --box 0,0,9,9 --box 1,1,9,9 -o x/ --name {{stem}}", 2, "two glimpses of cat.png"),
         (f"{CAT} ./cat.png -o x/", 2, "both cat.png and ./cat.png"),
         (f"{CAT} -o text.png/x.png", 2, "text.png"),

@@ -61,7 +61,8 @@ def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path):
     assert run(tmp_path, **paths)[0] == "42"
 
 
-def test_a_forked_child_and_two_threads_at_once_are_safe():
+@pytest.mark.parametrize("first", ["threads=2", "threads=1"])
+def test_a_forked_child_and_two_threads_at_once_are_safe(first):
     script = """
     import os, threading
     import numpy as np
@@ -70,6 +71,12 @@ def test_a_forked_child_and_two_threads_at_once_are_safe():
     image = np.random.default_rng(0).integers(0, 256, (900, 900, 3), dtype=np.uint8)
     def look():
         return extract(image, Window(450, 450, 800, 800), (300, 300), backend="cpu", threads=2)
+    extract(image[:50, :50], Window(25, 25, 9, 9), (8, 8), backend="cpu", FIRST)
+    if "1" in "FIRST" and os.fork() == 0:
+        look()
+        os._exit(0)
+    if "1" in "FIRST":
+        assert os.wait()[1] == 0
     expected = look()
     seen = []
     workers = [threading.Thread(target=lambda: seen.append(look())) for _ in range(4)]
@@ -84,6 +91,9 @@ def test_a_forked_child_and_two_threads_at_once_are_safe():
     for layer in ("workqueue", "default"):
         env = {**os.environ, "NUMBA_THREADING_LAYER": layer, "NUMBA_NUM_THREADS": "2", "PYTHONWARNINGS": "ignore"}
         done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(script)], env=env, capture_output=True, check=False
+            [sys.executable, "-c", textwrap.dedent(script).replace("FIRST", first)],
+            env=env,
+            capture_output=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr.decode()

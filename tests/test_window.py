@@ -1,4 +1,6 @@
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -90,6 +92,7 @@ def test_a_single_tap_looks_at_the_middle(convention):
 
 @given(upright, sizes, st.sampled_from(["cells", "corners", "hart"]))
 def test_a_box_survives_each_convention(window, size, convention):
+    assume(convention != "corners" or min(window.width, window.height) >= 1)
     box = window.box
     back = Affine.from_box(*box, size, convention).to_box(size, convention)
     assert back == pytest.approx(box, rel=1e-9, abs=1e-7)
@@ -196,6 +199,15 @@ def test_a_half_turn_is_a_flip_of_both_axes_and_gaussians_can_do_it():
         (lambda: Affine.from_theta([1, 2, 3], (4, 4), (2, 2)), "4 or 6"),
         (lambda: Affine.from_box(0, 0, 4, 4, (2, 2), "sonnet"), "sonnet"),
         (lambda: Affine([[1, 1, 0], [0, 1, 0]]).to_box((2, 2)), "box cannot"),
+        (lambda: Affine([[-1, 0, 0], [0, 1, 0]]).to_box((2, 2)), "box cannot"),
+        (lambda: Affine.from_box(0, 0, 0.5, 4, (2, 2), "corners"), "0.5 has no two corners"),
+        (lambda: Affine("abc"), "'abc'"),
+        (lambda: Affine.from_theta("abc", (4, 4), (2, 2)), "'abc'"),
+        (lambda: Window.from_box("1", 2, 3, "x"), "'x'"),
+        (lambda: GaussianParams.from_draw("a", 0, 0, 0, 0, (3, 3), (9, 9)), "gx is 'a'"),
+        (lambda: GaussianParams.from_draw(0, 0, 0, 0, 30, (3, 3), (9, 9)), "gain is 1.06"),
+        (lambda: Window(5, 5, 4, 4).to_gaussian((2, 2), blur="wide"), "blur is 'wide'"),
+        (lambda: stack_affines(np.ones((0, 5)), (2, 2)), "0, 5"),
         (lambda: GaussianParams(0, 1, 1, 0, 2, 1).to_draw((3, 3), (9, 9)), "one sigma"),
         (lambda: GaussianParams(0, 1, -1, 0, 1, -1).to_draw((3, 3), (9, 9)), "stride"),
         (lambda: GaussianParams.from_draw(0, 0, 1e4, 0, 0, (3, 3), (9, 9)), "log_variance"),
@@ -226,8 +238,10 @@ def test_places_compare_hash_and_print_by_value():
     assert first == second
     assert len({first, second}) == 1
     assert repr(first) == "Affine([[1.0, 0.0, 0.0], [0.0, 1.0, 2.0]])"
-    with pytest.raises(ValueError, match="read-only"):
-        first.matrix[0, 0] = 3
+    for affine in (first, copy.deepcopy(first), pickle.loads(pickle.dumps(first))):
+        assert affine == first
+        with pytest.raises(ValueError, match="read-only"):
+            affine.matrix[0, 0] = 3
 
 
 @pytest.mark.parametrize(

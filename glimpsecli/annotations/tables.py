@@ -47,6 +47,8 @@ def read_windows(table: str) -> list[Box]:
 
 def _text(table: str, name: str) -> str:
     try:
+        if table == STDIN and sys.stdin is None:
+            raise InvalidInputError("standard input is closed", "name a file")
         data = sys.stdin.buffer.read() if table == STDIN else Path(table).read_bytes()
         return data.decode("utf-8-sig")
     except OSError as error:
@@ -71,11 +73,11 @@ def _csv_rows(text: str, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 
 def _json_rows(text: str, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for line, source in enumerate(text.splitlines(), 1):
+    for line, source in enumerate(text.split("\n"), 1):
         if source.strip():
             try:
                 row = json.loads(source)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise InvalidInputError(f"{name}, line {line} is not JSON: {error}") from None
             if not isinstance(row, dict):
                 raise InvalidInputError(f"{name}, line {line} is not an object", "write one {...} on each line")

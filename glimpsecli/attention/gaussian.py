@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glimpsecli.errors import InvalidInputError
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -111,6 +113,8 @@ def write(patch: ArrayLike, params: Iterable[float], image_size: tuple[int, int]
     """
     values = np.asarray(patch, dtype=np.float64)
     u_y, s_y, d_y, u_x, s_x, d_x, gain = params
+    if gain == 0:
+        raise InvalidInputError("writing divides by the gain, which is 0", "give another gain")
     rows = filterbank(u_y, s_y, d_y, values.shape[0], image_size[0])
     columns = filterbank(u_x, s_x, d_x, values.shape[1], image_size[1])
     return _both_axes(rows.T, values, columns.T) / gain
@@ -118,6 +122,7 @@ def write(patch: ArrayLike, params: Iterable[float], image_size: tuple[int, int]
 
 def _both_axes(left: Floats, values: Floats, right: Floats) -> Floats:
     """Give ``left @ values @ right.T`` for each channel."""
-    vertical = np.tensordot(left, values, axes=(1, 0))
-    both = np.tensordot(vertical, right, axes=(1, 1))  # the new axis comes last
+    with np.errstate(invalid="ignore"):  # an infinite pixel without weight is a NaN, and no surprise
+        vertical = np.tensordot(left, values, axes=(1, 0))
+        both = np.tensordot(vertical, right, axes=(1, 1))  # the new axis comes last
     return np.moveaxis(both, -1, 1)

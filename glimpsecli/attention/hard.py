@@ -39,7 +39,12 @@ def crop(
     columns, column_present = resolve(left + np.arange(size[1]), pixels.shape[1], border)
     cut: NDArray[np.generic] = pixels[rows[:, None], columns]
     missing = ~(row_present[:, None] & column_present)
-    cut[missing] = fill if border == "constant" else 0
+    colour = np.asarray(fill if border == "constant" else 0)
+    if not np.array_equal(colour, colour.astype(cut.dtype)):
+        raise InvalidInputError(
+            f"the fill {fill!r} does not fit {cut.dtype} pixels", "crop a float image, or round the fill"
+        )
+    cut[missing] = colour
     return cut
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glimpsecli.attention.borders import resolve
+from glimpsecli.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -74,6 +75,8 @@ def sample(image: ArrayLike, grid: ArrayLike, border: str = "zeros", order: int 
     pixels = np.asarray(image)
     points = np.asarray(grid, dtype=np.float64)
     colour = np.broadcast_to(np.asarray(fill if border == "constant" else 0, dtype=np.float64), pixels.shape[2:])
+    if order not in (0, 1):
+        raise InvalidInputError(f"order {order!r} of interpolation", "0 is nearest, 1 is bilinear")
     total = np.zeros(points.shape[:-1] + pixels.shape[2:])
     for column, x_weight in _neighbours(points[..., 0], order):
         for row, y_weight in _neighbours(points[..., 1], order):
@@ -84,7 +87,8 @@ def sample(image: ArrayLike, grid: ArrayLike, border: str = "zeros", order: int 
                 weight, present = weight[..., None], present[..., None]
             value = np.where(present, pixels[y, x], colour)
             # What has no weight is not looked at: a NaN next to a whole-pixel window stays outside.
-            total += np.multiply(weight, value, where=weight != 0, out=np.zeros_like(total))
+            with np.errstate(invalid="ignore"):  # infinity minus infinity is a NaN, and no surprise
+                total += np.multiply(weight, value, where=weight != 0, out=np.zeros_like(total))
     return total
 
 

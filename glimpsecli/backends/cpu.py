@@ -30,10 +30,10 @@ def gaussian(images: np.ndarray, params: np.ndarray, out: np.ndarray, threads: i
     boxes = gaussian_support(params, size, image_size)
     rows, (top, left) = _contiguous_rows(images, boxes)
     columns = boxes[:, 3] - boxes[:, 2]
-    taps = np.maximum(boxes[:, 1] - boxes[:, 0], 2 * CUT * params[:, 1] * size[0])
-    work = out.shape[3] * float(np.sum(columns * taps))
+    rows_read = np.maximum(boxes[:, 1] - boxes[:, 0], 2 * CUT * params[:, 1] * size[0])
+    work = out.shape[3] * float(np.sum(columns * rows_read))
     arguments = _read_only(rows, params - np.array([top, 0, 0, left, 0, 0, 0]))
-    run(_gaussian_serial, _gaussian_parallel, (*arguments, out), work, threads)
+    run(_gaussian_serial, _gaussian_parallel, (*arguments, out), windows=len(out), work=work, threads=threads)
 
 
 def affine(
@@ -50,7 +50,8 @@ def affine(
     rows, origin = _contiguous_rows(images, affine_support(matrices, out.shape[1:3], image_size, border))
     colours = fill if border == "constant" else np.zeros_like(fill)
     arguments = _read_only(rows, matrices, colours, np.array(image_size), np.array(origin))
-    run(_affine_serial, _affine_parallel, (*arguments, order, BORDERS[border], out), 10.0 * out.size, threads)
+    call = (*arguments, order, BORDERS[border], out)
+    run(_affine_serial, _affine_parallel, call, windows=len(out), work=10.0 * out.size, threads=threads)
 
 
 # ---- Gaussian ------------------------------------------------------------------------------------------------------

@@ -32,10 +32,14 @@ def describe() -> dict[str, dict[str, Any]]:
 def _cpu() -> dict[str, Any]:
     from glimpsecli.backends import cpu, jit, threads
 
+    try:
+        layer = threads.threading_layer()
+    except GlimpseError as error:
+        layer = f"none: {error.message}"
     folder, writable = jit.cache_folder(cpu._gaussian_serial)
     return {
-        "threads": threads.checked_threads(None),
-        "threading_layer": threads.threading_layer(),
+        "threads": threads.processors(),
+        "threading_layer": layer,
         "cache_folder": folder,
         "cache_writable": writable,
     }

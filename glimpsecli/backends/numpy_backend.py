@@ -8,7 +8,7 @@ import numpy as np
 
 from glimpsecli.attention import gaussian as definition
 from glimpsecli.attention import hard, spatial
-from glimpsecli.backends.support import gaussian_support
+from glimpsecli.backends.support import gaussian_support, whole_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,8 +40,8 @@ def affine(
     size = (out.shape[1], out.shape[2])
     for n, matrix in enumerate(matrices):
         image = images[n if len(images) > 1 else 0]
-        if order == 0 and border != "constant" and np.array_equal(matrix[:, :2], np.eye(2)):
-            left, top = np.floor(matrix[:, 2] + 0.5).astype(int)
-            out[n] = hard.crop(image, top, left, size, border)  # a fill might not fit the image's dtype
+        if border != "constant" and whole_pixels(matrix):  # a fill might not fit the image's dtype
+            left, top = matrix[:, 2].astype(int)
+            out[n] = hard.crop(image, top, left, size, border)
         else:
             out[n] = spatial.sample(image, spatial.matrix_grid(matrix, size), border, order, fill[n])

@@ -45,6 +45,13 @@ def affine_support(matrices: Floats, size: tuple[int, int], image_size: tuple[in
     return np.stack(spans, axis=1)
 
 
+def whole_pixels(matrices: Floats) -> NDArray[np.bool_]:
+    """Tell which of (..., 2, 3) matrices read whole pixels one by one: a crop, with nothing to interpolate."""
+    return np.asarray(
+        np.all(matrices[..., :2] == np.eye(2), axis=(-2, -1)) & np.all(matrices[..., 2] % 1 == 0, axis=-1)
+    )
+
+
 def union(boxes: Boxes) -> tuple[int, int, int, int]:
     """Give the smallest box that holds all of (N, 4) boxes."""
     low, high = boxes.min(axis=0), boxes.max(axis=0)

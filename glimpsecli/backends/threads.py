@@ -5,29 +5,32 @@ from __future__ import annotations
 import math
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numba
 
 from glimpsecli.backends.jit import jit
-from glimpsecli.errors import InvalidInputError
+from glimpsecli.errors import UnavailableError
 
 PARALLEL_WORK = 2_000_000  # multiply-adds above which starting threads pays
 TILES_PER_THREAD = 4
 
 
 class _Permit:
-    """Leave to start a parallel kernel: for one caller at a time, in the process that started the first."""
+    """Leave to start a parallel kernel: for one caller at a time, and not in a child that was forked.
+
+    Numba's thread pools do not survive a fork, whoever started them, and one of them does not stand two callers at
+    once.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._process: int | None = None
+        self._process = os.getpid()
 
     def acquire(self) -> bool:
-        if self._process not in (None, os.getpid()) or not self._lock.acquire(blocking=False):
-            return False
-        self._process = os.getpid()
-        return True
+        return self._process == os.getpid() and self._lock.acquire(blocking=False)
 
     def release(self) -> None:
         self._lock.release()
@@ -36,33 +39,58 @@ class _Permit:
 _permit = _Permit()
 
 
-def run(serial: Any, parallel: Any, arguments: tuple[Any, ...], work: float, threads: int | None) -> None:
-    """Call a kernel, with threads where that pays and is safe.
+def run(
+    serial: Any, parallel: Any, arguments: tuple[Any, ...], *, windows: int, work: float, threads: int | None
+) -> None:
+    """Call a kernel for some windows, with threads where that pays and is safe; the result is the same.
 
-    Numba's thread pools do not survive a fork, and one of them does not stand two callers at once; such calls run
-    serially, with the same result.
+    `work` is in multiply-adds; `threads` is the most that may be used, None for as many as Numba may.
     """
-    threads = checked_threads(threads)
-    if threads == 1 or work < PARALLEL_WORK or not _permit.acquire():
+    limit = processors()
+    wanted = limit if threads is None else min(threads, limit)
+    if wanted == 1 or work < PARALLEL_WORK or not _permit.acquire():
         serial(*arguments, 1)
         return
-    before = numba.get_num_threads()
     try:
-        numba.set_num_threads(threads)
-        parallel(*arguments, math.ceil(TILES_PER_THREAD * threads / len(arguments[-1])))
+        with _numba_threads(wanted):
+            parallel(*arguments, math.ceil(TILES_PER_THREAD * wanted / windows))
     finally:
-        numba.set_num_threads(before)
         _permit.release()
 
 
-def checked_threads(threads: int | None) -> int:
-    """Return the number of threads to use, all that Numba may by default, or raise."""
-    limit = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # set at run time
-    if threads is None:
-        return int(numba.get_num_threads())
-    if not 1 <= threads <= limit:
-        raise InvalidInputError(f"{threads} threads", f"this process can use 1 to {limit}")
-    return threads
+def processors() -> int:
+    """Give the most threads that Numba may use: the processors, or NUMBA_NUM_THREADS."""
+    return int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # set at run time
+
+
+def threading_layer() -> str:
+    """Start the threads and name the layer that runs them: tbb, omp or workqueue.
+
+    Raises
+    ------
+    UnavailableError
+        There is none: NUMBA_THREADING_LAYER asks for one that is not installed.
+    """
+    with _numba_threads(processors()):
+        _start_threads(2)
+    return str(numba.threading_layer())  # type: ignore[attr-defined]  # numba lists no exports
+
+
+@contextmanager
+def _numba_threads(count: int) -> Iterator[None]:
+    """Let Numba use so many threads for a while."""
+    try:
+        before = numba.get_num_threads()  # starts the pool
+    except ValueError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UnavailableError(
+            f"Numba has no threads: {reason}", "unset NUMBA_THREADING_LAYER, or use 1 thread"
+        ) from None
+    numba.set_num_threads(count)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
 
 
 @jit(parallel=True)
@@ -71,9 +99,3 @@ def _start_threads(count):
     for i in numba.prange(count):
         total += i
     return total
-
-
-def threading_layer() -> str:
-    """Start the threads and name the layer that runs them: tbb, omp or workqueue."""
-    _start_threads(2)
-    return str(numba.threading_layer())  # type: ignore[attr-defined]  # numba lists no exports

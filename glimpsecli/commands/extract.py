@@ -50,5 +50,5 @@ def extract(images: tuple[str, ...], target: str, name: str | None, dry_run: boo
     if given["table"] == STREAM and STREAM in images:
         raise click.UsageError("IMAGE and --windows both want standard input.")
     requests = options.requests_of(given)
-    plan = make_plan(images, requests, options.looking_of(given), options.output_of(target, name, given))
+    plan = make_plan(images, requests, options.how_of(given), options.output_of(target, name, given))
     report(plan, dry_run=dry_run, as_json=as_json, **{name: given[name] for name in ("verbose", "quiet", "traceback")})

@@ -11,8 +11,8 @@ import click
 from glimpsecli.commands import values
 
 if TYPE_CHECKING:
-    from glimpsecli.jobs.places import Request
-    from glimpsecli.jobs.plan import Looking, Output
+    from glimpsecli.jobs.plan import How, Output
+    from glimpsecli.jobs.requests import Request
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -99,11 +99,11 @@ how_options = _all(
     ),
     how(
         "--sampler", type=click.Choice(SAMPLERS),
-        help="Default: gaussian; bilinear where no size is given, so that a plain crop is a crop.",
+        help="Default: gaussian; bilinear where neither --size nor --retina is given, so that a plain crop is a crop.",
     ),
     how(
-        "--blur", type=float, default=0.5, metavar="STRIDES", show_default=True,
-        help="Sigma of the Gaussians, in strides (in pixels where glimpses are enlarged).",
+        "--blur", type=float, metavar="STRIDES",
+        help="Sigma of the Gaussians, in strides (in pixels where glimpses are enlarged). Default: 0.5.",
     ),
     how(
         "--border", type=click.Choice(BORDERS),
@@ -117,7 +117,10 @@ how_options = _all(
         "--backend", type=click.Choice(BACKENDS), default="auto", show_default=True,
         help="What computes. auto: numpy for a small job, else cpu.",
     ),
-    how("--threads", type=click.IntRange(1), metavar="N", help="Threads of the cpu backend. Default: all processors."),
+    how(
+        "--threads", type=click.IntRange(1), metavar="N",
+        help="The most threads that the cpu backend may use. Default: all processors.",
+    ),
     how(
         "--frame", type=click.IntRange(0), default=0, metavar="N",
         help="Frame of an animation or page of a TIFF, from 0. Default: the first.",
@@ -152,7 +155,7 @@ manner_options = _all(
 def requests_of(options: dict[str, Any]) -> list[Request]:
     """Take the options of :data:`where_options` and give the places to look; none for the whole image."""
     from glimpsecli.annotations.boxes import Box, Length
-    from glimpsecli.jobs import places
+    from glimpsecli.jobs.requests import BoxRequest, ThetaRequest
 
     kinds = {"boxes": "--box", "points": "--at", "gaussians": "--gaussian", "draws": "--draw", "thetas": "--theta"}
     given = {name: options.pop(name) for name in kinds}
@@ -172,24 +175,24 @@ def requests_of(options: dict[str, Any]) -> list[Request]:
     if angle is not None and not (given["boxes"] or given["points"]):
         raise click.UsageError("--angle belongs to --box and --at.")
     requests: list[Request] = []
-    requests += [places.BoxRequest(_turned(box, angle)) for box in given["boxes"]]
+    requests += [BoxRequest(_turned(box, angle)) for box in given["boxes"]]
     for x, y in given["points"]:
         width, height = extent or [Length(100 / zoom, percent=True)] * 2
-        requests += [places.BoxRequest(Box(x, y, width, height, centred=True, angle=angle or 0.0).checked())]
+        requests += [BoxRequest(Box(x, y, width, height, centred=True, angle=angle or 0.0).checked())]
     requests += given["gaussians"]
     requests += given["draws"]
-    requests += [places.ThetaRequest(theta, align_corners) for theta in given["thetas"]]
+    requests += [ThetaRequest(theta, align_corners) for theta in given["thetas"]]
     if table:
         from glimpsecli.annotations.tables import read_windows
 
-        requests += [places.BoxRequest(box) for box in read_windows(table)]
+        requests += [BoxRequest(box) for box in read_windows(table)]
     return requests
 
 
-def looking_of(options: dict[str, Any]) -> Looking:
+def how_of(options: dict[str, Any]) -> How:
     """Take the options of :data:`how_options` and the shaping of :data:`where_options`."""
-    from glimpsecli.jobs.places import Shaping, SizeRequest
-    from glimpsecli.jobs.plan import Looking
+    from glimpsecli.jobs.plan import How
+    from glimpsecli.jobs.requests import Shaping, SizeRequest
 
     shaping = Shaping(
         size=options.pop("size") or SizeRequest(),
@@ -198,7 +201,7 @@ def looking_of(options: dict[str, Any]) -> Looking:
         retina=options.pop("retina"),
     )
     names = ("sampler", "blur", "border", "fill", "backend", "threads", "frame")
-    return Looking(shaping, **{name: options.pop(name) for name in names})
+    return How(shaping, **{name: options.pop(name) for name in names})
 
 
 def output_of(target: str, name: str | None, options: dict[str, Any]) -> Output:

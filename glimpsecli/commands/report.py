@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
@@ -27,11 +28,12 @@ def report(plan: Plan, *, dry_run: bool, as_json: bool, verbose: bool, quiet: bo
     """Run a plan, or only show it, and end with its exit code."""
     from glimpsecli.jobs import engine
 
-    if plan.output.target == "-" and not dry_run and sys.stdout.isatty():
-        raise click.UsageError("standard output is a terminal; send it to a file or a pipe.")
     if dry_run:
-        _show(plan, as_json=as_json)
+        _show(plan, as_json=as_json, traceback=traceback)
         return
+    if plan.output.target == "-" and (sys.stdout is None or sys.stdout.isatty()):
+        state = "closed" if sys.stdout is None else "a terminal"
+        raise click.UsageError(f"standard output is {state}; send it to a file or a pipe.")
     failures, done = [], 0
     for outcome in _with_progress(engine.run(plan), plan, quiet=quiet):
         if isinstance(outcome, engine.Failure):
@@ -45,20 +47,35 @@ def report(plan: Plan, *, dry_run: bool, as_json: bool, verbose: bool, quiet: bo
         for note in (*outcome.notes, *(outcome.details if verbose else ())):
             if not quiet:
                 click.echo(f"glimpse: {name}: {note}", err=True)
+    if failures and plan.container is not None and len(plan.items) > 1:
+        click.echo(f"glimpse: {plan.container} is not written: it holds the glimpses of all images or none", err=True)
     if done and (verbose or not (quiet or as_json or plan.output.target == "-")):
         lost = f", {len(failures)} failed" if failures else ""
         click.echo(f"glimpse: {done} glimpse{'s'[: done > 1]} written to {plan.output.target}{lost}", err=True)
-    code = engine.exit_code(failures, done)
+    _end(engine.exit_code(failures, plan))
+
+
+def _show(plan: Plan, *, as_json: bool, traceback: bool) -> None:
+    """Print what a plan would do."""
+    from glimpsecli.jobs import engine
+
+    failures = []
+    for row in engine.preview(plan):
+        if isinstance(row, engine.Failure):
+            failures.append(row)
+            complain(row.error, show=row.error if traceback else None)
+        elif as_json:
+            click.echo(_json(row))
+        else:
+            size = "{width}x{height}".format(**row["size"])
+            # As bytes, for file names that are no text.
+            click.echo(os.fsencode(f"{row['source']} -> {row['file']} ({size}, {row['sampler']})"))
+    _end(engine.exit_code(failures, plan))
+
+
+def _end(code: int) -> None:
     if code:
         raise click.exceptions.Exit(code)
-
-
-def _show(plan: Plan, *, as_json: bool) -> None:
-    """Print what a plan would do."""
-    for item in plan.items:
-        for target in item.targets:
-            row = {"file": target, "source": item.source}
-            click.echo(_json(row) if as_json else f"{item.source} -> {target}")
 
 
 def _with_progress(steps: Iterable[Step], plan: Plan, *, quiet: bool) -> Iterator[Step]:
@@ -75,4 +92,4 @@ def _with_progress(steps: Iterable[Step], plan: Plan, *, quiet: bool) -> Iterato
 def _json(row: object) -> str:
     import json
 
-    return json.dumps(row, ensure_ascii=False)
+    return json.dumps(row)  # in ASCII: a file name may hold bytes that are no text

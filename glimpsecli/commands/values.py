@@ -12,7 +12,7 @@ from glimpsecli.errors import GlimpseError
 if TYPE_CHECKING:
     from glimpsecli.annotations.boxes import Length
 
-_GEOMETRY = r"(?P<width>[^x,+-]+)x(?P<height>[^x,+-]+)(?P<x>[+-][^x,+-]+)(?P<y>[+-][^x,+-]+)"
+_GEOMETRY = r"(?P<width>[^x,+-]+)x(?P<height>[^x,+-]+)(?P<x>[+-]+[^x,+-]+)(?P<y>[+-]+[^x,+-]+)"
 
 
 class Value(click.ParamType[Any]):
@@ -72,7 +72,10 @@ class BoxValue(Value):
 
         geometry = re.fullmatch(_GEOMETRY, text.strip()) if "," not in text else None
         if geometry:
-            x, y, width, height = (Length.parse(geometry[name]) for name in ("x", "y", "width", "height"))
+            # ImageMagick writes a negative offset as +-5.
+            x, y, width, height = (
+                Length.parse(geometry[name].replace("+-", "-")) for name in ("x", "y", "width", "height")
+            )
         else:
             x, y, width, height = self.numbers(text, 4)
         return Box(x, y, width, height).checked()
@@ -95,7 +98,7 @@ class ExtentValue(Value):
 
     def parse(self, text: str) -> Any:
         """Give two Lengths."""
-        return self.numbers(text.lower().replace("x", ","), 2)
+        return self.numbers(text.lower().replace(",", ";").replace("x", ","), 2)
 
 
 class SizeValue(Value):
@@ -106,10 +109,10 @@ class SizeValue(Value):
     def parse(self, text: str) -> Any:
         """Give a SizeRequest."""
         from glimpsecli.errors import InvalidInputError
-        from glimpsecli.jobs.places import SizeRequest
+        from glimpsecli.jobs.requests import SizeRequest
 
         parts = text.strip().lower().split("x")
-        if len(parts) > 2 or not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
+        if len(parts) > 2 or not all(re.fullmatch("0*[1-9][0-9]{0,8}", part) for part in parts):
             raise InvalidInputError(f"{text!r} is not a size", "write WxH, such as 128x96, or N for the longer side")
         if len(parts) == 1:
             return SizeRequest(longer=int(parts[0]))
@@ -123,7 +126,7 @@ class GaussianValue(Value):
 
     def parse(self, text: str) -> Any:
         """Give a GaussianRequest."""
-        from glimpsecli.jobs.places import GaussianRequest
+        from glimpsecli.jobs.requests import GaussianRequest
 
         return GaussianRequest(*self.numbers(text, 6))
 
@@ -135,7 +138,7 @@ class DrawValue(Value):
 
     def parse(self, text: str) -> Any:
         """Give a DrawRequest."""
-        from glimpsecli.jobs.places import DrawRequest
+        from glimpsecli.jobs.requests import DrawRequest
 
         return DrawRequest(self.plain_numbers(text, 5))  # type: ignore[arg-type]  # five, as counted
 

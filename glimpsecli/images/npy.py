@@ -49,15 +49,13 @@ def write_array(stream: BinaryIO, array: Array) -> None:
     npy_format.write_array(stream, array, allow_pickle=False)
 
 
-def write_arrays(stream: BinaryIO, arrays: Mapping[str, Array], *, compress: bool = False) -> None:
+def write_arrays(stream: BinaryIO, arrays: Mapping[str, Array]) -> None:
     """Write named arrays as `.npz`, the same bytes for the same arrays on every machine and day."""
     import zipfile  # only here: it takes longer to import than a small image to read
 
-    method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
-    with zipfile.ZipFile(stream, "w", method) as archive:
+    with zipfile.ZipFile(stream, "w") as archive:
         for name, array in arrays.items():
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            entry.compress_type = method
             entry.create_system = 3
             entry.external_attr = 0o600 << 16
             with archive.open(entry, "w", force_zip64=True) as member:

@@ -53,8 +53,13 @@ def mute_stderr() -> Iterator[None]:
     It is the whole process's, so this is for short calls; other threads' messages of that moment are lost as well.
     """
     with _stderr_lock:
-        sys.stderr.flush()
-        saved = os.dup(2)
+        try:
+            saved = os.dup(2)
+        except OSError:  # closed: as mute as can be
+            yield
+            return
+        if sys.stderr is not None:
+            sys.stderr.flush()
         nowhere = os.open(os.devnull, os.O_WRONLY)
         try:
             os.dup2(nowhere, 2)

@@ -11,13 +11,12 @@ import numpy as np
 from PIL import Image
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.images.alpha import flatten
 from glimpsecli.images.atomic import explained, place
 from glimpsecli.images.depth import depth_of
-from glimpsecli.images.formats import FORMATS, Format, check, check_side, format_named, format_of, needs_vips
+from glimpsecli.images.formats import Format, check, check_side, format_named, format_of, needs_vips
 from glimpsecli.images.picture import Array, matching_icc
 
-__all__ = ["FORMATS", "Format", "check", "check_side", "flatten", "format_named", "format_of", "write", "write_npz"]
+__all__ = ["write", "write_npz"]
 
 Target = str | os.PathLike[str] | BinaryIO
 
@@ -100,7 +99,7 @@ def write(
     _deliver(target, lambda stream: stream.write(_encode(image, kind, icc, quality, compress)), overwrite=overwrite)
 
 
-def write_npz(target: Target, arrays: Mapping[str, Array], *, compress: bool = False, overwrite: bool = False) -> None:
+def write_npz(target: Target, arrays: Mapping[str, Array], *, overwrite: bool = False) -> None:
     """Write named arrays into one `.npz` file.
 
     Parameters
@@ -109,14 +108,12 @@ def write_npz(target: Target, arrays: Mapping[str, Array], *, compress: bool = F
         As for :func:`write`.
     arrays : mapping of str to array
         Any shapes and plain types: numbers and strings, not objects.
-    compress : bool
-        Deflate the arrays.
     overwrite : bool
         Replace an existing file.
     """
     from glimpsecli.images import npy
 
-    _deliver(target, lambda stream: npy.write_arrays(stream, arrays, compress=compress), overwrite=overwrite)
+    _deliver(target, lambda stream: npy.write_arrays(stream, arrays), overwrite=overwrite)
 
 
 def check_range(option: str, value: int | None, low: int, high: int) -> None:

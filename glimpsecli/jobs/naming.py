@@ -5,38 +5,63 @@ from __future__ import annotations
 import os
 import re
 import string
+from collections.abc import Mapping
 
 from glimpsecli.errors import InvalidInputError
 
 DEFAULT_NAME = "{stem}_{index:03d}"
-_FIELDS = {"stem": "", "index": 0, "label": "", "scale": 1, "ext": ""}
+_FIELDS: dict[str, str | int] = {"stem": "photo", "index": 0, "label": "cat", "scale": 1, "ext": "png"}
 
 
 def check_template(template: str) -> None:
     """Refuse a template that names unknown fields or leads out of the output folder."""
     known = ", ".join(f"{{{field}}}" for field in _FIELDS)
     try:
-        fields = [field for _, field, _, _ in string.Formatter().parse(template) if field is not None]
-        unknown = [field for field in fields if field not in _FIELDS]
-        if unknown:
-            raise InvalidInputError(f"the name {template!r} has the unknown field {{{unknown[0]}}}", f"use {known}")
-        example = template.format_map(_FIELDS)
-    except (ValueError, IndexError, KeyError) as error:
+        parts = list(string.Formatter().parse(template))
+    except ValueError as error:
         raise InvalidInputError(f"the name {template!r} is no template: {error}", f"use {known}") from None
-    if os.path.isabs(example) or ".." in example.split("/") or template.endswith("/") or "\0" in template:
-        raise InvalidInputError(f"the name {template!r} leads out of the output folder", "give a relative file name")
+    for _, field, spec, _ in parts:
+        if field is not None and field not in _FIELDS:
+            raise InvalidInputError(f"the name {template!r} has the unknown field {{{field}}}", f"use {known}")
+        if spec and "{" in spec:
+            raise InvalidInputError(f"the name {template!r} has a field in a field", f"use {known}")
+    if template.startswith("/") or template.endswith("/"):
+        raise InvalidInputError(f"the name {template!r} is not a file in the output folder", "give a relative name")
+    _filled(template, _FIELDS)
 
 
 def output_name(template: str, suffix: str, *, source: str, index: int, label: str | None, scale: int) -> str:
     """Fill in a checked template and add the format's suffix.
 
-    ``{stem}`` and ``{ext}`` are the source's name without its suffix, and the suffix without its dot.
+    ``{stem}`` and ``{ext}`` are the source's name without its suffix, and the suffix without its dot. A part of the
+    path that comes out empty becomes ``_``.
+
+    Raises
+    ------
+    InvalidInputError
+        The name leads out of the output folder, or no file can be called that.
     """
     stem, ext = os.path.splitext(os.path.basename(source))
-    name = template.format(stem=safe(stem), index=index, label=safe(label or ""), scale=scale, ext=safe(ext[1:]))
-    return f"{name}.{suffix}"
+    fields: dict[str, str | int] = {"index": index, "scale": scale}
+    fields |= {"stem": safe(stem), "label": safe(label or ""), "ext": safe(ext[1:])}
+    return f"{_filled(template, fields)}.{suffix}"
+
+
+def _filled(template: str, fields: Mapping[str, str | int]) -> str:
+    try:
+        name = template.format(**fields)
+    except (ValueError, OverflowError) as error:
+        raise InvalidInputError(f"the name {template!r} is no template: {error}", "check its fields") from None
+    parts = [part or "_" for part in name.split("/")]
+    if ".." in parts or any(character < " " for character in name):
+        raise InvalidInputError(f"the name {template!r} leads out of the output folder", "give a relative name")
+    return "/".join(parts)
 
 
 def safe(text: str) -> str:
-    """Make one path component of a text: separators, control characters and a leading dot become ``_``."""
-    return re.sub(r"[\x00-\x1f\x7f/\\:]|^\.", "_", text)
+    """Make one path component of a text.
+
+    Separators, control characters, a leading dot and halves of surrogate pairs become ``_``; the bytes of a file name
+    that is no UTF-8 stay.
+    """
+    return re.sub(r"[\x00-\x1f\x7f/\\:\ud800-\udc7f\udd00-\udfff]|^\.", "_", text)

@@ -12,8 +12,8 @@ from glimpsecli.annotations.boxes import Box
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.formats import Format, check, format_named, format_of
 from glimpsecli.jobs.naming import DEFAULT_NAME, check_template, output_name
-from glimpsecli.jobs.places import BoxRequest, Request, Shaping
-from glimpsecli.sampling import Look
+from glimpsecli.jobs.requests import BoxRequest, Request, Shaping
+from glimpsecli.sampling import Taps
 
 if TYPE_CHECKING:
     from glimpsecli.images.colours import Colour
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 STREAM = "-"
 """As a source: standard input. As an output: standard output."""
 
+BLUR = 0.5
 _NOMINAL = (1000, 1000)  # an image to try the options on before any is opened
 
 
-class Looking(NamedTuple):
-    """How every image is looked at. `sampler` None: bilinear where no size is given, so that a crop is a crop."""
+class How(NamedTuple):
+    """How every image is looked at."""
 
     shaping: Shaping = Shaping()
     sampler: str | None = None
-    blur: float = 0.5
+    blur: float | None = None
     border: str | None = None
     fill: Colour | None = None
     backend: str = "auto"
@@ -37,9 +38,15 @@ class Looking(NamedTuple):
     frame: int = 0
 
     @property
+    def sigma(self) -> float:
+        """Sigma of the Gaussians in strides."""
+        return BLUR if self.blur is None else self.blur
+
+    @property
     def chosen_sampler(self) -> str:
-        """The sampler that is used."""
-        return self.sampler or ("bilinear" if self.shaping.size.is_open else "gaussian")
+        """The sampler asked for; else bilinear where no size is, so that a crop is a crop; else Gaussian."""
+        crop = self.shaping.size.is_open and self.shaping.retina == 1
+        return self.sampler or ("bilinear" if crop else "gaussian")
 
 
 class Output(NamedTuple):
@@ -66,13 +73,13 @@ class Plan(NamedTuple):
     """Everything that will be done. `container` is the one file for all glimpses, where there is one."""
 
     items: tuple[Item, ...]
-    looking: Looking
+    how: How
     output: Output
     format: Format
     container: str | None
 
 
-def make_plan(sources: Sequence[str], requests: Sequence[Request], looking: Looking, output: Output) -> Plan:
+def make_plan(sources: Sequence[str], requests: Sequence[Request], how: How, output: Output) -> Plan:
     """Plan the glimpses of some images.
 
     Parameters
@@ -81,7 +88,7 @@ def make_plan(sources: Sequence[str], requests: Sequence[Request], looking: Look
         Paths, or ``-`` for standard input.
     requests : sequence of Request
         Where to look in each image; a box that names its image goes to that one only. None: the whole image.
-    looking : Looking
+    how : How
     output : Output
         The target is a file, a folder (an existing one, or a name that ends in a slash), or ``-``.
 
@@ -91,23 +98,23 @@ def make_plan(sources: Sequence[str], requests: Sequence[Request], looking: Look
         Something is wrong that can be known before any work: options, sources, outputs that exist or collide.
     """
     _check_sources(sources)
-    _try_out(requests, looking)
+    _try_out(requests, how)
     wanted = _by_image(sources, requests or [BoxRequest()])
-    many = sum(map(len, wanted)) * looking.shaping.retina
+    many = sum(map(len, wanted)) * how.shaping.retina
     file_format = _format(output)
-    _check_fill(looking, file_format)
+    _check_idle(how, output, file_format)
     if _is_folder(output.target):
-        items = _named(sources, wanted, looking.shaping, output, file_format)
+        items = _named(sources, wanted, how.shaping, output, file_format)
         container = None
     else:
         _check_single(output, file_format, many)
         container = output.target if file_format.container else None
         items = [
-            Item(source, tuple(chosen), (output.target,) * (len(chosen) * looking.shaping.retina))
+            Item(source, tuple(chosen), (output.target,) * (len(chosen) * how.shaping.retina))
             for source, chosen in zip(sources, wanted, strict=True)
         ]
-    plan = Plan(tuple(item for item in items if item.requests), looking, output, file_format, container)
-    _check_outputs(plan)
+    plan = Plan(tuple(item for item in items if item.requests), how, output, file_format, container)
+    _check_outputs(plan, sources)
     return plan
 
 
@@ -122,25 +129,33 @@ def _check_sources(sources: Sequence[str]) -> None:
         except OSError as error:
             raise InvalidInputError(f"{source}: {error.strerror or error}", "check the path") from None
         if stat.S_ISDIR(mode):
-            raise InvalidInputError(f"{source} is a folder", "name the images in it")
+            raise InvalidInputError(f"{source} is a folder", "name the images in it, as in photos/*.jpg")
 
 
-def _try_out(requests: Sequence[Request], looking: Looking) -> None:
+def _try_out(requests: Sequence[Request], how: How) -> None:
     """Find what no image could mend: contradicting options, a rotated window for filterbanks, a size over the limit."""
-    if looking.backend != "auto":
-        backends.load(looking.backend)
+    if how.backend != "auto":
+        backends.load(how.backend)
     for request in requests or [BoxRequest()]:
-        for sight in request.sights(_NOMINAL, looking.shaping):
-            sampler = looking.chosen_sampler
-            Look.make(sight.place, sight.size, _NOMINAL, sampler, looking.blur, looking.border)
+        for sight in request.sights(_NOMINAL, how.shaping):
+            # A size that follows from the window is known when the image is; one that was asked for is checked here.
+            size = (1, 1) if how.shaping.size.is_open else sight.size
+            Taps.make(sight.place, size, _NOMINAL, how.chosen_sampler, how.sigma, how.border)
 
 
-def _check_fill(looking: Looking, file_format: Format) -> None:
-    if looking.border == "constant" and looking.fill is None:
+def _check_idle(how: How, output: Output, file_format: Format) -> None:
+    """Refuse options that would do nothing, which nobody can have meant."""
+    if how.blur is not None and how.chosen_sampler != "gaussian":
+        raise InvalidInputError(f"--blur {how.blur:g} with the {how.chosen_sampler} sampler", "it is for gaussian")
+    if output.quality is not None and file_format.name not in ("jpg", "webp"):
+        raise InvalidInputError(f"--quality {output.quality} with {file_format.title}", "it is for JPEG and WebP")
+    if output.compress is not None and file_format.name not in ("png", "tiff"):
+        raise InvalidInputError(f"--compress {output.compress} with {file_format.title}", "it is for PNG and TIFF")
+    if how.border == "constant" and how.fill is None:
         raise InvalidInputError("--border constant needs a colour", "give --fill, for example --fill white")
-    if looking.fill is not None and looking.border != "constant" and file_format.alpha:
+    if how.fill is not None and how.border != "constant" and file_format.alpha:
         raise InvalidInputError(
-            f"--fill {looking.fill.text} has nothing to fill",
+            f"--fill {how.fill.text} has nothing to fill",
             f"it is for --border constant and for formats without alpha, and {file_format.title} holds alpha",
         )
 
@@ -229,11 +244,11 @@ def _named(
     return items
 
 
-def _check_outputs(plan: Plan) -> None:
+def _check_outputs(plan: Plan, sources: Sequence[str]) -> None:
     """Refuse outputs that collide, exist, or are inputs."""
     if plan.output.target == STREAM:
         return
-    inputs = {_identity(item.source): item.source for item in plan.items if item.source != STREAM}
+    inputs = {_identity(source): source for source in sources if source != STREAM}
     taken: dict[str, str] = {}
     for item in plan.items:
         for target in dict.fromkeys(item.targets) if plan.container else item.targets:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glimpsecli.jobs.places import Sight, as_affine, as_window
+from glimpsecli.jobs.requests import Sight, as_affine, as_window
 from glimpsecli.window import GaussianParams, Size, share_outside, stack_gaussians
 
 if TYPE_CHECKING:
@@ -15,9 +15,28 @@ if TYPE_CHECKING:
 
 
 def record(
-    source: str, index: int, sight: Sight, image_size: Size, *, sampler: str, blur: float, backend: str
+    source: str,
+    index: int,
+    sight: Sight,
+    image_size: Size,
+    *,
+    sampler: str,
+    blur: float,
+    backend: str | None = None,
 ) -> dict[str, Any]:
     """Describe a glimpse.
+
+    Parameters
+    ----------
+    source : str
+    index : int
+        Of the glimpse in its image, from 0.
+    sight : Sight
+    image_size : (int, int)
+        Height and width of the upright image.
+    sampler, backend : str
+    blur : float
+        Sigma in strides, where the sight has none of its own.
 
     Returns
     -------

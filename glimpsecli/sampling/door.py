@@ -11,8 +11,8 @@ from glimpsecli import backends
 from glimpsecli.backends.support import union
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.sampling.choice import choose_backend
-from glimpsecli.sampling.look import Look
-from glimpsecli.sampling.transparency import premultiply, unpremultiply
+from glimpsecli.sampling.taps import Taps
+from glimpsecli.sampling.transparency import unweigh, weigh_by_alpha
 from glimpsecli.window import is_single
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def extract(
         ``auto`` takes NumPy for a small job and Numba for any other; the two differ by rounding, so name one where the
         same bytes are wanted again.
     threads : int, optional
-        Threads of the cpu backend, all processors by default. The result does not depend on it.
+        The most threads that the cpu backend may use, all processors by default. The result does not depend on it.
     alpha : bool
         Whether the last channel is straight alpha. Colours are then weighted by it.
 
@@ -91,9 +91,9 @@ def extract(
            [ 9., 10.]], dtype=float32)
     """
     pixels, grey = _checked_image(image)
-    look = Look.make(where, size, pixels.shape[:2], sampler, blur, border)
-    out = np.empty((look.windows, *look.size, pixels.shape[2]), np.float32)
-    _look(pixels[None], look, out, fill, backend, threads, alpha)
+    taps = Taps.make(where, size, pixels.shape[:2], sampler, blur, border)
+    out = np.empty((taps.windows, *taps.size, pixels.shape[2]), np.float32)
+    _sample(pixels[None], taps, out, fill, backend, threads, alpha)
     result = out[..., 0] if grey else out
     return result[0] if is_single(where) else result
 
@@ -124,7 +124,7 @@ def extract_batch(
     size : (int, int)
         Height and width of the glimpses in pixels.
     layout : {"NHWC", "NCHW"}
-        Order of the axes of `images` and of the result. Neither is copied.
+        Order of the axes of `images` and of the result. Contiguous arrays are not copied; of others, what is read.
     out : (N, h, w, C) or (N, C, h, w) float32, optional
         Where the glimpses go.
     sampler, blur, border, fill, backend, threads, alpha
@@ -151,31 +151,30 @@ def extract_batch(
     if stack.ndim != 4 or 0 in stack.shape:
         raise InvalidInputError(f"a batch of shape {stack.shape} is not {layout}", "give four axes, none of them empty")
     channels_first = layout == "NCHW"
-    look = Look.make(where, size, stack.shape[2:] if channels_first else stack.shape[1:3], sampler, blur, border)
-    look = look.for_each(len(stack))
+    taps = Taps.make(where, size, stack.shape[2:] if channels_first else stack.shape[1:3], sampler, blur, border)
+    taps = taps.for_each(len(stack))
     channels = stack.shape[1 if channels_first else 3]
-    shape = (len(stack), channels, *look.size) if channels_first else (len(stack), *look.size, channels)
-    result = np.empty(shape, np.float32) if out is None else out
-    if result.shape != shape or result.dtype != np.float32:
-        raise InvalidInputError(f"out is {result.shape}, {result.dtype}", f"it must be {shape}, float32")
-    if channels_first and not alpha and result.flags.c_contiguous:
+    shape = (len(stack), channels, *taps.size) if channels_first else (len(stack), *taps.size, channels)
+    result = np.empty(shape, np.float32) if out is None else _checked_out(out, shape)
+    in_place = stack.flags.c_contiguous and stack.dtype.isnative and result.flags.c_contiguous
+    if channels_first and in_place and not alpha:
         # Planes are grey images of their own: N * C of them, in place.
-        planes, glimpses = stack.reshape(-1, *stack.shape[2:], 1), result.reshape(-1, *look.size, 1)
-        colours = np.tile(_colour(fill, channels, look.border), len(stack))[:, None]
-        _call(planes, look.repeated(channels), glimpses, colours, backend, threads)
+        planes, glimpses = stack.reshape(-1, *stack.shape[2:], 1), result.reshape(-1, *taps.size, 1)
+        colours = np.tile(_colour(fill, channels, taps.border), len(stack))[:, None]
+        _call(planes, taps.repeated(channels), glimpses, colours, backend, threads)
         return result
     last = np.moveaxis(stack, 1, 3) if channels_first else stack
     view = np.moveaxis(result, 1, 3) if channels_first else result
     target = view if view.flags.c_contiguous else np.empty(view.shape, np.float32)
-    _look(last, look, target, fill, backend, threads, alpha)
+    _sample(last, taps, target, fill, backend, threads, alpha)
     if target is not view:
         view[...] = target
     return result
 
 
-def _look(
+def _sample(
     images: Images,
-    look: Look,
+    taps: Taps,
     out: Glimpses,
     fill: ArrayLike | None,
     backend: str,
@@ -184,33 +183,47 @@ def _look(
 ) -> None:
     """Fill `out`, (N, h, w, C) contiguous, from (1 or N, H, W, C) images."""
     channels = images.shape[3]
-    colours = np.tile(_colour(fill, channels, look.border), (look.windows, 1))
+    colours = np.tile(_colour(fill, channels, taps.border), (taps.windows, 1))
     if alpha and channels not in (2, 4):
         raise InvalidInputError(f"alpha with {channels} channels", "grey and alpha are 2, red, green, blue and alpha 4")
-    if not alpha or look.order == 0:  # single pixels keep their own alpha
-        _call(images, look, out, colours, backend, threads)
+    if not images.dtype.isnative:
+        cut, taps = _cut(images, taps)
+        images = cut.astype(cut.dtype.newbyteorder("="))
+    if not alpha or taps.order == 0:  # single pixels keep their own alpha
+        _call(images, taps, out, colours, backend, threads)
         return
     scale = FULL_SCALE[images.dtype.name]
-    top, bottom, left, right = union(look.boxes())
-    weighted = premultiply(images[:, top:bottom, left:right], scale)
-    cut = look.moved(top, left, (bottom - top, right - left))
-    gain = np.ones(look.windows)
-    if look.sampler == "gaussian":  # gain is for the colours: it would cancel in the division
-        gain = look.places[:, 6]
-        cut.places[:, 6] = 1
-    _call(weighted, cut, out, premultiply(colours, scale), backend, threads)
-    unpremultiply(out, scale)
-    out[..., :-1] *= gain[:, None, None, None].astype(np.float32)
+    cut, moved = _cut(images, taps)
+    gain = np.ones(taps.windows, np.float32)
+    if taps.sampler == "gaussian":  # gain is for the colours: it would cancel in the division
+        gain = taps.places[:, 6].astype(np.float32)
+        moved.places[:, 6] = 1
+    _call(weigh_by_alpha(cut, scale), moved, out, weigh_by_alpha(colours, scale), backend, threads)
+    unweigh(out, scale)
+    out[..., :-1] *= gain[:, None, None, None]
+    whole = taps.whole_pixels()
+    if np.any(whole):  # crops keep the colours that alpha hides
+        crops = np.empty((int(whole.sum()), *out.shape[1:]), np.float32)
+        _call(images if len(images) == 1 else images[whole], taps.only(whole), crops, colours[whole], backend, threads)
+        out[whole] = crops
 
 
-def _call(images: Images, look: Look, out: Glimpses, colours: Glimpses, backend: str, threads: int | None) -> None:
+def _cut(images: Images, taps: Taps) -> tuple[Images, Taps]:
+    """Cut images to what all windows read of them, and move the windows along."""
+    top, bottom, left, right = union(taps.boxes())
+    return images[:, top:bottom, left:right], taps.moved(top, left, (bottom - top, right - left))
+
+
+def _call(images: Images, taps: Taps, out: Glimpses, colours: Glimpses, backend: str, threads: int | None) -> None:
+    if threads is not None and (not isinstance(threads, int) or threads < 1):
+        raise InvalidInputError(f"threads is {threads!r}", "give a whole number from 1")
     if backend == "auto":
-        backend, _ = choose_backend(look, images.shape[3])
+        backend, _ = choose_backend(taps, images.shape[3])
     module = backends.load(backend)
-    if look.sampler == "gaussian":
-        module.gaussian(images, look.places, out, threads)
+    if taps.sampler == "gaussian":
+        module.gaussian(images, taps.places, out, threads)
     else:
-        module.affine(images, look.places, out, look.order, look.border, colours, threads)
+        module.affine(images, taps.places, out, taps.order, taps.border, colours, threads)
 
 
 def _colour(fill: ArrayLike | None, channels: int, border: str) -> Glimpses:
@@ -221,10 +234,13 @@ def _colour(fill: ArrayLike | None, channels: int, border: str) -> Glimpses:
         return np.zeros(channels, np.float32)
     if border != "constant":
         raise InvalidInputError(f"fill {fill!r} with the border {border}", "only the constant border has a colour")
-    colour = np.asarray(fill, dtype=np.float32)
-    if colour.shape not in ((), (1,), (channels,)) or not np.all(np.isfinite(colour)):
+    try:
+        colour = np.asarray(fill, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidInputError(f"fill {fill!r} is no colour", "give one number, or one for each channel") from None
+    if colour.shape not in ((), (1,), (channels,)) or not np.all(np.abs(colour) <= np.finfo(np.float32).max):
         raise InvalidInputError(f"fill {fill!r} is no colour for {channels} channels", "give one number, or one each")
-    return np.broadcast_to(colour, (channels,)).copy()
+    return np.broadcast_to(colour, (channels,)).astype(np.float32)
 
 
 def _checked_image(image: ArrayLike) -> tuple[Images, bool]:
@@ -235,7 +251,16 @@ def _checked_image(image: ArrayLike) -> tuple[Images, bool]:
     return (pixels[:, :, None], True) if pixels.ndim == 2 else (pixels, False)
 
 
+def _checked_out(out: Glimpses, shape: tuple[int, ...]) -> Glimpses:
+    if not isinstance(out, np.ndarray):
+        raise InvalidInputError(f"out is {out!r}", "give an array")
+    if out.shape != shape or out.dtype != np.float32 or not out.flags.writeable:
+        kind = "" if out.flags.writeable else ", read-only"
+        raise InvalidInputError(f"out is {out.shape}, {out.dtype}{kind}", f"it must be {shape}, float32")
+    return out
+
+
 def _checked_dtype(array: Images) -> Images:
     if array.dtype.name not in FULL_SCALE:
         raise InvalidInputError(f"an image of {array.dtype}", f"convert it to {', '.join(FULL_SCALE)}")
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    return array

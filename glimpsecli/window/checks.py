@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 Size = tuple[int, int]
 """Height and width in pixels."""
 
 LARGEST_COORDINATE = 1e9
 """Coordinates beyond this, in pixels, are refused: no image is so large, and int64 pixel indices stay exact."""
+
+LARGEST_GAIN = 1e9
 
 
 def check_size(size: Size) -> Size:
@@ -27,6 +29,22 @@ def check_size(size: Size) -> Size:
     except (TypeError, ValueError, OverflowError):
         pass
     raise InvalidInputError(f"{size!r} is not a size", "give (height, width), two positive whole numbers of pixels")
+
+
+def number(value: Any, name: str) -> float:
+    """Return a value as a float, or raise."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidInputError(f"{name} is {value!r}, not a number") from None
+
+
+def numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Return values as a float64 array of their own, or raise."""
+    try:
+        return np.array(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidInputError(f"{name} is {values!r}, not an array of numbers") from None
 
 
 def check_finite(values: NDArray[np.float64], name: str) -> None:
@@ -53,7 +71,9 @@ def check_windows(windows: NDArray[np.float64]) -> None:
 
 def check_gaussian(row: NDArray[np.float64]) -> None:
     """Raise unless the seven numbers (u_y, s_y, d_y, u_x, s_x, d_x, gain) are finite and both sigmas positive."""
-    check_finite(row, "the Gaussian attention")
+    check_finite(row[:6], "the Gaussian attention")
+    if not abs(row[6]) <= LARGEST_GAIN:
+        raise InvalidInputError(f"the gain is {row[6]:g}", f"its limit is {LARGEST_GAIN:g}")
     sigma = min(row[1], row[4])
     if sigma <= 0:
         raise InvalidInputError(f"sigma is {sigma:g}", "the standard deviation of a Gaussian must be positive")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.window.checks import check_size
+from glimpsecli.window.checks import check_size, number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,6 +45,11 @@ def box_to_taps(start: float, extent: float, taps: int, convention: str) -> tupl
     if _checked(convention) == "cells":
         return start + extent / (2 * taps) - 0.5, extent / taps
     reach = extent - 1 if convention == "corners" else extent  # from the first tap to the last
+    if reach < 0 and taps > 1:
+        raise InvalidInputError(
+            f"an extent of {extent:g} has no two corners: the convention counts from pixel centre to pixel centre",
+            "give at least 1 pixel, or use the convention cells",
+        )
     return (start, reach / (taps - 1)) if taps > 1 else (start + reach / 2, extent)
 
 
@@ -73,6 +78,7 @@ def windows_to_matrices(windows: Floats, size: Size) -> Floats:
 
 def matrices_to_gaussians(matrices: Floats, blur: float) -> Floats:
     """Put a Gaussian of ``sigma = blur * max(|stride|, 1)`` on each tap of (N, 2, 3) matrices: (N, 7) rows."""
+    blur = number(blur, "blur")
     if not 0 < blur <= LARGEST_BLUR:
         raise InvalidInputError(f"blur is {blur:g}", f"give a number of strides above 0 and up to {LARGEST_BLUR:g}")
     turned = np.flatnonzero((matrices[:, 0, 1] != 0) | (matrices[:, 1, 0] != 0))

@@ -11,7 +11,7 @@ import numpy as np
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.window import conversions
-from glimpsecli.window.checks import check_finite, check_gaussian, check_size, check_windows
+from glimpsecli.window.checks import check_finite, check_gaussian, check_size, check_windows, number, numbers
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -52,6 +52,7 @@ class Window:
     @classmethod
     def from_box(cls, x: float, y: float, width: float, height: float, angle: float = 0.0) -> Window:
         """Make a window from its unrotated left, top, width and height (COCO order), turned about its centre."""
+        x, y, width, height = (number(value, "a box's side") for value in (x, y, width, height))
         return cls(x + width / 2, y + height / 2, width, height, angle)
 
     @classmethod
@@ -126,7 +127,7 @@ class Affine:
     matrix: Floats
 
     def __init__(self, matrix: ArrayLike) -> None:
-        array = np.array(matrix, dtype=np.float64)
+        array = numbers(matrix, "the affine matrix")
         if array.shape != (2, 3):
             raise InvalidInputError(f"an Affine is a 2x3 matrix, not an array of shape {array.shape}")
         check_finite(array, "the affine matrix")
@@ -142,6 +143,9 @@ class Affine:
 
     def __hash__(self) -> int:
         return hash(self.matrix.tobytes())
+
+    def __reduce__(self) -> tuple[type[Affine], tuple[Floats]]:
+        return Affine, (self.matrix,)  # a copy is as read-only as the original
 
     def __repr__(self) -> str:
         return f"Affine({self.matrix.tolist()})"
@@ -163,8 +167,8 @@ class Affine:
         """Give x, y, width, height of the box whose taps these are: the inverse of :meth:`from_box`."""
         h, w = check_size(size)
         (d_x, b, u_x), (c, d_y, u_y) = self.matrix.tolist()
-        if b or c:
-            raise InvalidInputError(f"{self} rotates or shears, a box cannot", "use Window.from_affine")
+        if b or c or d_x < 0 or d_y < 0:
+            raise InvalidInputError(f"{self} rotates, shears or flips, a box cannot", "use the Affine itself")
         (x, width), (y, height) = [
             conversions.taps_to_box(*axis, convention) for axis in ((u_x, d_x, w), (u_y, d_y, h))
         ]
@@ -185,7 +189,7 @@ class Affine:
             Whether -1 and 1 are the centres of the outermost pixels (True) or the edges of the image (False), as in
             ``torch.nn.functional.affine_grid`` and ``grid_sample``.
         """
-        values = np.asarray(theta, dtype=np.float64)
+        values = numbers(theta, "theta")
         if values.size == 4:
             s_x, t_x, s_y, t_y = values.ravel()
             values = np.array([[s_x, 0, t_x], [0, s_y, t_y]])
@@ -263,8 +267,9 @@ class GaussianParams:
         The paper counts pixels from 1: the centre of the grid is ``(W + 1)/2 (gx + 1)`` and the stride
         ``(max(H, W) - 1)/(N - 1) exp(log_stride)``. A glimpse that is not square has a stride for each axis.
         """
+        gx, gy = number(gx, "gx"), number(gy, "gy")
         for name, value in (("log_variance", log_variance), ("log_stride", log_stride), ("log_gain", log_gain)):
-            if not abs(value) <= 700:
+            if not abs(number(value, name)) <= 700:
                 raise InvalidInputError(f"DRAW's {name} {value:g} is out of range", "its exponential must be finite")
         sigma = math.exp(log_variance / 2)
         span = (max(check_size(image_size)) - 1) * math.exp(log_stride)
@@ -304,8 +309,4 @@ class GaussianParams:
 def _freeze_floats(instance: Window | GaussianParams) -> None:
     """Turn the fields into floats, so that ints and NumPy scalars compare and print alike."""
     for field in fields(instance):
-        value = getattr(instance, field.name)
-        try:
-            object.__setattr__(instance, field.name, float(value))
-        except (TypeError, ValueError):
-            raise InvalidInputError(f"{field.name} is {value!r}, not a number") from None
+        object.__setattr__(instance, field.name, number(getattr(instance, field.name), field.name))

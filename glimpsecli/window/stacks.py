@@ -51,7 +51,7 @@ def _rows(where: Where) -> tuple[type, Floats]:
     """Sort out what `where` is: its kind, and its numbers as one array with a row for each place."""
     hint = "give one Window, Affine or GaussianParams, a sequence of one kind, or an (N, 5) array of windows"
     if isinstance(where, np.ndarray):
-        if where.ndim != 2 or where.shape[1] != 5 or where.dtype.kind not in "iuf":
+        if where.ndim != 2 or where.shape[1] != 5 or len(where) == 0 or where.dtype.kind not in "iuf":
             raise InvalidInputError(f"an array of shape {where.shape}, {where.dtype}, holds no windows", hint)
         windows = where.astype(np.float64)
         check_windows(windows)

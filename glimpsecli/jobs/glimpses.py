@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 from glimpsecli import images
 from glimpsecli.images import DEPTHS, Picture, convert, depth_of
 from glimpsecli.images.picture import Array
-from glimpsecli.jobs.places import Sight
-from glimpsecli.jobs.plan import Looking, Plan
+from glimpsecli.jobs.plan import How, Plan
 from glimpsecli.jobs.records import record
-from glimpsecli.sampling import Look, choose_backend, extract
+from glimpsecli.jobs.requests import Sight
+from glimpsecli.sampling import Taps, choose_backend, extract
 
 
-class Seen(NamedTuple):
+class Glimpse(NamedTuple):
     """A glimpse in memory, with what is told about it and what a person should know."""
 
     pixels: Array
@@ -25,7 +25,7 @@ class Seen(NamedTuple):
     details: tuple[str, ...] = ()
 
 
-def look_at(picture: Picture, source: str, sights: list[Sight], plan: Plan) -> list[Seen]:
+def look_at(picture: Picture, source: str, sights: list[Sight], plan: Plan) -> list[Glimpse]:
     """Make all glimpses of one picture.
 
     Raises
@@ -33,56 +33,56 @@ def look_at(picture: Picture, source: str, sights: list[Sight], plan: Plan) -> l
     GlimpseError
         The format cannot hold them, a place makes no sense for this picture, or the backend cannot run.
     """
-    looking = plan.looking
+    how = plan.how
     depth = depth_of(picture.pixels)
     channels = picture.pixels.shape[2]
-    flat = picture.alpha and not plan.format.alpha and looking.fill is not None
+    flat = picture.alpha and not plan.format.alpha and how.fill is not None
     images.check(
         plan.format, depth=plan.output.depth or depth, channels=channels - flat, alpha=picture.alpha and not flat
     )
-    seen: list[Seen] = []
+    seen: list[Glimpse] = []
     for _, group in groupby(sights, key=lambda sight: (sight.size, type(sight.place))):
         members = list(group)
-        backend, reason, glimpses = _glimpses(picture, members, looking, len(plan.items))
+        backend, reason, glimpses = _glimpses(picture, members, how, len(plan.items))
         for sight, values in zip(members, glimpses, strict=True):
             told = record(
                 source,
                 len(seen),
                 sight,
                 picture.pixels.shape[:2],
-                sampler=looking.chosen_sampler,
-                blur=looking.blur,
+                sampler=how.chosen_sampler,
+                blur=how.sigma,
                 backend=backend,
             )
             pixels, clipped = _stored(values, picture, plan, flat)
             notes = (f"{clipped} of {pixels.size} values were clipped",) if clipped else ()
-            details = (f"{looking.chosen_sampler} on {backend}: {reason}",)
-            seen.append(Seen(pixels, picture.alpha and not flat, picture.icc, told, notes, details))
+            details = (f"{how.chosen_sampler} on {backend}: {reason}",)
+            seen.append(Glimpse(pixels, picture.alpha and not flat, picture.icc, told, notes, details))
     return seen
 
 
-def _glimpses(picture: Picture, sights: list[Sight], looking: Looking, repeats: int) -> tuple[str, str, Array]:
+def _glimpses(picture: Picture, sights: list[Sight], how: How, repeats: int) -> tuple[str, str, Array]:
     """Look at places of one kind and size; give the backend, the reason for it, and (N, h, w, C) float32."""
     places: Any = [sight.place for sight in sights]
-    size, sampler, pixels = sights[0].size, looking.chosen_sampler, picture.pixels
-    backend, reason = looking.backend, "asked for"
+    size, sampler, pixels = sights[0].size, how.chosen_sampler, picture.pixels
+    backend, reason = how.backend, "asked for"
     if backend == "auto":
-        look = Look.make(places, size, pixels.shape[:2], sampler, looking.blur, looking.border)
-        backend, reason = choose_backend(look, pixels.shape[2], repeats)
+        taps = Taps.make(places, size, pixels.shape[:2], sampler, how.sigma, how.border)
+        backend, reason = choose_backend(taps, pixels.shape[2], repeats)
     fill = None
-    if looking.border == "constant" and looking.fill is not None:
+    if how.border == "constant" and how.fill is not None:
         scale = DEPTHS[depth_of(pixels)].scale
-        fill = looking.fill.on(pixels.shape[2] - picture.alpha, alpha=picture.alpha, scale=scale)
+        fill = how.fill.on(pixels.shape[2] - picture.alpha, alpha=picture.alpha, scale=scale)
     glimpses = extract(
         pixels,
         places,
         size,
         sampler=sampler,
-        blur=looking.blur,
-        border=looking.border,
+        blur=how.sigma,
+        border=how.border,
         fill=fill,
         backend=backend,
-        threads=looking.threads,
+        threads=how.threads,
         alpha=picture.alpha,
     )
     return backend, reason, glimpses
@@ -93,8 +93,8 @@ def _stored(values: Array, picture: Picture, plan: Plan, flat: bool) -> tuple[Ar
     source = depth_of(picture.pixels)
     target = plan.output.depth or source
     converted = convert(values, source, target)
-    if not flat or plan.looking.fill is None:
+    if not flat or plan.how.fill is None:
         return converted.pixels, converted.clipped
-    colour = plan.looking.fill.on(values.shape[2] - 1, alpha=False, scale=DEPTHS[source].scale)
+    colour = plan.how.fill.on(values.shape[2] - 1, alpha=False, scale=DEPTHS[source].scale)
     rescale = DEPTHS[target].scale / DEPTHS[source].scale
     return images.flatten(converted.pixels, [value * rescale for value in colour]), converted.clipped

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from glimpsecli.attention.borders import BORDERS
-from glimpsecli.backends.support import affine_support, gaussian_support
+from glimpsecli.backends.support import affine_support, gaussian_support, whole_pixels
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.window import check_size, stack_affines, stack_gaussians
 
@@ -23,11 +23,21 @@ LARGEST_GLIMPSE = 2**27
 """Pixels of one glimpse; more is taken for a slip of the keyboard."""
 
 
-class Look(NamedTuple):
-    """N windows over images of one size, and the sampler that looks through them."""
+class Taps(NamedTuple):
+    """The taps of N windows over images of one size, and the sampler that reads them.
+
+    Attributes
+    ----------
+    sampler : {"hard", "bilinear", "gaussian"}
+    places : (N, 7) or (N, 2, 3) float64
+        Gaussian parameters for the Gaussian sampler, matrices for the others; index coordinates.
+    size, image_size : (int, int)
+        Height and width of the glimpses and of the images.
+    border : {"zeros", "constant", "edge", "reflect"}
+    """
 
     sampler: str
-    places: Floats  # (N, 7) Gaussian parameters or (N, 2, 3) matrices
+    places: Floats
     size: Size
     image_size: Size
     border: str
@@ -35,8 +45,14 @@ class Look(NamedTuple):
     @classmethod
     def make(
         cls, where: Where, size: Size, image_size: tuple[int, ...], sampler: str, blur: float, border: str | None
-    ) -> Look:
-        """Check and convert what :func:`~glimpsecli.extract` is told."""
+    ) -> Taps:
+        """Check and convert what :func:`~glimpsecli.extract` is told; the parameters are its own.
+
+        Raises
+        ------
+        InvalidInputError
+            An argument cannot mean anything, or the glimpse is over the limit.
+        """
         if sampler not in SAMPLERS:
             raise InvalidInputError(f"unknown sampler {sampler!r}", f"choose from {', '.join(SAMPLERS)}")
         if border is not None and border not in BORDERS:
@@ -61,10 +77,14 @@ class Look(NamedTuple):
 
     @property
     def order(self) -> int:
-        """0 to read single pixels, 1 to interpolate; whole-pixel windows have nothing to interpolate."""
-        m = self.places
-        whole = self.sampler == "bilinear" and np.all(m[:, :, :2] == np.eye(2)) and np.all(m[:, :, 2] % 1 == 0)
-        return 0 if self.sampler == "hard" or whole else 1
+        """0 to read single pixels, 1 to interpolate; where all windows are on whole pixels there is nothing to."""
+        return 0 if self.sampler == "hard" or bool(np.all(self.whole_pixels())) else 1
+
+    def whole_pixels(self) -> NDArray[np.bool_]:
+        """Tell which windows are crops: whole pixels, one by one, through a sampler that keeps them as they are."""
+        if self.sampler == "gaussian":
+            return np.zeros(self.windows, np.bool_)
+        return whole_pixels(self.places)
 
     def boxes(self) -> NDArray[np.int64]:
         """Give the (N, 4) parts (top, bottom, left, right) of the image that are read."""
@@ -72,17 +92,21 @@ class Look(NamedTuple):
             return gaussian_support(self.places, self.size, self.image_size)
         return affine_support(self.places, self.size, self.image_size, self.border)
 
-    def for_each(self, images: int) -> Look:
+    def for_each(self, images: int) -> Taps:
         """Give every image a window."""
         if self.windows not in (1, images):
             raise InvalidInputError(f"{self.windows} windows for {images} images", "give one for each image, or one")
         return self if self.windows == images else self.repeated(images)
 
-    def repeated(self, times: int) -> Look:
+    def repeated(self, times: int) -> Taps:
         """Give each window so many times in a row."""
         return self._replace(places=np.repeat(self.places, times, axis=0))
 
-    def moved(self, top: int, left: int, image_size: Size) -> Look:
+    def only(self, chosen: NDArray[np.bool_]) -> Taps:
+        """Give the windows that are chosen."""
+        return self._replace(places=self.places[chosen])
+
+    def moved(self, top: int, left: int, image_size: Size) -> Taps:
         """Give the same windows over a cut of the image whose first pixel is (top, left)."""
         places = self.places.copy()
         if self.sampler == "gaussian":
