@@ -10,11 +10,11 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/demo.stamp ## extract glimpses from the sample photos with every sampler, into glimpses/
-	$(BIN)/glimpse extract sample_images/chelsea.png --at 50%,36% --extent 220x140 --size 110x70 \
+	$(BIN)/glimpse extract sample_images/chelsea.png --at 55%,42% --extent 240x160 --size 120x80 \
 	    --sampler gaussian -o glimpses/cat_gaussian.png --overwrite
-	$(BIN)/glimpse extract sample_images/chelsea.png --at 50%,36% --extent 220x140 --size 110x70 --angle 20 \
+	$(BIN)/glimpse extract sample_images/chelsea.png --at 55%,42% --extent 240x160 --size 120x80 --angle 20 \
 	    --sampler bilinear -o glimpses/cat_bilinear.png --overwrite
-	$(BIN)/glimpse extract sample_images/chelsea.png --at 50%,36% --extent 220x140 \
+	$(BIN)/glimpse extract sample_images/chelsea.png --at 55%,42% --extent 240x160 \
 	    --sampler hard -o glimpses/cat_hard.png --overwrite
 	$(BIN)/glimpse extract sample_images/coffee.png sample_images/rocket.jpg --at 50%,50% --extent 64x64 --retina 3 \
 	    --size 64 -o glimpses/ --name "{stem}_x{scale}" --overwrite

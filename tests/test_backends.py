@@ -100,6 +100,18 @@ def test_nan_and_infinity_stay_where_they_have_no_weight(backend):
     assert (extract(image, far, (1, 3), sampler="bilinear", backend=backend) == 0).all()
 
 
+def test_backends_agree_where_a_nan_spoils_a_gaussian():
+    noise = np.random.default_rng(2)
+    image = noise.random((60, 70, 2), dtype=np.float32)
+    image[20, 30, 0], image[50, 10, 1], image[5, 5, 0] = np.nan, np.inf, -np.inf
+    for size in ((8, 8), (20, 30)):
+        one, two = (extract(image, Window.from_box(0, 0, 70, 60), size, backend=backend) for backend in BACKENDS)
+        np.testing.assert_array_equal(np.isfinite(one), np.isfinite(two))
+        assert 0.02 < np.isfinite(one).mean() < 1
+        seen = np.isfinite(one)
+        np.testing.assert_allclose(one[seen], two[seen], atol=TOLERANCE)
+
+
 @pytest.mark.parametrize("sampler", ["gaussian", "bilinear", "hard"])
 @pytest.mark.parametrize("count", [1, 3, 40])
 def test_the_result_does_not_depend_on_the_threads(sampler, count):
@@ -268,6 +280,8 @@ LOCKED.flags.writeable = False
         (lambda: extract_batch([IMAGE], WINDOW, (2, 2), layout="CHWN"), "CHWN"),
         (lambda: extract_batch(IMAGE, WINDOW, (2, 2)), "6, 7, 3"),
         (lambda: extract_batch([IMAGE, IMAGE[1:]], WINDOW, (2, 2)), "one size"),
+        (lambda: extract_batch([IMAGE, IMAGE.astype(np.uint16)], WINDOW, (2, 2)), "one type"),
+        (lambda: extract_batch([], WINDOW, (2, 2)), "shape"),
         (lambda: extract_batch([IMAGE] * 3, [WINDOW] * 2, (2, 2)), "2 windows for 3 images"),
         (lambda: extract_batch([IMAGE], WINDOW, (2, 2), out=np.empty((1, 2, 2, 3))), "float64"),
         (lambda: extract_batch([IMAGE], WINDOW, (2, 2), out=[1]), "out is"),

@@ -324,6 +324,23 @@ def test_a_file_name_that_is_no_text_is_no_obstacle(glimpse, folder):
         assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_the_table_is_an_input_too(glimpse):
+    Path("table.png").write_text("x,y,width,height\n1,2,3,4\n")
+    code, _, err = glimpse(f"{CAT} --windows table.png -o table.png --overwrite")
+    assert (code, "is the input table.png" in err) == (2, True)
+
+
+def test_a_format_may_be_given_in_place_of_a_suffix(glimpse):
+    assert glimpse(f"{CAT} --size 5 -o plain --format png")[0] == 0
+    assert pixels("plain").shape == (3, 5, 3)
+
+
+def test_a_folder_stands_in_the_way(glimpse):
+    os.makedirs("n/cat_000.png")
+    code, _, err = glimpse(f"{CAT} --size 5 -o n/")
+    assert (code, "n/cat_000.png is a folder" in err) == (2, True)
+
+
 def test_special_files_are_written_directly(glimpse, folder):
     assert glimpse(f"{CAT} --size 5 -o /dev/null --format png")[0] == 0
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
@@ -364,7 +381,13 @@ def test_a_colour_profile_and_nothing_else_of_the_metadata_is_kept(glimpse):
         (f"{CAT} --box 9 -o x.png", 2, "'9' is 1 number"),
         (f"{CAT} --box 5e9,0,9,9 -o x.png", 2, "1e+09"),
         (f"{CAT} --at 5,5 -o x.png", 2, "--extent"),
-        (f"{CAT} --at 5,5 --zoom 0 -o x.png", 2, "--zoom"),
+        (f"{CAT} --at 5,5 --zoom 0 -o x.png", 2, "--zoom 0 is not"),
+        (f"{CAT} --at 5,5 --zoom 2 --angle nan --sampler hard -o x.png", 2, "the angle nan"),
+        (f"{CAT} --box 10x10+5 -o x.png", 2, "not a geometry"),
+        (f"{CAT} --gaussian 1,1,1,1,1,1 --size 5 --blur 1 -o x.png", 2, "--blur 1"),
+        (f"{CAT} --backend numpy --threads 2 -o x.png", 2, "--threads 2"),
+        (f"{CAT} -o x/ --name {{index:0300d}}", 2, "too long"),
+        (f"{CAT} --draw 0,0,0,0,100 --size 5 -o x.png", 2, "gain 2.68"),
         (f"{CAT} --at 5,5 --zoom -3 -o x.png", 2, "-3"),
         (f"{CAT} --zoom 3 -o x.png", 2, "--zoom belongs to --at"),
         (f"{CAT} --box 0,0,9,9 --at 5,5 --zoom 2 -o x.png", 2, "--box and --at"),

@@ -37,8 +37,8 @@ def test_json_lines_say_the_same(tmp_path):
 
 def test_a_byte_order_mark_blank_lines_and_other_columns_do_no_harm(tmp_path):
     path = tmp_path / "windows.csv"
-    path.write_bytes(b"\xef\xbb\xbfx,y,width,height,score\r\n1,2,3,4,0.9\r\n\r\n,,,,\r\n")
-    assert len(read_windows(str(path))) == 1
+    path.write_bytes(b"\xef\xbb\xbfX, Y,Width,height,score,Angle\r\n1,2,3,4,0.9,30\r\n\r\n,,,,\r\n")
+    assert [box.angle for box in read_windows(str(path))] == [30]
 
 
 def test_standard_input(monkeypatch):
@@ -57,7 +57,12 @@ def test_standard_input(monkeypatch):
         ("x,y,width,height\n1,2,0,4\n", "0x4"),
         ("x,y,width,height\n1,2,nan,4\n", "not a finite number"),
         ("x,y,width,height,angle\n1,2,3,4,5%\n", "degrees"),
+        ('x,y,width,height,label\n0,0,4,4,"a\n1,1,4,4,b\n', "unexpected end of data"),
+        ("x,y,width,height\n1,2,3,4,5\n", "more values"),
+        ("x,x,y,width,height\n1,1,2,3,4\n", "x is there twice"),
+        ("x,y,cx,cy,width,height\n1,2,9,9,3,4\n", "both x,y and cx,cy"),
         ('{"x": 1, "y": 2, "width": 3}\n', "columns are x, y, width"),
+        ('{"x": ' + "[" * 5000 + "]" * 5000 + "}", "line 1 is not JSON"),
         ('{"x": 1\n', "line 1 is not JSON"),
         ('{"x": 1, "y": 2, "width": 3, "height": 4}\n[1]\n', "line 2 is not an object"),
     ],

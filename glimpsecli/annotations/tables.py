@@ -58,12 +58,17 @@ def _text(table: str, name: str) -> str:
 
 
 def _csv_rows(text: str, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+    reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
     try:
-        header = [column.strip() for column in reader.fieldnames or []]
+        header = [column.strip().lower() for column in reader.fieldnames or []]
+        twice = [column for column in header if column and header.count(column) > 1]
+        if twice:
+            raise InvalidInputError(f"the column {twice[0]} is there twice", "leave one out")
         reader.fieldnames = header
         _centred(dict.fromkeys(header))
         for row in reader:
+            if None in row:
+                raise InvalidInputError(f"line {reader.line_num} has more values than the header has columns")
             if any(isinstance(value, str) and value.strip() for value in row.values()):
                 yield reader.line_num, row
     except InvalidInputError as error:
@@ -86,9 +91,11 @@ def _json_rows(text: str, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 def _centred(row: Mapping[str, Any]) -> bool:
     """Tell whether a row gives centres; refuse one that gives neither corners nor centres."""
-    for first, centred in (("x", False), ("cx", True)):
-        if {first, first.replace("x", "y"), "width", "height"} <= row.keys():
-            return centred
+    corners, centres = ({"x", "y"} & row.keys(), {"cx", "cy"} & row.keys())
+    if corners and centres:
+        raise InvalidInputError("both x,y and cx,cy are given", "leave one pair out")
+    if len(corners | centres) == 2 and {"width", "height"} <= row.keys():
+        return bool(centres)
     columns = ", ".join(str(column) for column in row if column) or "none"
     raise InvalidInputError(f"the columns are {columns}", "a window has x,y,width,height or cx,cy,width,height")
 

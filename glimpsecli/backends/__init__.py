@@ -38,10 +38,10 @@ def load(name: str) -> ModuleType:
         It cannot run here; the message says why.
     """
     if name in ABSENT:
-        raise UnavailableError(f"the {name} backend cannot run: {ABSENT[name]}", "use --backend cpu")
+        raise UnavailableError(f"the {name} backend cannot run: {ABSENT[name]}", "use the cpu backend")
     if name not in BACKENDS:
         raise InvalidInputError(f"unknown backend {name!r}", f"choose from auto, {', '.join(BACKENDS | ABSENT)}")
     try:
         return importlib.import_module(BACKENDS[name])
     except ImportError as error:
-        raise UnavailableError(f"the {name} backend cannot run: {error}", "use --backend numpy") from error
+        raise UnavailableError(f"the {name} backend cannot run: {error}", "use the numpy backend") from error

@@ -22,10 +22,11 @@ def describe() -> dict[str, dict[str, Any]]:
         try:
             load(name)
             found[name] = {"available": True}
+            found[name] |= _cpu() if name == "cpu" else {}
         except GlimpseError as error:
             found[name] = {"available": False, "reason": error.message}
-    if found["cpu"]["available"]:
-        found["cpu"] |= _cpu()
+        except Exception as error:  # whatever keeps a backend from running is what there is to tell
+            found[name] = {"available": False, "reason": f"{type(error).__name__}: {error}".splitlines()[0]}
     return found
 
 
@@ -35,7 +36,7 @@ def _cpu() -> dict[str, Any]:
     try:
         layer = threads.threading_layer()
     except GlimpseError as error:
-        layer = f"none: {error.message}"
+        layer = f"no ({error.message})"
     folder, writable = jit.cache_folder(cpu._gaussian_serial)
     return {
         "threads": threads.processors(),

@@ -8,7 +8,7 @@ import numpy as np
 
 from glimpsecli.attention import gaussian as definition
 from glimpsecli.attention import hard, spatial
-from glimpsecli.backends.support import gaussian_support, whole_pixels
+from glimpsecli.backends.support import gaussian_kept, gaussian_support, whole_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,17 @@ def gaussian(images: Images, params: Floats, out: NDArray[np.float32], threads: 
     for n, (row, box) in enumerate(zip(params, boxes, strict=True)):
         top, bottom, left, right = box
         cut = images[n if len(images) > 1 else 0, top:bottom, left:right]
-        out[n] = definition.glimpse(cut, row - [top, 0, 0, left, 0, 0, 0], size)
+        shifted = row - [top, 0, 0, left, 0, 0, 0]
+        finite = np.isfinite(cut) if cut.dtype.kind == "f" else None
+        if finite is None or finite.all():
+            out[n] = definition.glimpse(cut, shifted, size)
+        else:
+            # In a product of matrices one NaN would spoil every tap: let it spoil those that read it.
+            out[n] = definition.glimpse(np.where(finite, cut, 0), shifted, size)
+            u_y, s_y, d_y, u_x, s_x, d_x, _ = shifted
+            rows = gaussian_kept(u_y, s_y, d_y, size[0], cut.shape[0])
+            columns = gaussian_kept(u_x, s_x, d_x, size[1], cut.shape[1])
+            out[n][np.einsum("iy,yxc,jx->ijc", rows, ~finite, columns, optimize=True)] = np.nan
 
 
 def affine(

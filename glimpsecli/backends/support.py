@@ -28,6 +28,12 @@ def gaussian_support(params: Floats, size: tuple[int, int], image_size: tuple[in
     return np.stack([*rows, *columns], axis=1)
 
 
+def gaussian_kept(first: float, sigma: float, stride: float, taps: int, extent: int) -> NDArray[np.bool_]:
+    """Tell which pixels of one axis each tap reads: (taps, extent)."""
+    distance = np.abs(np.arange(extent) - (first + stride * np.arange(taps))[:, None])
+    return np.asarray(distance <= np.hypot(distance.min(axis=1, keepdims=True), CUT * sigma))
+
+
 def affine_support(matrices: Floats, size: tuple[int, int], image_size: tuple[int, int], border: str) -> Boxes:
     """Give the (N, 4) boxes (top, bottom, left, right), ends excluded, that (N, 2, 3) affine glimpses read."""
     h, w = size

@@ -30,7 +30,8 @@ EXAMPLES = options.examples(
 )  # fmt: skip
 @options.out(
     "--name", metavar="TEMPLATE",
-    help='Names in a folder, from {stem} {index} {label} {scale} {ext}. Default: "{stem}_{index:03d}".',
+    help="Names in a folder, without the suffix, from {stem} {index} {label} {scale} and {ext}, which is the image's "
+    'own suffix. Default: "{stem}_{index:03d}".',
 )  # fmt: skip
 @options.encoding_options
 @options.out("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
@@ -39,9 +40,9 @@ EXAMPLES = options.examples(
 def extract(images: tuple[str, ...], target: str, name: str | None, dry_run: bool, as_json: bool, **given: Any) -> None:
     """Look at IMAGEs through windows, and write what is seen.
 
-    Windows are in pixels on the image plane: x to the right, y down, the first pixel covers 0 to 1. Any number may be a
-    percentage of the image's width (x, widths) or height (y, heights). Several windows give several glimpses of each
-    image; none means the whole image. A minus sign as IMAGE reads standard input.
+    Windows are in pixels on the image plane: x to the right, y down, the first pixel covers 0 to 1. Positions and
+    extents may be percentages: of the image's width for x and widths, of its height for y and heights. Several windows
+    give several glimpses of each image; none means the whole image. A minus sign as IMAGE reads standard input.
     """
     from glimpsecli.jobs.plan import STREAM, make_plan
 
@@ -49,6 +50,7 @@ def extract(images: tuple[str, ...], target: str, name: str | None, dry_run: boo
         raise click.UsageError("--json and -o - both want standard output.")
     if given["table"] == STREAM and STREAM in images:
         raise click.UsageError("IMAGE and --windows both want standard input.")
+    tables = [table for table in [given["table"]] if table not in (None, STREAM)]
     requests = options.requests_of(given)
-    plan = make_plan(images, requests, options.how_of(given), options.output_of(target, name, given))
+    plan = make_plan(images, requests, options.how_of(given), options.output_of(target, name, given), tables)
     report(plan, dry_run=dry_run, as_json=as_json, **{name: given[name] for name in ("verbose", "quiet", "traceback")})

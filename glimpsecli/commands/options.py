@@ -90,7 +90,7 @@ where_options = _all(
         help="K windows around each centre, each twice as wide as the one before.",
     ),
 )  # fmt: skip
-"""Where to look. Every number may be a percentage of the image's width (x, widths) or height (y, heights)."""
+"""Where to look. Positions and extents may be percentages of the image's width (x, widths) or height (y, heights)."""
 
 how_options = _all(
     how(
@@ -164,12 +164,12 @@ def requests_of(options: dict[str, Any]) -> list[Request]:
     used = [flag for name, flag in kinds.items() if given[name]] + (["--windows"] if table else [])
     if len(used) > 1:
         raise click.UsageError(f"{' and '.join(used)} both say where to look; use one of them.")
+    if zoom is not None and not 0 < zoom < float("inf"):
+        raise click.UsageError(f"--zoom {zoom:g} is not a positive number.")
     if (extent or zoom) and not given["points"]:
         raise click.UsageError(f"{'--extent' if extent else '--zoom'} belongs to --at X,Y.")
     if given["points"] and bool(extent) == bool(zoom):
         raise click.UsageError("--at needs one of --extent WxH and --zoom Z.")
-    if zoom is not None and not 0 < zoom < float("inf"):
-        raise click.UsageError(f"--zoom {zoom:g} is not a positive number.")
     if align_corners and not given["thetas"]:
         raise click.UsageError("--align-corners belongs to --theta.")
     if angle is not None and not (given["boxes"] or given["points"]):

@@ -69,6 +69,7 @@ class BoxValue(Value):
     def parse(self, text: str) -> Any:
         """Give a Box."""
         from glimpsecli.annotations.boxes import Box, Length
+        from glimpsecli.errors import InvalidInputError
 
         geometry = re.fullmatch(_GEOMETRY, text.strip()) if "," not in text else None
         if geometry:
@@ -76,6 +77,8 @@ class BoxValue(Value):
             x, y, width, height = (
                 Length.parse(geometry[name].replace("+-", "-")) for name in ("x", "y", "width", "height")
             )
+        elif "x" in text.lower() and "," not in text:
+            raise InvalidInputError(f"{text!r} is not a geometry", "write WxH+X+Y")
         else:
             x, y, width, height = self.numbers(text, 4)
         return Box(x, y, width, height).checked()

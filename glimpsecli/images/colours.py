@@ -57,5 +57,6 @@ class Colour(NamedTuple):
             values = (*values, scale)
         if len(values) != colours + 1 or (values[-1] != scale and not alpha):
             kind = "a grey image" if colours == 1 else f"an image of {colours} channels"
-            raise InvalidInputError(f"the colour {self.text} does not fit {kind}", "give one number, or one each")
+            hint = "give one number" if colours == 1 else "give one number, or one for each channel"
+            raise InvalidInputError(f"the colour {self.text} does not fit {kind}", hint)
         return values if alpha else values[:-1]

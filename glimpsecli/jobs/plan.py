@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from glimpsecli import backends
 from glimpsecli.annotations.boxes import Box
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.images.formats import Format, check, format_named, format_of
+from glimpsecli.images.formats import FORMATS, Format, check, format_named, format_of
 from glimpsecli.jobs.naming import DEFAULT_NAME, check_template, output_name
-from glimpsecli.jobs.requests import BoxRequest, Request, Shaping
+from glimpsecli.jobs.requests import BoxRequest, Request, Shaping, ThetaRequest
 from glimpsecli.sampling import Taps
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ STREAM = "-"
 """As a source: standard input. As an output: standard output."""
 
 BLUR = 0.5
+LONGEST_NAME = 255
 _NOMINAL = (1000, 1000)  # an image to try the options on before any is opened
 
 
@@ -79,7 +80,9 @@ class Plan(NamedTuple):
     container: str | None
 
 
-def make_plan(sources: Sequence[str], requests: Sequence[Request], how: How, output: Output) -> Plan:
+def make_plan(
+    sources: Sequence[str], requests: Sequence[Request], how: How, output: Output, tables: Sequence[str] = ()
+) -> Plan:
     """Plan the glimpses of some images.
 
     Parameters
@@ -91,6 +94,8 @@ def make_plan(sources: Sequence[str], requests: Sequence[Request], how: How, out
     how : How
     output : Output
         The target is a file, a folder (an existing one, or a name that ends in a slash), or ``-``.
+    tables : sequence of str
+        Other files that were read, and must not be written over.
 
     Raises
     ------
@@ -102,7 +107,7 @@ def make_plan(sources: Sequence[str], requests: Sequence[Request], how: How, out
     wanted = _by_image(sources, requests or [BoxRequest()])
     many = sum(map(len, wanted)) * how.shaping.retina
     file_format = _format(output)
-    _check_idle(how, output, file_format)
+    _check_idle(how, requests, output, file_format)
     if _is_folder(output.target):
         items = _named(sources, wanted, how.shaping, output, file_format)
         container = None
@@ -113,8 +118,12 @@ def make_plan(sources: Sequence[str], requests: Sequence[Request], how: How, out
             Item(source, tuple(chosen), (output.target,) * (len(chosen) * how.shaping.retina))
             for source, chosen in zip(sources, wanted, strict=True)
         ]
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise InvalidInputError(f"the current folder is gone: {error.strerror}", "change to another") from None
     plan = Plan(tuple(item for item in items if item.requests), how, output, file_format, container)
-    _check_outputs(plan, sources)
+    _check_outputs(plan, [*sources, *tables])
     return plan
 
 
@@ -127,7 +136,7 @@ def _check_sources(sources: Sequence[str]) -> None:
         try:
             mode = os.stat(source).st_mode
         except OSError as error:
-            raise InvalidInputError(f"{source}: {error.strerror or error}", "check the path") from None
+            raise InvalidInputError(f"{source or repr(source)}: {error.strerror or error}", "check the path") from None
         if stat.S_ISDIR(mode):
             raise InvalidInputError(f"{source} is a folder", "name the images in it, as in photos/*.jpg")
 
@@ -136,6 +145,8 @@ def _try_out(requests: Sequence[Request], how: How) -> None:
     """Find what no image could mend: contradicting options, a rotated window for filterbanks, a size over the limit."""
     if how.backend != "auto":
         backends.load(how.backend)
+    if how.backend == "numpy" and how.threads is not None:
+        raise InvalidInputError(f"--threads {how.threads} with --backend numpy", "it is for the cpu backend")
     for request in requests or [BoxRequest()]:
         for sight in request.sights(_NOMINAL, how.shaping):
             # A size that follows from the window is known when the image is; one that was asked for is checked here.
@@ -143,8 +154,10 @@ def _try_out(requests: Sequence[Request], how: How) -> None:
             Taps.make(sight.place, size, _NOMINAL, how.chosen_sampler, how.sigma, how.border)
 
 
-def _check_idle(how: How, output: Output, file_format: Format) -> None:
+def _check_idle(how: How, requests: Sequence[Request], output: Output, file_format: Format) -> None:
     """Refuse options that would do nothing, which nobody can have meant."""
+    if how.blur is not None and requests and not any(isinstance(one, BoxRequest | ThetaRequest) for one in requests):
+        raise InvalidInputError(f"--blur {how.blur:g} with Gaussians that have a sigma", "leave one of the two out")
     if how.blur is not None and how.chosen_sampler != "gaussian":
         raise InvalidInputError(f"--blur {how.blur:g} with the {how.chosen_sampler} sampler", "it is for gaussian")
     if output.quality is not None and file_format.name not in ("jpg", "webp"):
@@ -191,8 +204,9 @@ def _format(output: Output) -> Format:
             raise InvalidInputError("standard output has no suffix to tell its format", "give --format")
         found = asked or (format_of(output.target) if _is_special(output.target) else format_named("png"))
     else:
-        found = format_of(output.target)
-        if asked not in (None, found):
+        known = format_of(output.target) if asked is None or _has_known_suffix(output.target) else asked
+        found = asked or known
+        if found != known:
             raise InvalidInputError(
                 f"{output.target} is not a name for --format {output.format}", "leave out one of the two"
             )
@@ -256,6 +270,10 @@ def _check_outputs(plan: Plan, sources: Sequence[str]) -> None:
             same = inputs.get(_identity(target)) if os.path.exists(target) and not _is_special(target) else None
             if same is not None:
                 raise InvalidInputError(f"{target} is the input {same}", "choose another output")
+            if os.path.isdir(target):
+                raise InvalidInputError(f"{target} is a folder", "choose another name")
+            if len(os.fsencode(os.path.basename(target))) > LONGEST_NAME:
+                raise InvalidInputError(f"{os.path.basename(target)} is too long for a file name", "shorten --name")
             if real in taken and plan.container is None:
                 raise InvalidInputError(
                     f"{target} would hold glimpses of both {taken[real]} and {item.source}"
@@ -282,6 +300,11 @@ def _check_folder(target: str) -> None:
         folder = os.path.dirname(folder)
     if not os.path.isdir(folder):
         raise InvalidInputError(f"{target} cannot be written: {folder} is not a folder", "choose another output")
+
+
+def _has_known_suffix(path: str) -> bool:
+    suffix = os.path.splitext(path)[1][1:].lower()
+    return any(suffix in file_format.suffixes for file_format in FORMATS.values())
 
 
 def _stem(path: str) -> str:

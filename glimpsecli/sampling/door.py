@@ -142,14 +142,10 @@ def extract_batch(
     """
     if layout not in ("NHWC", "NCHW"):
         raise InvalidInputError(f"unknown layout {layout!r}", "choose NHWC or NCHW")
-    try:
-        stack = _checked_dtype(np.asarray(images))
-    except ValueError as error:  # NumPy refuses a ragged stack
-        if isinstance(error, InvalidInputError):
-            raise
-        raise InvalidInputError("the images of a batch have one size, these differ", "extract from each") from None
+    stack = _checked_stack(images)
     if stack.ndim != 4 or 0 in stack.shape:
         raise InvalidInputError(f"a batch of shape {stack.shape} is not {layout}", "give four axes, none of them empty")
+    _checked_dtype(stack)
     channels_first = layout == "NCHW"
     taps = Taps.make(where, size, stack.shape[2:] if channels_first else stack.shape[1:3], sampler, blur, border)
     taps = taps.for_each(len(stack))
@@ -249,6 +245,16 @@ def _checked_image(image: ArrayLike) -> tuple[Images, bool]:
     if pixels.ndim not in (2, 3) or 0 in pixels.shape:
         raise InvalidInputError(f"an array of shape {pixels.shape} is no image", "give (H, W) or (H, W, C)")
     return (pixels[:, :, None], True) if pixels.ndim == 2 else (pixels, False)
+
+
+def _checked_stack(images: ArrayLike | Sequence[ArrayLike]) -> Images:
+    if not isinstance(images, np.ndarray) and isinstance(images, Sequence):
+        kinds = {(one.shape, one.dtype.name) for one in map(np.asarray, images)}
+        if len(kinds) > 1:
+            raise InvalidInputError(
+                f"the images of a batch have one size and one type, these differ: {sorted(kinds)}", "extract from each"
+            )
+    return np.asarray(images)
 
 
 def _checked_out(out: Glimpses, shape: tuple[int, ...]) -> Glimpses:

@@ -65,7 +65,8 @@ class Taps(NamedTuple):
         h, w = check_size(size)
         if h * w > LARGEST_GLIMPSE:
             raise InvalidInputError(
-                f"a glimpse of {w}x{h} has {h * w / 1e6:.0f} megapixels", f"{LARGEST_GLIMPSE / 1e6:.0f} is the limit"
+                f"a glimpse of {w}x{h} has {h * w / 1e6:.0f} megapixels",
+                f"{LARGEST_GLIMPSE / 1e6:.0f} is the limit: ask for a smaller size",
             )
         stack = stack_gaussians(where, (h, w), blur) if sampler == "gaussian" else stack_affines(where, (h, w))
         return cls(sampler, stack, (h, w), (image_size[0], image_size[1]), border or "zeros")

@@ -15,9 +15,7 @@ Size = tuple[int, int]
 """Height and width in pixels."""
 
 LARGEST_COORDINATE = 1e9
-"""Coordinates beyond this, in pixels, are refused: no image is so large, and int64 pixel indices stay exact."""
-
-LARGEST_GAIN = 1e9
+"""Numbers beyond this, in pixels, are refused: no image is so large, and int64 pixel indices stay exact."""
 
 
 def check_size(size: Size) -> Size:
@@ -52,7 +50,7 @@ def check_finite(values: NDArray[np.float64], name: str) -> None:
     if not np.all(np.isfinite(values)):
         raise InvalidInputError(f"{name} has numbers that are not finite: {values.ravel().tolist()}")
     if np.any(np.abs(values) > LARGEST_COORDINATE):
-        raise InvalidInputError(f"{name} has numbers beyond {LARGEST_COORDINATE:g} pixels: {values.ravel().tolist()}")
+        raise InvalidInputError(f"{name} has numbers beyond {LARGEST_COORDINATE:g}: {values.ravel().tolist()}")
 
 
 def check_windows(windows: NDArray[np.float64]) -> None:
@@ -62,7 +60,9 @@ def check_windows(windows: NDArray[np.float64]) -> None:
         return
     row = int(np.flatnonzero(~good)[0])
     name = "the window" if len(windows) == 1 else f"window {row}"
-    check_finite(windows[row], name)
+    for field, value in zip(("cx", "cy", "width", "height", "angle"), windows[row].tolist(), strict=True):
+        if not abs(value) <= LARGEST_COORDINATE:
+            raise InvalidInputError(f"{name} has the {field} {value:g}", f"its limit is {LARGEST_COORDINATE:g}")
     cx, cy, width, height, _ = windows[row]
     raise InvalidInputError(
         f"{name} at {cx:g},{cy:g} has the extent {width:g}x{height:g}", "width and height must be positive"
@@ -71,9 +71,12 @@ def check_windows(windows: NDArray[np.float64]) -> None:
 
 def check_gaussian(row: NDArray[np.float64]) -> None:
     """Raise unless the seven numbers (u_y, s_y, d_y, u_x, s_x, d_x, gain) are finite and both sigmas positive."""
-    check_finite(row[:6], "the Gaussian attention")
-    if not abs(row[6]) <= LARGEST_GAIN:
-        raise InvalidInputError(f"the gain is {row[6]:g}", f"its limit is {LARGEST_GAIN:g}")
+    names = ("u_y", "s_y", "d_y", "u_x", "s_x", "d_x", "gain")
+    for field, value in zip(names, row.tolist(), strict=True):
+        if not abs(value) <= LARGEST_COORDINATE:
+            raise InvalidInputError(
+                f"Gaussian attention with {field} {value:g}", f"its limit is {LARGEST_COORDINATE:g}"
+            )
     sigma = min(row[1], row[4])
     if sigma <= 0:
         raise InvalidInputError(f"sigma is {sigma:g}", "the standard deviation of a Gaussian must be positive")

@@ -133,9 +133,10 @@ def matrix_to_theta(matrix: Floats, image_size: Size, size: Size, align_corners:
             theta[:, axis] = column * taps / span
         elif taps > 1:
             theta[:, axis] = column * (taps - 1) / span
-        elif np.hypot(*column) < 1:
+        elif np.hypot(*column) <= 1 and not np.array_equal(column, np.eye(2)[axis]):
+            # From the centre of its first to that of its last pixel there is no way that could have a direction.
             raise InvalidInputError(
-                "theta with align_corners=True cannot give a single tap an extent below one pixel",
+                "theta with align_corners=True cannot give a single tap an extent of a pixel or less",
                 "use align_corners=False",
             )
         else:

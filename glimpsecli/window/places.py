@@ -270,7 +270,7 @@ class GaussianParams:
         gx, gy = number(gx, "gx"), number(gy, "gy")
         for name, value in (("log_variance", log_variance), ("log_stride", log_stride), ("log_gain", log_gain)):
             if not abs(number(value, name)) <= 700:
-                raise InvalidInputError(f"DRAW's {name} {value:g} is out of range", "its exponential must be finite")
+                raise InvalidInputError(f"DRAW's {name} {value:g} is out of range", "give -700 to 700")
         sigma = math.exp(log_variance / 2)
         span = (max(check_size(image_size)) - 1) * math.exp(log_stride)
         axes = zip((gy, gx), check_size(image_size), check_size(size), strict=True)
