@@ -1,0 +1,164 @@
+"""What every annotation format becomes, and the small checks that its readers share.
+
+A reader is ``read(path, problems)``: it yields an :class:`Annotated` for each image that the file names, as often as it
+names it, and adds a line to `problems` for each entry that it must pass over. It raises only where the whole file is
+of no use.
+
+Names of images come from other people's files. They are compared with the paths of images that the user gave, and are
+never used to open or to write a file, whatever they hold: ``..``, a root, a drive letter.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import reprlib
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from glimpsecli.annotations.boxes import Box, Length
+from glimpsecli.errors import InvalidInputError
+
+LARGEST = 1e9
+"""Pixels or percent beyond which a number is a mistake, not a place."""
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 60
+
+
+class Annotated(NamedTuple):
+    """The boxes of one image.
+
+    Parameters
+    ----------
+    image : str
+        The image as the file names it, with ``/`` between folders; ``train/a.*`` where the format names no suffix.
+    size : (int, int) or None
+        (height, width) that the annotation claims for the image.
+    boxes : tuple of Box
+    where : str
+        The file and the line or the id, for messages.
+    """
+
+    image: str
+    size: tuple[int, int] | None
+    boxes: tuple[Box, ...]
+    where: str
+
+
+@contextmanager
+def noted(problems: list[str], where: str) -> Iterator[None]:
+    """Turn an `InvalidInputError` inside the block into one line of `problems`."""
+    try:
+        yield
+    except InvalidInputError as error:
+        problems.append(line_of(where, error))
+
+
+def line_of(where: str, error: InvalidInputError) -> str:
+    """Write a problem on one line."""
+    return " ".join(f"{where}: {error.message}".split())
+
+
+def shown(value: object) -> str:
+    """Quote a value from a file for a message: on one line, and not too long."""
+    return _SHORT.repr(value)
+
+
+def number(value: object) -> float:
+    """Read a finite number from a number or its text."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise InvalidInputError("a number is missing" if value is None else f"{shown(value)} is not a number")
+    try:
+        result = float(value.replace("_", "?") if isinstance(value, str) else value)  # Python would take 1_000
+    except OverflowError:
+        result = math.inf
+    except ValueError:
+        raise InvalidInputError(f"{shown(value)} is not a number") from None
+    if not math.isfinite(result):
+        raise InvalidInputError(f"{shown(value)} is not a finite number")
+    return result
+
+
+def box(numbers: Sequence[float], *, label: str | None, fractions: bool = False, centred: bool = False) -> Box:
+    """Make a box of four finite numbers, x, y, width and height, or raise where no image could hold it."""
+    scaled = [100 * value for value in numbers] if fractions else numbers
+    if max(map(abs, scaled)) > LARGEST:
+        raise InvalidInputError(f"a box at {', '.join(f'{value:g}' for value in numbers)} is out of all bounds")
+    x, y, width, height = (Length(value, percent=fractions) for value in scaled)
+    return Box(x, y, width, height, centred, label=label).checked()
+
+
+def box_of_list(numbers: object, *, label: str | None) -> Box:
+    """Make a box of a JSON list ``[x, y, width, height]`` in pixels, as COCO has it."""
+    if not isinstance(numbers, list) or len(numbers) != 4:
+        raise InvalidInputError("no bbox" if numbers is None else f"bbox {shown(numbers)} is not [x, y, width, height]")
+    return box([number(value) for value in numbers], label=label)
+
+
+def claimed_size(width: object, height: object) -> tuple[int, int] | None:
+    """Give (height, width), or None where it is missing, empty or 0, which some tools write for unknown."""
+    if any(value is None or value == "" for value in (width, height)):
+        return None
+    pixels = number(height), number(width)
+    if pixels == (0, 0):
+        return None
+    if not all(0 < extent <= LARGEST and extent.is_integer() for extent in pixels):
+        raise InvalidInputError(f"an image of {shown(width)}x{shown(height)} pixels")
+    return int(pixels[0]), int(pixels[1])
+
+
+def label_of(value: object) -> str | None:
+    """Read a class name or number; None where it is missing."""
+    if isinstance(value, (str, int)):
+        return (value.strip() if isinstance(value, str) else shown(value)) or None
+    if value is None:
+        return None
+    raise InvalidInputError(f"the label is {shown(value)}")
+
+
+def image_name(value: object) -> str:
+    """Give the name of an image with ``/`` between folders."""
+    if not isinstance(value, str) or not key_of(value).strip("./"):
+        raise InvalidInputError("no image is named" if value is None else f"{shown(value)} names no image")
+    return value.strip().replace("\\", "/")
+
+
+def key_of(name: str) -> str:
+    """Write a name in the one way in which names are compared: no root, drive or ``.``, and Unicode composed (NFC)."""
+    parts = unicodedata.normalize("NFC", name.strip()).replace("\\", "/").split("/")
+    return "/".join(part for n, part in enumerate(parts) if part not in ("", ".") and not (n == 0 and part[1:] == ":"))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file, or raise with the reason on one line."""
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise InvalidInputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 file, with or without a byte order mark."""
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidInputError(f"{path} is not UTF-8 text") from None
+
+
+def files_under(folder: Path, suffix: str, problems: list[str]) -> list[Path]:
+    """List the files with a suffix, sorted, in a folder and below; links to folders are not followed."""
+
+    def note(error: OSError) -> None:
+        problems.append(f"{error.filename}: {error.strerror}")
+
+    found = [
+        Path(root, name)
+        for root, _, names in os.walk(folder, onerror=note)
+        for name in names
+        if name.lower().endswith(suffix) and not name.startswith(".")
+    ]
+    return sorted(found)

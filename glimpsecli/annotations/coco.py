@@ -1,0 +1,99 @@
+"""COCO object detection, one JSON file.
+
+``bbox`` is ``[x, y, width, height]`` in pixels, "measured from the top left image corner and 0-indexed"
+(https://cocodataset.org/#format-data), with fractions of a pixel: a box on our image plane as it stands. The label is
+the name of the category, or its id where ``categories`` does not name it. Images without annotations have no boxes.
+
+Crowds (``iscrowd`` 1, one box around many objects) are taken as the other boxes are: COCO's evaluation ignores them,
+yet they say where somebody looked, and a box that vanished in silence would be the worse surprise.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from glimpsecli.annotations.annotated import (
+    Annotated,
+    box_of_list,
+    claimed_size,
+    image_name,
+    label_of,
+    line_of,
+    noted,
+    read_text,
+    shown,
+)
+from glimpsecli.annotations.boxes import Box
+from glimpsecli.errors import InvalidInputError
+
+
+def read_coco(path: Path, problems: list[str]) -> Iterator[Annotated]:
+    """Read a COCO file; see the module for what its numbers mean."""
+    whole = _load(path)
+    images = {}
+    for entry in _entries(whole, "images", path, problems):
+        where = f"{path}, image id {shown(entry.get('id'))}"
+        with noted(problems, where):
+            identity = _identity(entry, "id")
+            if identity in images:
+                raise InvalidInputError("this id was given before")
+            name, size = image_name(entry.get("file_name")), None
+            with noted(problems, where):
+                size = claimed_size(entry.get("width"), entry.get("height"))
+            images[identity] = Annotated(name, size, (), where)
+    labels = dict(_categories(whole, path, problems))
+    boxes: dict[Any, list[Box]] = {identity: [] for identity in images}
+    entries = _entries(whole, "annotations", path, problems)
+    if entries and not any("bbox" in entry for entry in entries):
+        raise InvalidInputError(f"{path}: no annotation has a bbox", "glimpse reads COCO object detection")
+    for entry in entries:
+        try:  # there may be a million: `noted` would write each one's id
+            identity = _identity(entry, "image_id")
+            if identity not in boxes:
+                raise InvalidInputError(f"image_id {shown(identity)} is not among the images")
+            category = label_of(entry.get("category_id"))
+            boxes[identity].append(box_of_list(entry.get("bbox"), label=labels.get(category) or category))
+        except InvalidInputError as error:
+            problems.append(line_of(f"{path}, annotation id {shown(entry.get('id'))}", error))
+    for identity, image in images.items():
+        yield image._replace(boxes=tuple(boxes[identity]))
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        whole = json.loads(read_text(path))
+    except ValueError as error:
+        if isinstance(error, InvalidInputError):
+            raise
+        raise InvalidInputError(f"{path} is not JSON: {error}") from None
+    except RecursionError:
+        raise InvalidInputError(f"{path} is nested too deeply") from None
+    if not isinstance(whole, dict) or not isinstance(whole.get("images"), list):
+        raise InvalidInputError(f"{path} is no COCO file", "it has no list of images, as in {images, annotations}")
+    return whole
+
+
+def _entries(whole: dict[str, Any], name: str, path: Path, problems: list[str]) -> list[dict[str, Any]]:
+    listed = whole.get(name, [])
+    if not isinstance(listed, list):
+        raise InvalidInputError(f"{path}: {name} is not a list")
+    for n, entry in enumerate(listed):
+        if not isinstance(entry, dict):
+            problems.append(f"{path}, {name}[{n}]: {shown(entry)} is not an object")
+    return [entry for entry in listed if isinstance(entry, dict)]
+
+
+def _categories(whole: dict[str, Any], path: Path, problems: list[str]) -> Iterator[tuple[str | None, str | None]]:
+    for entry in _entries(whole, "categories", path, problems):
+        with noted(problems, f"{path}, category id {shown(entry.get('id'))}"):
+            yield label_of(entry.get("id")), label_of(entry.get("name"))
+
+
+def _identity(entry: dict[str, Any], name: str) -> int | str:
+    value = entry.get(name)
+    if not isinstance(value, (int, str)):
+        raise InvalidInputError(f"{name} is {shown(value)}")
+    return value

@@ -1,0 +1,92 @@
+"""Hugging Face ``metadata.jsonl``, beside the images of an imagefolder: a JSON object on each line.
+
+``objects`` holds lists of the same length, ``{"bbox": [[x, y, width, height], ...], "categories": [...]}`` (also
+``category`` or ``label``, or none), or is a list of such objects with one box each; or ``bbox`` and ``label`` stand on
+the line itself, for one box or many. Boxes are COCO's, in pixels from the top left corner
+(https://huggingface.co/docs/datasets/image_dataset#object-detection). Labels are often class numbers, whose names only
+the data set's card knows. ``width`` and ``height`` may claim the image's size. ``file_name`` is relative to the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from glimpsecli.annotations.annotated import (
+    Annotated,
+    box_of_list,
+    claimed_size,
+    image_name,
+    label_of,
+    noted,
+    read_text,
+    shown,
+)
+from glimpsecli.errors import InvalidInputError
+
+FILE = "metadata.jsonl"
+_LABELS = ("categories", "category", "labels", "label")
+
+
+def read_jsonl(path: Path, problems: list[str]) -> Iterator[Annotated]:
+    """Read a metadata file, or the one in a folder; see the module for its keys."""
+    file = path / FILE if path.is_dir() else path
+    boxed = False
+    for line, source in enumerate(read_text(file).split("\n"), 1):
+        where = f"{file}, line {line}"
+        if not source.strip():
+            continue
+        with noted(problems, where):
+            row = _row(source)
+            boxed = boxed or "objects" in row or "bbox" in row
+            name, size = image_name(row.get("file_name")), None
+            with noted(problems, where):
+                size = claimed_size(row.get("width"), row.get("height"))
+            boxes = []
+            for numbers, label in _pairs(row):
+                with noted(problems, where):
+                    boxes.append(box_of_list(numbers, label=label_of(label)))
+            yield Annotated(name, size, tuple(boxes), where)
+    if not boxed:
+        raise InvalidInputError(f"{file}: no line has objects or a bbox", problems[0] if problems else None)
+
+
+def _row(source: str) -> dict[str, Any]:
+    try:
+        row = json.loads(source)
+    except ValueError as error:
+        raise InvalidInputError(f"not JSON: {error}") from None
+    except RecursionError:
+        raise InvalidInputError("nested too deeply") from None
+    if not isinstance(row, dict):
+        raise InvalidInputError(f"{shown(row)} is not an object")
+    return row
+
+
+def _pairs(row: Mapping[str, Any]) -> list[tuple[object, object]]:
+    """List the boxes of a line with their labels, none of them checked."""
+    objects = row.get("objects") if "objects" in row else row if "bbox" in row else None
+    if objects is None:
+        return []
+    if isinstance(objects, list) and all(isinstance(entry, dict) for entry in objects):
+        return [(entry.get("bbox"), _label(entry)) for entry in objects]
+    if not isinstance(objects, dict):
+        raise InvalidInputError(f"objects are {shown(objects)}")
+    boxes, labels = objects.get("bbox"), _label(objects)
+    if boxes is None and "bbox" in objects:
+        return []
+    if not isinstance(boxes, list):
+        raise InvalidInputError("no bbox" if boxes is None else f"bbox is {shown(boxes)}")
+    if boxes and not any(isinstance(entry, list) for entry in boxes):
+        boxes = [boxes]
+    if not isinstance(labels, list):
+        labels = [labels] * len(boxes)
+    if len(labels) != len(boxes):
+        raise InvalidInputError(f"{len(boxes)} boxes and {len(labels)} labels")
+    return list(zip(boxes, labels, strict=True))
+
+
+def _label(entry: Mapping[str, Any]) -> object:
+    return next((entry[name] for name in _LABELS if name in entry), None)

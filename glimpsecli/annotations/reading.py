@@ -1,0 +1,142 @@
+"""The one door to annotations: picks the reader, gathers what it yields by image, and keeps what went wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from glimpsecli.annotations import hf
+from glimpsecli.annotations.annotated import Annotated, key_of, shown
+from glimpsecli.annotations.boxes import Box
+from glimpsecli.annotations.coco import read_coco
+from glimpsecli.annotations.csv_boxes import read_csv
+from glimpsecli.annotations.matching import stem_of
+from glimpsecli.annotations.voc import read_voc
+from glimpsecli.annotations.yolo import read_yolo
+from glimpsecli.errors import InvalidInputError
+
+FORMATS: dict[str, Callable[[Path, list[str]], Iterable[Annotated]]] = {
+    "coco": read_coco,
+    "yolo": read_yolo,
+    "voc": read_voc,
+    "csv": read_csv,
+    "jsonl": hf.read_jsonl,
+}
+_SUFFIXES = {".txt": "yolo", ".xml": "voc", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+
+
+class Annotations(NamedTuple):
+    """What a file or folder of annotations says.
+
+    Parameters
+    ----------
+    images : dict
+        By the image's name as :func:`key_of` writes it, in the order of the file.
+    problems : list of str
+        A line for each entry that was passed over, with its file and line or id.
+    file_format : str
+        A key of `FORMATS`, the one that was guessed where none was given.
+    by_stem : dict
+        The keys of `images` by the stem of their last part, for :mod:`glimpsecli.annotations.matching`.
+    """
+
+    images: dict[str, Annotated]
+    problems: list[str]
+    file_format: str
+    by_stem: dict[str, list[str]]
+
+
+def read_annotations(
+    path: str, file_format: str | None = None, *, box_format: str = "xywh", unit: str = "pixels"
+) -> Annotations:
+    """Read annotations of any format.
+
+    Parameters
+    ----------
+    path : str
+        A file, or for ``yolo``, ``voc`` and ``jsonl`` a folder.
+    file_format : str, optional
+        A key of `FORMATS`; guessed where it is None.
+    box_format, unit : str
+        What the numbers of a CSV file are: ``xywh``, ``xyxy`` or ``cxcywh``, in ``pixels`` or ``fractions``.
+
+    Raises
+    ------
+    InvalidInputError
+        The whole is of no use: missing, unreadable, of another format. A bad entry is a line in `problems` instead.
+    """
+    place = Path(path)
+    if file_format is not None and file_format not in FORMATS:
+        raise InvalidInputError(f"{file_format!r} is no format of annotations", f"choose {', '.join(FORMATS)}")
+    chosen = file_format or _guess(place)
+    problems: list[str] = []
+    if chosen == "csv":
+        found: Iterable[Annotated] = read_csv(place, problems, box_format, unit)
+    elif (box_format, unit) != ("xywh", "pixels"):
+        raise InvalidInputError(f"boxes as {box_format} in {unit} are for CSV", f"{path} is read as {chosen}")
+    else:
+        found = FORMATS[chosen](place, problems)
+    images = dict(_merged(found, problems))
+    if not images:
+        raise InvalidInputError(
+            f"{path} has no annotations that could be read as {chosen}", problems[0] if problems else None
+        )
+    by_stem: dict[str, list[str]] = {}
+    for key in images:
+        by_stem.setdefault(stem_of(key), []).append(key)
+    return Annotations(images, problems, chosen, by_stem)
+
+
+def _merged(found: Iterable[Annotated], problems: list[str]) -> Iterator[tuple[str, Annotated]]:
+    """Join what is said of the same image, in order."""
+    first: dict[str, Annotated] = {}
+    boxes: dict[str, list[Box]] = {}
+    for image in found:
+        key = key_of(image.image)
+        known = first.setdefault(key, image)
+        boxes.setdefault(key, []).extend(image.boxes)
+        if known.size is None:
+            first[key] = known._replace(size=image.size)
+        elif image.size not in (None, known.size):
+            problems.append(f"{image.where}: another size for {shown(image.image)} than in {known.where}, which counts")
+    for key, image in first.items():
+        yield key, image._replace(boxes=tuple(boxes[key]))
+
+
+def _guess(path: Path) -> str:
+    """Tell the format by what is in a folder, by the suffix of a file, or by its first character."""
+    if path.is_dir():
+        present = [name for suffix, name in ((".xml", "voc"), (".txt", "yolo")) if next(path.rglob(f"*{suffix}"), None)]
+        if (path / hf.FILE).is_file():
+            present.append("jsonl")
+        if len(present) == 1:
+            return present[0]
+        told = f"files of {' and '.join(present)}" if present else "no annotations that glimpse knows"
+        raise InvalidInputError(f"{path} holds {told}", "name the format, or the file")
+    suffix = PurePosixPath(path.name).suffix.lower()
+    if suffix in _SUFFIXES:
+        return _SUFFIXES[suffix]
+    text = _head(path)
+    if text.startswith("{"):
+        return "jsonl" if _is_row(text.partition("\n")[0]) else "coco"
+    if text.startswith("<"):
+        return "voc"
+    raise InvalidInputError(f"{path}: the format of the annotations is not clear", f"choose {', '.join(FORMATS)}")
+
+
+def _head(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(1 << 16).decode("utf-8-sig", "replace").lstrip()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise InvalidInputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _is_row(line: str) -> bool:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(row, dict) and "file_name" in row

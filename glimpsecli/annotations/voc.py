@@ -1,0 +1,105 @@
+"""Pascal VOC, one XML file for each image: a folder of them, or one.
+
+``xmin, ymin, xmax, ymax`` count pixels from 1 and include the last: "the top-left pixel in the image has coordinates
+(1,1)" (VOC2012 development kit, section 4), and its ``VOCevaldet.m`` takes ``xmax - xmin + 1`` for the width. So
+x = xmin - 1 and width = xmax - xmin + 1.
+
+LabelImg says that it starts at 1 as well (its issues 4 and 19), though it truncates what was drawn and turns 0 into 1.
+Some other tools write 0-based numbers under the same names, which no file tells; read by the rule above they are off by
+one pixel, and a box from 0 starts at -1. There is one rule for all, not a guess for each file.
+
+``difficult``, ``truncated``, ``pose`` and ``part`` are passed over. An image is named by ``filename``, in the folder
+where the XML file lies below the given one. A document type is refused, and with it every entity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glimpsecli.annotations.annotated import (
+    Annotated,
+    box,
+    claimed_size,
+    files_under,
+    image_name,
+    label_of,
+    noted,
+    number,
+    read_bytes,
+)
+from glimpsecli.annotations.boxes import Box
+from glimpsecli.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+def read_voc(path: Path, problems: list[str]) -> Iterator[Annotated]:
+    """Read a folder of VOC files, or one; see the module for what their numbers mean."""
+    if not path.is_dir():
+        yield _read_one(path, path.parent, problems)
+        return
+    for file in files_under(path, ".xml", problems):
+        try:
+            yield _read_one(file, path, problems)
+        except InvalidInputError as error:
+            problems.append(str(error))
+
+
+def _read_one(file: Path, folder: Path, problems: list[str]) -> Annotated:
+    root = _parse(file)
+    if root.tag != "annotation":
+        raise InvalidInputError(f"{file} is no VOC file", "its root is not <annotation>")
+    below = file.relative_to(folder)
+    name = f"{below.stem}.*"
+    with noted(problems, str(file)):
+        name = image_name(_text(root, "filename") or name)
+    if "/" not in name:
+        name = (below.parent / name).as_posix()
+    size = None
+    with noted(problems, str(file)):
+        size = claimed_size(_text(root, "size/width"), _text(root, "size/height"))
+    boxes = []
+    for n, found in enumerate(root.findall("object"), 1):
+        with noted(problems, f"{file}, object {n}"):
+            boxes.append(_box(found))
+    return Annotated(name, size, tuple(boxes), str(file))
+
+
+def _parse(file: Path) -> Element:
+    from xml.etree.ElementTree import TreeBuilder
+    from xml.parsers import expat
+
+    def refuse(*_: object) -> None:
+        raise InvalidInputError(f"{file} declares a document type", "glimpse reads XML without one")
+
+    builder, parser = TreeBuilder(), expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = refuse  # it comes before any entity can
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.data
+    try:
+        parser.Parse(read_bytes(file), True)
+    except expat.ExpatError as error:
+        raise InvalidInputError(f"{file} is not XML: {error}") from None
+    except (LookupError, ValueError) as error:
+        if isinstance(error, InvalidInputError):
+            raise
+        raise InvalidInputError(f"{file} is in an encoding that cannot be read: {error}") from None
+    return builder.close()
+
+
+def _text(element: Element, tag: str) -> str | None:
+    return (element.findtext(tag) or "").strip() or None
+
+
+def _box(found: Element) -> Box:
+    bounds = found.find("bndbox")
+    if bounds is None:
+        raise InvalidInputError("no bndbox")
+    left, top, right, bottom = (number(_text(bounds, tag)) for tag in _CORNERS)
+    return box([left - 1, top - 1, right - left + 1, bottom - top + 1], label=label_of(_text(found, "name")))

@@ -1,0 +1,104 @@
+"""The names of YOLO classes: ``data.yaml``, ``classes.txt`` or ``obj.names``.
+
+They are looked for in the folder of labels and in the two above it, which covers ``labels/train`` (Ultralytics),
+``train/labels`` (Roboflow) and ``obj_train_data`` (CVAT). The two text files have a name on each line.
+
+Of ``data.yaml`` only the top-level ``names`` is read, and so much of YAML as people write there: a list or a mapping
+from numbers, in brackets or one to a line, of plain or quoted names. Anything else is said to be beyond it, not
+guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from glimpsecli.annotations.annotated import noted, read_text, shown
+from glimpsecli.errors import InvalidInputError
+
+FILES = ("data.yaml", "classes.txt", "obj.names")
+
+_BLANK = re.compile(r"\s*(?:#.*)?")
+_END = r"(?:\s+#.*|\s*)"
+_QUOTED = r"""'(?:[^']|'')*'|"[^"\\]*\""""
+_FIRST = r"""[^\s'"#&*!|>%@`,?:\[\]{}-]"""  # what a plain name may start with
+_ITEM = re.compile(rf"\s*(?:['\"]?(\d+)['\"]?\s*:\s+)?({_QUOTED}|{_FIRST}(?:(?!:\s)[^,\[\]{{}}])*)\s*(?:,|$)")
+_LINE = re.compile(rf"\s*(?:-|['\"]?(\d+)['\"]?\s*:)\s+({_QUOTED}|{_FIRST}(?:(?!:\s).)*?){_END}")
+
+
+class Classes(NamedTuple):
+    """Names by class number, and whether rows carry keypoints after their box."""
+
+    names: dict[int, str]
+    keypoints: bool = False
+
+
+def find_classes(folder: Path, problems: list[str]) -> Classes:
+    """Look for the names in `folder` and the two above; without any, classes keep their numbers."""
+    keypoints = False
+    here = folder.absolute()
+    for place in (here, *here.parents[:2]):
+        for file in (place / name for name in FILES):
+            if not file.is_file():
+                continue
+            with noted(problems, f"{file} gives no class names"):
+                text = read_text(file)
+                if file.suffix != ".yaml":
+                    names = {n: line.strip() for n, line in enumerate(text.split("\n")) if line.strip()}
+                    return Classes(names, keypoints)
+                keypoints = keypoints or re.search(r"^kpt_shape\s*:", text, re.MULTILINE) is not None
+                if names := yaml_names(text):
+                    return Classes(names, keypoints)
+    return Classes({}, keypoints)
+
+
+def yaml_names(text: str) -> dict[int, str]:
+    """Read the top-level ``names`` of a YAML text; empty where it has none."""
+    found = re.search(r"^names[ \t]*:[ \t]*(.*)$", text.replace("\r", ""), re.MULTILINE)
+    if not found:
+        return {}
+    value, below = found[1], found.string[found.end() + 1 :]
+    if value[:1] in ("[", "{"):
+        pairs = list(_in_brackets(f"{value}\n{below}"))
+    elif _BLANK.fullmatch(value):
+        pairs = list(_by_lines(below.split("\n")))
+    else:
+        raise InvalidInputError(f"names are {shown(value)}, which is beyond this reader")
+    if len({given is None for given, _ in pairs}) > 1:
+        raise InvalidInputError("names are half a list and half a mapping")
+    return {n if given is None else int(given): _unquoted(name) for n, (given, name) in enumerate(pairs)}
+
+
+def _in_brackets(text: str) -> Iterator[tuple[str | None, str]]:
+    closing = "]" if text[0] == "[" else "}"
+    uncommented = re.sub(r"""('[^'\n]*'|"[^"\n]*")|(?:(?<=\s)|^)#.*""", lambda match: match[1] or "", text[1:])
+    inner, closed, _ = re.sub(r"\s*\n\s*", " ", uncommented).partition(closing)
+    if not closed:
+        raise InvalidInputError(f"names have no closing {closing}")
+    at, inner = 0, inner.strip()
+    while at < len(inner):
+        item = _ITEM.match(inner, at)
+        if not item or (item[1] is None) != (closing == "]"):
+            raise InvalidInputError(f"{shown(inner[at:])} among the names is beyond this reader")
+        yield item[1], item[2]
+        at = item.end()
+
+
+def _by_lines(lines: list[str]) -> Iterator[tuple[str | None, str]]:
+    for line in lines:
+        if _BLANK.fullmatch(line):
+            continue
+        if not line[0].isspace() and not line.startswith("- "):
+            return
+        item = _LINE.fullmatch(line)
+        if not item:
+            raise InvalidInputError(f"{shown(line.strip())} among the names is beyond this reader")
+        yield item[1], item[2]
+
+
+def _unquoted(name: str) -> str:
+    if name[:1] == "'":
+        return name[1:-1].replace("''", "'")
+    return name[1:-1] if name[:1] == '"' else name.strip()
