@@ -16,6 +16,8 @@ from glimpsecli.errors import ExitCode, GlimpseError
 
 COMMANDS = {
     "extract": ("glimpsecli.commands.extract", "Look at images through windows and write what is seen."),
+    "batch": ("glimpsecli.commands.batch", "Look at folders of images and write a data set."),
+    "replay": ("glimpsecli.commands.replay", "Make the glimpses of a batch again, byte for byte."),
     "info": ("glimpsecli.commands.info", "Tell versions, backends, caches and formats."),
 }
 """Name of each command, the module that holds it, and its line in the help."""

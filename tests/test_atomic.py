@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
-from glimpsecli.images.atomic import is_temporary, place
+from glimpsecli.images.atomic import place, temporary_of
 
 
 def writes(content: bytes):
@@ -48,11 +48,12 @@ def test_nothing_is_seen_under_the_name_before_it_is_whole(tmp_path: Path):
         stream.write(b"half")
         stream.flush()
         (temporary,) = names(tmp_path)
-        assert is_temporary(temporary)
+        assert temporary_of(temporary, ["a.bin"])
+        assert not temporary_of(temporary, ["b.bin"])
         assert temporary.startswith(".a.bin.")
 
     place(tmp_path / "a.bin", write)
-    assert not is_temporary("a.bin")
+    assert not temporary_of("a.bin", ["a.bin"])
 
 
 @pytest.mark.parametrize("links", ["hard links", "no hard links"])

@@ -44,7 +44,8 @@ def extract(images: tuple[str, ...], target: str, name: str | None, dry_run: boo
     extents may be percentages: of the image's width for x and widths, of its height for y and heights. Several windows
     give several glimpses of each image; none means the whole image. A minus sign as IMAGE reads standard input.
     """
-    from glimpsecli.jobs.plan import STREAM, make_plan
+    from glimpsecli.jobs.outputs import STREAM
+    from glimpsecli.jobs.plan import make_plan
 
     if as_json and target == STREAM:
         raise click.UsageError("--json and -o - both want standard output.")

@@ -11,7 +11,8 @@ import click
 from glimpsecli.commands import values
 
 if TYPE_CHECKING:
-    from glimpsecli.jobs.plan import How, Output
+    from glimpsecli.jobs.outputs import Output
+    from glimpsecli.jobs.plan import How
     from glimpsecli.jobs.requests import Request
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -44,6 +45,7 @@ def section(title: str) -> Callable[..., Callable[[Any], Any]]:
     return functools.partial(click.option, cls=kind)
 
 
+which = section("Which images")
 where, how, out = section("Where to look"), section("How to look"), section("Output")
 manner = section("Manners")
 
@@ -125,6 +127,10 @@ how_options = _all(
         "--frame", type=click.IntRange(0), default=0, metavar="N",
         help="Frame of an animation or page of a TIFF, from 0. Default: the first.",
     ),
+    how(
+        "--fast-decode", is_flag=True,
+        help="Decode JPEGs at a half, a quarter or an eighth where taps are far enough apart: other pixels, sooner.",
+    ),
 )  # fmt: skip
 """How to look."""
 
@@ -200,13 +206,13 @@ def how_of(options: dict[str, Any]) -> How:
         square=options.pop("square"),
         retina=options.pop("retina"),
     )
-    names = ("sampler", "blur", "border", "fill", "backend", "threads", "frame")
+    names = ("sampler", "blur", "border", "fill", "backend", "threads", "frame", "fast_decode")
     return How(shaping, **{name: options.pop(name) for name in names})
 
 
 def output_of(target: str, name: str | None, options: dict[str, Any]) -> Output:
     """Take the options of :data:`encoding_options`."""
-    from glimpsecli.jobs.plan import Output
+    from glimpsecli.jobs.outputs import Output
 
     names = ("depth", "quality", "compress", "overwrite")
     return Output(target, name, options.pop("format_name"), **{name: options.pop(name) for name in names})

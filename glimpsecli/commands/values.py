@@ -122,6 +122,36 @@ class SizeValue(Value):
         return SizeRequest(width=int(parts[0]), height=int(parts[1]))
 
 
+class TilesValue(Value):
+    """Columns and rows of tiles."""
+
+    form = "CxR"
+
+    def parse(self, text: str) -> Any:
+        """Give the columns and the rows."""
+        from glimpsecli.errors import InvalidInputError
+
+        parts = re.fullmatch("0*([1-9][0-9]{0,3})x0*([1-9][0-9]{0,3})", text.strip().lower())
+        if parts is None:
+            raise InvalidInputError(f"{text!r} are no tiles", "write CxR, such as 3x2")
+        return int(parts[1]), int(parts[2])
+
+
+class RangeValue(Value):
+    """A range of sizes."""
+
+    form = "LO-HI"
+
+    def parse(self, text: str) -> Any:
+        """Give two Lengths."""
+        from glimpsecli.errors import InvalidInputError
+
+        low, high = self.numbers(text.replace("-", ","), 2)
+        if not 0 < low.value <= high.value or low.percent != high.percent:
+            raise InvalidInputError(f"{text!r} is no range of sizes", "write 32-128 or 10%-40%")
+        return low, high
+
+
 class GaussianValue(Value):
     """The article's Gaussian parameters."""
 
@@ -131,7 +161,7 @@ class GaussianValue(Value):
         """Give a GaussianRequest."""
         from glimpsecli.jobs.requests import GaussianRequest
 
-        return GaussianRequest(*self.numbers(text, 6))
+        return GaussianRequest(*self.numbers(text, 6))  # type: ignore[arg-type]  # six, as counted
 
 
 class DrawValue(Value):

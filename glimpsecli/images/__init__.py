@@ -5,6 +5,7 @@ from glimpsecli.images.depth import DEPTHS, convert, depth_of
 from glimpsecli.images.formats import FORMATS, Format, check
 from glimpsecli.images.picture import Picture
 from glimpsecli.images.reading import read, upright_size
+from glimpsecli.images.sources import opened
 from glimpsecli.images.writing import write, write_npz
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "convert",
     "depth_of",
     "flatten",
+    "opened",
     "read",
     "upright_size",
     "write",

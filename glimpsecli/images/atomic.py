@@ -6,7 +6,7 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -66,9 +66,12 @@ def explained(label: str, error: OSError) -> FileProblemError:
     return FileProblemError(f"{label} could not be written: {reason[:1].lower()}{reason[1:]}", hint)
 
 
-def is_temporary(name: str) -> bool:
-    """Tell whether a file name is that of a temporary file, left by a process that was killed."""
-    return name.startswith(".") and name.endswith(_SUFFIX)
+def temporary_of(name: str, targets: Collection[str]) -> bool:
+    """Tell whether a name is that of a temporary file of one of some targets, left by a process that was killed."""
+    if not (name.startswith(".") and name.endswith(_SUFFIX)):
+        return False
+    stem = name[1 : -len(_SUFFIX)].rpartition(".")[0]
+    return stem in targets or any(_stem(target) == stem for target in targets)
 
 
 def _place(label: str, write: Callable[[BinaryIO], object], *, overwrite: bool) -> None:
@@ -132,8 +135,11 @@ def _status(label: str) -> os.stat_result | None:
 
 
 def _temporary_name(name: str) -> str:
-    stem = os.fsencode(name)[:_LONGEST_STEM].decode(errors="ignore")
-    return f".{stem}.{os.urandom(6).hex()}{_SUFFIX}"
+    return f".{_stem(name)}.{os.urandom(6).hex()}{_SUFFIX}"
+
+
+def _stem(name: str) -> str:
+    return os.fsencode(name)[:_LONGEST_STEM].decode(errors="ignore")
 
 
 def _write_all(device: io.FileIO, content: memoryview) -> None:

@@ -70,8 +70,8 @@ def read(source: Source, *, frame: int = 0, max_pixels: int = MAX_PIXELS, name: 
         If reading it takes a package that is not installed.
     """
     with opened(source, name) as (stream, label):
-        kind = _kind_of(stream, label)
-        with _explained(label, kind):
+        kind = kind_of(stream, label)
+        with explained(label, kind):
             picture = _decode(stream, kind, label, frame, max_pixels)
     return picture._replace(icc=matching_icc(picture.icc, picture.pixels.shape[2] - picture.alpha))
 
@@ -81,8 +81,8 @@ def upright_size(
 ) -> tuple[int, int]:
     """Return the (height, width) that :func:`read` would give, from the header alone, with the same errors."""
     with opened(source, name) as (stream, label):
-        kind = _kind_of(stream, label)
-        with _explained(label, kind):
+        kind = kind_of(stream, label)
+        with explained(label, kind):
             return _measure(stream, kind, label, frame, max_pixels)
 
 
@@ -145,7 +145,7 @@ def _decode_deep_png(stream: BinaryIO, header: png.Header, label: str, frame: in
     return Picture(np.ascontiguousarray(turning.upright(pixels, orientation)), pixels.shape[-1] in (2, 4), icc)
 
 
-def _kind_of(stream: BinaryIO, label: str) -> str:
+def kind_of(stream: BinaryIO, label: str) -> str:
     """Tell what a file is from its first bytes."""
     stream.seek(0)
     try:
@@ -194,7 +194,7 @@ def _refuse_deep(stream: BinaryIO, kind: str, label: str) -> None:
 
 
 @contextmanager
-def _explained(label: str, kind: str) -> Iterator[None]:
+def explained(label: str, kind: str) -> Iterator[None]:
     """Turn whatever a decoder throws at a damaged file into one line, and keep its warnings to itself."""
     try:
         with quiet:

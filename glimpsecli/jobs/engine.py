@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple
 
@@ -12,98 +13,160 @@ import numpy as np
 
 from glimpsecli import images
 from glimpsecli.errors import ExitCode, FileProblemError, GlimpseError, InvalidInputError
-from glimpsecli.images.picture import Array
+from glimpsecli.jobs.decoding import Origin, decode
 from glimpsecli.jobs.glimpses import Glimpse, look_at
-from glimpsecli.jobs.plan import STREAM, Item, Plan
-from glimpsecli.jobs.records import record, window_row
+from glimpsecli.jobs.outputs import STREAM
+from glimpsecli.jobs.plan import Item, Plan
+from glimpsecli.jobs.pool import Budget, in_order
+from glimpsecli.jobs.records import record
 from glimpsecli.jobs.requests import Sight
 from glimpsecli.window import Size
 
+_NOTHING = np.empty((0, 0, 0), np.uint8)
 
-class Failure(NamedTuple):
-    """An image, or the one file for all glimpses, that failed."""
+
+class Done(NamedTuple):
+    """What became of an image, or of the one file for all glimpses.
+
+    Attributes
+    ----------
+    source : str
+    glimpses : tuple of Glimpse
+        Those that are written.
+    failure : GlimpseError or None
+        Why there are no more.
+    too_small : int
+        Windows that were dropped.
+    """
 
     source: str
-    error: GlimpseError
+    glimpses: tuple[Glimpse, ...] = ()
+    failure: GlimpseError | None = None
+    too_small: int = 0
 
 
-def run(plan: Plan) -> Iterator[Glimpse | Failure]:
+def run(
+    plan: Plan, items: Iterable[Item] | None = None, *, workers: int = 1, stop: threading.Event | None = None
+) -> Iterator[Done]:
     """Do what a plan says, in its order; one image's failure does not stop the others.
 
-    A glimpse is given out when it is written. One file for all of them is written at the end, if nothing failed.
+    Parameters
+    ----------
+    plan : Plan
+    items : iterable of Item, optional
+        Only these of its items.
+    workers : int
+        Images that are worked on at once.
+    stop : threading.Event, optional
+        Once it is set no image is begun.
+
+    Yields
+    ------
+    Done
+        For each image. One file for all glimpses is written behind them, if nothing failed, and comes last.
     """
+    budget = Budget()
     kept: list[Glimpse] = []
     failed = False
-    for item in plan.items:
-        try:
-            for seen, target in zip(_seen(item, plan), item.targets, strict=True):
-                seen.record["file"] = target
-                if plan.container is None:
-                    _write(seen, target, plan)
-                    yield seen
-                else:
-                    kept.append(seen)
-        except GlimpseError as error:
-            failed = True
-            yield Failure(item.source, error)
-        except MemoryError:
-            failed = True
-            lack = FileProblemError(f"{item.source}: not enough memory", "ask for smaller glimpses")
-            yield Failure(item.source, lack)
-    if plan.container is None or failed:
-        return
-    try:
-        _make_folder(plan.container)
-        images.write_npz(_opened(plan.container), _arrays(kept), overwrite=plan.output.overwrite)
-        yield from kept
-    except GlimpseError as error:
-        yield Failure(plan.container, error)
+    for done in in_order(lambda item: _work(item, plan, budget), plan.items if items is None else items, workers, stop):
+        if plan.container is None:
+            yield done
+            continue
+        failed = failed or done.failure is not None
+        kept += done.glimpses
+        yield done._replace(glimpses=())
+    if plan.container is not None and not failed:
+        yield _write_container(kept, plan, plan.container)
 
 
-def preview(plan: Plan) -> Iterator[dict[str, Any] | Failure]:
+def preview(plan: Plan) -> Iterator[dict[str, Any] | Done]:
     """Tell what a plan would do, from the headers of the images: the records without a backend."""
     for item in plan.items:
         try:
-            source, name = _source(item)
-            image_size = images.upright_size(source, frame=plan.how.frame, name=name)
+            origin = _origin(item, plan)
+            image_size = images.upright_size(origin.open(), frame=plan.how.frame, name=origin.name)
             with _named(item):
                 sights = _sights(item, plan, image_size)
                 rows = [
                     record(item.source, index, sight, image_size, sampler=plan.how.chosen_sampler, blur=plan.how.sigma)
                     for index, sight in enumerate(sights)
                 ]
-            for row, target in zip(rows, item.targets, strict=True):
-                yield row | {"file": target}
+            for row, sight, target in zip(rows, sights, item.targets, strict=True):
+                if not sight.too_small:
+                    yield row | {"file": target}
         except GlimpseError as error:
-            yield Failure(item.source, error)
+            yield Done(item.source, failure=error)
 
 
-def exit_code(failures: Sequence[Failure], plan: Plan) -> ExitCode:
+def exit_code(failures: Sequence[Done], plan: Plan) -> ExitCode:
     """Give the exit code of a run: that of the failures where all images failed alike, or else a plain failure."""
-    if not failures:
+    codes = {done.failure.exit_code for done in failures if done.failure is not None}
+    if not codes:
         return ExitCode.DONE
-    codes = {failure.error.exit_code for failure in failures}
     return codes.pop() if len(codes) == 1 and len(failures) >= len(plan.items) else ExitCode.FAILED
 
 
-def _seen(item: Item, plan: Plan) -> list[Glimpse]:
-    """Read an image and look at it, before anything is written."""
-    source, name = _source(item)
-    picture = images.read(source, frame=plan.how.frame, name=name)
-    with _named(item):
-        return look_at(picture, item.source, _sights(item, plan, picture.pixels.shape[:2]), plan)
+def _work(item: Item, plan: Plan, budget: Budget) -> Done:
+    """Read an image, look at it everywhere, and only then write."""
+    written: list[Glimpse] = []
+    try:
+        origin = _origin(item, plan)
+        with budget.hold(_footprint(origin, plan)):
+            view, sights = decode(origin, lambda size: _sights(item, plan, size), plan.how)
+            with _named(item):
+                glimpses = look_at(view, item.source, sights, plan)
+        for glimpse in glimpses:
+            glimpse.record["file"] = target = item.targets[glimpse.record["index"]]
+            if plan.root is not None:
+                glimpse.record["source_hash"] = item_hash(origin.content or b"")
+                glimpse.record["of"] = len(glimpses)
+            if plan.container is None:
+                _write(glimpse, target, plan)
+                glimpse = glimpse._replace(pixels=_NOTHING)  # nobody needs them any more
+            written.append(glimpse)
+        return Done(item.source, tuple(written), too_small=len(sights) - len(glimpses))
+    except GlimpseError as error:
+        return Done(item.source, tuple(written), error)
+    except MemoryError:
+        lack = FileProblemError(f"{item.source}: not enough memory", "ask for smaller glimpses")
+        return Done(item.source, tuple(written), lack)
 
 
-def _source(item: Item) -> tuple[str | BinaryIO, str | None]:
-    """Give what to read, and what messages call it."""
-    if item.source != STREAM:
-        return item.source, None
-    if sys.stdin is None:
-        raise InvalidInputError("standard input is closed", "name a file")
-    return sys.stdin.buffer, "standard input"
+def item_hash(content: bytes) -> str:
+    """Give the hash by which a source is known again."""
+    import hashlib
+
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _origin(item: Item, plan: Plan) -> Origin:
+    """Find an image; what standard input or a batch takes is read at once, and a changed file is refused."""
+    if item.source == STREAM:
+        if sys.stdin is None:
+            raise InvalidInputError("standard input is closed", "name a file")
+        return Origin("standard input", sys.stdin.buffer.read())
+    if plan.root is None:
+        return Origin(item.source)
+    with images.opened(item.source) as (stream, label):
+        content = stream.read()
+    if item.digest is not None and item_hash(content) != item.digest:
+        raise FileProblemError(f"{label} has changed since", "put the old file back, or run batch anew")
+    return Origin(item.source, content)
+
+
+def _footprint(origin: Origin, plan: Plan) -> int:
+    """Estimate the bytes that a picture of a batch will take; those of a few images are not counted."""
+    if plan.root is None or origin.content is None:
+        return 0
+    height, width = images.upright_size(origin.open(), frame=plan.how.frame, name=origin.name)
+    return 4 * height * width + len(origin.content)
 
 
 def _sights(item: Item, plan: Plan, image_size: Size) -> list[Sight]:
+    if item.annotated is not None:
+        from glimpsecli.annotations.filters import check_size
+
+        check_size(item.annotated, image_size)
     return [sight for request in item.requests for sight in request.sights(image_size, plan.how.shaping)]
 
 
@@ -116,18 +179,31 @@ def _named(item: Item) -> Iterator[None]:
         raise type(error)(f"{item.source}: {error.message}", error.hint) from error
 
 
-def _write(seen: Glimpse, target: str, plan: Plan) -> None:
+def _write(glimpse: Glimpse, target: str, plan: Plan) -> None:
     _make_folder(target)
+    if plan.root is not None:
+        _check_inside(target, plan.root)
     images.write(
         _opened(target),
-        seen.pixels,
+        glimpse.pixels,
         format=plan.format,
-        alpha=seen.alpha,
-        icc=seen.icc,
+        alpha=glimpse.alpha,
+        icc=glimpse.icc,
         quality=plan.output.quality,
         compress=plan.output.compress,
         overwrite=plan.output.overwrite,
     )
+
+
+def _write_container(kept: Sequence[Glimpse], plan: Plan, target: str) -> Done:
+    from glimpsecli.jobs.container import arrays_of
+
+    try:
+        _make_folder(target)
+        images.write_npz(_opened(target), arrays_of(kept), overwrite=plan.output.overwrite)
+        return Done(target, tuple(kept))
+    except GlimpseError as error:
+        return Done(target, failure=error)
 
 
 def _opened(target: str) -> str | BinaryIO:
@@ -143,22 +219,8 @@ def _make_folder(target: str) -> None:
         ) from None
 
 
-def _arrays(kept: Sequence[Glimpse]) -> dict[str, Array]:
-    """Lay glimpses out for one ``.npz``.
-
-    ``glimpses`` is (N, h, w, C) where all are of one shape and type, otherwise there is a ``glimpse_0000`` for each;
-    ``windows`` is (N, 5) with NaN where no window has the taps, ``matrices`` (N, 2, 3), ``sources`` and ``labels``
-    (N,).
-    """
-    pixels = [seen.pixels for seen in kept]
-    if len({(array.shape, array.dtype) for array in pixels}) == 1:
-        arrays: dict[str, Array] = {"glimpses": np.stack(pixels)}
-    else:
-        arrays = {f"glimpse_{index:04d}": array for index, array in enumerate(pixels)}
-    told = [seen.record for seen in kept]
-    return arrays | {
-        "windows": np.stack([window_row(one) for one in told]),
-        "matrices": np.array([one["matrix"] for one in told]),
-        "sources": np.array([one["source"] for one in told]),
-        "labels": np.array([one["label"] or "" for one in told]),
-    }
+def _check_inside(target: str, root: str) -> None:
+    """Refuse to follow a symbolic link out of the output folder."""
+    real, inside = os.path.realpath(target), os.path.realpath(root)
+    if os.path.commonpath([real, inside]) != inside:
+        raise FileProblemError(f"{target} leads out of {root}, to {real}", "remove the symbolic link")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from glimpsecli import images
 from glimpsecli.images import DEPTHS, Picture, convert, depth_of
 from glimpsecli.images.picture import Array
+from glimpsecli.jobs.decoding import View
 from glimpsecli.jobs.plan import How, Plan
 from glimpsecli.jobs.records import record
 from glimpsecli.jobs.requests import Sight
@@ -25,15 +27,15 @@ class Glimpse(NamedTuple):
     details: tuple[str, ...] = ()
 
 
-def look_at(picture: Picture, source: str, sights: list[Sight], plan: Plan) -> list[Glimpse]:
-    """Make all glimpses of one picture.
+def look_at(view: View, source: str, sights: Sequence[Sight], plan: Plan) -> list[Glimpse]:
+    """Make the glimpses of one image, but for those that are too small.
 
     Raises
     ------
     GlimpseError
         The format cannot hold them, a place makes no sense for this picture, or the backend cannot run.
     """
-    how = plan.how
+    how, picture = plan.how, view.picture
     depth = depth_of(picture.pixels)
     channels = picture.pixels.shape[2]
     flat = picture.alpha and not plan.format.alpha and how.fill is not None
@@ -41,30 +43,34 @@ def look_at(picture: Picture, source: str, sights: list[Sight], plan: Plan) -> l
         plan.format, depth=plan.output.depth or depth, channels=channels - flat, alpha=picture.alpha and not flat
     )
     seen: list[Glimpse] = []
-    for _, group in groupby(sights, key=lambda sight: (sight.size, type(sight.place))):
+    wanted = [(index, sight) for index, sight in enumerate(sights) if not sight.too_small]
+    for _, group in groupby(wanted, key=lambda pair: (pair[1].size, type(pair[1].place))):
         members = list(group)
-        backend, reason, glimpses = _glimpses(picture, members, how, len(plan.items))
-        for sight, values in zip(members, glimpses, strict=True):
+        backend, reason, glimpses = _glimpses(view, [sight for _, sight in members], how, len(plan.items))
+        for (index, sight), values in zip(members, glimpses, strict=True):
             told = record(
                 source,
-                len(seen),
+                index,
                 sight,
-                picture.pixels.shape[:2],
+                view.image_size,
                 sampler=how.chosen_sampler,
                 blur=how.sigma,
                 backend=backend,
+                decoded=view.decoded,
             )
             pixels, clipped = _stored(values, picture, plan, flat)
-            notes = (f"{clipped} of {pixels.size} values were clipped",) if clipped else ()
+            notes = [f"{clipped} of {pixels.size} values were clipped"] if clipped else []
+            notes += ["its window lies outside the image"] if told["outside"] == 1 else []
             details = (f"{how.chosen_sampler} on {backend}: {reason}",)
-            seen.append(Glimpse(pixels, picture.alpha and not flat, picture.icc, told, notes, details))
+            seen.append(Glimpse(pixels, picture.alpha and not flat, picture.icc, told, tuple(notes), details))
     return seen
 
 
-def _glimpses(picture: Picture, sights: list[Sight], how: How, repeats: int) -> tuple[str, str, Array]:
+def _glimpses(view: View, sights: list[Sight], how: How, repeats: int) -> tuple[str, str, Array]:
     """Look at places of one kind and size; give the backend, the reason for it, and (N, h, w, C) float32."""
-    places: Any = [sight.place for sight in sights]
-    size, sampler, pixels = sights[0].size, how.chosen_sampler, picture.pixels
+    picture, size, sampler = view.picture, sights[0].size, how.chosen_sampler
+    pixels = picture.pixels
+    places: Any = view.places(sights, sampler, how.sigma)
     backend, reason = how.backend, "asked for"
     if backend == "auto":
         taps = Taps.make(places, size, pixels.shape[:2], sampler, how.sigma, how.border)

@@ -10,19 +10,25 @@ from typing import TYPE_CHECKING, NamedTuple
 from glimpsecli import backends
 from glimpsecli.annotations.boxes import Box
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.images.formats import FORMATS, Format, check, format_named, format_of
-from glimpsecli.jobs.naming import DEFAULT_NAME, check_template, output_name
-from glimpsecli.jobs.requests import BoxRequest, Request, Shaping, ThetaRequest
+from glimpsecli.images.formats import Format
+from glimpsecli.jobs.outputs import (
+    STREAM,
+    Output,
+    check_folder_output,
+    check_outputs,
+    check_single,
+    chosen_format,
+    is_folder,
+    target_names,
+)
+from glimpsecli.jobs.requests import BoxRequest, DrawRequest, GaussianRequest, Request, Shaping
 from glimpsecli.sampling import Taps
 
 if TYPE_CHECKING:
+    from glimpsecli.annotations.annotated import Annotated
     from glimpsecli.images.colours import Colour
 
-STREAM = "-"
-"""As a source: standard input. As an output: standard output."""
-
 BLUR = 0.5
-LONGEST_NAME = 255
 _NOMINAL = (1000, 1000)  # an image to try the options on before any is opened
 
 
@@ -37,6 +43,7 @@ class How(NamedTuple):
     backend: str = "auto"
     threads: int | None = None
     frame: int = 0
+    fast_decode: bool = False
 
     @property
     def sigma(self) -> float:
@@ -50,34 +57,52 @@ class How(NamedTuple):
         return self.sampler or ("bilinear" if crop else "gaussian")
 
 
-class Output(NamedTuple):
-    """Where the glimpses go and how they are stored."""
-
-    target: str
-    name: str | None = None
-    format: str | None = None
-    depth: str | None = None
-    quality: int | None = None
-    compress: int | None = None
-    overwrite: bool = False
-
-
 class Item(NamedTuple):
-    """One image, the places to look in it, and the file of each glimpse."""
+    """One image, the places to look in it, and the file of each glimpse.
+
+    Attributes
+    ----------
+    source : str
+        A path, or ``-``.
+    requests : tuple of Request
+    targets : tuple of str
+    annotated : Annotated, optional
+        What the requests come from; it may claim a size for the image.
+    digest : str, optional
+        The hash that the source must have.
+    """
 
     source: str
     requests: tuple[Request, ...]
     targets: tuple[str, ...]
+    annotated: Annotated | None = None
+    digest: str | None = None
 
 
 class Plan(NamedTuple):
-    """Everything that will be done. `container` is the one file for all glimpses, where there is one."""
+    """Everything that will be done.
+
+    Attributes
+    ----------
+    items : tuple of Item
+    how : How
+    output : Output
+    format : Format
+    container : str or None
+        The one file for all glimpses, where there is one.
+    root : str or None
+        The folder that nothing is written outside of, for a batch; then sources are hashed.
+    problems : tuple of str
+        What was found wrong in the annotations, a line each.
+    """
 
     items: tuple[Item, ...]
     how: How
     output: Output
     format: Format
-    container: str | None
+    container: str | None = None
+    root: str | None = None
+    problems: tuple[str, ...] = ()
 
 
 def make_plan(
@@ -103,27 +128,32 @@ def make_plan(
         Something is wrong that can be known before any work: options, sources, outputs that exist or collide.
     """
     _check_sources(sources)
-    _try_out(requests, how)
+    try_out(requests, how)
     wanted = _by_image(sources, requests or [BoxRequest()])
-    many = sum(map(len, wanted)) * how.shaping.retina
-    file_format = _format(output)
-    _check_idle(how, requests, output, file_format)
-    if _is_folder(output.target):
-        items = _named(sources, wanted, how.shaping, output, file_format)
-        container = None
-    else:
-        _check_single(output, file_format, many)
-        container = output.target if file_format.container else None
-        items = [
-            Item(source, tuple(chosen), (output.target,) * (len(chosen) * how.shaping.retina))
-            for source, chosen in zip(sources, wanted, strict=True)
+    file_format = chosen_format(output)
+    check_idle(how, requests, output, file_format)
+    retina = how.shaping.retina
+    container = None
+    if is_folder(output.target):
+        check_folder_output(output, file_format)
+        names = [
+            target_names(source, asked, retina, output, file_format)
+            for source, asked in zip(sources, wanted, strict=True)
         ]
+    else:
+        counts = [sum(request.windows for request in asked) * retina for asked in wanted]
+        check_single(output, file_format, sum(counts))
+        container = output.target if file_format.container else None
+        names = [(output.target,) * count for count in counts]
     try:
         os.getcwd()
     except OSError as error:
         raise InvalidInputError(f"the current folder is gone: {error.strerror}", "change to another") from None
-    plan = Plan(tuple(item for item in items if item.requests), how, output, file_format, container)
-    _check_outputs(plan, [*sources, *tables])
+    items = [
+        Item(source, tuple(asked), names) for source, asked, names in zip(sources, wanted, names, strict=True) if asked
+    ]
+    plan = Plan(tuple(items), how, output, file_format, container)
+    check_outputs(plan, [*sources, *tables])
     return plan
 
 
@@ -138,10 +168,10 @@ def _check_sources(sources: Sequence[str]) -> None:
         except OSError as error:
             raise InvalidInputError(f"{source or repr(source)}: {error.strerror or error}", "check the path") from None
         if stat.S_ISDIR(mode):
-            raise InvalidInputError(f"{source} is a folder", "name the images in it, as in photos/*.jpg")
+            raise InvalidInputError(f"{source} is a folder", "glimpse batch takes folders")
 
 
-def _try_out(requests: Sequence[Request], how: How) -> None:
+def try_out(requests: Sequence[Request], how: How) -> None:
     """Find what no image could mend: contradicting options, a rotated window for filterbanks, a size over the limit."""
     if how.backend != "auto":
         backends.load(how.backend)
@@ -154,9 +184,9 @@ def _try_out(requests: Sequence[Request], how: How) -> None:
             Taps.make(sight.place, size, _NOMINAL, how.chosen_sampler, how.sigma, how.border)
 
 
-def _check_idle(how: How, requests: Sequence[Request], output: Output, file_format: Format) -> None:
+def check_idle(how: How, requests: Sequence[Request], output: Output, file_format: Format) -> None:
     """Refuse options that would do nothing, which nobody can have meant."""
-    if how.blur is not None and requests and not any(isinstance(one, BoxRequest | ThetaRequest) for one in requests):
+    if how.blur is not None and requests and all(isinstance(one, GaussianRequest | DrawRequest) for one in requests):
         raise InvalidInputError(f"--blur {how.blur:g} with Gaussians that have a sigma", "leave one of the two out")
     if how.blur is not None and how.chosen_sampler != "gaussian":
         raise InvalidInputError(f"--blur {how.blur:g} with the {how.chosen_sampler} sampler", "it is for gaussian")
@@ -197,128 +227,5 @@ def _owners(box: Box, sources: Sequence[str]) -> list[int]:
     return found
 
 
-def _format(output: Output) -> Format:
-    asked = format_named(output.format) if output.format else None
-    if output.target == STREAM or _is_folder(output.target) or _is_special(output.target):
-        if asked is None and output.target == STREAM:
-            raise InvalidInputError("standard output has no suffix to tell its format", "give --format")
-        found = asked or (format_of(output.target) if _is_special(output.target) else format_named("png"))
-    else:
-        known = format_of(output.target) if asked is None or _has_known_suffix(output.target) else asked
-        found = asked or known
-        if found != known:
-            raise InvalidInputError(
-                f"{output.target} is not a name for --format {output.format}", "leave out one of the two"
-            )
-    if output.depth is not None:
-        check(found, depth=output.depth, channels=1, alpha=False)
-    return found
-
-
-def _check_single(output: Output, file_format: Format, many: int) -> None:
-    place = "standard output" if output.target == STREAM else output.target
-    if output.name is not None:
-        raise InvalidInputError(f"--name {output.name!r} with {place}", "names are for a folder: -o FOLDER/")
-    if many != 1 and not file_format.container:
-        raise InvalidInputError(
-            f"{many} glimpses do not fit into one {file_format.title} file, {place}",
-            "give a folder, -o FOLDER/, or a file that ends in .npz",
-        )
-
-
-def _named(
-    sources: Sequence[str],
-    wanted: Sequence[Sequence[Request]],
-    shaping: Shaping,
-    output: Output,
-    file_format: Format,
-) -> list[Item]:
-    """Name the files in the output folder."""
-    if file_format.container:
-        raise InvalidInputError(f"--format npz with the folder {output.target}", "name the one file: -o FILE.npz")
-    template = output.name or DEFAULT_NAME
-    check_template(template)
-    items = []
-    for source, requests in zip(sources, wanted, strict=True):
-        names: list[str] = []
-        for request in requests:
-            label = request.box.label if isinstance(request, BoxRequest) else None
-            names += [
-                output_name(
-                    template,
-                    file_format.name,
-                    source="stdin" if source == STREAM else source,
-                    index=len(names) + step,
-                    label=label,
-                    scale=2**step,
-                )
-                for step in range(shaping.retina)
-            ]
-        items.append(Item(source, tuple(requests), tuple(os.path.join(output.target, name) for name in names)))
-    return items
-
-
-def _check_outputs(plan: Plan, sources: Sequence[str]) -> None:
-    """Refuse outputs that collide, exist, or are inputs."""
-    if plan.output.target == STREAM:
-        return
-    inputs = {_identity(source): source for source in sources if source != STREAM}
-    taken: dict[str, str] = {}
-    for item in plan.items:
-        for target in dict.fromkeys(item.targets) if plan.container else item.targets:
-            real = os.path.realpath(target)
-            same = inputs.get(_identity(target)) if os.path.exists(target) and not _is_special(target) else None
-            if same is not None:
-                raise InvalidInputError(f"{target} is the input {same}", "choose another output")
-            if os.path.isdir(target):
-                raise InvalidInputError(f"{target} is a folder", "choose another name")
-            if len(os.fsencode(os.path.basename(target))) > LONGEST_NAME:
-                raise InvalidInputError(f"{os.path.basename(target)} is too long for a file name", "shorten --name")
-            if real in taken and plan.container is None:
-                raise InvalidInputError(
-                    f"{target} would hold glimpses of both {taken[real]} and {item.source}"
-                    if taken[real] != item.source
-                    else f"{target} would hold two glimpses of {item.source}",
-                    "tell them apart with {stem}, {ext}, {index}, {label} or {scale} in --name",
-                )
-            taken[real] = item.source
-            _check_folder(target)
-            if not plan.output.overwrite and os.path.lexists(target) and not _is_special(target):
-                raise InvalidInputError(f"{target} exists", "give --overwrite to replace it")
-
-
-def _identity(path: str) -> tuple[int, int]:
-    """Tell files apart, whatever names and links lead to them."""
-    status = os.stat(path)
-    return status.st_dev, status.st_ino
-
-
-def _check_folder(target: str) -> None:
-    """Refuse a target whose folder can neither be written to nor be made."""
-    folder = os.path.dirname(os.path.abspath(target))
-    while not os.path.lexists(folder):
-        folder = os.path.dirname(folder)
-    if not os.path.isdir(folder):
-        raise InvalidInputError(f"{target} cannot be written: {folder} is not a folder", "choose another output")
-
-
-def _has_known_suffix(path: str) -> bool:
-    suffix = os.path.splitext(path)[1][1:].lower()
-    return any(suffix in file_format.suffixes for file_format in FORMATS.values())
-
-
 def _stem(path: str) -> str:
     return os.path.splitext(os.path.basename(path))[0]
-
-
-def _is_folder(target: str) -> bool:
-    return target != STREAM and (target.endswith(os.sep) or os.path.isdir(target))
-
-
-def _is_special(target: str) -> bool:
-    """Tell a FIFO or a device, which is written to and not replaced."""
-    try:
-        mode = os.stat(target).st_mode
-    except OSError:
-        return False
-    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)

@@ -23,6 +23,7 @@ def record(
     sampler: str,
     blur: float,
     backend: str | None = None,
+    decoded: str | None = None,
 ) -> dict[str, Any]:
     """Describe a glimpse.
 
@@ -34,7 +35,7 @@ def record(
     sight : Sight
     image_size : (int, int)
         Height and width of the upright image.
-    sampler, backend : str
+    sampler, backend, decoded : str
     blur : float
         Sigma in strides, where the sight has none of its own.
 
@@ -44,7 +45,8 @@ def record(
         ``file`` (filled in when it is written), ``source``, ``index``, ``label``, ``scale``, ``size`` of the glimpse
         and ``image_size`` ({width, height}, pixels), ``window`` (image plane; null where no window has these taps),
         ``matrix`` (2x3, glimpse index to image index), ``sampler``, ``gaussian`` (index coordinates; null for the
-        other samplers), ``backend``, and ``outside``, the share of the window's area beyond the image.
+        other samplers), ``backend``, ``decoded`` (``whole``, ``window`` or ``reduced:N``), and ``outside``, the share
+        of the window's area beyond the image.
     """
     affine, window = as_affine(sight), as_window(sight)
     params = None
@@ -63,6 +65,7 @@ def record(
         "sampler": sampler,
         "gaussian": params,
         "backend": backend,
+        "decoded": decoded,
         "outside": round(share_outside(affine, sight.size, image_size), 6),
     }
 

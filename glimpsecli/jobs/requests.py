@@ -18,6 +18,7 @@ class Sight(NamedTuple):
     size: Size
     label: str | None = None
     scale: int = 1
+    too_small: bool = False
 
 
 class SizeRequest(NamedTuple):
@@ -59,6 +60,7 @@ class Shaping(NamedTuple):
     context: float = 1.0
     square: bool = False
     retina: int = 1
+    min_size: float = 0.0
 
     @property
     def plain(self) -> bool:
@@ -71,13 +73,24 @@ class BoxRequest(NamedTuple):
 
     box: Box = WHOLE
 
+    @property
+    def windows(self) -> int:
+        """Number of windows."""
+        return 1
+
+    @property
+    def label(self) -> str | None:
+        """What the box is called."""
+        return self.box.label
+
     def sights(self, image_size: Size, shaping: Shaping) -> list[Sight]:
         """Shape the window; the sights of a retina share its centre and the size of the finest."""
         window = self.box.to_window(image_size)
+        too_small = min(window.width, window.height) < shaping.min_size
         window = (window.squared() if shaping.square else window).scaled(shaping.context)
         size = shaping.size.for_extent(window.width, window.height)
         scales = [2**step for step in range(shaping.retina)]
-        return [Sight(window.scaled(scale), size, self.box.label, scale) for scale in scales]
+        return [Sight(window.scaled(scale), size, self.box.label, scale, too_small) for scale in scales]
 
 
 class GaussianRequest(NamedTuple):
@@ -89,6 +102,8 @@ class GaussianRequest(NamedTuple):
     u_x: Length
     s_x: Length
     d_x: Length
+    windows: int = 1
+    label: str | None = None
 
     def sights(self, image_size: Size, shaping: Shaping) -> list[Sight]:
         """Give the parameters in pixels."""
@@ -107,6 +122,8 @@ class DrawRequest(NamedTuple):
     """DRAW's five numbers."""
 
     numbers: tuple[float, float, float, float, float]
+    windows: int = 1
+    label: str | None = None
 
     def sights(self, image_size: Size, shaping: Shaping) -> list[Sight]:
         """Convert them for an image and a glimpse of these sizes."""
@@ -120,6 +137,8 @@ class ThetaRequest(NamedTuple):
 
     theta: tuple[float, ...]
     align_corners: bool = False
+    windows: int = 1
+    label: str | None = None
 
     def sights(self, image_size: Size, shaping: Shaping) -> list[Sight]:
         """Convert theta; without a size the glimpse has about a pixel for each pixel it covers."""
@@ -130,7 +149,62 @@ class ThetaRequest(NamedTuple):
         return [Sight(Affine.from_theta(self.theta, image_size, size, self.align_corners), size)]
 
 
-Request = BoxRequest | GaussianRequest | DrawRequest | ThetaRequest
+class RandomRequest(NamedTuple):
+    """Square windows at random places inside the image.
+
+    They depend on the seed and on the image's name alone: not on the order of the images, nor on who computes them.
+
+    Attributes
+    ----------
+    windows : int
+        Number of windows.
+    seed : int
+    key : str
+        The image's path below its source folder.
+    smallest, largest : Length
+        Range of the side, in pixels or percent of the image's shorter side.
+    """
+
+    windows: int
+    seed: int
+    key: str
+    smallest: Length
+    largest: Length
+    label: str | None = None
+
+    def sights(self, image_size: Size, shaping: Shaping) -> list[Sight]:
+        """Draw the windows: for each a side, an x and a y, all uniform."""
+        import hashlib
+
+        word = int.from_bytes(hashlib.sha256(self.key.encode("utf-8", "surrogateescape")).digest()[:8], "little")
+        draws = np.random.default_rng(np.random.SeedSequence([self.seed, word])).random((self.windows, 3))
+        height, width = image_size
+        low, high = (min(length.pixels(min(image_size)), min(image_size)) for length in (self.smallest, self.largest))
+        sights = []
+        for side, x, y in draws.tolist():
+            extent = low + (high - low) * side
+            box = Box(Length(x * (width - extent)), Length(y * (height - extent)), Length(extent), Length(extent))
+            sights += BoxRequest(box).sights(image_size, shaping)
+        return sights
+
+
+class PlaceRequest(NamedTuple):
+    """A place that is known to the last digit, as a manifest keeps it."""
+
+    sight: Sight
+    windows: int = 1
+
+    @property
+    def label(self) -> str | None:
+        """What the place is called."""
+        return self.sight.label
+
+    def sights(self, image_size: Size, shaping: Shaping) -> list[Sight]:
+        """Give it back."""
+        return [self.sight]
+
+
+Request = BoxRequest | GaussianRequest | DrawRequest | ThetaRequest | RandomRequest | PlaceRequest
 """A place to look, not yet tied to an image; ``sights`` ties it to one of some (height, width)."""
 
 

@@ -1,0 +1,186 @@
+"""``glimpse batch``: the same windows, or annotated ones, of many images."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from glimpsecli.commands import options, values
+from glimpsecli.commands.report import show
+
+if TYPE_CHECKING:
+    from glimpsecli.annotations.boxes import Length
+    from glimpsecli.jobs.requests import Request
+    from glimpsecli.jobs.sources import Source
+
+EXAMPLES = options.examples(
+    "glimpse batch sample_images -o squares --at 50%,50% --extent 50%x50% --size 64x64",
+    "glimpse batch sample_images --ext jpg -o tiles --tiles 3x2 --size 96 --format jpg",
+    "glimpse batch sample_images -o random --random 4 --random-size 10%-40% --seed 7 --size 32 -j 2",
+    "glimpse batch sample_images -o squares --at 50%,50% --extent 50%x50% --size 64x64 --resume",
+)
+
+
+@click.command(cls=options.Command, epilog=EXAMPLES)
+@click.argument("sources", nargs=-1, metavar="SOURCE...", type=click.Path())
+@options.which("--from-file", "lists", multiple=True, metavar="LIST|-", help="A file with a path on each line.")
+@options.which("--ext", "suffixes", metavar="EXT,...", help="Take only these suffixes from folders.")
+@options.which("--exclude", multiple=True, metavar="PATTERN", help="Leave out paths or names like this one.")
+@options.which("--part", metavar="I/N", help="Only the I-th of N parts, for job arrays; their manifests join with cat.")
+@options.where_options
+@options.where("--tiles", type=values.TilesValue(), help="Cut each image into C columns and R rows.")
+@options.where("--random", "number", type=click.IntRange(1), metavar="N", help="N square windows at random places.")
+@options.where(
+    "--random-size", type=values.RangeValue(),
+    help="Their side, in pixels or percent of the shorter side of the image. Default: 10%-50%.",
+)  # fmt: skip
+@options.where("--seed", type=click.IntRange(0), metavar="S", help="Of --random. Default: 0.")
+@options.where("--annotations", metavar="FILE|FOLDER", type=click.Path(), help="Boxes of objects, a window for each.")
+@options.where(
+    "--annotations-format", type=click.Choice(("coco", "yolo", "voc", "csv", "jsonl")), help="Default: as it looks."
+)
+@options.where(
+    "--box-format", type=click.Choice(("xywh", "xyxy", "cxcywh")), help="Of the boxes in a CSV file. Default: xywh."
+)
+@options.where("--box-unit", type=click.Choice(("pixels", "fractions")), help="Of these boxes. Default: pixels.")
+@options.where("--label", "labels", multiple=True, metavar="NAME", help="Only boxes with this label.")
+@options.where("--min-size", type=float, metavar="PIXELS", help="Drop windows whose shorter side is below this.")
+@options.how_options
+@options.out("-o", "--output", "target", required=True, metavar="OUT", help="The output folder.")
+@options.out(
+    "--name", metavar="TEMPLATE",
+    help="Names below the mirrored folders, from {stem} {index} {label} {scale} and {ext}, which is the image's own "
+    'suffix. Default: "{stem}_{index:03d}".',
+)  # fmt: skip
+@options.encoding_options
+@options.out("--resume", is_flag=True, help="Go on with a run that was interrupted; try again what failed.")
+@options.out("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+@options.out(
+    "-j", "--jobs", type=click.IntRange(1), metavar="N", help="Images worked on at once. Default: the processors."
+)
+@options.manner_options
+def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any) -> None:
+    """Look at the images of SOURCEs (folders, files, patterns) through windows, and write a data set.
+
+    The folders of the images are mirrored in OUT. Beside the glimpses OUT gets metadata.jsonl, a line for each glimpse;
+    failures.jsonl, a line for each image that failed; and run.json, the parameters and versions. The same run gives the
+    same bytes, whatever -j. Windows are said as for `glimpse extract`, or come from annotations; none means the whole
+    image.
+    """
+    from glimpsecli.commands.running import run_batch
+    from glimpsecli.jobs.batching import check_part, make_batch_plan
+    from glimpsecli.jobs.sources import find_sources
+
+    parameters = _plain({**given, "name": name, "sources": sources})
+    jobs, resume, dry_run = given.pop("jobs"), given.pop("resume"), given.pop("dry_run")
+    overwrite = given["overwrite"]
+    part = check_part(given.pop("part") or "1/1")
+    lists, suffixes = given.pop("lists"), (given.pop("suffixes") or "").split(",")
+    if not sources and not lists:
+        raise click.UsageError("Missing argument 'SOURCE...'.")
+    if resume and overwrite:
+        raise click.UsageError("--resume and --overwrite: go on, or start anew.")
+    if given["table"] == "-" and "-" in lists:
+        raise click.UsageError("--from-file and --windows both want standard input.")
+    files = [path for path in (given["table"], given["annotations"], *lists) if path not in (None, "-")]
+    annotations, labels = _annotations(given)
+    found = find_sources(
+        sources, lists=lists, suffixes=[one for one in suffixes if one], exclude=given.pop("exclude"), output=target
+    )
+    min_size = given.pop("min_size")
+    requests_of = _requests_of(given, annotated=annotations is not None)
+    how = options.how_of(given)
+    # Never a backend by the size of the job: the same bytes again.
+    how = how._replace(backend="cpu" if how.backend == "auto" else how.backend, threads=1)
+    how = how._replace(shaping=how.shaping._replace(min_size=min_size or 0.0))
+    output = options.output_of(os.path.join(target, ""), name, given)
+    plan = make_batch_plan(
+        found, requests_of, how, output,
+        annotations=annotations, labels=labels, part=part, inputs=[path for path in files if os.path.isfile(path)],
+        replace=resume,
+    )  # fmt: skip
+    if dry_run:
+        show(plan, as_json=False, traceback=given["traceback"])
+        return
+    run_batch(plan, parameters, part=part, jobs=jobs, resume=resume, overwrite=overwrite, given=given)
+
+
+def _annotations(given: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
+    """Take the options of annotations; give what they hold, and the labels that are wanted."""
+    path, file_format = given.pop("annotations"), given.pop("annotations_format")
+    box_format, unit, labels = given.pop("box_format"), given.pop("box_unit"), given.pop("labels")
+    if path is None:
+        for flag, value in (("--annotations-format", file_format), ("--box-format", box_format), ("--box-unit", unit)):
+            if value is not None:
+                raise click.UsageError(f"{flag} belongs to --annotations.")
+        if labels:
+            raise click.UsageError("--label belongs to --annotations.")
+        return None, ()
+    from glimpsecli.annotations.reading import read_annotations
+
+    found = read_annotations(path, file_format, box_format=box_format or "xywh", unit=unit or "pixels")
+    if not given["quiet"]:
+        click.echo(f"glimpse: {path}: {found.file_format}, boxes of {len(found.images)} images", err=True)
+    return found, labels
+
+
+def _requests_of(given: dict[str, Any], *, annotated: bool) -> Any:
+    """Take the options that say where to look; give the requests of each source."""
+    tiles, number, sides = given.pop("tiles"), given.pop("number"), given.pop("random_size")
+    seed = given.pop("seed")
+    requests = options.requests_of(given)
+    used = [
+        flag
+        for flag, value in (
+            ("--annotations", annotated), ("--tiles", tiles), ("--random", number), ("a window", requests),
+        )
+        if value
+    ]  # fmt: skip
+    if len(used) > 1:
+        raise click.UsageError(f"{' and '.join(used)} both say where to look; use one of them.")
+    if number is None and (sides is not None or seed is not None):
+        raise click.UsageError(f"{'--seed' if sides is None else '--random-size'} belongs to --random.")
+    if number is not None:
+        return _random(number, seed or 0, sides or values.RangeValue().parse("10%-50%"))
+    fixed = _tiles(*tiles) if tiles else requests
+    return lambda source: _for_source(fixed, source)
+
+
+def _tiles(columns: int, rows: int) -> list[Request]:
+    from glimpsecli.annotations.boxes import Box, Length
+    from glimpsecli.jobs.requests import BoxRequest
+
+    width, height = Length(100 / columns, percent=True), Length(100 / rows, percent=True)
+    return [
+        BoxRequest(Box(Length(100 * x / columns, percent=True), Length(100 * y / rows, percent=True), width, height))
+        for y in range(rows)
+        for x in range(columns)
+    ]
+
+
+def _random(number: int, seed: int, sides: tuple[Length, Length]) -> Any:
+    from glimpsecli.jobs.requests import RandomRequest
+
+    return lambda source: [RandomRequest(number, seed, source.relative, *sides)]
+
+
+def _for_source(requests: list[Request], source: Source) -> list[Request]:
+    """Give the requests that are for every image, or for this one; the whole image where there are none at all."""
+    from glimpsecli.jobs.requests import BoxRequest
+
+    if not requests:
+        return [BoxRequest()]
+    names = {source.path, source.relative, os.path.basename(source.path)}
+    return [
+        one for one in requests if not isinstance(one, BoxRequest) or one.box.image is None or one.box.image in names
+    ]
+
+
+def _plain(given: dict[str, Any]) -> dict[str, Any]:
+    """Give the parameters that the bytes depend on, as JSON holds them."""
+    idle = {"jobs", "resume", "dry_run", "overwrite", "verbose", "quiet", "traceback", "part", "threads"}
+    named: dict[str, Any] = {name: value for name, value in given.items() if name not in idle}
+    return dict(json.loads(json.dumps(named, default=lambda value: getattr(value, "text", str(value)))))

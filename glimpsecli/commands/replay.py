@@ -1,0 +1,35 @@
+"""``glimpse replay``: the glimpses of a batch again, from its manifest."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from glimpsecli.commands import options
+
+EXAMPLES = options.examples(
+    "glimpse batch sample_images -o squares --at 50%,50% --extent 50%x50% --size 64x64",
+    "glimpse replay squares -o again",
+)
+
+
+@click.command(cls=options.Command, epilog=EXAMPLES)
+@click.argument("folder", metavar="OUT", type=click.Path())
+@options.out("-o", "--output", "target", metavar="FOLDER", help="Where the glimpses go. Default: back into OUT.")
+@options.out(
+    "-j", "--jobs", type=click.IntRange(1), metavar="N", help="Images worked on at once. Default: the processors."
+)
+@options.manner_options
+def replay(folder: str, target: str | None, jobs: int | None, **given: Any) -> None:
+    """Make the glimpses of a batch in OUT again, byte for byte.
+
+    The same bytes take the same versions and processor; run.json tells those of the batch. Sources are known by their
+    hash: one that has changed since is an error, and its glimpses stay as they are.
+    """
+    from glimpsecli.commands.running import run_plan
+    from glimpsecli.jobs.replaying import make_replay_plan
+
+    plan = make_replay_plan(folder, os.path.join(target or folder, ""))
+    run_plan(plan, plan.items, None, jobs=jobs, given=given)

@@ -1,0 +1,99 @@
+"""The plan of a batch: many images, mirrored into a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.jobs.outputs import Output, check_folder_output, check_outputs, chosen_format, target_names
+from glimpsecli.jobs.plan import How, Item, Plan, check_idle, try_out
+from glimpsecli.jobs.requests import BoxRequest, Request
+from glimpsecli.jobs.sources import Source
+
+if TYPE_CHECKING:
+    from glimpsecli.annotations.annotated import Annotated
+    from glimpsecli.annotations.reading import Annotations
+
+RequestsOf = Callable[[Source], Sequence[Request]]
+
+
+def make_batch_plan(
+    sources: Sequence[Source],
+    requests_of: RequestsOf,
+    how: How,
+    output: Output,
+    *,
+    annotations: Annotations | None = None,
+    labels: Sequence[str] = (),
+    part: tuple[int, int] = (1, 1),
+    inputs: Sequence[str] = (),
+    replace: bool = False,
+) -> Plan:
+    """Plan the glimpses of many images.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+        In the order in which they are worked on and told of.
+    requests_of : callable
+        Gives the places to look in an image.
+    how : How
+    output : Output
+        Its target is the output folder.
+    annotations : Annotations, optional
+        Boxes in place of `requests_of`.
+    labels : sequence of str
+        Only boxes with one of these labels, where there are any.
+    part : (int, int)
+        Only the i-th of n contiguous parts of equal length.
+    inputs : sequence of str
+        Other files that were read, and must not be written over.
+    replace : bool
+        Whether files of an earlier run may stand where the glimpses go.
+
+    Raises
+    ------
+    InvalidInputError
+        Something is wrong that can be known before any work.
+    """
+    file_format = chosen_format(output)
+    check_folder_output(output, file_format)
+    problems: list[str] = []
+    matched: dict[str, Annotated] = {}
+    if annotations is not None:
+        from glimpsecli.annotations.matching import match_all
+
+        matched, strangers = match_all(annotations, [source.relative for source in sources])
+        problems += annotations.problems
+        problems += [f"{one.where}: no image {one.image!r} is among the sources" for one in strangers]
+    items: list[Item] = []
+    for source in sources:
+        annotated = matched.get(source.relative)
+        asked = list(requests_of(source)) if annotations is None else _requests(annotated, labels)
+        folder = os.path.dirname(source.relative)
+        names = target_names(source.path, asked, how.shaping.retina, output, file_format, folder)
+        items.append(Item(source.path, tuple(asked), names, annotated))
+    try_out([BoxRequest()] if annotations is not None else items[0].requests, how)
+    check_idle(how, [request for item in items for request in item.requests], output, file_format)
+    output = output._replace(overwrite=output.overwrite or replace)
+    plan = Plan(tuple(items), how, output, file_format, root=output.target)
+    check_outputs(plan, [*(source.path for source in sources), *inputs])
+    number, parts = part
+    start, stop = (len(items) * k // parts for k in (number - 1, number))
+    mine = tuple(item for item in items[start:stop] if item.requests)
+    return plan._replace(items=mine, problems=tuple(problems) if number == 1 else ())
+
+
+def _requests(annotated: Annotated | None, labels: Sequence[str]) -> list[Request]:
+    boxes = annotated.boxes if annotated is not None else ()
+    return [BoxRequest(box) for box in boxes if not labels or box.label in labels]
+
+
+def check_part(text: str) -> tuple[int, int]:
+    """Read ``I/N``."""
+    number, slash, parts = text.partition("/")
+    if not (slash and number.isdigit() and parts.isdigit() and 1 <= int(number) <= int(parts)):
+        raise InvalidInputError(f"{text!r} is not a part", "write I/N, such as 2/8, from 1/8 to 8/8")
+    return int(number), int(parts)

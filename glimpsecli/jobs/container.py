@@ -1,0 +1,32 @@
+"""One ``.npz`` for many glimpses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from glimpsecli.images.picture import Array
+from glimpsecli.jobs.glimpses import Glimpse
+from glimpsecli.jobs.records import window_row
+
+
+def arrays_of(kept: Sequence[Glimpse]) -> dict[str, Array]:
+    """Lay glimpses out for one ``.npz``.
+
+    ``glimpses`` is (N, h, w, C) where all are of one shape and type, otherwise there is a ``glimpse_0000`` for each;
+    ``windows`` is (N, 5) with NaN where no window has the taps, ``matrices`` (N, 2, 3), ``sources`` and ``labels``
+    (N,).
+    """
+    pixels = [seen.pixels for seen in kept]
+    if len({(array.shape, array.dtype) for array in pixels}) == 1:
+        arrays: dict[str, Array] = {"glimpses": np.stack(pixels)}
+    else:
+        arrays = {f"glimpse_{index:04d}": array for index, array in enumerate(pixels)}
+    told = [seen.record for seen in kept]
+    return arrays | {
+        "windows": np.stack([window_row(one) for one in told]),
+        "matrices": np.array([one["matrix"] for one in told]),
+        "sources": np.array([one["source"] for one in told]),
+        "labels": np.array([one["label"] or "" for one in told]),
+    }

@@ -1,0 +1,156 @@
+"""Only as much of an image is decoded as its windows need, where that is possible."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+import numpy as np
+
+from glimpsecli import images
+from glimpsecli.jobs.requests import Sight, as_affine
+from glimpsecli.window import Affine, GaussianParams, Place, stack_gaussians
+
+if TYPE_CHECKING:
+    from glimpsecli.images import Picture
+    from glimpsecli.jobs.plan import How
+    from glimpsecli.window import Size
+
+REDUCTIONS = (8, 4, 2)
+WORTH_CUTTING = 1_000_000
+"""Pixels of an image below which decoding a part of it saves nothing."""
+LARGEST_PART = 0.5
+"""Share of an image above which it does not either."""
+LEAST_STRIDE = 1.5
+"""Pixels of the reduced image from tap to tap that ``--fast-decode`` leaves at least."""
+
+
+class View(NamedTuple):
+    """What was decoded of an image: a part of it, or all of it made smaller.
+
+    Attributes
+    ----------
+    picture : Picture
+    image_size : (int, int)
+        Height and width of the whole upright image.
+    decoded : str
+        ``whole``, ``window``, or ``reduced:2`` and the like, for the manifest.
+    origin : (int, int)
+        Pixel (top, left) of the image where the picture begins; negative where a reduced one hangs over.
+    scale : (float, float)
+        Pixels of the picture for each of the image, in y and x.
+    """
+
+    picture: Picture
+    image_size: Size
+    decoded: str = "whole"
+    origin: tuple[int, int] = (0, 0)
+    scale: tuple[float, float] = (1.0, 1.0)
+
+    def places(self, sights: Sequence[Sight], sampler: str, blur: float) -> list[Place]:
+        """Give the places of some sights of the whole image in index coordinates of what was decoded."""
+        if self.decoded == "whole":
+            return [sight.place for sight in sights]
+        if sampler == "gaussian":
+            return [self._gaussian(stack_gaussians(sight.place, sight.size, blur)[0]) for sight in sights]
+        return [self._affine(as_affine(sight).matrix) for sight in sights]
+
+    def _gaussian(self, row: np.ndarray) -> Place:
+        u_y, s_y, d_y, u_x, s_x, d_x, gain = row.tolist()
+        (k_y, k_x), (top, left) = self.scale, self.origin
+        first_y, first_x = (u_y + 0.5 - top) * k_y - 0.5, (u_x + 0.5 - left) * k_x - 0.5
+        return GaussianParams(first_y, s_y * k_y, d_y * k_y, first_x, s_x * k_x, d_x * k_x, gain)
+
+    def _affine(self, matrix: np.ndarray) -> Place:
+        scale, origin = np.array([self.scale[1], self.scale[0]]), np.array([self.origin[1], self.origin[0]])
+        moved = matrix * scale[:, None]
+        moved[:, 2] = (matrix[:, 2] + 0.5 - origin) * scale - 0.5
+        return Affine(moved)
+
+
+def reduction(sights: Sequence[Sight]) -> int:
+    """Give the largest factor by which the image may shrink before taps come too close; 1 for none."""
+    strides = [np.abs(as_affine(sight).matrix[:, :2]).max(axis=0).min() for sight in sights]
+    nearest = min(strides, default=0.0)
+    return next((factor for factor in REDUCTIONS if nearest / factor >= LEAST_STRIDE), 1)
+
+
+class Origin(NamedTuple):
+    """Where an image comes from: a file, or the bytes of one.
+
+    Attributes
+    ----------
+    name : str
+        What messages call it: its path, where it has one.
+    content : bytes or None
+        What it holds, where that was read already.
+    """
+
+    name: str
+    content: bytes | None = None
+
+    def open(self) -> str | BinaryIO:
+        """Give what can be read from the start."""
+        return self.name if self.content is None else io.BytesIO(self.content)
+
+    def is_jpeg(self) -> bool:
+        """Tell by the first bytes."""
+        with images.opened(self.open(), self.name) as (stream, _):
+            return stream.read(3) == b"\xff\xd8\xff"
+
+
+def decode(origin: Origin, sights_of: Callable[[Size], list[Sight]], how: How) -> tuple[View, list[Sight]]:
+    """Decode an image as far as the sights of it need, and give both.
+
+    With ``how.fast_decode`` a JPEG may be decoded at a half, a quarter or an eighth. Otherwise only the part of a large
+    JPEG that the sights read is decoded: the same pixels.
+
+    Parameters
+    ----------
+    origin : Origin
+    sights_of : callable
+        Gives the sights of an image of some (height, width).
+    how : How
+    """
+    if how.frame == 0 and origin.is_jpeg():
+        image_size = images.upright_size(origin.open(), name=origin.name)
+        sights = sights_of(image_size)
+        view = _part(origin, sights, image_size, how)
+        if view is not None:
+            return view, sights
+    picture = images.read(origin.open(), frame=how.frame, name=origin.name)
+    image_size = picture.pixels.shape[:2]
+    return View(picture, image_size), sights_of(image_size)
+
+
+def _part(origin: Origin, sights: Sequence[Sight], image_size: Size, how: How) -> View | None:
+    """Decode a part of a JPEG, smaller perhaps; None where it must be decoded whole."""
+    factor = reduction(sights) if how.fast_decode else 1
+    if not sights or (factor == 1 and image_size[0] * image_size[1] < WORTH_CUTTING):
+        return None
+    top, bottom, left, right = box = _support(sights, image_size, how)
+    if factor > 1:
+        from glimpsecli.images.partial import read_reduced
+
+        reduced = read_reduced(origin.open(), factor, box=box, name=origin.name)
+        if reduced is not None and reduced.scale != (1.0, 1.0):
+            name = f"reduced:{round(1 / reduced.scale[0])}"
+            return View(reduced.picture, image_size, name, reduced.origin, reduced.scale)
+    if (bottom - top) * (right - left) > LARGEST_PART * image_size[0] * image_size[1]:
+        return None
+    from glimpsecli.images.partial import read_window
+
+    part = read_window(origin.open(), box, name=origin.name)
+    return part and View(part, image_size, "window", (top, left))
+
+
+def _support(sights: Sequence[Sight], image_size: Size, how: How) -> tuple[int, int, int, int]:
+    from glimpsecli.sampling import Taps
+
+    boxes = [
+        Taps.make(sight.place, sight.size, image_size, how.chosen_sampler, how.sigma, how.border).boxes()[0]
+        for sight in sights
+    ]
+    low, high = np.min(boxes, axis=0), np.max(boxes, axis=0)
+    return int(low[0]), int(high[1]), int(low[2]), int(high[3])

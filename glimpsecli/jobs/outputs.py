@@ -1,0 +1,156 @@
+"""Where glimpses go: the format, the names, and what stands in the way."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.images.formats import FORMATS, Format, check, format_named, format_of
+from glimpsecli.jobs.naming import DEFAULT_NAME, check_template, output_name
+
+if TYPE_CHECKING:
+    from glimpsecli.jobs.plan import Plan
+    from glimpsecli.jobs.requests import Request
+
+STREAM = "-"
+"""As a source: standard input. As an output: standard output."""
+
+LONGEST_NAME = 255
+
+
+class Output(NamedTuple):
+    """Where the glimpses go and how they are stored."""
+
+    target: str
+    name: str | None = None
+    format: str | None = None
+    depth: str | None = None
+    quality: int | None = None
+    compress: int | None = None
+    overwrite: bool = False
+
+
+def chosen_format(output: Output) -> Format:
+    """Give the format that is asked for or that the suffix stands for; in a folder PNG."""
+    asked = format_named(output.format) if output.format else None
+    if output.target == STREAM or is_folder(output.target) or _is_special(output.target):
+        if asked is None and output.target == STREAM:
+            raise InvalidInputError("standard output has no suffix to tell its format", "give --format")
+        found = asked or (format_of(output.target) if _is_special(output.target) else format_named("png"))
+    else:
+        known = format_of(output.target) if asked is None or _has_known_suffix(output.target) else asked
+        found = asked or known
+        if found != known:
+            raise InvalidInputError(
+                f"{output.target} is not a name for --format {output.format}", "leave out one of the two"
+            )
+    if output.depth is not None:
+        check(found, depth=output.depth, channels=1, alpha=False)
+    return found
+
+
+def check_single(output: Output, file_format: Format, many: int) -> None:
+    """Refuse what does not fit into one file."""
+    place = "standard output" if output.target == STREAM else output.target
+    if output.name is not None:
+        raise InvalidInputError(f"--name {output.name!r} with {place}", "names are for a folder: -o FOLDER/")
+    if many != 1 and not file_format.container:
+        raise InvalidInputError(
+            f"{many} glimpses do not fit into one {file_format.title} file, {place}",
+            "give a folder, -o FOLDER/, or a file that ends in .npz",
+        )
+
+
+def target_names(
+    source: str, requests: Sequence[Request], retina: int, output: Output, file_format: Format, folder: str = ""
+) -> tuple[str, ...]:
+    """Name the files of one image's glimpses, in `folder` of the output folder."""
+    template = output.name or DEFAULT_NAME
+    labels_and_scales = [
+        (request.label, 2**step) for request in requests for _ in range(request.windows) for step in range(retina)
+    ]
+    names = [
+        output_name(
+            template,
+            file_format.name,
+            source="stdin" if source == STREAM else source,
+            index=index,
+            label=label,
+            scale=scale,
+        )
+        for index, (label, scale) in enumerate(labels_and_scales)
+    ]
+    return tuple(os.path.join(output.target, folder, name) for name in names)
+
+
+def check_folder_output(output: Output, file_format: Format) -> None:
+    """Refuse what cannot be in a folder."""
+    if file_format.container:
+        raise InvalidInputError(f"--format npz with the folder {output.target}", "name the one file: -o FILE.npz")
+    check_template(output.name or DEFAULT_NAME)
+
+
+def check_outputs(plan: Plan, sources: Sequence[str]) -> None:
+    """Refuse outputs that collide, exist, or are inputs."""
+    if plan.output.target == STREAM:
+        return
+    inputs = {_identity(source): source for source in sources if source != STREAM}
+    taken: dict[str, str] = {}
+    for item in plan.items:
+        for target in item.targets[:1] if plan.container else item.targets:
+            real = os.path.realpath(target)
+            same = inputs.get(_identity(target)) if os.path.exists(target) and not _is_special(target) else None
+            if same is not None:
+                raise InvalidInputError(f"{target} is the input {same}", "choose another output")
+            if os.path.isdir(target):
+                raise InvalidInputError(f"{target} is a folder", "choose another name")
+            if len(os.fsencode(os.path.basename(target))) > LONGEST_NAME:
+                raise InvalidInputError(f"{os.path.basename(target)} is too long for a file name", "shorten --name")
+            if real in taken and plan.container is None:
+                raise InvalidInputError(
+                    f"{target} would hold glimpses of both {taken[real]} and {item.source}"
+                    if taken[real] != item.source
+                    else f"{target} would hold two glimpses of {item.source}",
+                    "tell them apart with {stem}, {ext}, {index}, {label} or {scale} in --name",
+                )
+            taken[real] = item.source
+            _check_folder(target)
+            if not plan.output.overwrite and os.path.lexists(target) and not _is_special(target):
+                raise InvalidInputError(f"{target} exists", "give --overwrite to replace it")
+
+
+def _identity(path: str) -> tuple[int, int]:
+    """Tell files apart, whatever names and links lead to them."""
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+def _check_folder(target: str) -> None:
+    """Refuse a target whose folder can neither be written to nor be made."""
+    folder = os.path.dirname(os.path.abspath(target))
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    if not os.path.isdir(folder):
+        raise InvalidInputError(f"{target} cannot be written: {folder} is not a folder", "choose another output")
+
+
+def _has_known_suffix(path: str) -> bool:
+    suffix = os.path.splitext(path)[1][1:].lower()
+    return any(suffix in file_format.suffixes for file_format in FORMATS.values())
+
+
+def is_folder(target: str) -> bool:
+    """Tell an existing folder, or the name of one to be made."""
+    return target != STREAM and (target.endswith(os.sep) or os.path.isdir(target))
+
+
+def _is_special(target: str) -> bool:
+    """Tell a FIFO or a device, which is written to and not replaced."""
+    try:
+        mode = os.stat(target).st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)

@@ -1,0 +1,84 @@
+"""Work in threads: bounded in number and in bytes, results in order, and a stop that lets what runs finish."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+IN_FLIGHT = 1 << 30
+"""Bytes of pictures that are in memory at once; a larger one is worked on alone."""
+
+AHEAD = 4
+"""Tasks that wait for each thread, so that none idles while an earlier result is slow."""
+
+
+class Budget:
+    """Leave to hold so many bytes, given in turn."""
+
+    def __init__(self, total: int = IN_FLIGHT) -> None:
+        self._total = self._free = total
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def hold(self, amount: int) -> Iterator[None]:
+        """Wait for the bytes, and give them back at the end of the block."""
+        amount = min(amount, self._total)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= amount)
+            self._free -= amount
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += amount
+                self._changed.notify_all()
+
+
+def in_order(
+    work: Callable[[Task], Result], tasks: Iterable[Task], workers: int, stop: threading.Event | None = None
+) -> Iterator[Result]:
+    """Do the tasks and give their results, in order.
+
+    Parameters
+    ----------
+    work : callable
+        What is done with each task.
+    tasks : iterable
+    workers : int
+        Threads; with 1 everything happens in the caller's.
+    stop : threading.Event, optional
+        Once it is set no task is begun; those that run are finished and given out.
+    """
+    stop = stop or threading.Event()
+    if workers == 1:
+        for task in tasks:
+            if stop.is_set():
+                return
+            yield work(task)
+        return
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    with ThreadPoolExecutor(workers, thread_name_prefix="glimpse") as pool:
+        waiting: deque[Future[Result]] = deque()
+        coming = iter(tasks)
+        try:
+            while True:
+                while not stop.is_set() and len(waiting) < workers * AHEAD:
+                    try:
+                        waiting.append(pool.submit(work, next(coming)))
+                    except StopIteration:
+                        break
+                if not waiting:
+                    return
+                first = waiting.popleft()
+                if not (stop.is_set() and first.cancel()):
+                    yield first.result()
+        finally:
+            for future in waiting:
+                future.cancel()
