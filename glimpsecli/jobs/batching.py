@@ -78,12 +78,14 @@ def make_batch_plan(
     try_out([BoxRequest()] if annotations is not None else items[0].requests, how)
     check_idle(how, [request for item in items for request in item.requests], output, file_format)
     output = output._replace(overwrite=output.overwrite or replace)
-    plan = Plan(tuple(items), how, output, file_format, root=output.target)
-    check_outputs(plan, [*(source.path for source in sources), *inputs])
+    plan = Plan(tuple(items), how, output, file_format, root=output.target, problems=tuple(problems))
+    read = [*(source.path for source in sources), *inputs]
+    check_outputs(plan._replace(output=output._replace(overwrite=True)), read)  # all parts: names may not collide
     number, parts = part
     start, stop = (len(items) * k // parts for k in (number - 1, number))
-    mine = tuple(item for item in items[start:stop] if item.requests)
-    return plan._replace(items=mine, problems=tuple(problems) if number == 1 else ())
+    mine = plan._replace(items=tuple(item for item in items[start:stop] if item.requests))
+    check_outputs(mine, read)
+    return mine if number == 1 else mine._replace(problems=())
 
 
 def _requests(annotated: Annotated | None, labels: Sequence[str]) -> list[Request]:
