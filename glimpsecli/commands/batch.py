@@ -50,17 +50,11 @@ EXAMPLES = options.examples(
 @options.where("--min-size", type=float, metavar="PIXELS", help="Drop windows whose shorter side is below this.")
 @options.how_options
 @options.out("-o", "--output", "target", required=True, metavar="OUT", help="The output folder.")
-@options.out(
-    "--name", metavar="TEMPLATE",
-    help="Names below the mirrored folders, from {stem} {index} {label} {scale} and {ext}, which is the image's own "
-    'suffix. Default: "{stem}_{index:03d}".',
-)  # fmt: skip
+@options.name_option
 @options.encoding_options
 @options.out("--resume", is_flag=True, help="Go on with a run that was interrupted; try again what failed.")
-@options.out("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
-@options.out(
-    "-j", "--jobs", type=click.IntRange(1), metavar="N", help="Images worked on at once. Default: the processors."
-)
+@options.dry_run_option
+@options.jobs_option
 @options.manner_options
 def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any) -> None:
     """Look at the images of SOURCEs (folders, files, patterns) through windows, and write a data set.

@@ -28,13 +28,9 @@ EXAMPLES = options.examples(
     "-o", "--output", "target", required=True, metavar="FILE|FOLDER/|-",
     help="A file; a folder (it ends in / or exists); standard output, with --format. A .npz holds all glimpses.",
 )  # fmt: skip
-@options.out(
-    "--name", metavar="TEMPLATE",
-    help="Names in a folder, without the suffix, from {stem} {index} {label} {scale} and {ext}, which is the image's "
-    'own suffix. Default: "{stem}_{index:03d}".',
-)  # fmt: skip
+@options.name_option
 @options.encoding_options
-@options.out("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+@options.dry_run_option
 @options.out("--json", "as_json", is_flag=True, help="Print a line of JSON for each glimpse.")
 @options.manner_options
 def extract(images: tuple[str, ...], target: str, name: str | None, dry_run: bool, as_json: bool, **given: Any) -> None:

@@ -134,6 +134,16 @@ how_options = _all(
 )  # fmt: skip
 """How to look."""
 
+name_option = out(
+    "--name", metavar="TEMPLATE",
+    help="Names in a folder, without the suffix, from {stem} {index} {label} {scale} and {ext}, which is the image's "
+    'own suffix. Default: "{stem}_{index:03d}".',
+)  # fmt: skip
+dry_run_option = out("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+jobs_option = out(
+    "-j", "--jobs", type=click.IntRange(1), metavar="N", help="Images worked on at once. Default: the processors."
+)
+
 encoding_options = _all(
     out(
         "--format", "format_name", type=click.Choice(FORMATS), help="Default: by the suffix; png in a folder."

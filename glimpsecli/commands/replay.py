@@ -18,9 +18,7 @@ EXAMPLES = options.examples(
 @click.command(cls=options.Command, epilog=EXAMPLES)
 @click.argument("folder", metavar="OUT", type=click.Path())
 @options.out("-o", "--output", "target", metavar="FOLDER", help="Where the glimpses go. Default: back into OUT.")
-@options.out(
-    "-j", "--jobs", type=click.IntRange(1), metavar="N", help="Images worked on at once. Default: the processors."
-)
+@options.jobs_option
 @options.manner_options
 def replay(folder: str, target: str | None, jobs: int | None, **given: Any) -> None:
     """Make the glimpses of a batch in OUT again, byte for byte.
