@@ -330,6 +330,8 @@ def test_an_output_folder_among_the_sources_is_no_source(glimpse):
         ("in -o out --label cat", "--label belongs to --annotations"),
         ("in -o out --annotations none.json", "none.json"),
         ("in -o out --format npz", "npz"),
+        ("in -o out --threads 2", "-j"),
+        ("in -o out --windows table.csv", "'dog.png' is not among"),
         ("in -o out --name fixed", "both"),
         ("in -o out --angle 5 --box 0,0,9,9 --size 4", "rotated"),
         ("in -o in/b2.png", "in/b2.png"),
@@ -338,6 +340,7 @@ def test_an_output_folder_among_the_sources_is_no_source(glimpse):
     ],
 )
 def test_mistakes_are_found_before_anything_is_written(glimpse, line, words):
+    Path("table.csv").write_text("x,y,width,height,image\n1,2,3,4,b2.png\n1,2,3,4,dog.png\n")
     before = snapshot(".")
     code, out, err = glimpse(line)
     assert code == (3 if "cuda" in line else 2), err
@@ -364,6 +367,17 @@ def test_lists_patterns_and_excludes(folder):
     found = find_sources(["in/**/*.png"], exclude=["deep/*", "sub/deep/*"], output="out")
     assert [source.relative for source in found] == ["b2.png", "b10.png"]
     assert [source.relative for source in find_sources(["in/sub"], output="out")] == ["a.jpg", "deep/c.png"]
+
+
+def test_a_table_may_name_the_image_of_each_window(glimpse):
+    table = "x,y,width,height,image\n1,2,3,4,b2.png\n0,0,10%,10%,\n1,2,5,6,sub/a.jpg\n"
+    Path("table.csv").write_text(table)
+    assert glimpse("in -o out --windows table.csv")[0] == 0
+    found = [(row["source"], row["size"]["width"]) for row in rows()]
+    assert found == [
+        ("in/b2.png", 3), ("in/b2.png", 6), ("in/b10.png", 5), ("in/sub/a.jpg", 5), ("in/sub/a.jpg", 5),
+        ("in/sub/deep/c.png", 2),
+    ]  # fmt: skip
 
 
 def test_dry_run_writes_nothing(glimpse):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -77,6 +78,8 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         raise click.UsageError("Missing argument 'SOURCE...'.")
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite: go on, or start anew.")
+    if given["threads"] is not None:
+        raise click.UsageError("--threads: a batch works on several images at once; use -j.")
     if given["table"] == "-" and "-" in lists:
         raise click.UsageError("--from-file and --windows both want standard input.")
     files = [path for path in (given["table"], given["annotations"], *lists) if path not in (None, "-")]
@@ -85,7 +88,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         sources, lists=lists, suffixes=[one for one in suffixes if one], exclude=given.pop("exclude"), output=target
     )
     min_size = given.pop("min_size")
-    requests_of = _requests_of(given, annotated=annotations is not None)
+    requests_of = _requests_of(given, found, annotated=annotations is not None)
     how = options.how_of(given)
     # Never a backend by the size of the job: the same bytes again.
     how = how._replace(backend="cpu" if how.backend == "auto" else how.backend, threads=1)
@@ -121,10 +124,12 @@ def _annotations(given: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
     return found, labels
 
 
-def _requests_of(given: dict[str, Any], *, annotated: bool) -> Any:
+def _requests_of(given: dict[str, Any], found: Sequence[Source], *, annotated: bool) -> Any:
     """Take the options that say where to look; give the requests of each source."""
     tiles, number, sides = given.pop("tiles"), given.pop("number"), given.pop("random_size")
     seed = given.pop("seed")
+    from glimpsecli.jobs.requests import BoxRequest
+
     requests = options.requests_of(given)
     used = [
         flag
@@ -140,6 +145,10 @@ def _requests_of(given: dict[str, Any], *, annotated: bool) -> Any:
     if number is not None:
         return _random(number, seed or 0, sides or values.RangeValue().parse("10%-50%"))
     fixed = _tiles(*tiles) if tiles else requests
+    known = {name for source in found for name in _names(source)}
+    for image in (one.box.image for one in requests if isinstance(one, BoxRequest)):
+        if image is not None and image not in known:
+            raise click.UsageError(f"the table's image {image!r} is not among the images.")
     return lambda source: _for_source(fixed, source)
 
 
@@ -167,10 +176,13 @@ def _for_source(requests: list[Request], source: Source) -> list[Request]:
 
     if not requests:
         return [BoxRequest()]
-    names = {source.path, source.relative, os.path.basename(source.path)}
-    return [
-        one for one in requests if not isinstance(one, BoxRequest) or one.box.image is None or one.box.image in names
-    ]
+    named = (None, *_names(source))
+    return [one for one in requests if not isinstance(one, BoxRequest) or one.box.image in named]
+
+
+def _names(source: Source) -> tuple[str, str, str]:
+    """Give the names by which a table may mean an image."""
+    return source.path, source.relative, os.path.basename(source.path)
 
 
 def _plain(given: dict[str, Any]) -> dict[str, Any]:
