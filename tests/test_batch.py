@@ -306,6 +306,97 @@ def test_nothing_is_written_through_a_link_out_of_the_folder(glimpse):
     assert [row["source"] for row in rows()] == ["in/b2.png", "in/b10.png"]
 
 
+def test_the_manifest_follows_no_link_and_overwrites_no_input(glimpse):
+    Path("victim.txt").write_text("precious")
+    Path("out").mkdir()
+    os.symlink("../victim.txt", "out/metadata.jsonl")
+    code, _, err = glimpse("in -o out --size 5 --overwrite")
+    assert (code, "no regular file" in err) == (2, True)
+    assert Path("victim.txt").read_text() == "precious"
+    boxes = '{"file_name": "b2.png", "bbox": [1, 2, 3, 4], "label": "cat"}\n'
+    Path("in/metadata.jsonl").write_text(boxes)
+    for line in ("in -o in --annotations in/metadata.jsonl", "in/b2.png -o in --annotations in/metadata.jsonl"):
+        code, _, err = glimpse(f"{line} --overwrite")
+        assert code == 2, err
+        assert Path("in/metadata.jsonl").read_text() == boxes
+
+
+def test_resume_of_what_never_ran_overwrites_nothing(glimpse):
+    Path("out").mkdir()
+    Path("out/b2_000.png").write_text("precious")
+    code, _, err = glimpse("in -o out --size 5 --resume")
+    assert (code, "exists" in err) == (2, True)
+    assert Path("out/b2_000.png").read_text() == "precious"
+
+
+def test_resume_notices_annotations_and_images_that_changed(glimpse):
+    coco([(0, [1, 1, 5, 5], 1)], [("b2.png", 30, 60)])
+    assert glimpse("in -o out --annotations boxes.json")[0] == 0
+    coco([(0, [1, 1, 6, 6], 1)], [("b2.png", 30, 60)])
+    code, _, err = glimpse("in -o out --annotations boxes.json --resume")
+    assert (code, "inputs" in err) == (2, True)
+    assert glimpse("in -o plain --size 5")[0] == 0
+    Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save("in/b10.png")
+    code, _, err = glimpse("in -o plain --size 5 --resume")
+    assert (code, "1 written, 3 skipped" in err) == (0, True)
+
+
+def test_a_pipe_among_the_images_fails_alone(glimpse):
+    os.mkfifo("in/pipe.png")
+    code, _, err = glimpse("in -o out --size 5")
+    assert code == 1
+    assert "in/pipe.png is no regular file" in err
+    assert len(rows()) == 4
+
+
+def test_replay_replaces_no_source_and_nothing_unasked(glimpse):
+    assert glimpse("in -o out --size 5 --name {stem}")[0] == 0
+    before = snapshot("in")
+    for more in ("", "--overwrite"):
+        code, _, err = glimpse(f"out -o in {more}", "replay")
+        assert code == 2, err
+        assert snapshot("in") == before
+    assert glimpse("out -o again", "replay")[0] == 0
+    code, _, err = glimpse("out -o again", "replay")
+    assert (code, "--overwrite" in err) == (2, True)
+    assert glimpse("out -o again --overwrite", "replay")[0] == 0
+
+
+def test_replay_finds_its_sources_from_elsewhere(glimpse, monkeypatch):
+    assert glimpse("in -o out --size 5")[0] == 0
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert glimpse("../out -o again", "replay")[0] == 0
+    assert len(list(Path("again").rglob("*.png"))) == 4
+
+
+def test_the_definition_may_do_a_batch_too(glimpse):
+    assert glimpse("in -o out --size 5 --backend numpy")[0] == 0
+    assert {row["backend"] for row in rows()} == {"numpy"}
+
+
+def test_a_reduced_decode_keeps_the_borders_of_the_glimpse():
+    plain = np.full((1503, 2001, 3), 200, np.uint8)
+    Image.fromarray(plain).save("in/plain.jpg", quality=95)
+    for sampler in ("bilinear", "hard", "gaussian"):
+        line = [
+            "in/plain.jpg",
+            "-o",
+            "out",
+            "--at",
+            "800,700",
+            "--extent",
+            "640x480",
+            "--size",
+            "32",
+            "--sampler",
+            sampler,
+        ]
+        assert cli.run(["batch", *line, "--fast-decode", "--overwrite", "-q"]) == 0
+        assert rows()[0]["decoded"] == "reduced:8"
+        assert np.abs(np.asarray(Image.open("out/plain_000.png")).astype(int) - 200).max() <= 2
+
+
 def test_an_output_folder_among_the_sources_is_no_source(glimpse):
     assert glimpse("in -o in/out --size 5")[0] == 0
     assert len(rows("in/out/metadata.jsonl")) == 4
@@ -364,6 +455,10 @@ def test_lists_patterns_and_excludes(folder):
         "in/b2.png",
         "in/sub/a.jpg",
     ]
+    shutil.copy("in/b2.png", "in/1²2.png")
+    assert "1²2.png" in [source.relative for source in find_sources(["in"], output="out")]
+    Path("in/1²2.png").unlink()
+    assert all(".." not in source.relative for source in find_sources(["in/sub/../*.png"], output="out"))
     found = find_sources(["in/**/*.png"], exclude=["deep/*", "sub/deep/*"], output="out")
     assert [source.relative for source in found] == ["b2.png", "b10.png"]
     assert [source.relative for source in find_sources(["in/sub"], output="out")] == ["a.jpg", "deep/c.png"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from typing import Any
 
 from glimpsecli.backends import ABSENT, BACKENDS, load
@@ -28,6 +29,16 @@ def describe() -> dict[str, dict[str, Any]]:
         except Exception as error:  # whatever keeps a backend from running is what there is to tell
             found[name] = {"available": False, "reason": f"{type(error).__name__}: {error}".splitlines()[0]}
     return found
+
+
+def processor() -> str:
+    """Name the processor as the compiler of the cpu backend knows it."""
+    try:
+        from llvmlite.binding import get_host_cpu_name
+
+        return f"{platform.machine()} {get_host_cpu_name()}"
+    except ImportError:
+        return platform.machine()
 
 
 def _cpu() -> dict[str, Any]:

@@ -67,8 +67,12 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     """
     from glimpsecli.commands.running import run_batch
     from glimpsecli.jobs.batching import check_part, make_batch_plan
+    from glimpsecli.jobs.manifest import Manifest, file_hashes
     from glimpsecli.jobs.sources import find_sources
 
+    if given["number"] is not None:  # as run.json keeps them
+        given["seed"] = given["seed"] or 0
+        given["random_size"] = given["random_size"] or values.RangeValue().parse("10%-50%")
     parameters = _plain({**given, "name": name, "sources": sources})
     jobs, resume, dry_run = given.pop("jobs"), given.pop("resume"), given.pop("dry_run")
     overwrite = given["overwrite"]
@@ -83,21 +87,31 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     if given["table"] == "-" and "-" in lists:
         raise click.UsageError("--from-file and --windows both want standard input.")
     files = [path for path in (given["table"], given["annotations"], *lists) if path not in (None, "-")]
+    if given["annotations"] is not None and os.path.realpath(given["annotations"]) == os.path.realpath(target):
+        raise click.UsageError(f"{target} holds the annotations; choose another output folder.")
+    parameters["inputs"] = file_hashes(files)
     annotations, labels = _annotations(given)
+    problems: list[str] = []
     found = find_sources(
-        sources, lists=lists, suffixes=[one for one in suffixes if one], exclude=given.pop("exclude"), output=target
+        sources,
+        lists=lists,
+        suffixes=[one for one in suffixes if one],
+        exclude=given.pop("exclude"),
+        output=target,
+        problems=problems,
     )
     min_size = given.pop("min_size")
     requests_of = _requests_of(given, found, annotated=annotations is not None)
     how = options.how_of(given)
     # Never a backend by the size of the job: the same bytes again.
-    how = how._replace(backend="cpu" if how.backend == "auto" else how.backend, threads=1)
+    backend = "cpu" if how.backend == "auto" else how.backend
+    how = how._replace(backend=backend, threads=None if backend == "numpy" else 1)
     how = how._replace(shaping=how.shaping._replace(min_size=min_size or 0.0))
     output = options.output_of(os.path.join(target, ""), name, given)
     plan = make_batch_plan(
         found, requests_of, how, output,
         annotations=annotations, labels=labels, part=part, inputs=[path for path in files if os.path.isfile(path)],
-        replace=resume,
+        replace=resume and os.path.lexists(Manifest(target, part).path("run.json")), problems=problems,
     )  # fmt: skip
     if dry_run:
         show(plan, as_json=False, traceback=given["traceback"])
@@ -128,8 +142,6 @@ def _requests_of(given: dict[str, Any], found: Sequence[Source], *, annotated: b
     """Take the options that say where to look; give the requests of each source."""
     tiles, number, sides = given.pop("tiles"), given.pop("number"), given.pop("random_size")
     seed = given.pop("seed")
-    from glimpsecli.jobs.requests import BoxRequest
-
     requests = options.requests_of(given)
     used = [
         flag
@@ -143,13 +155,19 @@ def _requests_of(given: dict[str, Any], found: Sequence[Source], *, annotated: b
     if number is None and (sides is not None or seed is not None):
         raise click.UsageError(f"{'--seed' if sides is None else '--random-size'} belongs to --random.")
     if number is not None:
-        return _random(number, seed or 0, sides or values.RangeValue().parse("10%-50%"))
+        return _random(number, seed, sides)
     fixed = _tiles(*tiles) if tiles else requests
-    known = {name for source in found for name in _names(source)}
-    for image in (one.box.image for one in requests if isinstance(one, BoxRequest)):
-        if image is not None and image not in known:
-            raise click.UsageError(f"the table's image {image!r} is not among the images.")
-    return lambda source: _for_source(fixed, source)
+    return _distributed(fixed, found)
+
+
+def _distributed(requests: Sequence[Request], found: Sequence[Source]) -> Any:
+    """Give each source the requests that are for every image, or for this one; without any the whole image."""
+    from glimpsecli.jobs.plan import by_image
+    from glimpsecli.jobs.requests import BoxRequest
+
+    wanted = by_image([source.relative for source in found], requests or [BoxRequest()])
+    mine = dict(zip(found, wanted, strict=True))
+    return mine.__getitem__
 
 
 def _tiles(columns: int, rows: int) -> list[Request]:
@@ -168,21 +186,6 @@ def _random(number: int, seed: int, sides: tuple[Length, Length]) -> Any:
     from glimpsecli.jobs.requests import RandomRequest
 
     return lambda source: [RandomRequest(number, seed, source.relative, *sides)]
-
-
-def _for_source(requests: list[Request], source: Source) -> list[Request]:
-    """Give the requests that are for every image, or for this one; the whole image where there are none at all."""
-    from glimpsecli.jobs.requests import BoxRequest
-
-    if not requests:
-        return [BoxRequest()]
-    named = (None, *_names(source))
-    return [one for one in requests if not isinstance(one, BoxRequest) or one.box.image in named]
-
-
-def _names(source: Source) -> tuple[str, str, str]:
-    """Give the names by which a table may mean an image."""
-    return source.path, source.relative, os.path.basename(source.path)
 
 
 def _plain(given: dict[str, Any]) -> dict[str, Any]:

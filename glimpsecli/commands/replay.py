@@ -18,9 +18,10 @@ EXAMPLES = options.examples(
 @click.command(cls=options.Command, epilog=EXAMPLES)
 @click.argument("folder", metavar="OUT", type=click.Path())
 @options.out("-o", "--output", "target", metavar="FOLDER", help="Where the glimpses go. Default: back into OUT.")
+@options.out("--overwrite", is_flag=True, help="Replace files in another FOLDER. A source is never replaced.")
 @options.jobs_option
 @options.manner_options
-def replay(folder: str, target: str | None, jobs: int | None, **given: Any) -> None:
+def replay(folder: str, target: str | None, overwrite: bool, jobs: int | None, **given: Any) -> None:
     """Make the glimpses of a batch in OUT again, byte for byte.
 
     The same bytes take the same versions and processor; run.json tells those of the batch. Sources are known by their
@@ -29,5 +30,5 @@ def replay(folder: str, target: str | None, jobs: int | None, **given: Any) -> N
     from glimpsecli.commands.running import run_plan
     from glimpsecli.jobs.replaying import make_replay_plan
 
-    plan = make_replay_plan(folder, os.path.join(target or folder, ""))
+    plan = make_replay_plan(folder, os.path.join(target or folder, ""), overwrite=overwrite)
     run_plan(plan, plan.items, None, jobs=jobs, given=given)

@@ -24,6 +24,11 @@ def complain(text: object, *, show: BaseException | None = None) -> None:
     click.echo(f"glimpse: error: {' '.join(str(text).split())}", err=True)
 
 
+def say(text: str) -> None:
+    """Print a line on standard error."""
+    click.echo(f"glimpse: {' '.join(text.split())}", err=True)
+
+
 def report(plan: Plan, *, dry_run: bool, as_json: bool, verbose: bool, quiet: bool, traceback: bool) -> None:
     """Run a plan, or only show it, and end with its exit code."""
     from glimpsecli.jobs import engine
@@ -41,7 +46,7 @@ def report(plan: Plan, *, dry_run: bool, as_json: bool, verbose: bool, quiet: bo
                 click.echo(_json(glimpse.record))
             for note in (*glimpse.notes, *(glimpse.details if verbose else ())):
                 if not quiet:
-                    click.echo(f"glimpse: {glimpse.record['file']}: {note}", err=True)
+                    say(f"{glimpse.record['file']}: {note}")
         written += len(done.glimpses)
         if done.failure is not None:
             failures.append(done)

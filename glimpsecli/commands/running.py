@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from glimpsecli.commands.report import complain, end
+from glimpsecli.commands.report import complain, end, say
 from glimpsecli.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _tell(done: Done, given: Any) -> None:
         complain(done.failure, show=done.failure if given["traceback"] else None)
     for glimpse in done.glimpses if not given["quiet"] else ():
         for note in (*glimpse.notes, *(glimpse.details if given["verbose"] else ())):
-            click.echo(f"glimpse: {glimpse.record['file']}: {note}", err=True)
+            say(f"{glimpse.record['file']}: {note}")
 
 
 @contextmanager

@@ -30,6 +30,7 @@ def make_batch_plan(
     part: tuple[int, int] = (1, 1),
     inputs: Sequence[str] = (),
     replace: bool = False,
+    problems: Sequence[str] = (),
 ) -> Plan:
     """Plan the glimpses of many images.
 
@@ -52,6 +53,8 @@ def make_batch_plan(
         Other files that were read, and must not be written over.
     replace : bool
         Whether files of an earlier run may stand where the glimpses go.
+    problems : sequence of str
+        What went wrong with the sources.
 
     Raises
     ------
@@ -60,14 +63,14 @@ def make_batch_plan(
     """
     file_format = chosen_format(output)
     check_folder_output(output, file_format)
-    problems: list[str] = []
+    told = list(problems)
     matched: dict[str, Annotated] = {}
     if annotations is not None:
         from glimpsecli.annotations.matching import match_all
 
         matched, strangers = match_all(annotations, [source.relative for source in sources])
-        problems += annotations.problems
-        problems += [f"{one.where}: no image {one.image!r} is among the sources" for one in strangers]
+        told += annotations.problems
+        told += [f"{one.where}: no image {one.image!r} is among the sources" for one in strangers]
     items: list[Item] = []
     for source in sources:
         annotated = matched.get(source.relative)
@@ -78,7 +81,7 @@ def make_batch_plan(
     try_out([BoxRequest()] if annotations is not None else items[0].requests, how)
     check_idle(how, [request for item in items for request in item.requests], output, file_format)
     output = output._replace(overwrite=output.overwrite or replace)
-    plan = Plan(tuple(items), how, output, file_format, root=output.target, problems=tuple(problems))
+    plan = Plan(tuple(items), how, output, file_format, root=output.target, problems=tuple(told))
     read = [*(source.path for source in sources), *inputs]
     check_outputs(plan._replace(output=output._replace(overwrite=True)), read)  # all parts: names may not collide
     number, parts = part

@@ -133,7 +133,10 @@ def _part(origin: Origin, sights: Sequence[Sight], image_size: Size, how: How) -
     if factor > 1:
         from glimpsecli.images.partial import read_reduced
 
-        reduced = read_reduced(origin.open(), factor, box=box, name=origin.name)
+        # A neighbour of a tap is a pixel of the smaller image away, which is `factor` of these.
+        far = 2 * factor
+        wide = max(top - far, 0), min(bottom + far, image_size[0]), max(left - far, 0), min(right + far, image_size[1])
+        reduced = read_reduced(origin.open(), factor, box=wide, name=origin.name)
         if reduced is not None and reduced.scale != (1.0, 1.0):
             name = f"reduced:{round(1 / reduced.scale[0])}"
             return View(reduced.picture, image_size, name, reduced.origin, reduced.scale)

@@ -117,8 +117,9 @@ def _work(item: Item, plan: Plan, budget: Budget) -> Done:
                 glimpses = look_at(view, item.source, sights, plan)
         for glimpse in glimpses:
             glimpse.record["file"] = target = item.targets[glimpse.record["index"]]
-            if plan.root is not None:
-                glimpse.record["source_hash"] = item_hash(origin.content or b"")
+            if origin.content is not None:
+                glimpse.record["source_hash"] = item_hash(origin.content)
+                glimpse.record["source_bytes"] = len(origin.content)
                 glimpse.record["of"] = len(glimpses)
             if plan.container is None:
                 _write(glimpse, target, plan)
@@ -147,6 +148,8 @@ def _origin(item: Item, plan: Plan) -> Origin:
         return Origin("standard input", sys.stdin.buffer.read())
     if plan.root is None:
         return Origin(item.source)
+    if os.path.exists(item.source) and not os.path.isfile(item.source):  # a FIFO would be waited for, perhaps for ever
+        raise FileProblemError(f"{item.source} is no regular file", "leave it out with --exclude")
     with images.opened(item.source) as (stream, label):
         content = stream.read()
     if item.digest is not None and item_hash(content) != item.digest:
@@ -180,9 +183,9 @@ def _named(item: Item) -> Iterator[None]:
 
 
 def _write(glimpse: Glimpse, target: str, plan: Plan) -> None:
-    _make_folder(target)
     if plan.root is not None:
-        _check_inside(target, plan.root)
+        check_inside(target, plan.root)
+    _make_folder(target)
     images.write(
         _opened(target),
         glimpse.pixels,
@@ -219,7 +222,7 @@ def _make_folder(target: str) -> None:
         ) from None
 
 
-def _check_inside(target: str, root: str) -> None:
+def check_inside(target: str, root: str) -> None:
     """Refuse to follow a symbolic link out of the output folder."""
     real, inside = os.path.realpath(target), os.path.realpath(root)
     if os.path.commonpath([real, inside]) != inside:

@@ -14,16 +14,19 @@ holds a time, so that the same run gives the same bytes.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from glimpsecli import __version__
+from glimpsecli.backends.describe import processor
 from glimpsecli.errors import FileProblemError, InvalidInputError
-from glimpsecli.images.atomic import place, temporary_of
+from glimpsecli.images.atomic import explained, place, temporary_of
 from glimpsecli.jobs.engine import Done
 from glimpsecli.jobs.glimpses import Glimpse
 
@@ -67,6 +70,11 @@ class Manifest:
         """
         run = _description(plan, parameters)
         told = self.path("run.json")
+        for path in (told, self.path("metadata.jsonl"), self.path("failures.jsonl")):
+            if os.path.islink(path) or (os.path.lexists(path) and not os.path.isfile(path)):
+                raise InvalidInputError(f"{path} is no regular file", "remove it, or choose another output folder")
+            if os.path.abspath(path) in map(os.path.abspath, parameters.get("inputs", ())):
+                raise InvalidInputError(f"{path} is an input", "choose another output folder")
         items = list(plan.items)
         lines: list[str] = []
         if os.path.lexists(told):
@@ -77,15 +85,17 @@ class Manifest:
                 raise InvalidInputError(f"{self.folder} holds a run already", "give --resume or --overwrite")
         elif not overwrite and os.path.lexists(self.path("metadata.jsonl")):
             raise InvalidInputError(f"{self.path('metadata.jsonl')} exists", "give --overwrite to replace it")
-        os.makedirs(self.folder, exist_ok=True)
+        with _explained(self.folder):
+            os.makedirs(self.folder, exist_ok=True)
         if resume:
             self._sweep(items)
         finished = {json.loads(line)["source"] for line in lines}
         _write_text(told, json.dumps(run, indent=1, sort_keys=True) + "\n")
         _write_text(self.path("metadata.jsonl"), "".join(lines))
-        if os.path.lexists(self.path("failures.jsonl")):
-            os.unlink(self.path("failures.jsonl"))
-        self._metadata = open(self.path("metadata.jsonl"), "a", encoding="ascii")  # noqa: SIM115 - open for the run
+        with _explained(self.folder):
+            if os.path.lexists(self.path("failures.jsonl")):
+                os.unlink(self.path("failures.jsonl"))
+            self._metadata = open(self.path("metadata.jsonl"), "a", encoding="ascii")  # noqa: SIM115 - open for the run
         for problem in plan.problems:
             self._fail({"source": None, "error": problem})
         return [item for item in items if item.source not in finished]
@@ -93,8 +103,9 @@ class Manifest:
     def add(self, done: Done) -> None:
         """Tell of an image, in the order of the plan."""
         assert self._metadata is not None
-        self._metadata.writelines(line_of(glimpse, self.folder) for glimpse in done.glimpses if done.failure is None)
-        self._metadata.flush()
+        with _explained(self.path("metadata.jsonl")):
+            self._metadata.writelines(line_of(glimpse, self.folder) for glimpse in done.glimpses if not done.failure)
+            self._metadata.flush()
         if done.failure is not None:
             self._fail({"source": done.source, "error": str(done.failure)})
 
@@ -102,8 +113,9 @@ class Manifest:
         """Close the manifest; lines that a resumed run added late go where the plan has them."""
         for file in (self._metadata, self._failures):
             if file is not None:
-                file.close()
-        if resumed:
+                with suppress(OSError):  # every line was flushed, or its failure told
+                    file.close()
+        if resumed and self._metadata is not None:
             order = {item.source: number for number, item in enumerate(plan.items)}
             with open(self.path("metadata.jsonl"), encoding="ascii") as file:
                 lines = file.readlines()
@@ -124,10 +136,12 @@ class Manifest:
                     os.unlink(os.path.join(folder, entry))
 
     def _fail(self, row: Mapping[str, Any]) -> None:
-        if self._failures is None:
-            self._failures = open(self.path("failures.jsonl"), "a", encoding="ascii")  # noqa: SIM115 - open for the run
-        self._failures.write(json.dumps(row) + "\n")
-        self._failures.flush()
+        path = self.path("failures.jsonl")
+        with _explained(path):
+            if self._failures is None:
+                self._failures = open(path, "a", encoding="ascii")  # noqa: SIM115 - open for the run
+            self._failures.write(json.dumps(row) + "\n")
+            self._failures.flush()
 
     def _done_lines(self, items: Iterable[Item]) -> list[str]:
         """Give the lines of images of which all glimpses are told of and there, in the order of the plan."""
@@ -138,9 +152,23 @@ class Manifest:
         lines: list[str] = []
         for item in items:
             mine = told.get(item.source, [])
-            if mine and len(mine) == json.loads(mine[0])["of"]:
+            first = json.loads(mine[0]) if mine else {}
+            if mine and len(mine) == first["of"] and _bytes_of(item.source) == first["source_bytes"]:
                 lines += mine
         return lines
+
+
+def file_hashes(paths: Iterable[str]) -> dict[str, str]:
+    """Give the hash of each of some files; a folder has that of the names and the contents in it."""
+    hashes = {}
+    for path in paths:
+        digest = hashlib.sha256()
+        inside = [os.path.join(root, name) for root, _, names in os.walk(path) for name in names]
+        for file in sorted(inside) if os.path.isdir(path) else [path]:
+            with suppress(OSError), open(file, "rb") as stream:
+                digest.update(os.fsencode(os.path.relpath(file, path)) + b"\0" + stream.read())
+        hashes[path] = digest.hexdigest()
+    return hashes
 
 
 def line_of(glimpse: Glimpse, folder: str) -> str:
@@ -182,7 +210,8 @@ def _description(plan: Plan, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "glimpse": __version__,
         "python": platform.python_version(),
-        "processor": platform.processor() or platform.machine(),
+        "processor": processor(),
+        "folder": os.getcwd(),
         "packages": {name: _version(name) for name in PACKAGES},
         "parameters": dict(parameters),
         "how": {
@@ -201,6 +230,21 @@ def _description(plan: Plan, parameters: Mapping[str, Any]) -> dict[str, Any]:
             "compress": output.compress,
         },
     }
+
+
+def _bytes_of(path: str) -> int | None:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return None
+
+
+@contextmanager
+def _explained(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise explained(path, error) from None
 
 
 def _version(name: str) -> str | None:

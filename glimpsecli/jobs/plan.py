@@ -129,7 +129,7 @@ def make_plan(
     """
     _check_sources(sources)
     try_out(requests, how)
-    wanted = _by_image(sources, requests or [BoxRequest()])
+    wanted = by_image(sources, requests or [BoxRequest()])
     file_format = chosen_format(output)
     check_idle(how, requests, output, file_format)
     retina = how.shaping.retina
@@ -203,7 +203,7 @@ def check_idle(how: How, requests: Sequence[Request], output: Output, file_forma
         )
 
 
-def _by_image(sources: Sequence[str], requests: Sequence[Request]) -> list[list[Request]]:
+def by_image(sources: Sequence[str], requests: Sequence[Request]) -> list[list[Request]]:
     """Give each source its requests, in their order."""
     wanted: list[list[Request]] = [[] for _ in sources]
     for request in requests:

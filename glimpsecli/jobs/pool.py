@@ -79,6 +79,6 @@ def in_order(
                 first = waiting.popleft()
                 if not (stop.is_set() and first.cancel()):
                     yield first.result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatch
+from itertools import cycle
 from typing import NamedTuple
 
 from glimpsecli.errors import InvalidInputError
@@ -30,6 +31,7 @@ def find_sources(
     suffixes: Sequence[str] = (),
     exclude: Sequence[str] = (),
     output: str,
+    problems: list[str] | None = None,
 ) -> list[Source]:
     """Find the images, in natural order.
 
@@ -45,6 +47,8 @@ def find_sources(
         Patterns of relative paths, or of file names, that are left out.
     output : str
         The output folder, which is no source even where it lies in one.
+    problems : list of str, optional
+        Gets a line for each folder that cannot be searched.
 
     Raises
     ------
@@ -56,11 +60,13 @@ def find_sources(
     found: list[Source] = []
     for path in given:
         if os.path.isdir(path):
-            some = list(_below(path, wanted, kept_out))
+            if os.path.realpath(path) == kept_out:
+                raise InvalidInputError(f"{path} is the output folder itself", "choose another output folder")
+            some = list(_below(path, wanted, kept_out, [] if problems is None else problems))
             if not some:
                 raise InvalidInputError(f"{path} holds no image", f"it was searched for {', '.join(wanted)}")
         elif os.path.exists(path):
-            some = [Source(path, os.path.basename(path))]
+            some = [Source(os.path.join(".", path) if path == "-" else path, os.path.basename(path))]
         else:
             some = list(_matching(path, kept_out))
         found += some
@@ -73,8 +79,11 @@ def find_sources(
     return sorted(chosen, key=lambda source: _natural(source.relative))
 
 
-def _below(folder: str, suffixes: tuple[str, ...], kept_out: str) -> Iterator[Source]:
-    for root, folders, names in os.walk(folder):
+def _below(folder: str, suffixes: tuple[str, ...], kept_out: str, problems: list[str]) -> Iterator[Source]:
+    def note(error: OSError) -> None:
+        problems.append(f"{error.filename} cannot be searched: {error.strerror}")
+
+    for root, folders, names in os.walk(folder, onerror=note):
         folders[:] = [name for name in folders if os.path.realpath(os.path.join(root, name)) != kept_out]
         for name in names:
             if name.lower().endswith(suffixes) and not name.startswith("."):
@@ -90,7 +99,7 @@ def _matching(pattern: str, kept_out: str) -> Iterator[Source]:
     fixed = os.path.dirname(re.split(r"[*?\[]", pattern)[0])
     for path in paths:
         if os.path.commonpath([os.path.realpath(path), kept_out]) != kept_out:
-            yield Source(path, os.path.relpath(path, fixed or ".").replace(os.sep, "/"))
+            yield Source(path, _relative(os.path.relpath(path, fixed or ".")))
 
 
 def _listed(name: str) -> Iterable[str]:
@@ -136,5 +145,5 @@ def _refuse_twins(sources: Sequence[Source]) -> None:
 def _natural(relative: str) -> list[tuple[bool, int, str]]:
     """Sort img2 before img10, and by the exact text where the numbers are equal."""
     parts = re.split(r"([0-9]+)", relative)
-    keys = [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+    keys = [(odd, int(part) if odd else 0, part) for odd, part in zip(cycle((False, True)), parts)]
     return [*keys, (False, 0, relative)]
