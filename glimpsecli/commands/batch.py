@@ -101,6 +101,8 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         problems=problems,
     )
     min_size = given.pop("min_size")
+    if min_size is not None and not 0 <= min_size < float("inf"):
+        raise click.UsageError(f"--min-size {min_size:g} is not a number of pixels.")
     requests_of = _requests_of(given, found, annotated=annotations is not None)
     how = options.how_of(given)
     # Never a backend by the size of the job: the same bytes again.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.jobs.outputs import Output, check_folder_output, check_outputs, chosen_format, target_names
 from glimpsecli.jobs.plan import How, Item, Plan, check_idle, try_out
-from glimpsecli.jobs.requests import BoxRequest, Request
+from glimpsecli.jobs.requests import BoxRequest, RandomRequest, Request
 from glimpsecli.jobs.sources import Source
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ def make_batch_plan(
         folder = os.path.dirname(source.relative)
         names = target_names(source.path, asked, how.shaping.retina, output, file_format, folder)
         items.append(Item(source.path, tuple(asked), names, annotated))
-    try_out([BoxRequest()] if annotations is not None else items[0].requests, how)
+    asked_for = dict.fromkeys(request for item in items for request in item.requests)
+    one_for_all = annotations is not None or any(isinstance(request, RandomRequest) for request in asked_for)
+    try_out(list(asked_for)[: 1 if one_for_all else None], how)
     check_idle(how, [request for item in items for request in item.requests], output, file_format)
     output = output._replace(overwrite=output.overwrite or replace)
     plan = Plan(tuple(items), how, output, file_format, root=output.target, problems=tuple(told))
