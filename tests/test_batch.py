@@ -452,6 +452,15 @@ def test_twins_beside_each_other_need_the_suffix_in_the_name(glimpse):
     assert glimpse("in -o out --name {stem}_{ext}")[0] == 0
 
 
+def test_hugging_face_loads_the_folder_as_it_is(glimpse, monkeypatch):
+    datasets = pytest.importorskip("datasets", reason="Hugging Face datasets is not installed")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert glimpse("in -o out --size 8x6")[0] == 0
+    loaded = datasets.load_dataset("imagefolder", data_dir="out", cache_dir="cache", split="train")
+    assert [row["image"].size for row in loaded] == [(8, 6)] * 4
+    assert sorted(loaded["source"]) == sorted(row["source"] for row in rows())
+
+
 def test_lists_patterns_and_excludes(folder):
     Path("list.txt").write_text("in/b2.png\nin/sub/a.jpg\r\n\n")
     assert [source.relative for source in find_sources([], lists=["list.txt"], output="out")] == [

@@ -62,7 +62,7 @@ def test_standard_input(monkeypatch):
         ("x,x,y,width,height\n1,1,2,3,4\n", "x is there twice"),
         ("x,y,cx,cy,width,height\n1,2,9,9,3,4\n", "both x,y and cx,cy"),
         ('{"x": 1, "y": 2, "width": 3}\n', "columns are x, y, width"),
-        ('{"x": ' + "[" * 5000 + "]" * 5000 + "}", "line 1 is not JSON"),
+        ('{"x": ' + "[" * 100_000 + "]" * 100_000 + "}", "line 1 is not JSON"),
         ('{"x": 1\n', "line 1 is not JSON"),
         ('{"x": 1, "y": 2, "width": 3, "height": 4}\n[1]\n', "line 2 is not an object"),
     ],
