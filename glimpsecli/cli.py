@@ -103,6 +103,12 @@ def run(arguments: list[str]) -> int:
         _forget_output()  # whoever read it has had enough
         return ExitCode.DONE
     except OSError as error:
+        if error.filename is not None:
+            complain(
+                f"{error.filename}: {error.strerror}; check the path",
+                show=error if "--traceback" in arguments else None,
+            )
+            return ExitCode.FAILED
         _forget_output()
         complain(f"standard output could not be written: {error.strerror or error}; free some space, or use -o")
         return ExitCode.FAILED

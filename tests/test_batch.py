@@ -341,6 +341,22 @@ def test_resume_notices_annotations_and_images_that_changed(glimpse):
     assert (code, "1 written, 3 skipped" in err) == (0, True)
 
 
+def test_a_broken_link_and_a_file_that_vanishes_fail_alone(glimpse, monkeypatch):
+    os.symlink("gone.png", "in/broken.png")
+    from glimpsecli.jobs import engine
+
+    work = engine._work
+
+    def vanishing(item, plan, budget):
+        Path("in/b10.png").unlink(missing_ok=True)
+        return work(item, plan, budget)
+
+    monkeypatch.setattr(engine, "_work", vanishing)
+    assert glimpse("in -o out --size 5 -j 1")[0] == 1
+    assert {row["source"] for row in rows("out/failures.jsonl")} == {"in/broken.png", "in/b10.png"}
+    assert len(rows()) == 3
+
+
 def test_a_pipe_among_the_images_fails_alone(glimpse):
     os.mkfifo("in/pipe.png")
     code, _, err = glimpse("in -o out --size 5")

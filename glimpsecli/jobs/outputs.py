@@ -97,7 +97,7 @@ def check_outputs(plan: Plan, sources: Sequence[str]) -> None:
     """Refuse outputs that collide, exist, or are inputs."""
     if plan.output.target == STREAM:
         return
-    inputs = {_identity(source): source for source in sources if source != STREAM}
+    inputs = {_identity(source): source for source in sources if source != STREAM and os.path.exists(source)}
     taken: dict[str, str] = {}
     for item in plan.items:
         for target in item.targets[:1] if plan.container else item.targets:
