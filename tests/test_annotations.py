@@ -6,9 +6,7 @@ import pytest
 
 from glimpsecli import GlimpseError, Window
 from glimpsecli.annotations.annotated import Annotated, key_of
-from glimpsecli.annotations.boxes import Box, Length
-from glimpsecli.annotations.filters import check_size, keep
-from glimpsecli.annotations.matching import match, match_all
+from glimpsecli.annotations.matching import check_size, match, match_all
 from glimpsecli.annotations.reading import read_annotations
 from glimpsecli.annotations.yolo_names import yaml_names
 from glimpsecli.errors import FileProblemError, InvalidInputError
@@ -420,18 +418,6 @@ def test_an_annotation_goes_to_the_image_that_it_fits_best(tmp_path):
 def test_names_are_only_compared():
     assert key_of("C:\\a\\.\\b.jpg") == key_of("/a//b.jpg") == "a/b.jpg"
     assert key_of("../b.jpg") == "../b.jpg"
-
-
-def test_boxes_are_kept_by_label_and_shorter_side():
-    boxes = [
-        Box(Length(0), Length(0), Length(10), Length(50), label="cat"),
-        Box(Length(0), Length(0), Length(10, percent=True), Length(50), label="dog"),
-        Box(Length(0), Length(0), Length(50), Length(50)),
-    ]
-    assert keep(boxes, None, None, (100, 200)) == (tuple(boxes), 0)
-    assert keep(boxes, None, 20, (100, 200)) == (tuple(boxes[1:]), 1)
-    assert keep(boxes, ["cat"], 20, (100, 200)) == ((), 1)
-    assert keep(boxes, ["dog", "bird"], None, (100, 200)) == ((boxes[1],), 0)
 
 
 def test_the_claimed_size_must_be_that_of_the_upright_image():

@@ -18,7 +18,9 @@ from conftest import ROOT
 from PIL import Image
 
 from glimpsecli import Window, cli, extract
+from glimpsecli.annotations.boxes import Box, Length
 from glimpsecli.jobs.pool import Budget, in_order
+from glimpsecli.jobs.requests import BoxRequest, Shaping
 from glimpsecli.jobs.sources import find_sources
 
 
@@ -141,6 +143,14 @@ def test_annotated_boxes_are_cut_out_filtered_and_named(glimpse):
     )
     assert glimpse("in -o dogs --annotations boxes.json --label dog")[0] == 0
     assert [row["label"] for row in rows("dogs/metadata.jsonl")] == ["dog"]
+
+
+def test_small_boxes_are_told_by_their_shorter_side_in_the_image_and_before_the_context():
+    shaping = Shaping(min_size=20, context=3)
+    for width, height, percent, small in ((10, 30, False, True), (20, 20, False, False), (10, 30, True, False)):
+        box = Box(Length(0), Length(0), Length(width, percent), Length(height, percent))
+        (sight,) = BoxRequest(box).sights((100, 200), shaping)
+        assert sight.too_small == small
 
 
 def test_problems_of_annotations_are_failures_and_the_rest_goes_on(glimpse):
@@ -430,6 +440,8 @@ def test_an_output_folder_among_the_sources_is_no_source(glimpse):
         ("in in/b2.png -o out", "in/b2.png is given twice"),
         ("in --exclude * -o out", "no image is left"),
         ("in -o out --part 3/2", "3/2"),
+        ("in -o out --part ²/3", "²/3"),
+        (f"in -o out --part 1/{'9' * 5000}", "is not a part"),
         ("in -o out --tiles 3", "CxR"),
         ("in -o out --random 2 --tiles 2x2", "--tiles and --random"),
         ("in -o out --seed 2", "--seed belongs to --random"),

@@ -1,4 +1,4 @@
-"""Which annotation belongs to which image.
+"""Which annotation belongs to which image, and whether it was made on the image that is there.
 
 Names in annotations seldom are the paths that the user gave: they are relative to another folder, absolute on another
 machine, or only a stem. Both are compared as texts, part by part from the end. From the strongest to the weakest:
@@ -15,10 +15,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from glimpsecli.annotations.annotated import Annotated, key_of, shown
-from glimpsecli.errors import InvalidInputError
+from glimpsecli.errors import FileProblemError, InvalidInputError
 
 if TYPE_CHECKING:
     from glimpsecli.annotations.reading import Annotations
+    from glimpsecli.window import Size
 
 _SUFFIX = re.compile(r"(?<=.)\.(?:\*|[A-Za-z]\w{0,4})$")  # not the .001 of scan.001
 
@@ -66,6 +67,23 @@ def match_all(annotations: Annotations, relative_paths: Iterable[str]) -> tuple[
             )
         matched[paths[0]] = annotations.images[key]
     return matched, [image for key, image in annotations.images.items() if key not in claims]
+
+
+def check_size(annotated: Annotated, image_size: Size) -> None:
+    """Raise where the annotation claims another size than the upright image's `image_size` (height, width).
+
+    An image turned by 180 degrees, or a square one, keeps its size, so that this cannot see it.
+    """
+    if annotated.size is None or tuple(annotated.size) == tuple(image_size):
+        return
+    claimed, actual = (f"{width}x{height}" for height, width in (annotated.size, image_size))
+    told = f"{annotated.where}: {shown(annotated.image)} is {claimed} in the annotations and {actual} upright"
+    if tuple(annotated.size) == tuple(image_size)[::-1]:
+        raise FileProblemError(
+            f"{told}: the boxes were drawn on the unrotated image, without its EXIF orientation",
+            "annotate the upright image, or remove the orientation from the file",
+        )
+    raise FileProblemError(told, "these boxes belong to another version of the image")
 
 
 def stem_of(key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _GEOMETRY = r"(?P<width>[^x,+-]+)x(?P<height>[^x,+-]+)(?P<x>[+-]+[^x,+-]+)(?P<y>[+-]+[^x,+-]+)"
 
 
-class Value(click.ParamType[Any]):
+class Value(click.ParamType[Any], abc.ABC):
     """A value whose errors are told in one line: what was given, and how it is written."""
 
     form = ""
@@ -36,9 +37,9 @@ class Value(click.ParamType[Any]):
         except GlimpseError as error:
             self.fail(str(error), param, ctx)
 
+    @abc.abstractmethod
     def parse(self, text: str) -> Any:
         """Give the value of a text."""
-        raise NotImplementedError
 
     def numbers(self, text: str, *counts: int) -> list[Length]:
         """Split a text at its commas into one of so many numbers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -100,7 +101,7 @@ def _requests(annotated: Annotated | None, labels: Sequence[str]) -> list[Reques
 
 def check_part(text: str) -> tuple[int, int]:
     """Read ``I/N``."""
-    number, slash, parts = text.partition("/")
-    if not (slash and number.isdigit() and parts.isdigit() and 1 <= int(number) <= int(parts)):
+    numbers = re.fullmatch("([0-9]{1,9})/([0-9]{1,9})", text)
+    if numbers is None or not 1 <= int(numbers[1]) <= int(numbers[2]):
         raise InvalidInputError(f"{text!r} is not a part", "write I/N, such as 2/8, from 1/8 to 8/8")
-    return int(number), int(parts)
+    return int(numbers[1]), int(numbers[2])

@@ -115,12 +115,13 @@ def _work(item: Item, plan: Plan, budget: Budget) -> Done:
             view, sights = decode(origin, lambda size: _sights(item, plan, size), plan.how)
             with _named(item):
                 glimpses = look_at(view, item.source, sights, plan)
+        known: dict[str, str | int] = {}
+        if plan.root is not None and origin.content is not None:
+            known = {"source_hash": content_hash(origin.content), "source_bytes": len(origin.content)}
+            known["of"] = len(glimpses)
         for glimpse in glimpses:
             glimpse.record["file"] = target = item.targets[glimpse.record["index"]]
-            if origin.content is not None:
-                glimpse.record["source_hash"] = item_hash(origin.content)
-                glimpse.record["source_bytes"] = len(origin.content)
-                glimpse.record["of"] = len(glimpses)
+            glimpse.record.update(known)
             if plan.container is None:
                 _write(glimpse, target, plan)
                 glimpse = glimpse._replace(pixels=_NOTHING)  # nobody needs them any more
@@ -133,7 +134,7 @@ def _work(item: Item, plan: Plan, budget: Budget) -> Done:
         return Done(item.source, tuple(written), lack)
 
 
-def item_hash(content: bytes) -> str:
+def content_hash(content: bytes) -> str:
     """Give the hash by which a source is known again."""
     import hashlib
 
@@ -152,7 +153,7 @@ def _origin(item: Item, plan: Plan) -> Origin:
         raise FileProblemError(f"{item.source} is no regular file", "leave it out with --exclude")
     with images.opened(item.source) as (stream, label):
         content = stream.read()
-    if item.digest is not None and item_hash(content) != item.digest:
+    if item.digest is not None and content_hash(content) != item.digest:
         raise FileProblemError(f"{label} has changed since", "put the old file back, or run batch anew")
     return Origin(item.source, content)
 
@@ -167,7 +168,7 @@ def _footprint(origin: Origin, plan: Plan) -> int:
 
 def _sights(item: Item, plan: Plan, image_size: Size) -> list[Sight]:
     if item.annotated is not None:
-        from glimpsecli.annotations.filters import check_size
+        from glimpsecli.annotations.matching import check_size
 
         check_size(item.annotated, image_size)
     return [sight for request in item.requests for sight in request.sights(image_size, plan.how.shaping)]
