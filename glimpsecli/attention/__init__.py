@@ -6,4 +6,5 @@ Everything here is in index coordinates: the centre of pixel ``k`` is ``k``. Ima
 * :mod:`~glimpsecli.attention.soft`: a mask times the image.
 * :mod:`~glimpsecli.attention.gaussian`: DRAW's filterbanks, read and write.
 * :mod:`~glimpsecli.attention.spatial`: the spatial transformer's grid and sampler.
+* :mod:`~glimpsecli.attention.masks`: how much each pixel counts in a glimpse.
 """

@@ -8,6 +8,7 @@ A grid holds, for each pixel of the glimpse, the point (x, y) of the image that 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,18 +79,34 @@ def sample(image: ArrayLike, grid: ArrayLike, border: str = "zeros", order: int 
     if order not in (0, 1):
         raise InvalidInputError(f"order {order!r} of interpolation", "0 is nearest, 1 is bilinear")
     total = np.zeros(points.shape[:-1] + pixels.shape[2:])
-    for column, x_weight in _neighbours(points[..., 0], order):
-        for row, y_weight in _neighbours(points[..., 1], order):
-            y, y_present = resolve(row, pixels.shape[0], border)
-            x, x_present = resolve(column, pixels.shape[1], border)
-            weight, present = y_weight * x_weight, y_present & x_present
-            if pixels.ndim == 3:
-                weight, present = weight[..., None], present[..., None]
-            value = np.where(present, pixels[y, x], colour)
-            # What has no weight is not looked at: a NaN next to a whole-pixel window stays outside.
-            with np.errstate(invalid="ignore"):  # infinity minus infinity is a NaN, and no surprise
-                total += np.multiply(weight, value, where=weight != 0, out=np.zeros_like(total))
+    for row, column, weight in neighbours(points, order):
+        y, y_present = resolve(row, pixels.shape[0], border)
+        x, x_present = resolve(column, pixels.shape[1], border)
+        present = y_present & x_present
+        if pixels.ndim == 3:
+            weight, present = weight[..., None], present[..., None]
+        value = np.where(present, pixels[y, x], colour)
+        # What has no weight is not looked at: a NaN next to a whole-pixel window stays outside.
+        with np.errstate(invalid="ignore"):  # infinity minus infinity is a NaN, and no surprise
+            total += np.multiply(weight, value, where=weight != 0, out=np.zeros_like(total))
     return total
+
+
+def neighbours(grid: Floats, order: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], Floats]]:
+    """Give the pixels (row, column) that (..., 2) points read, with their weights: one for `order` 0, four for 1."""
+    for column, x_weight in axis_neighbours(grid[..., 0], order):
+        for row, y_weight in axis_neighbours(grid[..., 1], order):
+            yield row, column, y_weight * x_weight
+
+
+def axis_neighbours(coordinate: Floats, order: int) -> list[tuple[NDArray[np.int64], Floats]]:
+    """Give the pixels of one axis that coordinates read, with their weights."""
+    if order == 0:
+        return [(np.floor(coordinate + 0.5).astype(np.int64), np.ones(coordinate.shape))]
+    first = np.floor(coordinate)
+    fraction = coordinate - first
+    whole = first.astype(np.int64)
+    return [(whole, 1 - fraction), (whole + 1, fraction)]
 
 
 def _transform(matrix: Floats, x: Floats, y: Floats) -> Floats:
@@ -101,13 +118,3 @@ def _normalised_taps(taps: int, align_corners: bool) -> Floats:
     if align_corners and taps > 1:
         return np.linspace(-1, 1, taps)
     return (2 * np.arange(taps) + 1) / taps - 1
-
-
-def _neighbours(coordinate: Floats, order: int) -> list[tuple[NDArray[np.int64], Floats]]:
-    """Give the pixels of one axis that a coordinate reads, with their weights."""
-    if order == 0:
-        return [(np.floor(coordinate + 0.5).astype(np.int64), np.ones(coordinate.shape))]
-    first = np.floor(coordinate)
-    fraction = coordinate - first
-    whole = first.astype(np.int64)
-    return [(whole, 1 - fraction), (whole + 1, fraction)]

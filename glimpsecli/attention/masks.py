@@ -1,0 +1,151 @@
+"""The attention mask of a glimpse: how much each pixel of the image counts in what its sampler reads.
+
+It is the adjoint of the sampler applied to ones, ``B^T 1`` (for each pixel the sum of its weights over all taps),
+divided by the peak that the same taps have on an unbounded image, and cut at 1: a window over the border piles the
+weight of what it misses on the border's pixels, which must not darken the rest. Where the taps follow the axes it is
+the outer product of two profiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glimpsecli.attention import gaussian, spatial
+from glimpsecli.attention.borders import resolve
+from glimpsecli.attention.soft import separable_mask
+from glimpsecli.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+
+REACH = 8.5
+"""Sigmas beyond which a Gaussian is 0 to double precision."""
+
+_MOST_WEIGHTS = 2**28
+_LARGEST_PLANE = 2**25  # pixels of the unbounded image that are counted in an array rather than in a sorted list
+
+
+def gaussian_mask(params: Iterable[float], size: tuple[int, int], image_size: tuple[int, int]) -> Floats:
+    """Give the mask of a Gaussian glimpse.
+
+    Parameters
+    ----------
+    params : GaussianParams, or (u_y, s_y, d_y, u_x, s_x, d_x, gain)
+        Index coordinates, pixels; the gain has no say in it.
+    size, image_size : (int, int)
+        Height and width of the glimpse and of the image.
+
+    Returns
+    -------
+    (H, W) float64, 0 to 1
+        For a single tap the article's ``a_y a_x^T``, but for a factor that puts its peak at 1.
+    """
+    u_y, s_y, d_y, u_x, s_x, d_x, _ = params
+    a_y = _gaussian_profile(u_y, s_y, d_y, size[0], image_size[0])
+    a_x = _gaussian_profile(u_x, s_x, d_x, size[1], image_size[1])
+    return np.minimum(separable_mask(a_y, a_x), 1)
+
+
+def affine_mask(
+    matrix: ArrayLike, size: tuple[int, int], image_size: tuple[int, int], border: str = "zeros", order: int = 1
+) -> Floats:
+    """Give the mask of a bilinear (`order` 1) or a hard (0) glimpse.
+
+    Parameters
+    ----------
+    matrix : (2, 3)
+        From output index (x, y, 1) to source index (x, y).
+    size, image_size : (int, int)
+        Height and width of the glimpse and of the image.
+    border : {"zeros", "constant", "edge", "reflect"}
+        With the last two a tap beyond the image counts for the pixel that stands in for it.
+    order : {0, 1}
+
+    Returns
+    -------
+    (H, W) float64, 0 to 1
+        For a crop 0 and 1.
+    """
+    (a, b, u_x), (c, d, u_y) = np.asarray(matrix, dtype=np.float64).tolist()
+    if b == 0 and c == 0:
+        a_y = _tap_profile(d * np.arange(size[0]) + u_y, image_size[0], border, order)
+        a_x = _tap_profile(a * np.arange(size[1]) + u_x, image_size[1], border, order)
+        return np.minimum(separable_mask(a_y, a_x), 1)
+    height, width = image_size
+    grid = spatial.matrix_grid(matrix, size)
+    mask, inside = np.zeros(height * width), True
+    for row, column, weight in spatial.neighbours(grid, order):
+        y, y_present = resolve(row, height, border)
+        x, x_present = resolve(column, width, border)
+        present = y_present & x_present
+        mask += np.bincount((y * width + x).ravel(), (weight * present).ravel(), height * width)
+        inside = inside and bool(np.all((y == row) & (x == column)))
+    peak = mask.max() if inside else _peak(grid, order)
+    return np.minimum(_relative(mask, peak), 1).reshape(height, width)
+
+
+def _gaussian_profile(first: float, sigma: float, stride: float, taps: int, pixels: int) -> Floats:
+    """Give the sum of the rows of a filterbank, relative to its peak on an unbounded axis."""
+    total = np.zeros(pixels)
+    for centre in first + stride * np.arange(taps):
+        weights = gaussian.vector(centre, sigma, pixels)
+        total += weights / (weights.sum() + gaussian.EPSILON)
+    return _relative(total, _gaussian_peak(first, sigma, stride, taps))
+
+
+def _gaussian_peak(first: float, sigma: float, stride: float, taps: int) -> float:
+    """Give the largest sum of weights that the taps put on a pixel of an unbounded axis."""
+    reach = int(np.ceil(REACH * sigma)) + 1
+    span = abs(stride) * (taps - 1) + 2 * reach + 2
+    if max(span, 2.0 * reach * taps) > _MOST_WEIGHTS:
+        raise InvalidInputError(
+            f"Gaussians of sigma {sigma:g} over {span:.3g} pixels are too wide for a mask", "look at a smaller window"
+        )
+    lowest = int(np.floor(min(first, first + stride * (taps - 1)))) - reach
+    total = np.zeros(int(span) + 2)
+    offsets = np.arange(2 * reach + 1)
+    for centre in first + stride * np.arange(taps):
+        start = int(np.floor(centre)) - reach
+        weights = gaussian.vector(centre - start, sigma, len(offsets))
+        total[start - lowest + offsets] += weights / (weights.sum() + gaussian.EPSILON)
+    return float(total.max())
+
+
+def _tap_profile(coordinates: Floats, pixels: int, border: str, order: int) -> Floats:
+    """Give the profile of one axis for taps at these index coordinates."""
+    profile = np.zeros(pixels)
+    unbounded, weights = [], []
+    for index, weight in spatial.axis_neighbours(coordinates, order):
+        pixel, present = resolve(index, pixels, border)
+        profile += np.bincount(pixel, weight * present, pixels)
+        unbounded.append(index)
+        weights.append(weight)
+    _, where = np.unique(np.concatenate(unbounded), return_inverse=True)
+    return _relative(profile, float(np.bincount(where, np.concatenate(weights)).max()))
+
+
+def _peak(grid: Floats, order: int) -> float:
+    """Give the largest sum of weights that the points of a grid put on a pixel of an unbounded plane."""
+    low = np.floor(grid.min(axis=(0, 1))).astype(np.int64)
+    columns, rows = np.floor(grid.max(axis=(0, 1))).astype(np.int64) - low + 2
+    parts = [
+        ((row - low[1]) * columns + (column - low[0]), weight)
+        for row, column, weight in spatial.neighbours(grid, order)
+    ]
+    if rows * columns <= _LARGEST_PLANE:
+        total = np.zeros(rows * columns)
+        for index, weight in parts:
+            total += np.bincount(index.ravel(), weight.ravel(), rows * columns)
+        return float(total.max())
+    _, where = np.unique(np.concatenate([index.ravel() for index, _ in parts]), return_inverse=True)
+    return float(np.bincount(where.ravel(), np.concatenate([weight.ravel() for _, weight in parts])).max())
+
+
+def _relative(total: Floats, peak: float) -> Floats:
+    """Divide by the peak; taps without any weight see nothing."""
+    return total / peak if peak > 0 else np.zeros_like(total)

@@ -1,0 +1,77 @@
+"""The door to attention masks: checked like a glimpse, computed by the definitions on the part that is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glimpsecli.attention import masks
+from glimpsecli.sampling.taps import Taps
+from glimpsecli.window import check_size
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from glimpsecli.window import Size, Where
+
+    Box = tuple[int, int, int, int]
+
+
+def mask(
+    image_size: Size,
+    where: Where,
+    size: Size,
+    *,
+    sampler: str = "gaussian",
+    blur: float = 0.5,
+    border: str | None = None,
+) -> NDArray[np.float32]:
+    """Give the attention mask of one or several windows: how much each pixel of the image counts.
+
+    Parameters
+    ----------
+    image_size : (int, int)
+        Height and width of the image.
+    where, size, sampler, blur, border
+        As in :func:`~glimpsecli.extract`.
+
+    Returns
+    -------
+    (H, W) float32, 0 to 1
+        What the sampler really reads: the adjoint of the sampler applied to ones, relative to the peak that the same
+        taps have on an unbounded image; of several windows the maximum. See :mod:`glimpsecli.attention.masks`.
+
+    Raises
+    ------
+    InvalidInputError
+        An argument cannot mean anything; the message says which.
+
+    Examples
+    --------
+    >>> from glimpsecli import Window, mask
+    >>> mask((3, 4), Window.from_box(1, 1, 2, 2), (2, 2), sampler="hard")
+    array([[0., 0., 0., 0.],
+           [0., 1., 1., 0.],
+           [0., 1., 1., 0.]], dtype=float32)
+    """
+    taps = Taps.make(where, size, check_size(image_size), sampler, blur, border)
+    whole = np.zeros(taps.image_size, np.float32)
+    for (top, bottom, left, right), part in mask_parts(taps):
+        target = whole[top:bottom, left:right]
+        np.maximum(target, part, out=target)
+    return whole
+
+
+def mask_parts(taps: Taps) -> Iterator[tuple[Box, NDArray[np.float32]]]:
+    """Give for each window the part (top, bottom, left, right) of the image that it reads, and the mask there."""
+    for number in range(taps.windows):
+        one = taps._replace(places=taps.places[number : number + 1])
+        top, bottom, left, right = one.boxes()[0].tolist()
+        cut = one.moved(top, left, (bottom - top, right - left))
+        if taps.sampler == "gaussian":
+            part = masks.gaussian_mask(cut.places[0].tolist(), cut.size, cut.image_size)
+        else:
+            part = masks.affine_mask(cut.places[0], cut.size, cut.image_size, cut.border, one.order)
+        yield (top, bottom, left, right), part.astype(np.float32)
