@@ -41,13 +41,13 @@ def report(plan: Plan, *, dry_run: bool, as_json: bool, verbose: bool, quiet: bo
         raise click.UsageError(f"standard output is {state}; send it to a file or a pipe.")
     failures, written = [], 0
     for done in _with_progress(engine.run(plan), plan, quiet=quiet):
-        for glimpse in done.glimpses:
+        for product in done.products:
             if as_json:
-                click.echo(_json(glimpse.record))
-            for note in (*glimpse.notes, *(glimpse.details if verbose else ())):
+                click.echo(_json(product.record))
+            for note in (*product.notes, *(product.details if verbose else ())):
                 if not quiet:
-                    say(f"{glimpse.record['file']}: {note}")
-        written += len(done.glimpses)
+                    say(f"{product.record['file']}: {note}")
+        written += len(done.products)
         if done.failure is not None:
             failures.append(done)
             complain(done.failure, show=done.failure if traceback else None)
@@ -55,7 +55,9 @@ def report(plan: Plan, *, dry_run: bool, as_json: bool, verbose: bool, quiet: bo
         click.echo(f"glimpse: {plan.container} is not written: it holds the glimpses of all images or none", err=True)
     if written and (verbose or not (quiet or as_json or plan.output.target == "-")):
         lost = f", {len(failures)} failed" if failures else ""
-        click.echo(f"glimpse: {written} glimpse{'s'[: written > 1]} written to {plan.output.target}{lost}", err=True)
+        click.echo(
+            f"glimpse: {written} {plan.noun}{'s'[: written > 1]} written to {plan.output.target}{lost}", err=True
+        )
     end(engine.exit_code(failures, plan))
 
 
@@ -71,9 +73,9 @@ def show(plan: Plan, *, as_json: bool, traceback: bool) -> None:
         elif as_json:
             click.echo(_json(row))
         else:
-            size = "{width}x{height}".format(**row["size"])
+            told = " ({size[width]}x{size[height]}, {sampler})".format(**row) if "size" in row else ""
             # As bytes, for file names that are no text.
-            click.echo(os.fsencode(f"{row['source']} -> {row['file']} ({size}, {row['sampler']})"))
+            click.echo(os.fsencode(f"{row['source']} -> {row['file']}{told}"))
     end(engine.exit_code(failures, plan))
 
 

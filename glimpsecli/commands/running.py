@@ -59,7 +59,7 @@ def run_plan(plan: Plan, todo: Sequence[Item], manifest: Manifest | None, *, job
             if manifest is not None:
                 manifest.add(done)
             images += 1
-            written += len(done.glimpses)
+            written += len(done.products)
             too_small += done.too_small
             tick(images)
             _tell(done, given)
@@ -80,9 +80,9 @@ def run_plan(plan: Plan, todo: Sequence[Item], manifest: Manifest | None, *, job
 def _tell(done: Done, given: Any) -> None:
     if done.failure is not None:
         complain(done.failure, show=done.failure if given["traceback"] else None)
-    for glimpse in done.glimpses if not given["quiet"] else ():
-        for note in (*glimpse.notes, *(glimpse.details if given["verbose"] else ())):
-            say(f"{glimpse.record['file']}: {note}")
+    for product in done.products if not given["quiet"] else ():
+        for note in (*product.notes, *(product.details if given["verbose"] else ())):
+            say(f"{product.record['file']}: {note}")
 
 
 @contextmanager

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from glimpsecli.images.picture import Array
-from glimpsecli.jobs.glimpses import Glimpse
+from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.records import window_row
 
 
-def arrays_of(kept: Sequence[Glimpse]) -> dict[str, Array]:
+def arrays_of(kept: Sequence[Product]) -> dict[str, Array]:
     """Lay glimpses out for one ``.npz``.
 
     ``glimpses`` is (N, h, w, C) where all are of one shape and type, otherwise there is a ``glimpse_0000`` for each;

@@ -100,7 +100,9 @@ class Origin(NamedTuple):
             return stream.read(3) == b"\xff\xd8\xff"
 
 
-def decode(origin: Origin, sights_of: Callable[[Size], list[Sight]], how: How) -> tuple[View, list[Sight]]:
+def decode(
+    origin: Origin, sights_of: Callable[[Size], list[Sight]], how: How, *, whole: bool = False
+) -> tuple[View, list[Sight]]:
     """Decode an image as far as the sights of it need, and give both.
 
     With ``how.fast_decode`` a JPEG may be decoded at a half, a quarter or an eighth. Otherwise only the part of a large
@@ -112,8 +114,10 @@ def decode(origin: Origin, sights_of: Callable[[Size], list[Sight]], how: How) -
     sights_of : callable
         Gives the sights of an image of some (height, width).
     how : How
+    whole : bool
+        Whether all pixels are needed, whatever the sights.
     """
-    if how.frame == 0 and origin.is_jpeg():
+    if not whole and how.frame == 0 and origin.is_jpeg():
         image_size = images.upright_size(origin.open(), name=origin.name)
         sights = sights_of(image_size)
         view = _part(origin, sights, image_size, how)

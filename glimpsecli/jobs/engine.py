@@ -14,10 +14,11 @@ import numpy as np
 from glimpsecli import images
 from glimpsecli.errors import ExitCode, FileProblemError, GlimpseError, InvalidInputError
 from glimpsecli.jobs.decoding import Origin, decode
-from glimpsecli.jobs.glimpses import Glimpse, look_at
+from glimpsecli.jobs.glimpses import look_at
 from glimpsecli.jobs.outputs import STREAM
 from glimpsecli.jobs.plan import Item, Plan
 from glimpsecli.jobs.pool import Budget, in_order
+from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.records import record
 from glimpsecli.jobs.requests import Sight
 from glimpsecli.window import Size
@@ -31,7 +32,7 @@ class Done(NamedTuple):
     Attributes
     ----------
     source : str
-    glimpses : tuple of Glimpse
+    products : tuple of Product
         Those that are written.
     failure : GlimpseError or None
         Why there are no more.
@@ -40,7 +41,7 @@ class Done(NamedTuple):
     """
 
     source: str
-    glimpses: tuple[Glimpse, ...] = ()
+    products: tuple[Product, ...] = ()
     failure: GlimpseError | None = None
     too_small: int = 0
 
@@ -66,15 +67,15 @@ def run(
         For each image. One file for all glimpses is written behind them, if nothing failed, and comes last.
     """
     budget = Budget()
-    kept: list[Glimpse] = []
+    kept: list[Product] = []
     failed = False
     for done in in_order(lambda item: _work(item, plan, budget), plan.items if items is None else items, workers, stop):
         if plan.container is None:
             yield done
             continue
         failed = failed or done.failure is not None
-        kept += done.glimpses
-        yield done._replace(glimpses=())
+        kept += done.products
+        yield done._replace(products=())
     if plan.container is not None and not failed:
         yield _write_container(kept, plan, plan.container)
 
@@ -87,6 +88,9 @@ def preview(plan: Plan) -> Iterator[dict[str, Any] | Done]:
             image_size = images.upright_size(origin.open(), frame=plan.how.frame, name=origin.name)
             with _named(item):
                 sights = _sights(item, plan, image_size)
+                if plan.looking is not None:
+                    yield from ({"source": item.source, "file": target} for target in item.targets)
+                    continue
                 rows = [
                     record(item.source, index, sight, image_size, sampler=plan.how.chosen_sampler, blur=plan.how.sigma)
                     for index, sight in enumerate(sights)
@@ -108,25 +112,28 @@ def exit_code(failures: Sequence[Done], plan: Plan) -> ExitCode:
 
 def _work(item: Item, plan: Plan, budget: Budget) -> Done:
     """Read an image, look at it everywhere, and only then write."""
-    written: list[Glimpse] = []
+    written: list[Product] = []
     try:
         origin = _origin(item, plan)
         with budget.hold(_footprint(origin, plan)):
-            view, sights = decode(origin, lambda size: _sights(item, plan, size), plan.how)
+            view, sights = decode(
+                origin, lambda size: _sights(item, plan, size), plan.how, whole=plan.looking is not None
+            )
             with _named(item):
-                glimpses = look_at(view, item.source, sights, plan)
+                products = (plan.looking or look_at)(view, item, sights, plan)
         known: dict[str, str | int] = {}
         if plan.root is not None and origin.content is not None:
             known = {"source_hash": content_hash(origin.content), "source_bytes": len(origin.content)}
-            known["of"] = len(glimpses)
-        for glimpse in glimpses:
-            glimpse.record["file"] = target = item.targets[glimpse.record["index"]]
-            glimpse.record.update(known)
+            known["of"] = len(products)
+        for product in products:
+            product.record["file"] = target = item.targets[product.record["index"]] if item.targets else None
+            product.record.update(known)
             if plan.container is None:
-                _write(glimpse, target, plan)
-                glimpse = glimpse._replace(pixels=_NOTHING)  # nobody needs them any more
-            written.append(glimpse)
-        return Done(item.source, tuple(written), too_small=len(sights) - len(glimpses))
+                if target is not None:
+                    _write(product, target, plan)
+                product = product._replace(pixels=_NOTHING)  # nobody needs them any more
+            written.append(product)
+        return Done(item.source, tuple(written), too_small=sum(sight.too_small for sight in sights))
     except GlimpseError as error:
         return Done(item.source, tuple(written), error)
     except MemoryError:
@@ -183,23 +190,23 @@ def _named(item: Item) -> Iterator[None]:
         raise type(error)(f"{item.source}: {error.message}", error.hint) from error
 
 
-def _write(glimpse: Glimpse, target: str, plan: Plan) -> None:
+def _write(product: Product, target: str, plan: Plan) -> None:
     if plan.root is not None:
         check_inside(target, plan.root)
     _make_folder(target)
     images.write(
         _opened(target),
-        glimpse.pixels,
+        product.pixels,
         format=plan.format,
-        alpha=glimpse.alpha,
-        icc=glimpse.icc,
+        alpha=product.alpha,
+        icc=product.icc,
         quality=plan.output.quality,
         compress=plan.output.compress,
         overwrite=plan.output.overwrite,
     )
 
 
-def _write_container(kept: Sequence[Glimpse], plan: Plan, target: str) -> Done:
+def _write_container(kept: Sequence[Product], plan: Plan, target: str) -> Done:
     from glimpsecli.jobs.container import arrays_of
 
     try:

@@ -1,33 +1,22 @@
-"""From a picture to finished glimpses: looked at, and brought to the depth and the channels of their files."""
+"""From a picture to finished glimpses."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
-from glimpsecli import images
-from glimpsecli.images import DEPTHS, Picture, convert, depth_of
+from glimpsecli.images import DEPTHS, depth_of
 from glimpsecli.images.picture import Array
 from glimpsecli.jobs.decoding import View
-from glimpsecli.jobs.plan import How, Plan
+from glimpsecli.jobs.plan import How, Item, Plan
+from glimpsecli.jobs.products import Product, check_fits, stored
 from glimpsecli.jobs.records import record
 from glimpsecli.jobs.requests import Sight
 from glimpsecli.sampling import Taps, choose_backend, extract
 
 
-class Glimpse(NamedTuple):
-    """A glimpse in memory, with what is told about it and what a person should know."""
-
-    pixels: Array
-    alpha: bool
-    icc: bytes | None
-    record: dict[str, Any]
-    notes: tuple[str, ...] = ()
-    details: tuple[str, ...] = ()
-
-
-def look_at(view: View, source: str, sights: Sequence[Sight], plan: Plan) -> list[Glimpse]:
+def look_at(view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
     """Make the glimpses of one image, but for those that are too small.
 
     Raises
@@ -36,20 +25,15 @@ def look_at(view: View, source: str, sights: Sequence[Sight], plan: Plan) -> lis
         The format cannot hold them, a place makes no sense for this picture, or the backend cannot run.
     """
     how, picture = plan.how, view.picture
-    depth = depth_of(picture.pixels)
-    channels = picture.pixels.shape[2]
-    flat = picture.alpha and not plan.format.alpha and how.fill is not None
-    images.check(
-        plan.format, depth=plan.output.depth or depth, channels=channels - flat, alpha=picture.alpha and not flat
-    )
-    seen: list[Glimpse] = []
+    check_fits(picture, plan)
+    seen: list[Product] = []
     wanted = [(index, sight) for index, sight in enumerate(sights) if not sight.too_small]
     for _, group in groupby(wanted, key=lambda pair: (pair[1].size, type(pair[1].place))):
         members = list(group)
         backend, reason, glimpses = _glimpses(view, [sight for _, sight in members], how, len(plan.items))
         for (index, sight), values in zip(members, glimpses, strict=True):
             told = record(
-                source,
+                item.source,
                 index,
                 sight,
                 view.image_size,
@@ -58,11 +42,10 @@ def look_at(view: View, source: str, sights: Sequence[Sight], plan: Plan) -> lis
                 backend=backend,
                 decoded=view.decoded,
             )
-            pixels, clipped = _stored(values, picture, plan, flat)
-            notes = [f"{clipped} of {pixels.size} values were clipped"] if clipped else []
-            notes += ["its window lies outside the image"] if told["outside"] == 1 else []
+            product = stored(values, picture, told, plan)
+            notes = product.notes + (("its window lies outside the image",) if told["outside"] == 1 else ())
             details = (f"{how.chosen_sampler} on {backend}: {reason}",)
-            seen.append(Glimpse(pixels, picture.alpha and not flat, picture.icc, told, tuple(notes), details))
+            seen.append(product._replace(notes=notes, details=details))
     return seen
 
 
@@ -92,15 +75,3 @@ def _glimpses(view: View, sights: list[Sight], how: How, repeats: int) -> tuple[
         alpha=picture.alpha,
     )
     return backend, reason, glimpses
-
-
-def _stored(values: Array, picture: Picture, plan: Plan, flat: bool) -> tuple[Array, int]:
-    """Bring a glimpse to the depth of its file, laid over the fill where it must be flat; count the clipped values."""
-    source = depth_of(picture.pixels)
-    target = plan.output.depth or source
-    converted = convert(values, source, target)
-    if not flat or plan.how.fill is None:
-        return converted.pixels, converted.clipped
-    colour = plan.how.fill.on(values.shape[2] - 1, alpha=False, scale=DEPTHS[source].scale)
-    rescale = DEPTHS[target].scale / DEPTHS[source].scale
-    return images.flatten(converted.pixels, [value * rescale for value in colour]), converted.clipped

@@ -28,7 +28,7 @@ from glimpsecli.backends.describe import processor
 from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.images.atomic import explained, place, temporary_of
 from glimpsecli.jobs.engine import Done
-from glimpsecli.jobs.glimpses import Glimpse
+from glimpsecli.jobs.products import Product
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Item, Plan
@@ -104,7 +104,7 @@ class Manifest:
         """Tell of an image, in the order of the plan."""
         assert self._metadata is not None
         with _explained(self.path("metadata.jsonl")):
-            self._metadata.writelines(line_of(glimpse, self.folder) for glimpse in done.glimpses if not done.failure)
+            self._metadata.writelines(line_of(glimpse, self.folder) for glimpse in done.products if not done.failure)
             self._metadata.flush()
         if done.failure is not None:
             self._fail({"source": done.source, "error": str(done.failure)})
@@ -171,7 +171,7 @@ def file_hashes(paths: Iterable[str]) -> dict[str, str]:
     return hashes
 
 
-def line_of(glimpse: Glimpse, folder: str) -> str:
+def line_of(glimpse: Product, folder: str) -> str:
     """Write a glimpse's line of ``metadata.jsonl``."""
     row = dict(glimpse.record)
     file_name = os.path.relpath(row.pop("file"), folder).replace(os.sep, "/")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from glimpsecli import backends
@@ -27,6 +27,11 @@ from glimpsecli.sampling import Taps
 if TYPE_CHECKING:
     from glimpsecli.annotations.annotated import Annotated
     from glimpsecli.images.colours import Colour
+    from glimpsecli.jobs.decoding import View
+    from glimpsecli.jobs.products import Product
+    from glimpsecli.jobs.requests import Sight
+
+    Looking = Callable[[View, "Item", Sequence[Sight], "Plan"], list[Product]]
 
 BLUR = 0.5
 _NOMINAL = (1000, 1000)  # an image to try the options on before any is opened
@@ -94,6 +99,10 @@ class Plan(NamedTuple):
         The folder that nothing is written outside of, for a batch; then sources are hashed.
     problems : tuple of str
         What was found wrong in the annotations, a line each.
+    looking : callable, optional
+        What makes the products of an image from all of it; glimpses are made where there is none.
+    noun : str
+        What a product is called.
     """
 
     items: tuple[Item, ...]
@@ -103,6 +112,8 @@ class Plan(NamedTuple):
     container: str | None = None
     root: str | None = None
     problems: tuple[str, ...] = ()
+    looking: Looking | None = None
+    noun: str = "glimpse"
 
 
 def make_plan(
@@ -127,7 +138,7 @@ def make_plan(
     InvalidInputError
         Something is wrong that can be known before any work: options, sources, outputs that exist or collide.
     """
-    _check_sources(sources)
+    check_sources(sources)
     try_out(requests, how)
     wanted = by_image(sources, requests or [BoxRequest()])
     file_format = chosen_format(output)
@@ -157,7 +168,8 @@ def make_plan(
     return plan
 
 
-def _check_sources(sources: Sequence[str]) -> None:
+def check_sources(sources: Sequence[str]) -> None:
+    """Refuse sources that are not there, are folders, or are standard input twice."""
     if list(sources).count(STREAM) > 1:
         raise InvalidInputError("standard input is named twice", "it can be read once")
     for source in sources:
