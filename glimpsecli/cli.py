@@ -18,6 +18,7 @@ COMMANDS = {
     "extract": ("glimpsecli.commands.extract", "Look at images through windows and write what is seen."),
     "batch": ("glimpsecli.commands.batch", "Look at folders of images and write a data set."),
     "replay": ("glimpsecli.commands.replay", "Make the glimpses of a batch again, byte for byte."),
+    "mask": ("glimpsecli.commands.mask", "Show how much each pixel counts in a glimpse."),
     "info": ("glimpsecli.commands.info", "Tell versions, backends, caches and formats."),
 }
 """Name of each command, the module that holds it, and its line in the help."""

@@ -94,15 +94,15 @@ where_options = _all(
 )  # fmt: skip
 """Where to look. Positions and extents may be percentages of the image's width (x, widths) or height (y, heights)."""
 
-how_options = _all(
-    how(
-        "--size", type=values.SizeValue(),
-        help="Size of the glimpse; N alone is its longer side. Default: the window's own extent, rounded.",
-    ),
-    how(
-        "--sampler", type=click.Choice(SAMPLERS),
-        help="Default: gaussian; bilinear where neither --size nor --retina is given, so that a plain crop is a crop.",
-    ),
+_size_option = how(
+    "--size", type=values.SizeValue(),
+    help="Size of the glimpse; N alone is its longer side. Default: the window's own extent, rounded.",
+)  # fmt: skip
+_sampler_option = how(
+    "--sampler", type=click.Choice(SAMPLERS),
+    help="Default: gaussian; bilinear where neither --size nor --retina is given, so that a plain crop is a crop.",
+)  # fmt: skip
+_blur_and_border_options = _all(
     how(
         "--blur", type=float, metavar="STRIDES",
         help="Sigma of the Gaussians, in strides (in pixels where glimpses are enlarged). Default: 0.5.",
@@ -111,10 +111,12 @@ how_options = _all(
         "--border", type=click.Choice(BORDERS),
         help="What stands outside the image. Default: zeros. Not for gaussian, which has no border.",
     ),
-    how(
-        "--fill", type=values.ColourValue(),
-        help="Colour of --border constant, and under alpha in a JPEG: 128, or 255,0,0, or #ff0000, or red.",
-    ),
+)  # fmt: skip
+_fill_option = how(
+    "--fill", type=values.ColourValue(),
+    help="Colour of --border constant, and under alpha in a JPEG: 128, or 255,0,0, or #ff0000, or red.",
+)  # fmt: skip
+_computing_options = _all(
     how(
         "--backend", type=click.Choice(BACKENDS), default="auto", show_default=True,
         help="What computes. auto: numpy for a small job, else cpu.",
@@ -123,16 +125,27 @@ how_options = _all(
         "--threads", type=click.IntRange(1), metavar="N",
         help="The most threads that the cpu backend may use. Default: all processors.",
     ),
-    how(
-        "--frame", type=click.IntRange(0), default=0, metavar="N",
-        help="Frame of an animation or page of a TIFF, from 0. Default: the first.",
-    ),
-    how(
-        "--fast-decode", is_flag=True,
-        help="Decode JPEGs at a half, a quarter or an eighth where taps are far enough apart: other pixels, sooner.",
-    ),
+)  # fmt: skip
+frame_option = how(
+    "--frame", type=click.IntRange(0), default=0, metavar="N",
+    help="Frame of an animation or page of a TIFF, from 0. Default: the first.",
+)  # fmt: skip
+_fast_decode_option = how(
+    "--fast-decode", is_flag=True,
+    help="Decode JPEGs at a half, a quarter or an eighth where taps are far enough apart: other pixels, sooner.",
+)  # fmt: skip
+
+how_options = _all(
+    _size_option, _sampler_option, _blur_and_border_options, _fill_option, _computing_options, frame_option,
+    _fast_decode_option,
 )  # fmt: skip
 """How to look."""
+
+taps_options = _all(_size_option, _sampler_option, _blur_and_border_options, _fill_option, frame_option)
+"""How to look, for what computes no glimpse."""
+
+all_samplers_options = _all(_size_option, _blur_and_border_options, _fill_option, _computing_options, frame_option)
+"""How to look, through every sampler."""
 
 name_option = out(
     "--name", metavar="TEMPLATE",
@@ -144,11 +157,7 @@ jobs_option = out(
     "-j", "--jobs", type=click.IntRange(1), metavar="N", help="Images worked on at once. Default: the processors."
 )
 
-encoding_options = _all(
-    out(
-        "--format", "format_name", type=click.Choice(FORMATS), help="Default: by the suffix; png in a folder."
-    ),
-    out("--depth", type=click.Choice(DEPTHS), help="Bits of the files. Default: those of the image."),
+_quality_options = _all(
     out(
         "--quality", type=click.IntRange(1, 100), metavar="N",
         help="Of JPEG and WebP (there 100 is lossless). Default: 90.",
@@ -158,7 +167,20 @@ encoding_options = _all(
     ),
     out("--overwrite", is_flag=True, help="Replace files that exist. An input is never replaced."),
 )  # fmt: skip
-"""How files are stored."""
+
+encoding_options = _all(
+    out("--format", "format_name", type=click.Choice(FORMATS), help="Default: by the suffix; png in a folder."),
+    out("--depth", type=click.Choice(DEPTHS), help="Bits of the files. Default: those of the image."),
+    _quality_options,
+)
+"""How glimpses are stored."""
+
+picture_options = _all(
+    out("--format", "format_name", type=click.Choice(FORMATS[:-1]), help="Default: by the suffix; png in a folder."),
+    out("--depth", type=click.Choice(DEPTHS), help="Bits of the files. Default: 8, float in .npy and TIFF masks."),
+    _quality_options,
+)
+"""How pictures are stored."""
 
 manner_options = _all(
     manner("-v", "--verbose", is_flag=True, help="Say more, on standard error."),
@@ -206,7 +228,7 @@ def requests_of(options: dict[str, Any]) -> list[Request]:
 
 
 def how_of(options: dict[str, Any]) -> How:
-    """Take the options of :data:`how_options` and the shaping of :data:`where_options`."""
+    """Take those options of :data:`how_options` that the command has, and the shaping of :data:`where_options`."""
     from glimpsecli.jobs.plan import How
     from glimpsecli.jobs.requests import Shaping, SizeRequest
 
@@ -217,7 +239,7 @@ def how_of(options: dict[str, Any]) -> How:
         retina=options.pop("retina"),
     )
     names = ("sampler", "blur", "border", "fill", "backend", "threads", "frame", "fast_decode")
-    return How(shaping, **{name: options.pop(name) for name in names})
+    return How(shaping, **{name: options.pop(name) for name in names if name in options})
 
 
 def output_of(target: str, name: str | None, options: dict[str, Any]) -> Output:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.jobs.outputs import Output, check_folder_output, check_outputs, chosen_format, target_names
+from glimpsecli.jobs.outputs import Output, check_folder_output, check_outputs, chosen_format, labels_of, target_names
 from glimpsecli.jobs.plan import How, Item, Plan, check_idle, try_out
 from glimpsecli.jobs.requests import BoxRequest, RandomRequest, Request
 from glimpsecli.jobs.sources import Source
@@ -77,7 +77,7 @@ def make_batch_plan(
         annotated = matched.get(source.relative)
         asked = list(requests_of(source)) if annotations is None else _requests(annotated, labels)
         folder = os.path.dirname(source.relative)
-        names = target_names(source.path, asked, how.shaping.retina, output, file_format, folder)
+        names = target_names(source.path, labels_of(asked, how.shaping.retina), output, file_format, folder)
         items.append(Item(source.path, tuple(asked), names, annotated))
     asked_for = dict.fromkeys(request for item in items for request in item.requests)
     one_for_all = annotations is not None or any(isinstance(request, RandomRequest) for request in asked_for)

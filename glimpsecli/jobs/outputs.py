@@ -52,36 +52,37 @@ def chosen_format(output: Output) -> Format:
     return found
 
 
-def check_single(output: Output, file_format: Format, many: int) -> None:
+def check_single(output: Output, file_format: Format, many: int, noun: str = "glimpse") -> None:
     """Refuse what does not fit into one file."""
     place = "standard output" if output.target == STREAM else output.target
     if output.name is not None:
         raise InvalidInputError(f"--name {output.name!r} with {place}", "names are for a folder: -o FOLDER/")
     if many != 1 and not file_format.container:
+        also = ", or a file that ends in .npz" if noun == "glimpse" else ""
         raise InvalidInputError(
-            f"{many} glimpses do not fit into one {file_format.title} file, {place}",
-            "give a folder, -o FOLDER/, or a file that ends in .npz",
+            f"{many} {noun}s do not fit into one {file_format.title} file, {place}", f"give a folder, -o FOLDER/{also}"
         )
 
 
+def labels_of(requests: Sequence[Request], retina: int) -> list[tuple[str | None, int]]:
+    """Give label and scale of each glimpse of an image."""
+    return [(request.label, 2**step) for request in requests for _ in range(request.windows) for step in range(retina)]
+
+
 def target_names(
-    source: str, requests: Sequence[Request], retina: int, output: Output, file_format: Format, folder: str = ""
+    source: str, labels: Sequence[tuple[str | None, int]], output: Output, file_format: Format, folder: str = ""
 ) -> tuple[str, ...]:
-    """Name the files of one image's glimpses, in `folder` of the output folder."""
-    template = output.name or DEFAULT_NAME
-    labels_and_scales = [
-        (request.label, 2**step) for request in requests for _ in range(request.windows) for step in range(retina)
-    ]
+    """Name the files of one image's products, each with its label and scale, in `folder` of the output folder."""
     names = [
         output_name(
-            template,
+            output.name or DEFAULT_NAME,
             file_format.name,
             source="stdin" if source == STREAM else source,
             index=index,
             label=label,
             scale=scale,
         )
-        for index, (label, scale) in enumerate(labels_and_scales)
+        for index, (label, scale) in enumerate(labels)
     ]
     return tuple(os.path.join(output.target, folder, name) for name in names)
 
@@ -97,6 +98,7 @@ def check_outputs(plan: Plan, sources: Sequence[str]) -> None:
     """Refuse outputs that collide, exist, or are inputs."""
     if plan.output.target == STREAM:
         return
+    noun = plan.noun
     inputs = {_identity(source): source for source in sources if source != STREAM and os.path.exists(source)}
     taken: dict[str, str] = {}
     for item in plan.items:
@@ -111,9 +113,9 @@ def check_outputs(plan: Plan, sources: Sequence[str]) -> None:
                 raise InvalidInputError(f"{os.path.basename(target)} is too long for a file name", "shorten --name")
             if real in taken and plan.container is None:
                 raise InvalidInputError(
-                    f"{target} would hold glimpses of both {taken[real]} and {item.source}"
+                    f"{target} would hold {noun}s of both {taken[real]} and {item.source}"
                     if taken[real] != item.source
-                    else f"{target} would hold two glimpses of {item.source}",
+                    else f"{target} would hold two {noun}s of {item.source}",
                     "tell them apart with {stem}, {ext}, {index}, {label} or {scale} in --name",
                 )
             taken[real] = item.source

@@ -19,6 +19,7 @@ from glimpsecli.jobs.outputs import (
     check_single,
     chosen_format,
     is_folder,
+    labels_of,
     target_names,
 )
 from glimpsecli.jobs.requests import BoxRequest, DrawRequest, GaussianRequest, Request, Shaping
@@ -148,7 +149,7 @@ def make_plan(
     if is_folder(output.target):
         check_folder_output(output, file_format)
         names = [
-            target_names(source, asked, retina, output, file_format)
+            target_names(source, labels_of(asked, retina), output, file_format)
             for source, asked in zip(sources, wanted, strict=True)
         ]
     else:
@@ -156,16 +157,21 @@ def make_plan(
         check_single(output, file_format, sum(counts))
         container = output.target if file_format.container else None
         names = [(output.target,) * count for count in counts]
-    try:
-        os.getcwd()
-    except OSError as error:
-        raise InvalidInputError(f"the current folder is gone: {error.strerror}", "change to another") from None
+    check_folder_is_there()
     items = [
         Item(source, tuple(asked), names) for source, asked, names in zip(sources, wanted, names, strict=True) if asked
     ]
     plan = Plan(tuple(items), how, output, file_format, container)
     check_outputs(plan, [*sources, *tables])
     return plan
+
+
+def check_folder_is_there() -> None:
+    """Refuse to work in a folder that was removed."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise InvalidInputError(f"the current folder is gone: {error.strerror}", "change to another") from None
 
 
 def check_sources(sources: Sequence[str]) -> None:

@@ -1,0 +1,68 @@
+"""``glimpse mask``: how much each pixel counts in what a window reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from glimpsecli.commands import options
+from glimpsecli.commands.report import report
+
+EXAMPLES = options.examples(
+    "glimpse mask sample_images/chelsea.png --at 55%,42% --extent 240x160 --size 12x8 -o mask.png",
+    "glimpse mask sample_images/chelsea.png --gaussian 42%,60,0,55%,90,0 --size 1 --apply -o seen.png",
+    "glimpse mask sample_images/coffee.png --at 300,200 --extent 240x160 --angle 30 --depth 16 -o turned.png",
+    "glimpse mask sample_images/camera.png --gaussian 100,4,24,180,4,24 --size 8 --figure -o figure.png",
+    "glimpse mask sample_images/camera.png --box 10%,10%,50%,60% --sampler hard -o zeros_and_ones.npy",
+)
+
+
+@click.command(cls=options.Command, epilog=EXAMPLES)
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(allow_dash=True))
+@options.where_options
+@options.taps_options
+@options.out(
+    "-o", "--output", "target", required=True, metavar="FILE|FOLDER/|-",
+    help="A file; a folder (it ends in / or exists); standard output, with --format.",
+)  # fmt: skip
+@options.out("--apply", "apply", is_flag=True, help="Soft attention: the mask times the image.")
+@options.out("--figure", is_flag=True, help="The mask with its profiles, a_x above it and a_y at the right.")
+@options.name_option
+@options.picture_options
+@options.dry_run_option
+@options.out("--json", "as_json", is_flag=True, help="Print a line of JSON for each mask.")
+@options.manner_options
+def mask(
+    images: tuple[str, ...],
+    target: str,
+    apply: bool,
+    figure: bool,
+    name: str | None,
+    dry_run: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Write the attention mask of windows of IMAGEs: how much each pixel counts in what the sampler reads.
+
+    The mask is the adjoint of the sampler applied to ones, relative to its peak: 0 where nothing is read, 1 at most. A
+    crop gives zeros and ones, a single Gaussian the a_y a_x^T of the article. Several windows give one mask, their
+    maximum. Windows are said as for `glimpse extract`.
+    """
+    from glimpsecli.jobs import masking
+    from glimpsecli.jobs.picturing import make_picture_plan, named_sources
+
+    if as_json and target == "-":
+        raise click.UsageError("--json and -o - both want standard output.")
+    if apply and figure:
+        raise click.UsageError("--apply and --figure are two pictures; ask for one at a time.")
+    if given["table"] == "-" and "-" in images:
+        raise click.UsageError("IMAGE and --windows both want standard input.")
+    looking = masking.attended if apply else masking.figure_of if figure else masking.mask_of
+    tables = [table for table in [given["table"]] if table not in (None, "-")]
+    requests = options.requests_of(given)
+    plan = make_picture_plan(
+        named_sources(images), requests, options.how_of(given), options.output_of(target, name, given), looking,
+        noun="mask", inputs=tables,
+    )  # fmt: skip
+    report(plan, dry_run=dry_run, as_json=as_json, **{name: given[name] for name in ("verbose", "quiet", "traceback")})

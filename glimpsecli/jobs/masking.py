@@ -1,0 +1,99 @@
+"""The attention mask of an image's windows: as it is, laid on the image, or drawn as a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glimpsecli.images import Picture
+from glimpsecli.jobs.products import Product, check_fits, stored
+from glimpsecli.jobs.records import record
+from glimpsecli.sampling import Taps, mask_parts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from glimpsecli.images.picture import Array
+    from glimpsecli.jobs.decoding import View
+    from glimpsecli.jobs.plan import How, Item, Plan
+    from glimpsecli.jobs.requests import Sight
+    from glimpsecli.window import Size
+
+    Mask = NDArray[np.float32]
+    Box = tuple[int, int, int, int]
+
+_ARRAYS = ("npy", "tiff")
+
+
+def mask_of(view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
+    """Give the mask, 0 to 1, in one channel."""
+    default = "float" if plan.format.name in _ARRAYS else "8"
+    mask = joined_mask(sights, view.image_size, plan.how)
+    return [_finished(mask[..., None], item, sights, view, with_depth(plan, default))]
+
+
+def figure_of(view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
+    """Draw the mask between its two profiles: ``a_x`` above, ``a_y`` at the right."""
+    from glimpsecli.pictures.figure import mask_figure
+
+    mask = joined_mask(sights, view.image_size, plan.how)
+    # The maximum along the other axis is the attention vector itself where the mask is an outer product.
+    drawn = mask_figure(mask, mask.max(axis=0), mask.max(axis=1))
+    return [_finished(drawn, item, sights, view, with_depth(plan, "8"))]
+
+
+def attended(view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
+    """Give soft attention: the mask times the colours of the image, whose alpha stays."""
+    picture = view.picture
+    check_fits(picture, plan)
+    values = np.zeros(picture.pixels.shape, np.float32)
+    colours = picture.pixels.shape[2] - picture.alpha
+    mask = joined_mask(sights, view.image_size, plan.how)
+    np.multiply(picture.pixels[..., :colours], mask[..., None], out=values[..., :colours], where=mask[..., None] > 0)
+    values[..., colours:] = picture.pixels[..., colours:]
+    return [stored(values, picture, told_of(view, item, sights, plan), plan)]
+
+
+def joined_mask(sights: Sequence[Sight], image_size: Size, how: How) -> Mask:
+    """Give the maximum of the masks of some sights, (H, W)."""
+    whole = np.zeros(image_size, np.float32)
+    for (top, bottom, left, right), part in parts_of(sights, image_size, how):
+        target = whole[top:bottom, left:right]
+        np.maximum(target, part, out=target)
+    return whole
+
+
+def parts_of(sights: Sequence[Sight], image_size: Size, how: How) -> Iterator[tuple[Box, Mask]]:
+    """Give for each sight the part (top, bottom, left, right) of the image that it reads, and the mask there."""
+    for (size, _), members in groupby(sights, key=lambda sight: (sight.size, type(sight.place))):
+        places: Any = [sight.place for sight in members]
+        yield from mask_parts(Taps.make(places, size, image_size, how.chosen_sampler, how.sigma, how.border))
+
+
+def with_depth(plan: Plan, depth: str) -> Plan:
+    """Give the plan with a depth for its files, where none is asked for."""
+    return plan._replace(output=plan.output._replace(depth=plan.output.depth or depth))
+
+
+def told_of(view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> dict[str, Any]:
+    """Give the record of a picture that shows some sights of an image."""
+    height, width = view.image_size
+    return {
+        "file": None,
+        "source": item.source,
+        "index": 0,
+        "image_size": {"width": width, "height": height},
+        "windows": [
+            record(item.source, index, sight, view.image_size, sampler=plan.how.chosen_sampler, blur=plan.how.sigma)
+            for index, sight in enumerate(sights)
+        ],
+    }
+
+
+def _finished(pixels: Array, item: Item, sights: Sequence[Sight], view: View, plan: Plan) -> Product:
+    picture = Picture(pixels)
+    check_fits(picture, plan)
+    return stored(pixels, picture, told_of(view, item, sights, plan), plan)

@@ -1,0 +1,102 @@
+"""The plan of pictures that are made of whole images: masks, overlays, comparisons."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.jobs.outputs import (
+    Output,
+    check_folder_output,
+    check_outputs,
+    check_single,
+    chosen_format,
+    is_folder,
+    target_names,
+)
+from glimpsecli.jobs.plan import How, Item, Plan, by_image, check_folder_is_there, check_idle, check_sources, try_out
+from glimpsecli.jobs.requests import BoxRequest, Request
+from glimpsecli.jobs.sources import Source
+
+if TYPE_CHECKING:
+    from glimpsecli.jobs.plan import Looking
+
+
+def make_picture_plan(
+    sources: Sequence[Source],
+    requests: Sequence[Request],
+    how: How,
+    output: Output,
+    looking: Looking,
+    *,
+    noun: str,
+    labels: Sequence[Sequence[str]] | None = None,
+    inputs: Sequence[str] = (),
+    problems: Sequence[str] = (),
+) -> Plan:
+    """Plan pictures of some images.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+        Files, or ``-`` for standard input.
+    requests : sequence of Request
+        Where to look in each image; none: the whole image.
+    how : How
+    output : Output
+        The target is a file, a folder, ``-``, or nothing, where nothing is to be written.
+    looking : callable
+        What makes the pictures of an image.
+    noun : str
+        What a picture is called.
+    labels : sequence of sequence of str, optional
+        For each source a label for each of its pictures; one picture each by default.
+    inputs : sequence of str
+        Other files that are read, and must not be written over.
+    problems : sequence of str
+        What went wrong with the sources.
+
+    Raises
+    ------
+    InvalidInputError
+        Something is wrong that can be known before any work.
+    """
+    paths = [source.path for source in sources]
+    check_sources(paths)
+    try_out(requests, how)
+    wanted = by_image(paths, requests or [BoxRequest()])
+    named = [[(label, 1) for label in one] for one in labels or [[""]] * len(sources)]
+    if output.target:
+        file_format = chosen_format(output)
+        if file_format.container:
+            raise InvalidInputError(f"a {file_format.title} holds glimpses, not a {noun}", "use .npy, .png or .tiff")
+    else:
+        file_format = chosen_format(output._replace(target=os.sep))
+    check_idle(how, requests, output, file_format)
+    if not output.target:
+        targets: list[tuple[str, ...]] = [() for _ in sources]
+    elif is_folder(output.target):
+        single = all(len(one) == 1 for one in named)
+        output = output._replace(name=output.name or ("{stem}" if single else None))
+        check_folder_output(output, file_format)
+        targets = [
+            target_names(source.path, one, output, file_format, os.path.dirname(source.relative))
+            for source, one in zip(sources, named, strict=True)
+        ]
+    else:
+        check_single(output, file_format, sum(map(len, named)), noun)
+        targets = [(output.target,)]
+    check_folder_is_there()
+    items = [
+        Item(path, tuple(asked), names) for path, asked, names in zip(paths, wanted, targets, strict=True) if asked
+    ]
+    plan = Plan(tuple(items), how, output, file_format, problems=tuple(problems), looking=looking, noun=noun)
+    check_outputs(plan, [*paths, *inputs])
+    return plan
+
+
+def named_sources(paths: Sequence[str]) -> list[Source]:
+    """Give the sources of images that are named one by one."""
+    return [Source(path, os.path.basename(path)) for path in paths]
