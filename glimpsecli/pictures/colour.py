@@ -1,0 +1,46 @@
+"""Colour maps: from a value in 0..1 to a colour."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glimpsecli.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+COLOUR_MAPS = ("viridis", "magma", "inferno", "cividis", "turbo", "gray")
+"""The maps on offer; all but ``turbo`` grow steadily lighter, and ``cividis`` looks alike to colour-blind eyes."""
+
+LEVELS = 1024
+
+
+@functools.cache
+def table(name: str) -> NDArray[np.float32]:
+    """Give a colour map as a table.
+
+    Parameters
+    ----------
+    name : str
+        One of `COLOUR_MAPS`.
+
+    Returns
+    -------
+    (1024, 3) float32, read-only
+        RGB in 0..1 at 1024 even steps; the first row is the colour of 0, the last the colour of 1.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such map.
+    """
+    if name not in COLOUR_MAPS:
+        raise InvalidInputError(f"there is no colour map {name!r}", f"choose from {', '.join(COLOUR_MAPS)}")
+    import cmap
+
+    colours = np.ascontiguousarray(cmap.Colormap(name).lut(LEVELS)[:, :3], np.float32)
+    colours.flags.writeable = False
+    return colours
