@@ -19,6 +19,8 @@ COMMANDS = {
     "batch": ("glimpsecli.commands.batch", "Look at folders of images and write a data set."),
     "replay": ("glimpsecli.commands.replay", "Make the glimpses of a batch again, byte for byte."),
     "mask": ("glimpsecli.commands.mask", "Show how much each pixel counts in a glimpse."),
+    "overlay": ("glimpsecli.commands.overlay", "Lay windows, or the attention maps of a model, over images."),
+    "compare": ("glimpsecli.commands.compare", "Draw what hard, Gaussian and spatial attention see, side by side."),
     "info": ("glimpsecli.commands.info", "Tell versions, backends, caches and formats."),
 }
 """Name of each command, the module that holds it, and its line in the help."""

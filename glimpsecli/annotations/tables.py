@@ -11,7 +11,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,16 @@ def read_windows(table: str) -> list[Box]:
     if not boxes:
         raise InvalidInputError(f"{name} has no windows", "give a header and a row for each window")
     return boxes
+
+
+def table_of(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Give a table that :func:`read_windows` reads: CSV, a column for each key of the rows."""
+    text = io.StringIO(newline="")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode("utf-8", "surrogateescape")
 
 
 def _text(table: str, name: str) -> str:

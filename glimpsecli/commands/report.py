@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -43,7 +43,7 @@ def report(plan: Plan, *, dry_run: bool, as_json: bool, verbose: bool, quiet: bo
     for done in _with_progress(engine.run(plan), plan, quiet=quiet):
         for product in done.products:
             if as_json:
-                click.echo(_json(product.record))
+                show_json(product.record)
             for note in (*product.notes, *(product.details if verbose else ())):
                 if not quiet:
                     say(f"{product.record['file']}: {note}")
@@ -53,7 +53,7 @@ def report(plan: Plan, *, dry_run: bool, as_json: bool, verbose: bool, quiet: bo
             complain(done.failure, show=done.failure if traceback else None)
     if failures and plan.container is not None and len(plan.items) > 1:
         click.echo(f"glimpse: {plan.container} is not written: it holds the glimpses of all images or none", err=True)
-    if written and (verbose or not (quiet or as_json or plan.output.target == "-")):
+    if written and plan.output.target and (verbose or not (quiet or as_json or plan.output.target == "-")):
         lost = f", {len(failures)} failed" if failures else ""
         click.echo(
             f"glimpse: {written} {plan.noun}{'s'[: written > 1]} written to {plan.output.target}{lost}", err=True
@@ -71,7 +71,7 @@ def show(plan: Plan, *, as_json: bool, traceback: bool) -> None:
             failures.append(row)
             complain(row.failure, show=row.failure if traceback else None)
         elif as_json:
-            click.echo(_json(row))
+            show_json(row)
         else:
             told = " ({size[width]}x{size[height]}, {sampler})".format(**row) if "size" in row else ""
             # As bytes, for file names that are no text.
@@ -96,7 +96,10 @@ def _with_progress(steps: Iterable[Step], plan: Plan, *, quiet: bool) -> Iterato
     yield from tqdm(steps, total=total, unit="image", file=sys.stderr, leave=False)
 
 
-def _json(row: object) -> str:
+def show_json(record: dict[str, Any]) -> None:
+    """Print a line of JSON for a product, or for each of its maps."""
     import json
 
-    return json.dumps(row)  # in ASCII: a file name may hold bytes that are no text
+    for one in record.get("maps", [{}]):
+        told = {name: value for name, value in record.items() if name != "maps"} | one
+        click.echo(json.dumps(told))  # in ASCII: a file name may hold bytes that are no text

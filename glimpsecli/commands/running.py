@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from glimpsecli.commands.report import complain, end, say
+from glimpsecli.commands.report import complain, end, say, show_json
 from glimpsecli.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ def run_plan(plan: Plan, todo: Sequence[Item], manifest: Manifest | None, *, job
 def _tell(done: Done, given: Any) -> None:
     if done.failure is not None:
         complain(done.failure, show=done.failure if given["traceback"] else None)
+    for product in done.products if given.get("as_json") else ():
+        show_json(product.record)
     for product in done.products if not given["quiet"] else ():
         for note in (*product.notes, *(product.details if given["verbose"] else ())):
             say(f"{product.record['file']}: {note}")

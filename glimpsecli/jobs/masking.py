@@ -37,7 +37,7 @@ def mask_of(view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list
 
 def figure_of(view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
     """Draw the mask between its two profiles: ``a_x`` above, ``a_y`` at the right."""
-    from glimpsecli.pictures.figure import mask_figure
+    from glimpsecli.pictures.mask import mask_figure
 
     mask = joined_mask(sights, view.image_size, plan.how)
     # The maximum along the other axis is the attention vector itself where the mask is an outer product.

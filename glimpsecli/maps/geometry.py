@@ -123,6 +123,10 @@ class Preprocess(NamedTuple):
             raise InvalidInputError(f"{str(early)!r} is not the last step", "the patches are cut when all else is done")
         return cls(tuple(steps), patch)
 
+    def __str__(self) -> str:
+        patch = [] if self.patch is None else [Step("patch", self.patch[1], self.patch[0])]
+        return ",".join(map(str, [*self.steps, *patch]))
+
     def input_size(self, image_size: Size) -> Size:
         """Give the (height, width) of what the model saw of an image of `image_size` (height, width)."""
         y, x = self._axes(image_size)

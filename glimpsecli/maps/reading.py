@@ -46,6 +46,9 @@ _SAFETENSORS = {
 _EXACT = 2**53  # whole numbers up to here are float64 without loss
 _LISTED = 20
 
+SUFFIXES = {".npy", ".npz", ".safetensors", ".csv", ".tsv", ".txt", ".png", ".tif", ".tiff"}
+"""What a folder of maps is searched for."""
+
 
 def read_array(path: str | os.PathLike[str], key: str | None = None) -> NDArray[Any]:
     """Read an array of numbers.

@@ -1,0 +1,72 @@
+"""``glimpse compare``: one window through every sampler, side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from glimpsecli.commands import options, values
+from glimpsecli.commands.report import report
+
+DEFAULT_SIZE = 64
+
+EXAMPLES = options.examples(
+    "glimpse compare sample_images/astronaut.png --box 150,20,160,160 --size 20 --magnify -o face.png",
+    "glimpse compare sample_images/coffee.png --at 300,200 --extent 260x200 --angle 30 --size 52x40 -o cup.png",
+    "glimpse compare sample_images/camera.png --gaussian 60,4,8,160,4,8 --size 24 --magnify -o article.png",
+)
+
+
+@click.command(cls=options.Command, epilog=EXAMPLES)
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(allow_dash=True))
+@options.where_options
+@options.all_samplers_options
+@options.out(
+    "-o", "--output", "target", required=True, metavar="FILE|FOLDER/|-",
+    help="A file; a folder (it ends in / or exists); standard output, with --format.",
+)  # fmt: skip
+@options.out("--magnify", is_flag=True, help="Draw each pixel as a square; else glimpses are enlarged smoothly.")
+@options.out(
+    "--height", type=click.IntRange(64, 4096), default=320, show_default=True, metavar="PIXELS",
+    help="Of the panels, about.",
+)  # fmt: skip
+@options.out("--colour", type=values.ColourValue(), default="#ffd900", show_default=True, help="Of the outline.")
+@options.name_option
+@options.picture_options
+@options.dry_run_option
+@options.out("--json", "as_json", is_flag=True, help="Print a line of JSON for each picture.")
+@options.manner_options
+def compare(images: tuple[str, ...], target: str, name: str | None, dry_run: bool, as_json: bool, **given: Any) -> None:
+    """Draw what hard attention, Gaussian attention and the spatial transformer see in one window of each IMAGE.
+
+    Four panels: the image with the window, the hard crop (the pixel that each tap falls in), Gaussian attention, and
+    the spatial transformer, all on one scale of brightness. Windows are said as for `glimpse extract`; without --size
+    the longer side of a glimpse has 64 pixels.
+    """
+    from glimpsecli.jobs.comparing import Comparison
+    from glimpsecli.jobs.picturing import make_picture_plan, named_sources
+    from glimpsecli.jobs.plan import BLUR
+    from glimpsecli.jobs.requests import SizeRequest
+
+    if as_json and target == "-":
+        raise click.UsageError("--json and -o - both want standard output.")
+    if given["table"] == "-" and "-" in images:
+        raise click.UsageError("IMAGE and --windows both want standard input.")
+    blur, border = given.pop("blur"), given["border"]
+    comparison = Comparison(
+        BLUR if blur is None else blur,
+        border,
+        given.pop("magnify"),
+        given.pop("height"),
+        given.pop("colour").on(3, alpha=False, scale=1.0),
+    )
+    tables = [table for table in [given["table"]] if table not in (None, "-")]
+    given["size"] = given["size"] or SizeRequest(longer=DEFAULT_SIZE)
+    given["sampler"] = "bilinear"  # which can do all that is asked for; the others do what they can
+    requests = options.requests_of(given)
+    plan = make_picture_plan(
+        named_sources(images), requests, options.how_of(given), options.output_of(target, name, given), comparison,
+        noun="picture", inputs=tables,
+    )  # fmt: skip
+    report(plan, dry_run=dry_run, as_json=as_json, **{name: given[name] for name in ("verbose", "quiet", "traceback")})

@@ -1,0 +1,298 @@
+"""``glimpse overlay``: windows or attention maps over images."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from glimpsecli.commands import options, values
+from glimpsecli.commands.report import complain, end, report, say
+
+if TYPE_CHECKING:
+    from glimpsecli.jobs.mapping import Atlas
+    from glimpsecli.jobs.overlaying import Style
+    from glimpsecli.jobs.plan import Plan
+    from glimpsecli.jobs.sources import Source
+
+LAYOUTS = ("hw", "thw", "n", "tn", "hnn", "lhnn")
+METHODS = ("nearest", "bilinear", "gaussian")
+COLOUR_MAPS = ("viridis", "magma", "inferno", "cividis", "turbo", "gray")
+MAP_ALPHA, MASK_ALPHA = 0.7, 0.5
+
+EXAMPLES = options.examples(
+    "glimpse overlay sample_images/coffee.png --at 300,200 --extent 240x160 --angle 30 -o window.png",
+    "glimpse overlay sample_images/chelsea.png --at 55%,42% --extent 200x140 --size 10x7 --inset -o gaussian.png",
+    "glimpse overlay sample_images/chelsea.png --map sample_images/attention.npy --colorbar -o cat.png",
+    "glimpse overlay sample_images/chelsea.png --map sample_images/attention.npy --json",
+    "glimpse overlay sample_images/chelsea.png --map sample_images/attention.npy --to-boxes otsu -o boxes.csv",
+    "glimpse extract sample_images/chelsea.png --windows boxes.csv --size 64 -o attended/",
+)
+
+drawing = options.section("Drawing")
+maps = options.section("Maps")
+
+
+@click.command(cls=options.Command, epilog=EXAMPLES)
+@click.argument("sources", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(allow_dash=True))
+@options.which("--ext", "suffixes", metavar="EXT,...", help="Take only these suffixes from folders.")
+@options.which("--exclude", multiple=True, metavar="PATTERN", help="Leave out paths or names like this one.")
+@maps(
+    "--map",
+    "files",
+    multiple=True,
+    metavar="FILE|FOLDER",
+    type=click.Path(),
+    help="An attention array: .npy, .npz, .safetensors, .csv, grey PNG or TIFF. Several, one for each image; or a "
+    "folder, matched with the images by name.",
+)
+@maps("--key", metavar="NAME", help="Which array of a .npz or .safetensors.")
+@maps(
+    "--layout",
+    type=click.Choice(LAYOUTS),
+    help="hw, thw: grids. n, tn: flattened grids. hnn, lhnn: self-attention of heads, or layers of heads. Default: "
+    "guessed by the shape, and told.",
+)
+@maps("--prefix-tokens", type=click.IntRange(0), metavar="K", help="Class token and registers before the grid.")
+@maps("--grid", type=values.GridValue(), help="Of flattened maps, where it is no square.")
+@maps("--query", type=values.ChoiceValue("mean"), help="Whose attention. Default: the class token's, else the mean.")
+@maps("--head", type=values.ChoiceValue("all", "mean", "max"), help="Which heads. Default: all, a map each.")
+@maps("--layer", type=values.ChoiceValue("all", "mean"), help="Which layers. Default: the last.")
+@maps(
+    "--preprocess",
+    type=values.PreprocessValue(),
+    help="How the model saw the image: resize:S, resize:WxH, crop:S, letterbox:S, stretch:S, pad:square, patch:S, in "
+    'order, such as "resize:256,crop:224". Default: the whole image.',
+)
+@maps(
+    "--range",
+    "shown",
+    type=values.MapRangeValue(),
+    help="Which values become 0 and 1. shared: from 0 (or the smallest value, where that is negative) to the largest "
+    "of all maps of the run; each: the same for each map alone; LO and HI may be min and max. Default: shared.",
+)
+@maps("--nan", type=click.Choice(("refuse", "skip")), help="skip leaves cells of NaN untouched. Default: refuse.")
+@options.where_options
+@options.taps_options
+@drawing("--cmap", type=click.Choice(COLOUR_MAPS), default="viridis", show_default=True, help="Colours.")
+@drawing(
+    "--alpha",
+    "opacity",
+    type=click.FloatRange(0, 1),
+    metavar="A",
+    help=f"Share of the colour where a value is 1; it grows with the value. Default: {MAP_ALPHA}, for windows "
+    f"{MASK_ALPHA}.",
+)
+@drawing("--upsample", type=click.Choice(METHODS), help="From cells to pixels. Default: bilinear.")
+@drawing("--colour", type=values.ColourValue(), default="#ffd900", show_default=True, help="Of the outlines.")
+@drawing("--no-mask", is_flag=True, help="Draw only the outlines of windows.")
+@drawing("--inset", is_flag=True, help="Draw what the first window sees into a corner.")
+@drawing("--colorbar", "--colourbar", "colourbar", is_flag=True, help="Put a bar with numbers beside the map.")
+@drawing("--montage", is_flag=True, help="All maps of an image on one picture.")
+@drawing("--columns", type=click.IntRange(1), metavar="N", help="Of a montage.")
+@drawing("--panel", type=click.IntRange(16, 4096), metavar="PIXELS", help="Longer side in a montage. Default: 320.")
+@drawing(
+    "--captions",
+    metavar="FILE",
+    type=click.Path(),
+    help="A line of text for each map, above it, behind the image itself: a montage of a caption's words.",
+)
+@drawing("--font", metavar="FILE", type=click.Path(), help="A TTF or OTF for the captions. Default: Source Sans Pro.")
+@options.out(
+    "-o",
+    "--output",
+    "target",
+    metavar="FILE|FOLDER/|-",
+    help="A file; a folder (it ends in / or exists); standard output, with --format. Not needed with --json.",
+)
+@options.name_option
+@options.out("--mass-box", "mass_boxes", type=values.BoxValue(), multiple=True, help="Measure the mass in this box.")
+@options.out(
+    "--to-boxes",
+    "threshold",
+    type=values.ThresholdValue(),
+    help="Write no picture but a CSV table of the hot regions, for `glimpse extract --windows`.",
+)
+@options.picture_options
+@options.dry_run_option
+@options.jobs_option
+@options.out("--json", "as_json", is_flag=True, help="Print a line of JSON for each map, or for each picture.")
+@options.manner_options
+def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **given: Any) -> None:
+    """Lay windows, or the attention maps of a model, over IMAGEs (files or folders).
+
+    A window is drawn as its outline and its mask. A map (--map) is laid where --preprocess says that the model saw the
+    image; its colour covers the photo the more the higher the value is, and not at all where it is at the low end of
+    the range. All maps of a run share one range, so that they can be compared. Nothing is ever unpickled.
+    """
+    from glimpsecli.jobs.overlaying import MapOverlay, WindowOverlay
+    from glimpsecli.jobs.picturing import make_picture_plan
+
+    dry_run, as_json, jobs = given.pop("dry_run"), given["as_json"], given.pop("jobs")
+    files, threshold = given.pop("files"), given.pop("threshold")
+    _check(given, sources, target, files=files, threshold=threshold, dry_run=dry_run)
+    problems: list[str] = []
+    found = _sources(sources, given, target or "", problems)
+    tables = [table for table in [given["table"]] if table not in (None, "-")]
+    style, captions = _style(given, mapped=bool(files)), given.pop("captions")
+    reading = _reading(given)
+    mass_boxes = given.pop("mass_boxes")
+    requests, how = options.requests_of(given), options.how_of(given)
+    output = options.output_of(target or "", name, given)
+    looking: Any = WindowOverlay(style)
+    labels = None
+    if files:
+        from glimpsecli.jobs.mapping import Atlas
+
+        atlas = Atlas(found, files, reading, how.frame)
+        if not given["quiet"]:
+            for line in atlas.told:
+                say(line)
+        if captions is not None:
+            style = style._replace(captions=_captions(captions, atlas, style.font, quiet=given["quiet"]), montage=True)
+        looking = MapOverlay(atlas, style, mass_boxes, threshold, outlined=bool(requests))
+        labels = None if style.montage else [[label.replace(" ", "_") for label in one] for one in atlas.labels]
+        tables += atlas.files
+    plan = make_picture_plan(
+        found, requests, how, output if threshold is None else output._replace(target=""), looking,
+        noun="picture", labels=labels, inputs=tables, problems=problems,
+    )  # fmt: skip
+    if threshold is not None and target is not None:
+        _write_boxes(plan, target, tables, overwrite=output.overwrite, given=given)
+    elif len(plan.items) == 1 or dry_run:
+        manners = {name: given[name] for name in ("verbose", "quiet", "traceback")}
+        report(plan, dry_run=dry_run, as_json=as_json, **manners)
+    else:
+        from glimpsecli.commands.running import run_plan
+
+        for problem in problems:
+            complain(problem)
+        run_plan(plan, plan.items, None, jobs=jobs, given=given)
+
+
+def _check(
+    given: dict[str, Any], sources: tuple[str, ...], target: str | None, *, files: Any, threshold: Any, dry_run: bool
+) -> None:
+    """Refuse options that contradict each other, or belong to what was not asked for."""
+    of_maps = {
+        "key": "--key", "layout": "--layout", "prefix_tokens": "--prefix-tokens", "grid": "--grid", "query": "--query",
+        "head": "--head", "layer": "--layer", "preprocess": "--preprocess", "shown": "--range", "nan": "--nan",
+        "upsample": "--upsample", "colourbar": "--colorbar", "montage": "--montage", "captions": "--captions",
+        "mass_boxes": "--mass-box",
+    }  # fmt: skip
+    if not files:
+        for option, flag in [*of_maps.items(), ("threshold", "--to-boxes")]:
+            if threshold if option == "threshold" else given[option] not in (None, False, ()):
+                raise click.UsageError(f"{flag} belongs to --map FILE.")
+    elif given["inset"] or given["no_mask"]:
+        raise click.UsageError(f"{'--inset' if given['inset'] else '--no-mask'} is for windows, without --map.")
+    if not (given["montage"] or given["captions"]):
+        for option in ("columns", "panel"):
+            if given[option] is not None:
+                raise click.UsageError(f"--{option} belongs to --montage.")
+    if given["font"] and not given["captions"]:
+        raise click.UsageError("--font belongs to --captions.")
+    if given["as_json"] and target == "-":
+        raise click.UsageError("--json and -o - both want standard output.")
+    if target is None and (threshold is not None or not (given["as_json"] and files)):
+        raise click.UsageError("Missing option '-o' / '--output'.")
+    if threshold is not None and dry_run:
+        raise click.UsageError("--dry-run shows pictures, and --to-boxes writes none.")
+    if given["table"] == "-" and "-" in sources:
+        raise click.UsageError("IMAGE and --windows both want standard input.")
+
+
+def _sources(given: tuple[str, ...], options_given: dict[str, Any], target: str, problems: list[str]) -> list[Source]:
+    """Find the images: files by their names, folders and patterns by search."""
+    from glimpsecli.jobs.picturing import named_sources
+    from glimpsecli.jobs.sources import find_sources
+
+    suffixes = [one for one in (options_given.pop("suffixes") or "").split(",") if one]
+    exclude = options_given.pop("exclude")
+    if all(path == "-" or os.path.isfile(path) for path in given) and not suffixes and not exclude:
+        return named_sources(given)
+    if "-" in given:
+        raise click.UsageError("standard input beside folders or patterns: name files, or leave it out.")
+    return find_sources(given, suffixes=suffixes, exclude=exclude, output=target or os.devnull, problems=problems)
+
+
+def _style(given: dict[str, Any], *, mapped: bool) -> Style:
+    from glimpsecli.jobs.overlaying import Style
+
+    opacity = given.pop("opacity")
+    colour = given.pop("colour").on(3, alpha=False, scale=1.0)
+    return Style(
+        cmap=given.pop("cmap"),
+        opacity=(MAP_ALPHA if mapped else MASK_ALPHA) if opacity is None else opacity,
+        colour=colour,
+        mask=not given.pop("no_mask"),
+        inset=given.pop("inset"),
+        upsampling=given.pop("upsample") or "bilinear",
+        colourbar=given.pop("colourbar"),
+        montage=given.pop("montage"),
+        panel=given.pop("panel") or 320,
+        columns=given.pop("columns"),
+        font=given.pop("font"),
+    )
+
+
+def _reading(given: dict[str, Any]) -> Any:
+    from glimpsecli.jobs.mapping import Reading
+    from glimpsecli.maps import Preprocess, Range
+
+    names = ("key", "layout", "prefix_tokens", "grid", "query", "head", "layer")
+    return Reading(
+        **{name: given.pop(name) for name in names},
+        preprocess=given.pop("preprocess") or Preprocess(),
+        skip_nan=given.pop("nan") == "skip",
+        range=given.pop("shown") or Range("shared"),
+    )
+
+
+def _captions(path: str, atlas: Atlas, font: str | None, *, quiet: bool) -> tuple[str, ...]:
+    """Read a line for each map of every image."""
+    from glimpsecli.jobs.mapping import read_captions
+    from glimpsecli.pictures.text import missing_glyphs
+
+    lines = read_captions(path, atlas)
+    missing = missing_glyphs("".join(lines), font)
+    if missing and not quiet:
+        say(f"{font or 'the font'} has no glyph for {missing}; give another with --font")
+    return lines
+
+
+def _write_boxes(plan: Plan, target: str, inputs: list[str], *, overwrite: bool, given: dict[str, Any]) -> None:
+    """Write the hot regions of all maps as one table."""
+    from glimpsecli.annotations.tables import table_of
+    from glimpsecli.images.atomic import place
+    from glimpsecli.jobs import engine
+    from glimpsecli.jobs.outputs import check_outputs
+
+    items = tuple(item._replace(targets=(target,)) for item in plan.items)
+    output = plan.output._replace(target=target, overwrite=overwrite)
+    check_outputs(
+        plan._replace(items=items, output=output, container=target), [*inputs, *(one.source for one in items)]
+    )
+    rows: list[dict[str, Any]] = []
+    failures = []
+    for done in engine.run(plan):
+        if done.failure is not None:
+            failures.append(done)
+            complain(done.failure, show=done.failure if given["traceback"] else None)
+        for product in done.products:
+            for one in product.record["maps"]:
+                rows += [{"image": done.source, "label": one["label"], **region} for region in one["regions"]]
+    if not rows and not failures:
+        from glimpsecli.errors import FileProblemError
+
+        raise FileProblemError("no map has a hot region: all values of each are the same", "look at the maps")
+    if rows:
+        content = table_of(rows)
+        if target == "-":
+            click.echo(content, nl=False)
+        else:
+            place(target, lambda stream: stream.write(content), overwrite=overwrite)
+        if not given["quiet"]:
+            say(f"{len(rows)} windows written to {target}")
+    end(engine.exit_code(failures, plan))

@@ -1,0 +1,148 @@
+"""The article's comparison: one window through hard attention, Gaussian attention and the spatial transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.images import DEPTHS, Picture, convert, depth_of, flatten
+from glimpsecli.jobs.masking import told_of, with_depth
+from glimpsecli.jobs.overlaying import YELLOW
+from glimpsecli.jobs.products import Product, stored
+from glimpsecli.jobs.requests import as_affine
+from glimpsecli.pictures.figure import panel_row
+from glimpsecli.pictures.outline import outline
+from glimpsecli.pictures.scale import as_rgb, fitted, magnify, resized
+from glimpsecli.sampling import extract
+from glimpsecli.window import GaussianParams, corners, stack_gaussians
+
+if TYPE_CHECKING:
+    from glimpsecli.images.picture import Array
+    from glimpsecli.jobs.decoding import View
+    from glimpsecli.jobs.plan import Item, Plan
+    from glimpsecli.jobs.requests import Sight
+
+TITLES = {"hard": "Hard attention", "gaussian": "Gaussian attention", "bilinear": "Spatial transformer"}
+CANNOT_TURN = "cannot turn or shear"
+_PALE = 236
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Draws the input with its window, and what each sampler sees there.
+
+    Attributes
+    ----------
+    blur : float
+        Sigma of the Gaussians in strides.
+    border : str, optional
+        For the two samplers that have one.
+    magnify : bool
+        Whether each pixel is drawn as a square; else glimpses are enlarged smoothly.
+    height : int
+        About the height of the panels, in pixels.
+    colour : (float, float, float)
+        Of the outline.
+    """
+
+    blur: float = 0.5
+    border: str | None = None
+    magnify: bool = False
+    height: int = 320
+    colour: tuple[float, float, float] = YELLOW
+
+    def __call__(self, view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
+        """Make the one picture of an image."""
+        if len(sights) != 1:
+            raise InvalidInputError(f"{len(sights)} windows to compare", "give one window, or one image for each")
+        sight, photo = sights[0], _flat(view.picture, plan)
+        seen = self._glimpses(photo, sight, plan)
+        h = sight.size[0]
+        height = h * max(1, round(self.height / h)) if h <= 1.5 * self.height else self.height
+        panels = [self._input(photo.pixels, sight, height)]
+        subtitles = ["{1}×{0}".format(*view.image_size)]
+        for name, glimpse in seen.items():
+            panels.append(self._enlarged(glimpse, sight, height))
+            subtitles.append(self._subtitle(name, glimpse, sight))
+        figure = panel_row(panels, ["Input", *(TITLES[name] for name in seen)], subtitles, height=height)
+        told = told_of(view, item, sights, plan)
+        product = stored(figure, Picture(figure), told, with_depth(plan, "8"))
+        low, high = float(np.min(photo.pixels)), float(np.max(photo.pixels))
+        if photo.pixels.dtype.kind == "f" and not 0 <= low <= high <= 1:
+            product = product._replace(notes=(f"its values run from {low:.3g} to {high:.3g}; 0 is black and 1 white",))
+        return [product]
+
+    def _glimpses(self, photo: Picture, sight: Sight, plan: Plan) -> dict[str, Array | None]:
+        """Look through each sampler, at the depth of the image; None where a sampler cannot."""
+        how, depth = plan.how, depth_of(photo.pixels)
+        fill = None
+        if self.border == "constant" and how.fill is not None:
+            fill = how.fill.on(photo.pixels.shape[2], alpha=False, scale=DEPTHS[depth].scale)
+        seen: dict[str, Array | None] = {}
+        place: Any = sight.place
+        for name in TITLES:
+            gaussian = name == "gaussian"
+            if gaussian and not _separable(sight):
+                seen[name] = None
+                continue
+            glimpse = extract(
+                photo.pixels,
+                place,
+                sight.size,
+                sampler=name,
+                blur=self.blur,
+                border=None if gaussian else self.border,
+                fill=None if gaussian else fill,
+                backend=how.backend,
+                threads=how.threads,
+            )
+            seen[name] = convert(glimpse, depth, depth).pixels
+        return seen
+
+    def _input(self, pixels: Array, sight: Sight, height: int) -> Array:
+        """Draw the image at the height of the panels, with the window."""
+        factor = height // pixels.shape[0]
+        small = as_rgb(pixels)
+        panel = magnify(small, factor) if self.magnify and factor > 1 else fitted(small, height)
+        scale = np.array([panel.shape[1] / pixels.shape[1], panel.shape[0] / pixels.shape[0]])
+        panel = panel.copy()
+        outline(panel, corners(as_affine(sight), sight.size) * scale, colour=self.colour, weight=max(2.0, height / 140))
+        return panel
+
+    def _enlarged(self, glimpse: Array | None, sight: Sight, height: int) -> Array:
+        h, w = sight.size
+        width = max(1, round(w * height / h))
+        if glimpse is None:
+            return np.full((height, width, 3), _PALE, np.uint8)
+        if self.magnify and height % h == 0:
+            return magnify(as_rgb(glimpse), height // h)
+        return resized(as_rgb(glimpse), height, width)
+
+    def _subtitle(self, name: str, glimpse: Array | None, sight: Sight) -> str:
+        if glimpse is None:
+            return CANNOT_TURN
+        size = f"{sight.size[1]}×{sight.size[0]}"
+        if name != "gaussian":
+            return f"{size}, {'nearest pixel' if name == 'hard' else 'bilinear'}"
+        _, s_y, _, _, s_x, _, _ = stack_gaussians(sight.place, sight.size, self.blur)[0]
+        sigma = f"{s_x:.3g}" if round(s_x, 3) == round(s_y, 3) else f"{s_x:.3g}×{s_y:.3g}"
+        return f"{size}, σ = {sigma} px"
+
+
+def _separable(sight: Sight) -> bool:
+    matrix = as_affine(sight).matrix
+    return isinstance(sight.place, GaussianParams) or (matrix[0, 1] == 0 and matrix[1, 0] == 0)
+
+
+def _flat(picture: Picture, plan: Plan) -> Picture:
+    """Lay transparency over the fill colour, white where there is none."""
+    if not picture.alpha:
+        return picture
+    scale, colours = DEPTHS[depth_of(picture.pixels)].scale, picture.pixels.shape[2] - 1
+    fill = plan.how.fill
+    colour: Any = scale if fill is None else fill.on(colours, alpha=False, scale=scale)
+    return Picture(flatten(picture.pixels, colour), False, None)

@@ -1,0 +1,233 @@
+"""Which maps belong to which image: found, read and measured before any picture is drawn."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from glimpsecli import images
+from glimpsecli.errors import GlimpseError, InvalidInputError
+from glimpsecli.maps import Arranged, Limits, Preprocess, Range, arrange, check_finite, read_array
+from glimpsecli.maps.reading import SUFFIXES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from glimpsecli.jobs.sources import Source
+    from glimpsecli.window import Size
+
+KEPT = 1 << 28
+"""Bytes of map files that are kept in memory; what is beyond them is read twice."""
+
+
+class Reading(NamedTuple):
+    """How map files are read, and how the model saw its images; the names are those of `arrange`."""
+
+    key: str | None = None
+    layout: str | None = None
+    prefix_tokens: int | None = None
+    grid: Size | None = None
+    query: int | str | None = None
+    head: int | str | None = None
+    layer: int | str | None = None
+    preprocess: Preprocess = Preprocess()
+    skip_nan: bool = False
+    range: Range = Range("shared")
+
+
+class Share(NamedTuple):
+    """What an image has of a map file: all its maps, or one."""
+
+    path: str
+    number: int | None = None
+
+
+class Map(NamedTuple):
+    """A map of an image: a grid of numbers, and what it is called."""
+
+    values: NDArray[Any]
+    label: str
+    path: str
+    told: str
+
+
+class Atlas:
+    """The maps of a run.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+    files : sequence of str
+        Map files, one for each image or one for all; or a folder, whose files are matched with the images by their
+        paths without suffix.
+    reading : Reading
+    frame : int
+        The frame that is read of the images.
+
+    Attributes
+    ----------
+    labels : list of tuple of str
+        For each source the labels of its maps.
+    told : list of str
+        How the files were read, a line for each way.
+
+    Raises
+    ------
+    GlimpseError
+        A file cannot be read or does not fit its layout, there are more maps than images, an image or a map has no
+        partner, or there are NaN.
+    """
+
+    def __init__(self, sources: Sequence[Source], files: Sequence[str], reading: Reading, frame: int = 0) -> None:
+        self.reading = reading
+        self.limits = Limits(reading.range)
+        self._frame = frame
+        self._arrays: dict[str, NDArray[Any]] = {}
+        self._room = KEPT
+        self._shares = dict(zip([source.path for source in sources], self._matched(sources, files), strict=True))
+        self.labels: list[tuple[str, ...]] = []
+        ways: dict[str, list[str]] = {}
+        for source in sources:
+            maps = self.maps_of(source.path, self._size_of(source.path))
+            self.labels.append(tuple(one.label for one in maps))
+            for one in maps:
+                self.limits.feed(one.values)
+                paths = ways.setdefault(one.told, [])
+                if one.path not in paths:
+                    paths.append(one.path)
+        self.told = [
+            f"{paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}: {told}"
+            for told, paths in ways.items()
+        ]
+
+    @property
+    def files(self) -> list[str]:
+        """All map files, once each."""
+        return list(dict.fromkeys(share.path for shares in self._shares.values() for share in shares))
+
+    def maps_of(self, source: str, image_size: Size | None) -> list[Map]:
+        """Give the maps of an image of a (height, width), None where that is not known."""
+        shares, found = self._shares[source], []
+        for path, only in shares:
+            arranged = self._arranged(path, image_size)
+            stem = os.path.splitext(os.path.basename(path))[0]
+            for number, values in enumerate(arranged.maps):
+                if only in (None, number):
+                    label = arranged.labels[number] if only is None else ""
+                    label = " ".join(part for part in (stem if len(shares) > 1 else "", label) if part)
+                    checked = check_finite(values, path, self.reading.skip_nan)
+                    found.append(Map(checked, label, path, arranged.told))
+        return found
+
+    def _arranged(self, path: str, image_size: Size | None) -> Arranged:
+        reading, aspect = self.reading, None
+        if image_size is not None and reading.preprocess.steps:
+            height, width = reading.preprocess.input_size(image_size)
+            aspect = width / height
+        return arrange(
+            self._array(path),
+            path,
+            layout=reading.layout,
+            prefix_tokens=reading.prefix_tokens,
+            grid=reading.grid,
+            query=reading.query,
+            head=reading.head,
+            layer=reading.layer,
+            aspect=aspect,
+        )
+
+    def _array(self, path: str) -> NDArray[Any]:
+        if path in self._arrays:
+            return self._arrays[path]
+        array = read_array(path, self.reading.key)
+        if array.nbytes <= self._room:
+            self._room -= array.nbytes
+            self._arrays[path] = array
+        return array
+
+    def _size_of(self, path: str) -> Size | None:
+        if not self.reading.preprocess.steps or path == "-":
+            return None
+        try:
+            return images.upright_size(path, frame=self._frame)
+        except GlimpseError:
+            return None  # its failure is told when the image is read
+
+    def _matched(self, sources: Sequence[Source], files: Sequence[str]) -> list[tuple[Share, ...]]:
+        folders = [path for path in files if os.path.isdir(path)]
+        if folders:
+            if len(files) > 1:
+                raise InvalidInputError(
+                    f"{folders[0]} is a folder, among {len(files)} maps", "give one folder, or files"
+                )
+            return _by_stem(sources, folders[0])
+        if len(sources) == 1:
+            return [tuple(Share(path) for path in files)]
+        if len(files) == len(sources):
+            return [(Share(path),) for path in files]
+        if len(files) > 1:
+            more = "more" if len(files) > len(sources) else "fewer"
+            raise InvalidInputError(
+                f"{len(files)} maps for {len(sources)} images: there are {more} maps than images",
+                "give one for each image, one for all, or a folder of each",
+            )
+        arranged = self._arranged(files[0], self._size_of(sources[0].path))
+        if len(arranged.maps) == 1:
+            return [(Share(files[0]),)] * len(sources)
+        if arranged.layout in ("thw", "tn") and len(arranged.maps) == len(sources):
+            return [(Share(files[0], index),) for index in range(len(sources))]
+        raise InvalidInputError(
+            f"{files[0]} holds {len(arranged.maps)} maps ({arranged.layout}) for {len(sources)} images",
+            "give a map for each image, one for all, or one image at a time",
+        )
+
+
+def _by_stem(sources: Sequence[Source], folder: str) -> list[tuple[Share, ...]]:
+    """Match images and maps whose paths below their folders are equal without the suffix."""
+    found: dict[str, str] = {}
+    for root, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            stem, suffix = os.path.splitext(os.path.relpath(os.path.join(root, name), folder).replace(os.sep, "/"))
+            if suffix.lower() in SUFFIXES and not name.startswith("."):
+                path = os.path.join(root, name)
+                if stem in found:
+                    raise InvalidInputError(f"{found[stem]} and {path} are both maps for {stem}", "remove one")
+                found[stem] = path
+    if not found:
+        raise InvalidInputError(f"{folder} holds no map", f"it was searched for {', '.join(sorted(SUFFIXES))}")
+    stems = [os.path.splitext(source.relative)[0] for source in sources]
+    lonely = [source.path for source, stem in zip(sources, stems, strict=True) if stem not in found]
+    unused = [path for stem, path in found.items() if stem not in set(stems)]
+    for strangers, what, which in ((lonely, "map", folder), (unused, "image", "the images")):
+        if strangers:
+            rest = f" (and {len(strangers) - 1} more)" if len(strangers) > 1 else ""
+            hint = "a map is called as its image is, but for the suffix"
+            raise InvalidInputError(f"{strangers[0]}{rest} has no {what} of its name among {which}", hint)
+    return [(Share(found[stem]),) for stem in stems]
+
+
+def read_captions(path: str, atlas: Atlas) -> tuple[str, ...]:
+    """Read a line for each map of an image.
+
+    Raises
+    ------
+    InvalidInputError
+        The file is no text, or has another number of lines than an image has maps.
+    """
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            lines = file.read().splitlines()
+    except OSError as error:
+        raise InvalidInputError(
+            f"{path}: {error.strerror or error}", "give a text file with a line for each map"
+        ) from None
+    except UnicodeDecodeError:
+        raise InvalidInputError(f"{path} is not UTF-8 text", "give a text file with a line for each map") from None
+    while lines and not lines[-1].strip():
+        lines.pop()
+    for labels in atlas.labels:
+        if len(labels) != len(lines):
+            raise InvalidInputError(f"{path} has {len(lines)} lines for {len(labels)} maps", "give a line for each map")
+    return tuple(lines)

@@ -1,0 +1,262 @@
+"""Overlays: an image with the windows that look at it, or with the maps of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from glimpsecli import maps
+from glimpsecli.images import Picture, convert, depth_of
+from glimpsecli.jobs.masking import joined_mask, told_of, with_depth
+from glimpsecli.jobs.products import Product, check_fits, stored
+from glimpsecli.jobs.requests import as_affine
+from glimpsecli.maps import Rect
+from glimpsecli.pictures.colour import table
+from glimpsecli.pictures.figure import montage
+from glimpsecli.pictures.outline import outline
+from glimpsecli.pictures.overlay import tint
+from glimpsecli.pictures.scale import as_rgb, fitted
+from glimpsecli.sampling import extract
+from glimpsecli.window import corners
+
+if TYPE_CHECKING:
+    from glimpsecli.annotations.boxes import Box
+    from glimpsecli.images.picture import Array
+    from glimpsecli.jobs.decoding import View
+    from glimpsecli.jobs.mapping import Atlas, Map
+    from glimpsecli.jobs.plan import Item, Plan
+    from glimpsecli.jobs.requests import Sight
+    from glimpsecli.maps import Threshold
+    from glimpsecli.window import Size
+
+YELLOW = (1.0, 0.85, 0.0)
+
+
+class Style(NamedTuple):
+    """How things are drawn.
+
+    Attributes
+    ----------
+    cmap : str
+        A colour map.
+    opacity : float
+        Share of the colour where a map or a mask is 1.
+    colour : (float, float, float)
+        Of outlines, 0 to 1.
+    mask, inset : bool
+        Whether masks and the glimpse of the first window are drawn.
+    upsampling : str
+        A method of :mod:`glimpsecli.maps.upsampling`.
+    colourbar, montage : bool
+    panel : int
+        The longer side of an image in a montage, in pixels.
+    columns : int, optional
+        Of a montage.
+    captions : tuple of str, optional
+        A word for each map.
+    font : str, optional
+    """
+
+    cmap: str = "viridis"
+    opacity: float = 0.7
+    colour: tuple[float, float, float] = YELLOW
+    mask: bool = True
+    inset: bool = False
+    upsampling: str = "bilinear"
+    colourbar: bool = False
+    montage: bool = False
+    panel: int = 320
+    columns: int | None = None
+    captions: tuple[str, ...] | None = None
+    font: str | None = None
+
+
+@dataclass(frozen=True)
+class WindowOverlay:
+    """Draws an image with the outlines and the masks of its windows."""
+
+    style: Style
+
+    def __call__(self, view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
+        """Make the one picture of an image."""
+        plan, photo = _prepared(view, plan)
+        style, picture = self.style, photo.pixels
+        if style.mask:
+            mask = joined_mask(sights, view.image_size, plan.how)
+            picture = tint(picture, mask, table(style.cmap), opacity=style.opacity, alpha=photo.alpha)
+        else:
+            picture = _in_colour(photo)
+        _draw_outlines(picture, sights, style)
+        if style.inset:
+            _draw_inset(picture, view, sights[0], plan)
+        return [_finished(picture, photo.alpha, photo.icc, told_of(view, item, sights, plan), plan)]
+
+
+@dataclass(frozen=True)
+class MapOverlay:
+    """Draws an image with its maps, each on a picture of its own or all in a montage.
+
+    Attributes
+    ----------
+    atlas : Atlas
+    style : Style
+    mass_boxes : tuple of Box
+        In which mass is measured.
+    threshold : Threshold, optional
+        Finds regions, for ``to-boxes``.
+    outlined : bool
+        Whether the windows are drawn too.
+    """
+
+    atlas: Atlas
+    style: Style
+    mass_boxes: tuple[Box, ...] = ()
+    threshold: Threshold | None = None
+    outlined: bool = False
+
+    def __call__(self, view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
+        """Make the pictures of an image, or only the numbers where nothing is to be written."""
+        found = self.atlas.maps_of(item.source, view.image_size)
+        rows = [self._row(one, view.image_size) for one in found]
+        told = {name: value for name, value in told_of(view, item, (), plan).items() if name != "windows"}
+        notes = tuple(
+            f"{row['label'] or 'the map'} is {row['lo']:g} everywhere, or its range is empty: nothing is coloured"
+            for row in rows
+            if row["lo"] == row["hi"]
+        )
+        if not item.targets:
+            return [Product(np.empty((0, 0, 0), np.uint8), False, None, told | {"maps": rows}, notes)]
+        plan, photo = _prepared(view, plan)
+        if self.style.montage:
+            figure = self._montage(photo, found, sights)
+            return [_finished(figure, False, None, told | {"maps": rows}, plan, notes)]
+        products = []
+        for index, (one, row) in enumerate(zip(found, rows, strict=True)):
+            picture = self._laid(photo.pixels, one, view.image_size, alpha=photo.alpha)
+            if self.outlined:
+                _draw_outlines(picture, sights, self.style)
+            icc, alpha = photo.icc, photo.alpha
+            if self.style.colourbar and row["lo"] < row["hi"]:
+                picture, icc, alpha = self._with_bar(picture, row["lo"], row["hi"]), None, False
+            record = told | {"index": index, "maps": [row]}
+            products.append(_finished(picture, alpha, icc, record, plan, notes if index == 0 else ()))
+        return products
+
+    def _row(self, one: Map, image_size: Size) -> dict[str, Any]:
+        """Give the numbers of a map."""
+        grid = one.values.shape
+        rect = self._rect(one, image_size)
+        lo, hi = self.atlas.limits.of(one.values)
+        row: dict[str, Any] = {"map": one.path, "label": one.label, "layout": one.told}
+        boxes = [Rect(*box.to_window(image_size).box) for box in self.mass_boxes]
+        row |= maps.measure(one.values, rect, image_size, lo, hi, boxes)
+        row["geometry"] = {
+            "preprocess": str(self.atlas.reading.preprocess) or None,
+            "grid": {"width": grid[1], "height": grid[0]},
+            "covers": rect._asdict(),
+        }
+        if self.threshold is not None:
+            row["regions"] = [region._asdict() for region in maps.regions(one.values, rect, image_size, self.threshold)]
+        return row
+
+    def _rect(self, one: Map, image_size: Size) -> Rect:
+        grid = one.values.shape
+        return self.atlas.reading.preprocess.covered(image_size, (grid[0], grid[1]))
+
+    def _laid(self, picture: Array, one: Map, image_size: Size, *, alpha: bool = False) -> Array:
+        """Lay a map over an image of this size, or over the same image made smaller."""
+        x, y, width, height = self._rect(one, image_size)
+        scale_y, scale_x = (new / old for new, old in zip(picture.shape[:2], image_size, strict=True))
+        rect = Rect(x * scale_x, y * scale_y, width * scale_x, height * scale_y)
+        laid = maps.lay(one.values, rect, (picture.shape[0], picture.shape[1]), self.style.upsampling)
+        return tint(
+            picture,
+            maps.scaled(laid.values, *self.atlas.limits.of(one.values)),
+            table(self.style.cmap),
+            top=laid.top,
+            left=laid.left,
+            coverage=(laid.coverage_y, laid.coverage_x),
+            opacity=self.style.opacity,
+            alpha=alpha,
+        )
+
+    def _montage(self, photo: Picture, found: Sequence[Map], sights: Sequence[Sight]) -> Array:
+        style, image_size = self.style, (photo.pixels.shape[0], photo.pixels.shape[1])
+        small = as_rgb(_in_colour(photo))
+        if max(image_size) > style.panel:
+            small = fitted(small, style.panel, style.panel)
+        panels = [self._laid(small, one, image_size) for one in found]
+        captions = style.captions
+        if captions is not None:  # as in Show, Attend and Tell, the image itself stands before the words
+            panels, captions = [small, *panels], ("", *captions)
+        if self.outlined:
+            shrunk = small.shape[0] / image_size[0]
+            for panel in panels:
+                _draw_outlines(panel, sights, style, shrunk)
+        labels = None if captions is not None else [one.label for one in found]
+        figure = montage(panels, labels, style.columns, captions, style.font)
+        if style.colourbar:
+            ranges = {self.atlas.limits.of(one.values) for one in found}
+            if len(ranges) == 1:
+                lo, hi = ranges.pop()
+                figure = self._with_bar(figure, lo, hi) if lo < hi else figure
+        return figure
+
+    def _with_bar(self, picture: Array, lo: float, hi: float) -> Array:
+        from glimpsecli.pictures.colourbar import beside, colourbar
+
+        bar = colourbar(picture.shape[0], lo, hi, table(self.style.cmap), opacity=self.style.opacity)
+        return beside(picture, bar)
+
+
+def _prepared(view: View, plan: Plan) -> tuple[Plan, Picture]:
+    """Bring the image to the depth that the picture will have: what is not drawn on keeps its values."""
+    plan = with_depth(plan, "8")
+    picture, depth = view.picture, plan.output.depth or "8"
+    check_fits(picture, plan)
+    return plan, picture._replace(pixels=convert(picture.pixels, depth_of(picture.pixels), depth).pixels)
+
+
+def _finished(
+    pixels: Array, alpha: bool, icc: bytes | None, record: dict[str, Any], plan: Plan, notes: tuple[str, ...] = ()
+) -> Product:
+    product = stored(pixels, Picture(pixels, alpha, icc), record, plan)
+    return product._replace(notes=product.notes + notes)
+
+
+def _in_colour(photo: Picture) -> Array:
+    """Give the pixels with three colour channels, as a copy."""
+    if photo.pixels.shape[2] > 2:
+        return photo.pixels.copy()
+    return np.ascontiguousarray(photo.pixels[:, :, [0, 0, 0, *range(1, photo.pixels.shape[2])]])
+
+
+def _draw_outlines(picture: Array, sights: Sequence[Sight], style: Style, scale: float = 1.0) -> None:
+    for sight in sights:
+        outline(picture, corners(as_affine(sight), sight.size) * scale, colour=style.colour)
+
+
+def _draw_inset(picture: Array, view: View, sight: Sight, plan: Plan) -> None:
+    """Draw the glimpse of a sight in the corner farthest from it."""
+    from glimpsecli.pictures.inset import inset, inset_size
+    from glimpsecli.pictures.scale import shown
+
+    how, source = plan.how, view.picture
+    place: Any = sight.place
+    glimpse = extract(
+        source.pixels,
+        place,
+        sight.size,
+        sampler=how.chosen_sampler,
+        blur=how.sigma,
+        border=how.border if how.border != "constant" else None,
+        alpha=source.alpha,
+    )
+    seen = convert(glimpse, depth_of(source.pixels), plan.output.depth or "8").pixels
+    colours = _in_colour(Picture(seen, source.alpha))[:, :, :3]
+    drawn, _ = shown(colours, *inset_size((picture.shape[0], picture.shape[1]), sight.size))
+    x, y = np.mean(corners(as_affine(sight), sight.size), axis=0).tolist()
+    inset(picture, np.ascontiguousarray(drawn), (x, y))
