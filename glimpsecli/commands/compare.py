@@ -14,7 +14,7 @@ DEFAULT_SIZE = 64
 EXAMPLES = options.examples(
     "glimpse compare sample_images/astronaut.png --box 150,20,160,160 --size 20 --magnify -o face.png",
     "glimpse compare sample_images/coffee.png --at 300,200 --extent 260x200 --angle 30 --size 52x40 -o cup.png",
-    "glimpse compare sample_images/camera.png --gaussian 60,4,8,160,4,8 --size 24 --magnify -o article.png",
+    "glimpse compare sample_images/article.npy --gaussian 2,0.5,1,2,0.5,1 --size 5 --magnify -o article.png",
 )
 
 

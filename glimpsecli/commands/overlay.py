@@ -24,10 +24,11 @@ MAP_ALPHA, MASK_ALPHA = 0.7, 0.5
 EXAMPLES = options.examples(
     "glimpse overlay sample_images/coffee.png --at 300,200 --extent 240x160 --angle 30 -o window.png",
     "glimpse overlay sample_images/chelsea.png --at 55%,42% --extent 200x140 --size 10x7 --inset -o gaussian.png",
-    "glimpse overlay sample_images/chelsea.png --map sample_images/attention.npy --colorbar -o cat.png",
-    "glimpse overlay sample_images/chelsea.png --map sample_images/attention.npy --json",
-    "glimpse overlay sample_images/chelsea.png --map sample_images/attention.npy --to-boxes otsu -o boxes.csv",
-    "glimpse extract sample_images/chelsea.png --windows boxes.csv --size 64 -o attended/",
+    "glimpse overlay sample_images/chelsea.png --map sample_images/chelsea_contrast.npy --colorbar -o contrast.png",
+    "glimpse overlay sample_images/chelsea.png --map sample_images/chelsea_words.npy --montage --columns 2 -o maps.png",
+    "glimpse overlay sample_images/chelsea.png --map sample_images/chelsea_words.npy --json",
+    "glimpse overlay sample_images/chelsea.png --map sample_images/chelsea_contrast.npy --to-boxes otsu -o boxes.csv",
+    "glimpse extract sample_images/chelsea.png --windows boxes.csv --size 64 -o hot/",
 )
 
 drawing = options.section("Drawing")
@@ -133,6 +134,8 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
     files, threshold = given.pop("files"), given.pop("threshold")
     _check(given, sources, target, files=files, threshold=threshold, dry_run=dry_run)
     problems: list[str] = []
+    if target not in (None, "-") and threshold is None and any(os.path.isdir(path) for path in sources):
+        target = os.path.join(target, "")
     found = _sources(sources, given, target or "", problems)
     tables = [table for table in [given["table"]] if table not in (None, "-")]
     style, captions = _style(given, mapped=bool(files)), given.pop("captions")
@@ -191,6 +194,8 @@ def _check(
         for option in ("columns", "panel"):
             if given[option] is not None:
                 raise click.UsageError(f"--{option} belongs to --montage.")
+    elif given["colourbar"] and given["shown"] is not None and given["shown"].kind == "each":
+        raise click.UsageError("--colorbar in a montage shows one range, and --range each gives each map its own.")
     if given["font"] and not given["captions"]:
         raise click.UsageError("--font belongs to --captions.")
     if given["as_json"] and target == "-":

@@ -140,7 +140,7 @@ class MapOverlay:
                 _draw_outlines(picture, sights, self.style)
             icc, alpha = photo.icc, photo.alpha
             if self.style.colourbar and row["lo"] < row["hi"]:
-                picture, icc, alpha = self._with_bar(picture, row["lo"], row["hi"]), None, False
+                picture, icc, alpha = self._with_bar(picture, row["lo"], row["hi"], picture.shape[0]), None, False
             record = told | {"index": index, "maps": [row]}
             products.append(_finished(picture, alpha, icc, record, plan, notes if index == 0 else ()))
         return products
@@ -198,18 +198,13 @@ class MapOverlay:
                 _draw_outlines(panel, sights, style, shrunk)
         labels = None if captions is not None else [one.label for one in found]
         figure = montage(panels, labels, style.columns, captions, style.font)
-        if style.colourbar:
-            ranges = {self.atlas.limits.of(one.values) for one in found}
-            if len(ranges) == 1:
-                lo, hi = ranges.pop()
-                figure = self._with_bar(figure, lo, hi) if lo < hi else figure
-        return figure
+        lo, hi = self.atlas.limits.of(found[0].values)
+        return self._with_bar(figure, lo, hi, round(0.88 * figure.shape[0])) if style.colourbar and lo < hi else figure
 
-    def _with_bar(self, picture: Array, lo: float, hi: float) -> Array:
+    def _with_bar(self, picture: Array, lo: float, hi: float, height: int) -> Array:
         from glimpsecli.pictures.colourbar import beside, colourbar
 
-        bar = colourbar(picture.shape[0], lo, hi, table(self.style.cmap), opacity=self.style.opacity)
-        return beside(picture, bar)
+        return beside(picture, colourbar(height, lo, hi, table(self.style.cmap), opacity=self.style.opacity))
 
 
 def _prepared(view: View, plan: Plan) -> tuple[Plan, Picture]:
