@@ -86,7 +86,9 @@ class WindowOverlay:
         style, picture = self.style, photo.pixels
         if style.mask:
             mask = joined_mask(sights, view.image_size, plan.how)
-            picture = tint(picture, mask, table(style.cmap), opacity=style.opacity, alpha=photo.alpha)
+            picture = tint(
+                picture, mask, table(style.cmap), opacity=style.opacity, alpha=photo.alpha, in_place=not style.inset
+            )
         else:
             picture = _in_colour(photo)
         _draw_outlines(picture, sights, style)
@@ -135,7 +137,8 @@ class MapOverlay:
             return [_finished(figure, False, None, told | {"maps": rows}, plan, notes)]
         products = []
         for index, (one, row) in enumerate(zip(found, rows, strict=True)):
-            picture = self._laid(photo.pixels, one, view.image_size, alpha=photo.alpha)
+            last = index == len(found) - 1  # nobody needs the photo after it
+            picture = self._laid(photo.pixels, one, view.image_size, alpha=photo.alpha, in_place=last)
             if self.outlined:
                 _draw_outlines(picture, sights, self.style)
             icc, alpha = photo.icc, photo.alpha
@@ -166,21 +169,25 @@ class MapOverlay:
         grid = one.values.shape
         return self.atlas.reading.preprocess.covered(image_size, (grid[0], grid[1]))
 
-    def _laid(self, picture: Array, one: Map, image_size: Size, *, alpha: bool = False) -> Array:
+    def _laid(
+        self, picture: Array, one: Map, image_size: Size, *, alpha: bool = False, in_place: bool = False
+    ) -> Array:
         """Lay a map over an image of this size, or over the same image made smaller."""
         x, y, width, height = self._rect(one, image_size)
         scale_y, scale_x = (new / old for new, old in zip(picture.shape[:2], image_size, strict=True))
         rect = Rect(x * scale_x, y * scale_y, width * scale_x, height * scale_y)
-        laid = maps.lay(one.values, rect, (picture.shape[0], picture.shape[1]), self.style.upsampling)
+        grid = maps.scaled(one.values, *self.atlas.limits.of(one.values))
+        laid = maps.lay(grid, rect, (picture.shape[0], picture.shape[1]), self.style.upsampling)
         return tint(
             picture,
-            maps.scaled(laid.values, *self.atlas.limits.of(one.values)),
+            laid.values,
             table(self.style.cmap),
             top=laid.top,
             left=laid.left,
             coverage=(laid.coverage_y, laid.coverage_x),
             opacity=self.style.opacity,
             alpha=alpha,
+            in_place=in_place,
         )
 
     def _montage(self, photo: Picture, found: Sequence[Map], sights: Sequence[Sight]) -> Array:
