@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from glimpsecli.errors import GlimpseError as GlimpseError
     from glimpsecli.sampling import extract as extract
     from glimpsecli.sampling import extract_batch as extract_batch
-    from glimpsecli.sampling import mask as mask
+    from glimpsecli.sampling.masks import mask as mask
     from glimpsecli.window import Affine as Affine
     from glimpsecli.window import GaussianParams as GaussianParams
     from glimpsecli.window import Window as Window
@@ -27,7 +27,7 @@ _HOMES = {
     "Window": "glimpsecli.window",
     "extract": "glimpsecli.sampling",
     "extract_batch": "glimpsecli.sampling",
-    "mask": "glimpsecli.sampling",
+    "mask": "glimpsecli.sampling.masks",
 }
 _MODULES = {"attention": ("gaussian", "hard", "masks", "soft", "spatial")}
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import gc
 import importlib
-import os
 import signal
 import sys
 
 import click
 
 from glimpsecli import __version__
-from glimpsecli.commands.report import complain
+from glimpsecli.commands.report import complain, forget_output
 from glimpsecli.errors import ExitCode, GlimpseError
 
 COMMANDS = {
@@ -103,7 +102,7 @@ def run(arguments: list[str]) -> int:
         complain("interrupted")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        _forget_output()  # whoever read it has had enough
+        forget_output()  # whoever read it has had enough
         return ExitCode.DONE
     except OSError as error:
         if error.filename is not None:
@@ -112,14 +111,9 @@ def run(arguments: list[str]) -> int:
                 show=error if "--traceback" in arguments else None,
             )
             return ExitCode.FAILED
-        _forget_output()
+        forget_output()
         complain(f"standard output could not be written: {error.strerror or error}; free some space, or use -o")
         return ExitCode.FAILED
-
-
-def _forget_output() -> None:
-    """Drop what is still to be written, of which Python would complain again when it closes standard output."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _stop(number: int, frame: object) -> None:

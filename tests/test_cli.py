@@ -1,5 +1,6 @@
 """The manners of the command line: what it loads, its exit codes, its words."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -181,12 +182,19 @@ def test_the_choices_of_the_command_line_are_the_librarys():
     from glimpsecli.attention.borders import BORDERS
     from glimpsecli.commands import options
     from glimpsecli.images import DEPTHS, FORMATS
+    from glimpsecli.maps import LAYOUTS, METHODS
+    from glimpsecli.pictures.colour import COLOUR_MAPS
+
+    overlay = importlib.import_module("glimpsecli.commands.overlay")
 
     assert options.SAMPLERS == sampling.SAMPLERS
     assert options.BORDERS == BORDERS
     assert ("auto", *backends.BACKENDS, *backends.ABSENT) == options.BACKENDS
     assert tuple(DEPTHS) == options.DEPTHS
     assert tuple(FORMATS) == options.FORMATS
+    assert tuple(LAYOUTS) == overlay.LAYOUTS
+    assert overlay.METHODS == METHODS
+    assert overlay.COLOUR_MAPS == COLOUR_MAPS
 
 
 def test_info_tells_what_runs_here_and_why_something_does_not():

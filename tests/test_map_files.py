@@ -327,7 +327,7 @@ def test_prefix_and_grid(n, options, prefix, size):
     [
         ((2, 3, 4, 5), {}, r"shape \(2, 3, 4, 5\), which is no map; .*lhnn \(layers, heads, N, N\)"),
         ((2, 2, 2, 2, 2), {}, "no map"),
-        ((), {}, "no map"),
+        ((), {}, "without spatial axes"),
         ((0, 3), {}, "empty"),
         ((2, 3), {"layout": "grid"}, "'grid' is no layout"),
         ((2, 3), {"layout": "thw"}, r"shape \(2, 3\), thw is \(T, h, w\)"),
@@ -362,3 +362,29 @@ def test_no_shape_breaks_the_guess():
             except GlimpseError:
                 continue
             assert len(found.labels) == len(found.maps)
+
+
+@pytest.mark.parametrize("extra", range(0, 256, 8))
+def test_safetensors_are_known_whatever_the_length_of_their_header(tmp_path, extra):
+    """The first byte of the file is the low byte of that length, and may be that of a pickle."""
+    from safetensors.numpy import save_file
+
+    save_file({"y": np.ones((2, 3), np.float32)}, tmp_path / "a.safetensors", metadata={"note": "x" * extra})
+    assert read_array(tmp_path / "a.safetensors").shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "hint", "layout", "grid"),
+    [
+        ((4, 196), None, "tn", (14, 14)),
+        ((12, 197), 1.5, "tn", (14, 14)),
+        ((14, 21), None, "hw", (14, 21)),
+        ((197, 197), None, "hnn", (14, 14)),
+        ((256, 256), None, "hw", (256, 256)),
+        ((294,), 1.5, "n", (14, 21)),
+        ((1025,), 1.6, "n", (32, 32)),
+    ],
+)
+def test_guesses_that_people_rely_on(shape, hint, layout, grid):
+    arranged = arrange(np.zeros(shape), "a", hint=hint)
+    assert (arranged.layout, arranged.maps.shape[1:]) == (layout, grid)

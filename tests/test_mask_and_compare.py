@@ -98,6 +98,8 @@ def test_compare_says_what_cannot_turn_and_takes_one_window(glimpse):
     code, _, err = glimpse("compare cat.png --box 0,0,9,9 --box 1,1,9,9 -o two.png")
     assert code == 2
     assert "2 windows to compare" in err
+    assert glimpse("compare cat.png --box 10,10,400,1 --size 4096x1 -o flat.png")[0] == 0
+    assert max(pixels("flat.png").shape) < 5000
     assert glimpse("compare cat.png --at 50%,50% --zoom 2 --border edge --blur 1 --size 20 -o edge.png")[0] == 0
 
 
@@ -105,7 +107,7 @@ def test_compare_says_what_cannot_turn_and_takes_one_window(glimpse):
     ("line", "code", "words"),
     [
         ("mask cat.png --apply --figure -o x.png", 2, "--apply and --figure"),
-        ("mask cat.png cat.png -o x.png", 2, "2 masks do not fit into one PNG"),
+        ("mask cat.png article.npy -o x.png", 2, "2 masks do not fit into one PNG"),
         ("mask cat.png -o x.npz", 2, "not a mask"),
         ("mask none.png -o x.png", 2, "none.png"),
         ("mask cat.png --at 50,50 --extent 20x20 --angle 5 --size 4 --sampler gaussian -o x.png", 2, "rotated"),

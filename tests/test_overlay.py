@@ -280,7 +280,7 @@ def test_a_window_is_outlined_and_its_mask_laid_on(glimpse):
     ("line", "words"),
     [
         ("--map five.npy -o o.png", "has the shape (2, 3, 4, 5, 6), which is no map"),
-        ("--map seven.npy -o o.png", "7 tokens"),
+        ("--map prime.npy -o o.png", "23 tokens"),
         ("--map nan.npy -o o.png", "1 of the 6 values of the 3x2 map are NaN or infinite"),
         ("--map two.npz -o o.png", "holds 2 arrays; choose one by its key: a, b"),
         ("--map two.npz --key c -o o.png", "c"),
@@ -290,8 +290,8 @@ def test_a_window_is_outlined_and_its_mask_laid_on(glimpse):
         ("--map grid.npy --preprocess shrink:3 -o o.png", "shrink:3"),
         ("--map grid.npy --range 1,0 -o o.png", "1,0"),
         ("--map stack.npy -o o.png", "3 pictures do not fit into one PNG file"),
-        ("cat.png --map stack.npy -o o/", "holds 3 maps (thw) for 2 images"),
-        ("cat.png --map grid.npy --map grid.npy --map grid.npy -o o/", "more maps than images"),
+        ("dog.png --map stack.npy -o o/", "holds 3 maps (thw) for 2 images"),
+        ("dog.png --map grid.npy --map grid.npy --map grid.npy -o o/", "more maps than images"),
         ("--map none.npy -o o.png", "none.npy does not exist"),
         ("--map grid.npy", "--output"),
         ("--range each -o o.png", "--range belongs to --map"),
@@ -300,16 +300,28 @@ def test_a_window_is_outlined_and_its_mask_laid_on(glimpse):
         ("--map grid.npy -o grid.npy --overwrite", "grid.npy is the input"),
         ("--map grid.npy -o o.npz", "not a picture"),
         ("--map stack.npy --captions two.txt -o o.png", "two.txt has 2 lines for 3 maps"),
+        ("cat.png --map grid.npy --json", "cat.png is given twice"),
+        ("-o o.png", "give a window, such as --box, or --map"),
+        ("--prefix-tokens 0 --box 0,0,9,9 -o o.png", "--prefix-tokens belongs to --map"),
+        ("--map grid.npy --size 9 -o o.png", "--size is for windows"),
+        ("--map grid.npy --to-boxes otsu -o o.png", "o.png is no name for a table"),
+        ("--map grid.npy --to-boxes otsu --json -o o.csv", "--json does not go with --to-boxes"),
+        ("--map stack.npy --montage --colorbar --range each -o o.png", "--range each gives each map its own"),
+        ("--map grid.npy --colorbar --depth 16 -o o.png", "--depth 16 with a figure"),
+        ("--map grid.npy --alpha nan -o o.png", "nan"),
+        ("--map number.npy -o o.png", "without spatial axes"),
     ],
 )
 def test_bad_maps_are_refused_in_one_line(glimpse, folder, line, words):
     grid = np.arange(6.0).reshape(2, 3)
+    shutil.copy("cat.png", "dog.png")
     save("grid.npy", grid)
     save("five.npy", np.zeros((2, 3, 4, 5, 6)))
-    save("seven.npy", np.zeros(7))
+    save("prime.npy", np.zeros(23))
     save("nan.npy", np.where(grid == 2, np.nan, grid))
     save("stack.npy", np.zeros((3, 4, 5)))
     np.savez("two.npz", a=grid, b=grid)
+    np.save("number.npy", np.float32(3))
     np.save("objects.npy", np.array([{}], object), allow_pickle=True)
     (folder / "two.txt").write_text("one\ntwo\n")
     before = sorted(path.name for path in folder.iterdir())
@@ -331,3 +343,49 @@ def test_constant_and_skipped_cells_are_told_and_untouched(glimpse):
     assert glimpse("overlay cat.png --map nan.npy --nan skip -o nan.png")[0] == 0
     np.testing.assert_array_equal(pixels("nan.png")[:100, :112], pixels("cat.png")[:100, :112])
     assert np.any(pixels("nan.png")[101:] != pixels("cat.png")[101:], axis=2).mean() > 0.95
+
+
+def test_an_input_is_never_replaced(glimpse, folder):
+    save("map.npy", np.zeros((2, 3)))
+    (folder / "words").write_text("one\n")
+    code, _, err = glimpse("overlay cat.png --map map.npy --captions words -o words --format png --overwrite")
+    assert (code, "words is the input words" in err) == (2, True)
+    assert (folder / "words").read_text() == "one\n"
+
+
+def test_a_bad_map_in_a_folder_fails_alone(glimpse, folder):
+    (folder / "in").mkdir()
+    (folder / "maps").mkdir()
+    for name in ("a", "b", "c"):
+        shutil.copy("cat.png", f"in/{name}.png")
+        save(f"maps/{name}.npy", [[0, 1]])
+    (folder / "maps/b.npy").write_bytes((folder / "maps/b.npy").read_bytes()[:-3])
+    code, _, err = glimpse("overlay in --map maps -o out")
+    assert code == 1
+    assert "b.npy" in err
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["a.png", "c.png"]
+
+
+def test_the_outlines_of_a_montage_keep_both_scales(glimpse):
+    Image.new("RGB", (4000, 30)).save("wide.png")
+    save("map.npy", np.zeros((2, 1, 4)))
+    assert glimpse("overlay wide.png --map map.npy --range 0,1 --box 1000,0,2000,30 --montage -o out.png")[0] == 0
+    made = pixels("out.png")
+    yellow = np.argwhere((made[..., 0] > 200) & (made[..., 2] < 90))
+    left = np.argwhere((made < 60).all(axis=2))[:, 1].min()  # the black image begins here
+    assert abs(yellow[:, 1].min() - left - 80) <= 2
+
+
+def test_the_inset_has_the_border_that_is_asked_for(glimpse):
+    line = "overlay cat.png --box -100,50,200,200 --sampler bilinear --size 20 --no-mask --inset --border constant"
+    assert glimpse(f"{line} --fill red -o out.png")[0] == 0
+    assert ((pixels("out.png") == [255, 0, 0]).all(axis=2)).sum() > 500
+
+
+def test_numbers_need_no_pixels(glimpse, folder, samples):
+    """The header is enough: what follows it may be missing."""
+    save("map.npy", hot(3, 4, 1, 1))
+    (folder / "cut.jpg").write_bytes((samples / "retina.jpg").read_bytes()[:20000])
+    code, out, _ = glimpse("overlay cut.jpg --map map.npy --json")
+    assert (code, json.loads(out)["image_size"]) == (0, {"width": 1411, "height": 1411})
+    assert glimpse("overlay cut.jpg --map map.npy -o out.png")[0] == 1

@@ -8,7 +8,7 @@ the outer product of two profiles.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
+    Pixels = NDArray[np.int64]
 
 REACH = 8.5
 """Sigmas beyond which a Gaussian is 0 to double precision."""
 
 _MOST_WEIGHTS = 2**28
+_BLOCK = 2**18  # taps at a time
 _LARGEST_PLANE = 2**25  # pixels of the unbounded image that are counted in an array rather than in a sorted list
 
 
@@ -77,16 +79,23 @@ def affine_mask(
         a_x = _tap_profile(a * np.arange(size[1]) + u_x, image_size[1], border, order)
         return np.minimum(separable_mask(a_y, a_x), 1)
     height, width = image_size
-    grid = spatial.matrix_grid(matrix, size)
     mask, inside = np.zeros(height * width), True
-    for row, column, weight in spatial.neighbours(grid, order):
+    for row, column, weight in _blocks(matrix, size, order):
         y, y_present = resolve(row, height, border)
         x, x_present = resolve(column, width, border)
-        present = y_present & x_present
-        mask += np.bincount((y * width + x).ravel(), (weight * present).ravel(), height * width)
+        np.add.at(mask, (y * width + x).ravel(), (weight * (y_present & x_present)).ravel())
         inside = inside and bool(np.all((y == row) & (x == column)))
-    peak = mask.max() if inside else _peak(grid, order)
+    peak = mask.max() if inside else _peak(matrix, size, order)
     return np.minimum(_relative(mask, peak), 1).reshape(height, width)
+
+
+def _blocks(matrix: ArrayLike, size: tuple[int, int], order: int) -> Iterator[tuple[Pixels, Pixels, Floats]]:
+    """Give row, column and weight of what all taps read, some rows of taps at a time."""
+    (a, b, u_x), (c, d, u_y) = np.asarray(matrix, dtype=np.float64).tolist()
+    deep = max(1, _BLOCK // size[1])
+    for start in range(0, size[0], deep):
+        part = [[a, b, b * start + u_x], [c, d, d * start + u_y]]
+        yield from spatial.neighbours(spatial.matrix_grid(part, (min(deep, size[0] - start), size[1])), order)
 
 
 def _gaussian_profile(first: float, sigma: float, stride: float, taps: int, pixels: int) -> Floats:
@@ -129,21 +138,24 @@ def _tap_profile(coordinates: Floats, pixels: int, border: str, order: int) -> F
     return _relative(profile, float(np.bincount(where, np.concatenate(weights)).max()))
 
 
-def _peak(grid: Floats, order: int) -> float:
-    """Give the largest sum of weights that the points of a grid put on a pixel of an unbounded plane."""
-    low = np.floor(grid.min(axis=(0, 1))).astype(np.int64)
-    columns, rows = np.floor(grid.max(axis=(0, 1))).astype(np.int64) - low + 2
-    parts = [
-        ((row - low[1]) * columns + (column - low[0]), weight)
-        for row, column, weight in spatial.neighbours(grid, order)
-    ]
+def _peak(matrix: ArrayLike, size: tuple[int, int], order: int) -> float:
+    """Give the largest sum of weights that taps put on a pixel of an unbounded plane."""
+    ends = np.array([[0, 0, 1], [size[1] - 1, 0, 1], [0, size[0] - 1, 1], [size[1] - 1, size[0] - 1, 1]])
+    points = ends @ np.asarray(matrix, dtype=np.float64).T
+    low = np.floor(points.min(axis=0)).astype(np.int64) - 1  # a pixel to spare for rounding
+    columns, rows = np.floor(points.max(axis=0)).astype(np.int64) - low + 4
+    parts = (
+        (((row - low[1]) * columns + (column - low[0])).ravel(), weight.ravel())
+        for row, column, weight in _blocks(matrix, size, order)
+    )
     if rows * columns <= _LARGEST_PLANE:
         total = np.zeros(rows * columns)
         for index, weight in parts:
-            total += np.bincount(index.ravel(), weight.ravel(), rows * columns)
+            np.add.at(total, index, weight)
         return float(total.max())
-    _, where = np.unique(np.concatenate([index.ravel() for index, _ in parts]), return_inverse=True)
-    return float(np.bincount(where.ravel(), np.concatenate([weight.ravel() for _, weight in parts])).max())
+    indices, weights = zip(*parts, strict=True)
+    _, where = np.unique(np.concatenate(indices), return_inverse=True)
+    return float(np.bincount(where.ravel(), np.concatenate(weights)).max())
 
 
 def _relative(total: Floats, peak: float) -> Floats:

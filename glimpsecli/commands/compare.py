@@ -32,12 +32,12 @@ EXAMPLES = options.examples(
     help="Of the panels, about.",
 )  # fmt: skip
 @options.out("--colour", type=values.ColourValue(), default="#ffd900", show_default=True, help="Of the outline.")
-@options.name_option
+@options.picture_name_option
 @options.picture_options
 @options.dry_run_option
 @options.out("--json", "as_json", is_flag=True, help="Print a line of JSON for each picture.")
 @options.manner_options
-def compare(images: tuple[str, ...], target: str, name: str | None, dry_run: bool, as_json: bool, **given: Any) -> None:
+def compare(images: tuple[str, ...], target: str, name: str | None, dry_run: bool, **given: Any) -> None:
     """Draw what hard attention, Gaussian attention and the spatial transformer see in one window of each IMAGE.
 
     Four panels: the image with the window, the hard crop (the pixel that each tap falls in), Gaussian attention, and
@@ -49,24 +49,25 @@ def compare(images: tuple[str, ...], target: str, name: str | None, dry_run: boo
     from glimpsecli.jobs.plan import BLUR
     from glimpsecli.jobs.requests import SizeRequest
 
-    if as_json and target == "-":
-        raise click.UsageError("--json and -o - both want standard output.")
-    if given["table"] == "-" and "-" in images:
-        raise click.UsageError("IMAGE and --windows both want standard input.")
-    blur, border = given.pop("blur"), given["border"]
+    blur = given.pop("blur")
+    if blur is not None and not 0 < blur < float("inf"):
+        raise click.UsageError(f"--blur {blur:g} is not a positive number.")
     comparison = Comparison(
         BLUR if blur is None else blur,
-        border,
         given.pop("magnify"),
         given.pop("height"),
         given.pop("colour").on(3, alpha=False, scale=1.0),
     )
-    tables = [table for table in [given["table"]] if table not in (None, "-")]
+    tables = options.check_streams(images, target, given)
     given["size"] = given["size"] or SizeRequest(longer=DEFAULT_SIZE)
     given["sampler"] = "bilinear"  # which can do all that is asked for; the others do what they can
     requests = options.requests_of(given)
     plan = make_picture_plan(
         named_sources(images), requests, options.how_of(given), options.output_of(target, name, given), comparison,
-        noun="picture", inputs=tables,
+        noun="picture", figure=True, inputs=tables,
     )  # fmt: skip
-    report(plan, dry_run=dry_run, as_json=as_json, **{name: given[name] for name in ("verbose", "quiet", "traceback")})
+    for item in plan.items:
+        windows = sum(request.windows for request in item.requests) * plan.how.shaping.retina
+        if windows != 1:
+            raise click.UsageError(f"{item.source} has {windows} windows to compare; give one.")
+    report(plan, given, dry_run=dry_run)

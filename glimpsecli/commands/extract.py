@@ -33,21 +33,16 @@ EXAMPLES = options.examples(
 @options.dry_run_option
 @options.out("--json", "as_json", is_flag=True, help="Print a line of JSON for each glimpse.")
 @options.manner_options
-def extract(images: tuple[str, ...], target: str, name: str | None, dry_run: bool, as_json: bool, **given: Any) -> None:
+def extract(images: tuple[str, ...], target: str, name: str | None, dry_run: bool, **given: Any) -> None:
     """Look at IMAGEs through windows, and write what is seen.
 
     Windows are in pixels on the image plane: x to the right, y down, the first pixel covers 0 to 1. Positions and
     extents may be percentages: of the image's width for x and widths, of its height for y and heights. Several windows
     give several glimpses of each image; none means the whole image. A minus sign as IMAGE reads standard input.
     """
-    from glimpsecli.jobs.outputs import STREAM
     from glimpsecli.jobs.plan import make_plan
 
-    if as_json and target == STREAM:
-        raise click.UsageError("--json and -o - both want standard output.")
-    if given["table"] == STREAM and STREAM in images:
-        raise click.UsageError("IMAGE and --windows both want standard input.")
-    tables = [table for table in [given["table"]] if table not in (None, STREAM)]
+    tables = options.check_streams(images, target, given)
     requests = options.requests_of(given)
     plan = make_plan(images, requests, options.how_of(given), options.output_of(target, name, given), tables)
-    report(plan, dry_run=dry_run, as_json=as_json, **{name: given[name] for name in ("verbose", "quiet", "traceback")})
+    report(plan, given, dry_run=dry_run)

@@ -28,7 +28,7 @@ EXAMPLES = options.examples(
 )  # fmt: skip
 @options.out("--apply", "apply", is_flag=True, help="Soft attention: the mask times the image.")
 @options.out("--figure", is_flag=True, help="The mask with its profiles, a_x above it and a_y at the right.")
-@options.name_option
+@options.picture_name_option
 @options.picture_options
 @options.dry_run_option
 @options.out("--json", "as_json", is_flag=True, help="Print a line of JSON for each mask.")
@@ -40,7 +40,6 @@ def mask(
     figure: bool,
     name: str | None,
     dry_run: bool,
-    as_json: bool,
     **given: Any,
 ) -> None:
     """Write the attention mask of windows of IMAGEs: how much each pixel counts in what the sampler reads.
@@ -52,17 +51,13 @@ def mask(
     from glimpsecli.jobs import masking
     from glimpsecli.jobs.picturing import make_picture_plan, named_sources
 
-    if as_json and target == "-":
-        raise click.UsageError("--json and -o - both want standard output.")
     if apply and figure:
         raise click.UsageError("--apply and --figure are two pictures; ask for one at a time.")
-    if given["table"] == "-" and "-" in images:
-        raise click.UsageError("IMAGE and --windows both want standard input.")
     looking = masking.attended if apply else masking.figure_of if figure else masking.mask_of
-    tables = [table for table in [given["table"]] if table not in (None, "-")]
+    tables = options.check_streams(images, target, given)
     requests = options.requests_of(given)
     plan = make_picture_plan(
         named_sources(images), requests, options.how_of(given), options.output_of(target, name, given), looking,
         noun="mask", inputs=tables,
     )  # fmt: skip
-    report(plan, dry_run=dry_run, as_json=as_json, **{name: given[name] for name in ("verbose", "quiet", "traceback")})
+    report(plan, given, dry_run=dry_run)

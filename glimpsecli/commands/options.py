@@ -152,6 +152,11 @@ name_option = out(
     help="Names in a folder, without the suffix, from {stem} {index} {label} {scale} and {ext}, which is the image's "
     'own suffix. Default: "{stem}_{index:03d}".',
 )  # fmt: skip
+picture_name_option = out(
+    "--name", metavar="TEMPLATE",
+    help="Names in a folder, without the suffix, from {stem} {index} {label} and {ext}, which is the image's own "
+    'suffix. Default: "{stem}"; where an image has several pictures "{stem}_{index:03d}".',
+)  # fmt: skip
 dry_run_option = out("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
 jobs_option = out(
     "-j", "--jobs", type=click.IntRange(1), metavar="N", help="Images worked on at once. Default: the processors."
@@ -176,8 +181,17 @@ encoding_options = _all(
 """How glimpses are stored."""
 
 picture_options = _all(
-    out("--format", "format_name", type=click.Choice(FORMATS[:-1]), help="Default: by the suffix; png in a folder."),
-    out("--depth", type=click.Choice(DEPTHS), help="Bits of the files. Default: 8, float in .npy and TIFF masks."),
+    out(
+        "--format",
+        "format_name",
+        type=click.Choice([name for name in FORMATS if name != "npz"]),
+        help="Default: by the suffix; png in a folder.",
+    ),
+    out(
+        "--depth",
+        type=click.Choice(DEPTHS),
+        help="Bits of the files. Default: 8, whatever the image has; float for masks in .npy and TIFF.",
+    ),
     _quality_options,
 )
 """How pictures are stored."""
@@ -188,6 +202,15 @@ manner_options = _all(
     manner("--traceback", is_flag=True, help="On an error show where it came from."),
 )
 """What every command takes."""
+
+
+def check_streams(images: Sequence[str], target: str | None, given: dict[str, Any]) -> list[str]:
+    """Refuse two uses of one stream; give the tables that are files."""
+    if given["as_json"] and target == "-":
+        raise click.UsageError("--json and -o - both want standard output.")
+    if given["table"] == "-" and "-" in images:
+        raise click.UsageError("IMAGE and --windows both want standard input.")
+    return [given["table"]] if given["table"] not in (None, "-") else []
 
 
 def requests_of(options: dict[str, Any]) -> list[Request]:

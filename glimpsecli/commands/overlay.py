@@ -9,11 +9,11 @@ import click
 
 from glimpsecli.commands import options, values
 from glimpsecli.commands.report import complain, end, report, say
+from glimpsecli.errors import ExitCode
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.mapping import Atlas
     from glimpsecli.jobs.overlaying import Style
-    from glimpsecli.jobs.plan import Plan
     from glimpsecli.jobs.sources import Source
 
 LAYOUTS = ("hw", "thw", "n", "tn", "hnn", "lhnn")
@@ -22,7 +22,7 @@ COLOUR_MAPS = ("viridis", "magma", "inferno", "cividis", "turbo", "gray")
 MAP_ALPHA, MASK_ALPHA = 0.7, 0.5
 
 EXAMPLES = options.examples(
-    "glimpse overlay sample_images/coffee.png --at 300,200 --extent 240x160 --angle 30 -o window.png",
+    "glimpse overlay sample_images/coffee.png --at 300,200 --extent 240x160 --angle 30 --no-mask -o window.png",
     "glimpse overlay sample_images/chelsea.png --at 55%,42% --extent 200x140 --size 10x7 --inset -o gaussian.png",
     "glimpse overlay sample_images/chelsea.png --map sample_images/chelsea_contrast.npy --colorbar -o contrast.png",
     "glimpse overlay sample_images/chelsea.png --map sample_images/chelsea_words.npy --montage --columns 2 -o maps.png",
@@ -46,7 +46,7 @@ maps = options.section("Maps")
     metavar="FILE|FOLDER",
     type=click.Path(),
     help="An attention array: .npy, .npz, .safetensors, .csv, grey PNG or TIFF. Several, one for each image; or a "
-    "folder, matched with the images by name.",
+    "folder, matched with the images by name. For one image any number of files.",
 )
 @maps("--key", metavar="NAME", help="Which array of a .npz or .safetensors.")
 @maps(
@@ -92,7 +92,12 @@ maps = options.section("Maps")
 @drawing("--colorbar", "--colourbar", "colourbar", is_flag=True, help="Put a bar with numbers beside the map.")
 @drawing("--montage", is_flag=True, help="All maps of an image on one picture.")
 @drawing("--columns", type=click.IntRange(1), metavar="N", help="Of a montage.")
-@drawing("--panel", type=click.IntRange(16, 4096), metavar="PIXELS", help="Longer side in a montage. Default: 320.")
+@drawing(
+    "--panel",
+    type=click.IntRange(16, 4096),
+    metavar="PIXELS",
+    help="At most so long is a side of an image in a montage. Default: 320.",
+)
 @drawing(
     "--captions",
     metavar="FILE",
@@ -107,7 +112,7 @@ maps = options.section("Maps")
     metavar="FILE|FOLDER/|-",
     help="A file; a folder (it ends in / or exists); standard output, with --format. Not needed with --json.",
 )
-@options.name_option
+@options.picture_name_option
 @options.out("--mass-box", "mass_boxes", type=values.BoxValue(), multiple=True, help="Measure the mass in this box.")
 @options.out(
     "--to-boxes",
@@ -125,19 +130,21 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
 
     A window is drawn as its outline and its mask. A map (--map) is laid where --preprocess says that the model saw the
     image; its colour covers the photo the more the higher the value is, and not at all where it is at the low end of
-    the range. All maps of a run share one range, so that they can be compared. Nothing is ever unpickled.
+    the range. All maps of a run share one range, so that they can be compared. Nothing is ever unpickled. In --json
+    entropy is in nats; it and the masses are null for a map with negative values.
     """
     from glimpsecli.jobs.overlaying import MapOverlay, WindowOverlay
     from glimpsecli.jobs.picturing import make_picture_plan
 
-    dry_run, as_json, jobs = given.pop("dry_run"), given["as_json"], given.pop("jobs")
+    tables = options.check_streams(sources, target, given)
+    _check(given, target)
+    dry_run, jobs = given.pop("dry_run"), given.pop("jobs")
     files, threshold = given.pop("files"), given.pop("threshold")
-    _check(given, sources, target, files=files, threshold=threshold, dry_run=dry_run)
     problems: list[str] = []
     if target not in (None, "-") and threshold is None and any(os.path.isdir(path) for path in sources):
         target = os.path.join(target, "")
     found = _sources(sources, given, target or "", problems)
-    tables = [table for table in [given["table"]] if table not in (None, "-")]
+    tables += [path for path in (given["captions"], given["font"]) if path is not None]
     style, captions = _style(given, mapped=bool(files)), given.pop("captions")
     reading = _reading(given)
     mass_boxes = given.pop("mass_boxes")
@@ -149,9 +156,8 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
         from glimpsecli.jobs.mapping import Atlas
 
         atlas = Atlas(found, files, reading, how.frame)
-        if not given["quiet"]:
-            for line in atlas.told:
-                say(line)
+        for line in atlas.told if not given["quiet"] else ():
+            say(line)
         if captions is not None:
             style = style._replace(captions=_captions(captions, atlas, style.font, quiet=given["quiet"]), montage=True)
         looking = MapOverlay(atlas, style, mass_boxes, threshold, outlined=bool(requests))
@@ -159,53 +165,70 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
         tables += atlas.files
     plan = make_picture_plan(
         found, requests, how, output if threshold is None else output._replace(target=""), looking,
-        noun="picture", labels=labels, inputs=tables, problems=problems,
+        noun="picture", figure=bool(files) and looking.figure, labels=labels, inputs=tables, problems=problems,
     )  # fmt: skip
-    if threshold is not None and target is not None:
-        _write_boxes(plan, target, tables, overwrite=output.overwrite, given=given)
-    elif len(plan.items) == 1 or dry_run:
-        manners = {name: given[name] for name in ("verbose", "quiet", "traceback")}
-        report(plan, dry_run=dry_run, as_json=as_json, **manners)
-    else:
-        from glimpsecli.commands.running import run_plan
+    if dry_run or (len(plan.items) == 1 and threshold is None):
+        report(plan, given, dry_run=dry_run)
+        return
+    from glimpsecli.commands.running import run_plan
 
-        for problem in problems:
-            complain(problem)
-        run_plan(plan, plan.items, None, jobs=jobs, given=given)
+    for problem in problems:
+        complain(problem)
+    if threshold is None or target is None:
+        end(run_plan(plan, plan.items, None, jobs=jobs, given=given))
+        return
+    from glimpsecli.jobs.hot_regions import RegionTable
+
+    regions = RegionTable(plan, found, target, tables)
+    code = run_plan(plan, plan.items, regions.add, jobs=jobs, given={**given, "quiet": True})
+    if code != ExitCode.INTERRUPTED:
+        regions.write()
+        if not given["quiet"]:
+            say(f"{len(regions.rows)} window{'s'[: len(regions.rows) != 1]} written to {target}")
+    end(code)
 
 
-def _check(
-    given: dict[str, Any], sources: tuple[str, ...], target: str | None, *, files: Any, threshold: Any, dry_run: bool
-) -> None:
+def _check(given: dict[str, Any], target: str | None) -> None:
     """Refuse options that contradict each other, or belong to what was not asked for."""
     of_maps = {
         "key": "--key", "layout": "--layout", "prefix_tokens": "--prefix-tokens", "grid": "--grid", "query": "--query",
         "head": "--head", "layer": "--layer", "preprocess": "--preprocess", "shown": "--range", "nan": "--nan",
         "upsample": "--upsample", "colourbar": "--colorbar", "montage": "--montage", "captions": "--captions",
-        "mass_boxes": "--mass-box",
+        "mass_boxes": "--mass-box", "threshold": "--to-boxes",
     }  # fmt: skip
-    if not files:
-        for option, flag in [*of_maps.items(), ("threshold", "--to-boxes")]:
-            if threshold if option == "threshold" else given[option] not in (None, False, ()):
-                raise click.UsageError(f"{flag} belongs to --map FILE.")
-    elif given["inset"] or given["no_mask"]:
-        raise click.UsageError(f"{'--inset' if given['inset'] else '--no-mask'} is for windows, without --map.")
-    if not (given["montage"] or given["captions"]):
-        for option in ("columns", "panel"):
-            if given[option] is not None:
-                raise click.UsageError(f"--{option} belongs to --montage.")
-    elif given["colourbar"] and given["shown"] is not None and given["shown"].kind == "each":
-        raise click.UsageError("--colorbar in a montage shows one range, and --range each gives each map its own.")
-    if given["font"] and not given["captions"]:
-        raise click.UsageError("--font belongs to --captions.")
-    if given["as_json"] and target == "-":
-        raise click.UsageError("--json and -o - both want standard output.")
-    if target is None and (threshold is not None or not (given["as_json"] and files)):
+    of_windows = {"inset": "--inset", "no_mask": "--no-mask"}
+    of_taps = {"size": "--size", "sampler": "--sampler", "blur": "--blur", "border": "--border"}
+    of_pictures = {
+        "colourbar": "--colorbar",
+        "montage": "--montage",
+        "captions": "--captions",
+        "upsample": "--upsample",
+    }
+    windows = any(given[name] for name in ("boxes", "points", "gaussians", "draws", "thetas", "table"))
+    montage = given["montage"] or given["captions"] is not None
+    numbers_only = target is None or given["threshold"] is not None
+    _refuse(given, of_maps, "belongs to --map FILE", unless=bool(given["files"]))
+    _refuse(given, of_windows, "is for windows, without --map", unless=not given["files"])
+    _refuse(given, of_taps, "is for windows; give one", unless=windows)
+    _refuse(given, {"columns": "--columns", "panel": "--panel"}, "belongs to --montage", unless=montage)
+    _refuse(given, {"font": "--font"}, "belongs to --captions", unless=given["captions"] is not None)
+    if not given["files"] and not windows:
+        raise click.UsageError("nothing to lay over the image: give a window, such as --box, or --map FILE.")
+    if target is None and (given["threshold"] is not None or not (given["as_json"] and given["files"])):
         raise click.UsageError("Missing option '-o' / '--output'.")
-    if threshold is not None and dry_run:
-        raise click.UsageError("--dry-run shows pictures, and --to-boxes writes none.")
-    if given["table"] == "-" and "-" in sources:
-        raise click.UsageError("IMAGE and --windows both want standard input.")
+    _refuse(given, of_pictures, "is for pictures, and none is written", unless=not numbers_only)
+    if given["threshold"] is not None:
+        _refuse(given, {"as_json": "--json", "dry_run": "--dry-run"}, "does not go with --to-boxes", unless=False)
+    if given["colourbar"] and montage and given["shown"] is not None and given["shown"].kind == "each":
+        raise click.UsageError("--colorbar in a montage shows one range, and --range each gives each map its own.")
+
+
+def _refuse(given: dict[str, Any], flags: dict[str, str], reason: str, *, unless: bool) -> None:
+    """Refuse the options that are given, unless they have a meaning."""
+    for option, flag in flags.items():
+        value = given[option]
+        if not unless and value is not None and value is not False and value != ():
+            raise click.UsageError(f"{flag} {reason}.")
 
 
 def _sources(given: tuple[str, ...], options_given: dict[str, Any], target: str, problems: list[str]) -> list[Source]:
@@ -265,39 +288,3 @@ def _captions(path: str, atlas: Atlas, font: str | None, *, quiet: bool) -> tupl
     if missing and not quiet:
         say(f"{font or 'the font'} has no glyph for {missing}; give another with --font")
     return lines
-
-
-def _write_boxes(plan: Plan, target: str, inputs: list[str], *, overwrite: bool, given: dict[str, Any]) -> None:
-    """Write the hot regions of all maps as one table."""
-    from glimpsecli.annotations.tables import table_of
-    from glimpsecli.images.atomic import place
-    from glimpsecli.jobs import engine
-    from glimpsecli.jobs.outputs import check_outputs
-
-    items = tuple(item._replace(targets=(target,)) for item in plan.items)
-    output = plan.output._replace(target=target, overwrite=overwrite)
-    check_outputs(
-        plan._replace(items=items, output=output, container=target), [*inputs, *(one.source for one in items)]
-    )
-    rows: list[dict[str, Any]] = []
-    failures = []
-    for done in engine.run(plan):
-        if done.failure is not None:
-            failures.append(done)
-            complain(done.failure, show=done.failure if given["traceback"] else None)
-        for product in done.products:
-            for one in product.record["maps"]:
-                rows += [{"image": done.source, "label": one["label"], **region} for region in one["regions"]]
-    if not rows and not failures:
-        from glimpsecli.errors import FileProblemError
-
-        raise FileProblemError("no map has a hot region: all values of each are the same", "look at the maps")
-    if rows:
-        content = table_of(rows)
-        if target == "-":
-            click.echo(content, nl=False)
-        else:
-            place(target, lambda stream: stream.write(content), overwrite=overwrite)
-        if not given["quiet"]:
-            say(f"{len(rows)} windows written to {target}")
-    end(engine.exit_code(failures, plan))

@@ -27,8 +27,9 @@ def replay(folder: str, target: str | None, overwrite: bool, jobs: int | None, *
     The same bytes take the same versions and processor; run.json tells those of the batch. Sources are known by their
     hash: one that has changed since is an error, and its glimpses stay as they are.
     """
+    from glimpsecli.commands.report import end
     from glimpsecli.commands.running import run_plan
     from glimpsecli.jobs.replaying import make_replay_plan
 
     plan = make_replay_plan(folder, os.path.join(target or folder, ""), overwrite=overwrite)
-    run_plan(plan, plan.items, None, jobs=jobs, given=given)
+    end(run_plan(plan, plan.items, None, jobs=jobs, given=given))

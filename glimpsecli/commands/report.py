@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from glimpsecli.errors import ExitCode
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Plan
@@ -29,16 +31,19 @@ def say(text: str) -> None:
     click.echo(f"glimpse: {' '.join(text.split())}", err=True)
 
 
-def report(plan: Plan, *, dry_run: bool, as_json: bool, verbose: bool, quiet: bool, traceback: bool) -> None:
-    """Run a plan, or only show it, and end with its exit code."""
+def report(plan: Plan, given: Mapping[str, Any], *, dry_run: bool) -> None:
+    """Run a plan, or only show it, and end with its exit code; `given` holds the manners and ``as_json``."""
     from glimpsecli.jobs import engine
 
+    as_json, verbose, quiet, traceback = (given[name] for name in ("as_json", "verbose", "quiet", "traceback"))
     if dry_run:
         show(plan, as_json=as_json, traceback=traceback)
         return
     if plan.output.target == "-" and (sys.stdout is None or sys.stdout.isatty()):
         state = "closed" if sys.stdout is None else "a terminal"
         raise click.UsageError(f"standard output is {state}; send it to a file or a pipe.")
+    for problem in plan.problems:
+        complain(problem)
     failures, written = [], 0
     for done in _with_progress(engine.run(plan), plan, quiet=quiet):
         for product in done.products:
@@ -46,7 +51,7 @@ def report(plan: Plan, *, dry_run: bool, as_json: bool, verbose: bool, quiet: bo
                 show_json(product.record)
             for note in (*product.notes, *(product.details if verbose else ())):
                 if not quiet:
-                    say(f"{product.record['file']}: {note}")
+                    say(f"{product.record['file'] or done.source}: {note}")
         written += len(done.products)
         if done.failure is not None:
             failures.append(done)
@@ -102,4 +107,13 @@ def show_json(record: dict[str, Any]) -> None:
 
     for one in record.get("maps", [{}]):
         told = {name: value for name, value in record.items() if name != "maps"} | one
-        click.echo(json.dumps(told))  # in ASCII: a file name may hold bytes that are no text
+        try:
+            click.echo(json.dumps(told))  # in ASCII: a file name may hold bytes that are no text
+        except BrokenPipeError:
+            forget_output()  # whoever read it has had enough; click would call it a failure
+            raise click.exceptions.Exit(ExitCode.DONE) from None
+
+
+def forget_output() -> None:
+    """Drop what is still to be written, of which Python would complain again when it closes standard output."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,6 @@ from glimpsecli.errors import ExitCode
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.engine import Done
-    from glimpsecli.jobs.manifest import Manifest
     from glimpsecli.jobs.plan import Item, Plan
 
 LOG_EVERY = 10.0
@@ -43,21 +42,23 @@ def run_batch(
     for problem in plan.problems:
         complain(problem)
     try:
-        run_plan(plan, todo, manifest, jobs=jobs, given=given)
+        end(run_plan(plan, todo, manifest.add, jobs=jobs, given=given))
     finally:
         manifest.finish(plan, resumed=resume)
 
 
-def run_plan(plan: Plan, todo: Sequence[Item], manifest: Manifest | None, *, jobs: int | None, given: Any) -> None:
-    """Work through items of a plan, tell of them, and end with the exit code."""
+def run_plan(
+    plan: Plan, todo: Sequence[Item], keep: Callable[[Done], None] | None, *, jobs: int | None, given: Any
+) -> ExitCode:
+    """Work through items of a plan, hand them to `keep`, tell of them, and give the exit code."""
     from glimpsecli.jobs import engine
 
     began = time.perf_counter()
     failures, written, images, too_small = [], 0, 0, 0
     with _stoppable() as stop, _progress(len(todo), quiet=given["quiet"]) as tick:
         for done in engine.run(plan, todo, workers=jobs or _processors(), stop=stop):
-            if manifest is not None:
-                manifest.add(done)
+            if keep is not None:
+                keep(done)
             images += 1
             written += len(done.products)
             too_small += done.too_small
@@ -68,13 +69,14 @@ def run_plan(plan: Plan, todo: Sequence[Item], manifest: Manifest | None, *, job
     if not given["quiet"]:
         seconds = time.perf_counter() - began
         skipped = len(plan.items) - len(todo)
-        told = [f"{written} written", f"{skipped} skipped" if manifest is not None else ""]
+        told = [f"{written} {'measured' if todo and not todo[0].targets else 'written'}"]
+        told += [f"{skipped} skipped" if keep is not None else ""]
         told += [f"{too_small} too small" if too_small else "", f"{len(failures) + len(plan.problems)} failed"]
         text = ", ".join(one for one in told if one)
         click.echo(f"glimpse: {text} in {seconds:.1f} s, {images / max(seconds, 1e-9):.1f} images/s", err=True)
     if stop.is_set():
-        end(ExitCode.INTERRUPTED)
-    end(ExitCode.FAILED if failures or plan.problems else ExitCode.DONE)
+        return ExitCode.INTERRUPTED
+    return ExitCode.FAILED if failures or plan.problems else ExitCode.DONE
 
 
 def _tell(done: Done, given: Any) -> None:
@@ -84,7 +86,7 @@ def _tell(done: Done, given: Any) -> None:
         show_json(product.record)
     for product in done.products if not given["quiet"] else ():
         for note in (*product.notes, *(product.details if given["verbose"] else ())):
-            say(f"{product.record['file']}: {note}")
+            say(f"{product.record['file'] or done.source}: {note}")
 
 
 @contextmanager

@@ -268,3 +268,20 @@ class ThresholdValue(Value):
         from glimpsecli.maps import Threshold
 
         return Threshold.parse(text)
+
+
+class ShareValue(Value):
+    """A share."""
+
+    form = "A"
+
+    def parse(self, text: str) -> Any:
+        """Give a float from 0 to 1."""
+        from glimpsecli.annotations.boxes import Length
+        from glimpsecli.errors import InvalidInputError
+
+        length = Length.parse(text)
+        share = length.pixels(1)
+        if not 0 <= share <= 1:
+            raise InvalidInputError(f"{text!r} is no share", "write 0 to 1, or 0% to 100%")
+        return share

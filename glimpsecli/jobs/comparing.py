@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glimpsecli.errors import InvalidInputError
-from glimpsecli.images import DEPTHS, Picture, convert, depth_of, flatten
+from glimpsecli.images import Picture, convert, depth_of
 from glimpsecli.jobs.masking import told_of, with_depth
 from glimpsecli.jobs.overlaying import YELLOW
-from glimpsecli.jobs.products import Product, stored
+from glimpsecli.jobs.products import Product, border_colour, flat, stored
 from glimpsecli.jobs.requests import as_affine
-from glimpsecli.pictures.figure import panel_row
+from glimpsecli.pictures.figure import WIDEST, panel_row
 from glimpsecli.pictures.outline import outline
 from glimpsecli.pictures.scale import as_rgb, fitted, magnify, resized
 from glimpsecli.sampling import extract
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from glimpsecli.jobs.decoding import View
     from glimpsecli.jobs.plan import Item, Plan
     from glimpsecli.jobs.requests import Sight
+    from glimpsecli.window import Size
 
 TITLES = {"hard": "Hard attention", "gaussian": "Gaussian attention", "bilinear": "Spatial transformer"}
 CANNOT_TURN = "cannot turn or shear"
@@ -39,8 +39,6 @@ class Comparison:
     ----------
     blur : float
         Sigma of the Gaussians in strides.
-    border : str, optional
-        For the two samplers that have one.
     magnify : bool
         Whether each pixel is drawn as a square; else glimpses are enlarged smoothly.
     height : int
@@ -50,23 +48,19 @@ class Comparison:
     """
 
     blur: float = 0.5
-    border: str | None = None
     magnify: bool = False
     height: int = 320
     colour: tuple[float, float, float] = YELLOW
 
     def __call__(self, view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
         """Make the one picture of an image."""
-        if len(sights) != 1:
-            raise InvalidInputError(f"{len(sights)} windows to compare", "give one window, or one image for each")
-        sight, photo = sights[0], _flat(view.picture, plan)
+        sight, photo = sights[0], flat(view.picture, plan.how)
         seen = self._glimpses(photo, sight, plan)
-        h = sight.size[0]
-        height = h * max(1, round(self.height / h)) if h <= 1.5 * self.height else self.height
+        height, drawn = self._extent(sight.size)
         panels = [self._input(photo.pixels, sight, height)]
         subtitles = ["{1}×{0}".format(*view.image_size)]
         for name, glimpse in seen.items():
-            panels.append(self._enlarged(glimpse, sight, height))
+            panels.append(self._enlarged(glimpse, drawn))
             subtitles.append(self._subtitle(name, glimpse, sight))
         figure = panel_row(panels, ["Input", *(TITLES[name] for name in seen)], subtitles, height=height)
         told = told_of(view, item, sights, plan)
@@ -79,9 +73,7 @@ class Comparison:
     def _glimpses(self, photo: Picture, sight: Sight, plan: Plan) -> dict[str, Array | None]:
         """Look through each sampler, at the depth of the image; None where a sampler cannot."""
         how, depth = plan.how, depth_of(photo.pixels)
-        fill = None
-        if self.border == "constant" and how.fill is not None:
-            fill = how.fill.on(photo.pixels.shape[2], alpha=False, scale=DEPTHS[depth].scale)
+        fill = border_colour(photo, how)
         seen: dict[str, Array | None] = {}
         place: Any = sight.place
         for name in TITLES:
@@ -95,7 +87,7 @@ class Comparison:
                 sight.size,
                 sampler=name,
                 blur=self.blur,
-                border=None if gaussian else self.border,
+                border=None if gaussian else how.border,
                 fill=None if gaussian else fill,
                 backend=how.backend,
                 threads=how.threads,
@@ -113,14 +105,22 @@ class Comparison:
         outline(panel, corners(as_affine(sight), sight.size) * scale, colour=self.colour, weight=max(2.0, height / 140))
         return panel
 
-    def _enlarged(self, glimpse: Array | None, sight: Sight, height: int) -> Array:
-        h, w = sight.size
-        width = max(1, round(w * height / h))
+    def _extent(self, size: Size) -> tuple[int, Size]:
+        """Give the height of the panels, and the (height, width) of a glimpse there: of a very wide one, less high."""
+        h, w = size
+        height = h * max(1, round(self.height / h)) if h <= 1.5 * self.height else self.height
+        if w * height > WIDEST * height * h:
+            width = w * max(1, round(WIDEST * height / w))
+            return height, (max(1, round(h * width / w)), width)
+        return height, (height, max(1, round(w * height / h)))
+
+    def _enlarged(self, glimpse: Array | None, drawn: Size) -> Array:
         if glimpse is None:
-            return np.full((height, width, 3), _PALE, np.uint8)
-        if self.magnify and height % h == 0:
-            return magnify(as_rgb(glimpse), height // h)
-        return resized(as_rgb(glimpse), height, width)
+            return np.full((*drawn, 3), _PALE, np.uint8)
+        factor, rest = divmod(drawn[0], glimpse.shape[0])
+        if self.magnify and rest == 0 and drawn[1] == factor * glimpse.shape[1]:
+            return magnify(as_rgb(glimpse), factor)
+        return resized(as_rgb(glimpse), *drawn)
 
     def _subtitle(self, name: str, glimpse: Array | None, sight: Sight) -> str:
         if glimpse is None:
@@ -136,13 +136,3 @@ class Comparison:
 def _separable(sight: Sight) -> bool:
     matrix = as_affine(sight).matrix
     return isinstance(sight.place, GaussianParams) or (matrix[0, 1] == 0 and matrix[1, 0] == 0)
-
-
-def _flat(picture: Picture, plan: Plan) -> Picture:
-    """Lay transparency over the fill colour, white where there is none."""
-    if not picture.alpha:
-        return picture
-    scale, colours = DEPTHS[depth_of(picture.pixels)].scale, picture.pixels.shape[2] - 1
-    fill = plan.how.fill
-    colour: Any = scale if fill is None else fill.on(colours, alpha=False, scale=scale)
-    return Picture(flatten(picture.pixels, colour), False, None)

@@ -13,9 +13,9 @@ import numpy as np
 
 from glimpsecli import images
 from glimpsecli.errors import ExitCode, FileProblemError, GlimpseError, InvalidInputError
-from glimpsecli.jobs.decoding import Origin, decode
+from glimpsecli.jobs.decoding import Origin, View, decode
 from glimpsecli.jobs.glimpses import look_at
-from glimpsecli.jobs.outputs import STREAM
+from glimpsecli.jobs.outputs import STREAM, make_folder
 from glimpsecli.jobs.plan import Item, Plan
 from glimpsecli.jobs.pool import Budget, in_order
 from glimpsecli.jobs.products import Product
@@ -116,9 +116,13 @@ def _work(item: Item, plan: Plan, budget: Budget) -> Done:
     try:
         origin = _origin(item, plan)
         with budget.hold(_footprint(origin, plan)):
-            view, sights = decode(
-                origin, lambda size: _sights(item, plan, size), plan.how, whole=plan.looking is not None
-            )
+            if item.targets or plan.looking is None:
+                whole = plan.looking is not None
+                view, sights = decode(origin, lambda size: _sights(item, plan, size), plan.how, whole=whole)
+            else:  # numbers only, which need no pixels
+                image_size = images.upright_size(origin.open(), frame=plan.how.frame, name=origin.name)
+                view = View(images.Picture(np.empty((*image_size, 0), np.uint8)), image_size)
+                sights = _sights(item, plan, image_size)
             with _named(item):
                 products = (plan.looking or look_at)(view, item, sights, plan)
         known: dict[str, str | int] = {}
@@ -166,11 +170,12 @@ def _origin(item: Item, plan: Plan) -> Origin:
 
 
 def _footprint(origin: Origin, plan: Plan) -> int:
-    """Estimate the bytes that a picture of a batch will take; those of a few images are not counted."""
-    if plan.root is None or origin.content is None:
+    """Estimate the bytes that an image will take; those of a few images that are only looked at are not counted."""
+    if plan.looking is None and (plan.root is None or origin.content is None):
         return 0
     height, width = images.upright_size(origin.open(), frame=plan.how.frame, name=origin.name)
-    return 4 * height * width + len(origin.content)
+    # A photo and a glimpse, or a photo, what lies on it as float32, and the picture with what it takes to store it.
+    return (4 if plan.looking is None else 24) * height * width + len(origin.content or b"")
 
 
 def _sights(item: Item, plan: Plan, image_size: Size) -> list[Sight]:
@@ -193,7 +198,7 @@ def _named(item: Item) -> Iterator[None]:
 def _write(product: Product, target: str, plan: Plan) -> None:
     if plan.root is not None:
         check_inside(target, plan.root)
-    _make_folder(target)
+    make_folder(target)
     images.write(
         _opened(target),
         product.pixels,
@@ -210,7 +215,7 @@ def _write_container(kept: Sequence[Product], plan: Plan, target: str) -> Done:
     from glimpsecli.jobs.container import arrays_of
 
     try:
-        _make_folder(target)
+        make_folder(target)
         images.write_npz(_opened(target), arrays_of(kept), overwrite=plan.output.overwrite)
         return Done(target, tuple(kept))
     except GlimpseError as error:
@@ -219,15 +224,6 @@ def _write_container(kept: Sequence[Product], plan: Plan, target: str) -> Done:
 
 def _opened(target: str) -> str | BinaryIO:
     return sys.stdout.buffer if target == STREAM else target
-
-
-def _make_folder(target: str) -> None:
-    try:
-        os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
-    except OSError as error:
-        raise FileProblemError(
-            f"{target}: its folder cannot be made: {error.strerror or error}", "choose another place"
-        ) from None
 
 
 def check_inside(target: str, root: str) -> None:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from glimpsecli.images import DEPTHS, depth_of
 from glimpsecli.images.picture import Array
 from glimpsecli.jobs.decoding import View
 from glimpsecli.jobs.plan import How, Item, Plan
-from glimpsecli.jobs.products import Product, check_fits, stored
+from glimpsecli.jobs.products import Product, border_colour, check_fits, stored
 from glimpsecli.jobs.records import record
 from glimpsecli.jobs.requests import Sight
 from glimpsecli.sampling import Taps, choose_backend, extract
@@ -58,10 +57,6 @@ def _glimpses(view: View, sights: list[Sight], how: How, repeats: int) -> tuple[
     if backend == "auto":
         taps = Taps.make(places, size, pixels.shape[:2], sampler, how.sigma, how.border)
         backend, reason = choose_backend(taps, pixels.shape[2], repeats)
-    fill = None
-    if how.border == "constant" and how.fill is not None:
-        scale = DEPTHS[depth_of(pixels)].scale
-        fill = how.fill.on(pixels.shape[2] - picture.alpha, alpha=picture.alpha, scale=scale)
     glimpses = extract(
         pixels,
         places,
@@ -69,7 +64,7 @@ def _glimpses(view: View, sights: list[Sight], how: How, repeats: int) -> tuple[
         sampler=sampler,
         blur=how.sigma,
         border=how.border,
-        fill=fill,
+        fill=border_colour(picture, how),
         backend=backend,
         threads=how.threads,
         alpha=picture.alpha,

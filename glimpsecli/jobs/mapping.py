@@ -44,11 +44,14 @@ class Share(NamedTuple):
 
 
 class Map(NamedTuple):
-    """A map of an image: a grid of numbers, and what it is called."""
+    """A map of an image: a grid of numbers, what it is called, and how its file was read; see `Arranged`."""
 
     values: NDArray[Any]
     label: str
     path: str
+    layout: str
+    prefix_tokens: int
+    guessed: bool
     told: str
 
 
@@ -76,20 +79,29 @@ class Atlas:
     ------
     GlimpseError
         A file cannot be read or does not fit its layout, there are more maps than images, an image or a map has no
-        partner, or there are NaN.
+        partner, or there are NaN. A bad file in a folder fails when its image is worked on.
     """
 
     def __init__(self, sources: Sequence[Source], files: Sequence[str], reading: Reading, frame: int = 0) -> None:
         self.reading = reading
         self.limits = Limits(reading.range)
         self._frame = frame
+        folder = any(os.path.isdir(path) for path in files)
         self._arrays: dict[str, NDArray[Any]] = {}
         self._room = KEPT
         self._shares = dict(zip([source.path for source in sources], self._matched(sources, files), strict=True))
         self.labels: list[tuple[str, ...]] = []
+        self._failures: dict[str, GlimpseError] = {}
         ways: dict[str, list[str]] = {}
         for source in sources:
-            maps = self.maps_of(source.path, self._size_of(source.path))
+            try:
+                maps = self.maps_of(source.path, self._size_of(source.path))
+            except GlimpseError as error:
+                if len(sources) == 1 or not folder:
+                    raise
+                self._failures[source.path] = error  # of many maps a bad one fails alone
+                self.labels.append(("",))
+                continue
             self.labels.append(tuple(one.label for one in maps))
             for one in maps:
                 self.limits.feed(one.values)
@@ -108,6 +120,8 @@ class Atlas:
 
     def maps_of(self, source: str, image_size: Size | None) -> list[Map]:
         """Give the maps of an image of a (height, width), None where that is not known."""
+        if source in self._failures:
+            raise self._failures[source]
         shares, found = self._shares[source], []
         for path, only in shares:
             arranged = self._arranged(path, image_size)
@@ -117,14 +131,20 @@ class Atlas:
                     label = arranged.labels[number] if only is None else ""
                     label = " ".join(part for part in (stem if len(shares) > 1 else "", label) if part)
                     checked = check_finite(values, path, self.reading.skip_nan)
-                    found.append(Map(checked, label, path, arranged.told))
+                    how = arranged.layout, arranged.prefix_tokens, arranged.guessed, arranged.told
+                    found.append(Map(checked, label, path, *how))
         return found
 
     def _arranged(self, path: str, image_size: Size | None) -> Arranged:
-        reading, aspect = self.reading, None
-        if image_size is not None and reading.preprocess.steps:
+        reading, aspect, hint = self.reading, None, None
+        if image_size is not None:
             height, width = reading.preprocess.input_size(image_size)
-            aspect = width / height
+            if reading.preprocess.patch is not None:
+                height, width = height // reading.preprocess.patch[0], width // reading.preprocess.patch[1]
+            if reading.preprocess.steps or reading.preprocess.patch is not None:
+                aspect = width / max(height, 1)
+            else:
+                hint = width / height
         return arrange(
             self._array(path),
             path,
@@ -134,7 +154,8 @@ class Atlas:
             query=reading.query,
             head=reading.head,
             layer=reading.layer,
-            aspect=aspect,
+            aspect=aspect or None,
+            hint=hint,
         )
 
     def _array(self, path: str) -> NDArray[Any]:
@@ -147,8 +168,9 @@ class Atlas:
         return array
 
     def _size_of(self, path: str) -> Size | None:
-        if not self.reading.preprocess.steps or path == "-":
-            return None
+        if path == "-":  # it is read later; its size has no say where a step gives one
+            sizes = {self.reading.preprocess.input_size(size) for size in ((1000, 1000), (500, 3000))}
+            return (1000, 1000) if self.reading.preprocess.steps and len(sizes) == 1 else None
         try:
             return images.upright_size(path, frame=self._frame)
         except GlimpseError:
@@ -229,5 +251,11 @@ def read_captions(path: str, atlas: Atlas) -> tuple[str, ...]:
         lines.pop()
     for labels in atlas.labels:
         if len(labels) != len(lines):
-            raise InvalidInputError(f"{path} has {len(lines)} lines for {len(labels)} maps", "give a line for each map")
+            raise InvalidInputError(
+                f"{path} has {len(lines)} lines for {_counted(len(labels), 'map')}", "give a line for each"
+            )
     return tuple(lines)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s'[: count != 1]}"

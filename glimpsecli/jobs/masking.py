@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,8 @@ import numpy as np
 from glimpsecli.images import Picture
 from glimpsecli.jobs.products import Product, check_fits, stored
 from glimpsecli.jobs.records import record
-from glimpsecli.sampling import Taps, mask_parts
+from glimpsecli.sampling import Taps
+from glimpsecli.sampling.masks import join_masks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from glimpsecli.window import Size
 
     Mask = NDArray[np.float32]
-    Box = tuple[int, int, int, int]
 
 _ARRAYS = ("npy", "tiff")
 
@@ -60,17 +60,10 @@ def attended(view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> lis
 def joined_mask(sights: Sequence[Sight], image_size: Size, how: How) -> Mask:
     """Give the maximum of the masks of some sights, (H, W)."""
     whole = np.zeros(image_size, np.float32)
-    for (top, bottom, left, right), part in parts_of(sights, image_size, how):
-        target = whole[top:bottom, left:right]
-        np.maximum(target, part, out=target)
-    return whole
-
-
-def parts_of(sights: Sequence[Sight], image_size: Size, how: How) -> Iterator[tuple[Box, Mask]]:
-    """Give for each sight the part (top, bottom, left, right) of the image that it reads, and the mask there."""
     for (size, _), members in groupby(sights, key=lambda sight: (sight.size, type(sight.place))):
         places: Any = [sight.place for sight in members]
-        yield from mask_parts(Taps.make(places, size, image_size, how.chosen_sampler, how.sigma, how.border))
+        join_masks(Taps.make(places, size, image_size, how.chosen_sampler, how.sigma, how.border), whole)
+    return whole
 
 
 def with_depth(plan: Plan, depth: str) -> Plan:

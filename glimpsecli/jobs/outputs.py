@@ -7,7 +7,7 @@ import stat
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from glimpsecli.errors import InvalidInputError
+from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.images.formats import FORMATS, Format, check, format_named, format_of
 from glimpsecli.jobs.naming import DEFAULT_NAME, check_template, output_name
 
@@ -122,6 +122,16 @@ def check_outputs(plan: Plan, sources: Sequence[str]) -> None:
             _check_folder(target)
             if not plan.output.overwrite and os.path.lexists(target) and not _is_special(target):
                 raise InvalidInputError(f"{target} exists", "give --overwrite to replace it")
+
+
+def make_folder(target: str) -> None:
+    """Make the folder of a file, and those above it."""
+    try:
+        os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+    except OSError as error:
+        raise FileProblemError(
+            f"{target}: its folder cannot be made: {error.strerror or error}", "choose another place"
+        ) from None
 
 
 def _identity(path: str) -> tuple[int, int]:

@@ -11,14 +11,14 @@ import numpy as np
 from glimpsecli import maps
 from glimpsecli.images import Picture, convert, depth_of
 from glimpsecli.jobs.masking import joined_mask, told_of, with_depth
-from glimpsecli.jobs.products import Product, check_fits, stored
+from glimpsecli.jobs.products import Product, border_colour, check_fits, flat, stored
 from glimpsecli.jobs.requests import as_affine
 from glimpsecli.maps import Rect
 from glimpsecli.pictures.colour import table
 from glimpsecli.pictures.figure import montage
 from glimpsecli.pictures.outline import outline
 from glimpsecli.pictures.overlay import tint
-from glimpsecli.pictures.scale import as_rgb, fitted
+from glimpsecli.pictures.scale import as_rgb, fitted, in_colour
 from glimpsecli.sampling import extract
 from glimpsecli.window import corners
 
@@ -90,7 +90,7 @@ class WindowOverlay:
                 picture, mask, table(style.cmap), opacity=style.opacity, alpha=photo.alpha, in_place=not style.inset
             )
         else:
-            picture = _in_colour(photo)
+            picture = in_colour(photo.pixels)
         _draw_outlines(picture, sights, style)
         if style.inset:
             _draw_inset(picture, view, sights[0], plan)
@@ -124,13 +124,11 @@ class MapOverlay:
         found = self.atlas.maps_of(item.source, view.image_size)
         rows = [self._row(one, view.image_size) for one in found]
         told = {name: value for name, value in told_of(view, item, (), plan).items() if name != "windows"}
-        notes = tuple(
-            f"{row['label'] or 'the map'} is {row['lo']:g} everywhere, or its range is empty: nothing is coloured"
-            for row in rows
-            if row["lo"] == row["hi"]
-        )
+        notes = tuple(f"{row['label'] or 'the map'} {problem}" for row in rows for problem in [_pale(row)] if problem)
         if not item.targets:
             return [Product(np.empty((0, 0, 0), np.uint8), False, None, told | {"maps": rows}, notes)]
+        if self.figure:
+            view = view._replace(picture=flat(view.picture, plan.how))
         plan, photo = _prepared(view, plan)
         if self.style.montage:
             figure = self._montage(photo, found, sights)
@@ -148,12 +146,18 @@ class MapOverlay:
             products.append(_finished(picture, alpha, icc, record, plan, notes if index == 0 else ()))
         return products
 
+    @property
+    def figure(self) -> bool:
+        """Whether the pictures are figures on white, of 8 bit."""
+        return self.style.montage or self.style.colourbar
+
     def _row(self, one: Map, image_size: Size) -> dict[str, Any]:
         """Give the numbers of a map."""
         grid = one.values.shape
         rect = self._rect(one, image_size)
         lo, hi = self.atlas.limits.of(one.values)
-        row: dict[str, Any] = {"map": one.path, "label": one.label, "layout": one.told}
+        row: dict[str, Any] = {"map": one.path, "label": one.label, "layout": one.layout}
+        row |= {"prefix_tokens": one.prefix_tokens, "guessed": one.guessed, "read_as": one.told}
         boxes = [Rect(*box.to_window(image_size).box) for box in self.mass_boxes]
         row |= maps.measure(one.values, rect, image_size, lo, hi, boxes)
         row["geometry"] = {
@@ -192,7 +196,7 @@ class MapOverlay:
 
     def _montage(self, photo: Picture, found: Sequence[Map], sights: Sequence[Sight]) -> Array:
         style, image_size = self.style, (photo.pixels.shape[0], photo.pixels.shape[1])
-        small = as_rgb(_in_colour(photo))
+        small = as_rgb(photo.pixels)
         if max(image_size) > style.panel:
             small = fitted(small, style.panel, style.panel)
         panels = [self._laid(small, one, image_size) for one in found]
@@ -200,13 +204,14 @@ class MapOverlay:
         if captions is not None:  # as in Show, Attend and Tell, the image itself stands before the words
             panels, captions = [small, *panels], ("", *captions)
         if self.outlined:
-            shrunk = small.shape[0] / image_size[0]
+            shrunk = np.array([small.shape[1] / image_size[1], small.shape[0] / image_size[0]])
             for panel in panels:
                 _draw_outlines(panel, sights, style, shrunk)
         labels = None if captions is not None else [one.label for one in found]
         figure = montage(panels, labels, style.columns, captions, style.font)
         lo, hi = self.atlas.limits.of(found[0].values)
-        return self._with_bar(figure, lo, hi, round(0.88 * figure.shape[0])) if style.colourbar and lo < hi else figure
+        height = min(round(0.88 * figure.shape[0]), 3 * style.panel)
+        return self._with_bar(figure, lo, hi, height) if style.colourbar and lo < hi else figure
 
     def _with_bar(self, picture: Array, lo: float, hi: float, height: int) -> Array:
         from glimpsecli.pictures.colourbar import beside, colourbar
@@ -229,14 +234,18 @@ def _finished(
     return product._replace(notes=product.notes + notes)
 
 
-def _in_colour(photo: Picture) -> Array:
-    """Give the pixels with three colour channels, as a copy."""
-    if photo.pixels.shape[2] > 2:
-        return photo.pixels.copy()
-    return np.ascontiguousarray(photo.pixels[:, :, [0, 0, 0, *range(1, photo.pixels.shape[2])]])
+def _pale(row: dict[str, Any]) -> str | None:
+    """Tell why a map colours nothing, where that is so."""
+    if row["largest"] is None:
+        return "has no value that is a number: nothing is coloured"
+    if row["lo"] == row["hi"]:
+        return f"is {row['largest']:g} everywhere: nothing is coloured"
+    if row["largest"] <= row["lo"]:
+        return f"is at most {row['largest']:g}, and the range begins at {row['lo']:g}: nothing is coloured"
+    return None
 
 
-def _draw_outlines(picture: Array, sights: Sequence[Sight], style: Style, scale: float = 1.0) -> None:
+def _draw_outlines(picture: Array, sights: Sequence[Sight], style: Style, scale: Any = 1.0) -> None:
     for sight in sights:
         outline(picture, corners(as_affine(sight), sight.size) * scale, colour=style.colour)
 
@@ -254,11 +263,12 @@ def _draw_inset(picture: Array, view: View, sight: Sight, plan: Plan) -> None:
         sight.size,
         sampler=how.chosen_sampler,
         blur=how.sigma,
-        border=how.border if how.border != "constant" else None,
+        border=how.border,
+        fill=border_colour(source, how),
         alpha=source.alpha,
     )
     seen = convert(glimpse, depth_of(source.pixels), plan.output.depth or "8").pixels
-    colours = _in_colour(Picture(seen, source.alpha))[:, :, :3]
+    colours = in_colour(seen)[:, :, :3]
     drawn, _ = shown(colours, *inset_size((picture.shape[0], picture.shape[1]), sight.size))
     x, y = np.mean(corners(as_affine(sight), sight.size), axis=0).tolist()
     inset(picture, np.ascontiguousarray(drawn), (x, y))

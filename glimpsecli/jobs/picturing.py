@@ -33,6 +33,7 @@ def make_picture_plan(
     *,
     noun: str,
     labels: Sequence[Sequence[str]] | None = None,
+    figure: bool = False,
     inputs: Sequence[str] = (),
     problems: Sequence[str] = (),
 ) -> Plan:
@@ -41,7 +42,7 @@ def make_picture_plan(
     Parameters
     ----------
     sources : sequence of Source
-        Files, or ``-`` for standard input.
+        Files, or ``-`` for standard input; see :func:`named_sources`.
     requests : sequence of Request
         Where to look in each image; none: the whole image.
     how : How
@@ -53,6 +54,8 @@ def make_picture_plan(
         What a picture is called.
     labels : sequence of sequence of str, optional
         For each source a label for each of its pictures; one picture each by default.
+    figure : bool
+        Whether the pictures are figures: 8 bit, without alpha.
     inputs : sequence of str
         Other files that are read, and must not be written over.
     problems : sequence of str
@@ -64,7 +67,9 @@ def make_picture_plan(
         Something is wrong that can be known before any work.
     """
     paths = [source.path for source in sources]
-    check_sources(paths)
+    twice = next((path for path in paths if paths.count(path) > 1), None)
+    if twice is not None:
+        raise InvalidInputError(f"{twice} is given twice", "give each image once")
     try_out(requests, how)
     wanted = by_image(paths, requests or [BoxRequest()])
     named = [[(label, 1) for label in one] for one in labels or [[""]] * len(sources)]
@@ -74,7 +79,9 @@ def make_picture_plan(
             raise InvalidInputError(f"a {file_format.title} holds glimpses, not a {noun}", "use .npy, .png or .tiff")
     else:
         file_format = chosen_format(output._replace(target=os.sep))
-    check_idle(how, requests, output, file_format)
+    if figure and output.depth not in (None, "8"):
+        raise InvalidInputError(f"--depth {output.depth} with a figure, which has 8 bit", "leave it out")
+    check_idle(how, requests, output, file_format._replace(alpha=file_format.alpha and not figure))
     if not output.target:
         targets: list[tuple[str, ...]] = [() for _ in sources]
     elif is_folder(output.target):
@@ -98,5 +105,6 @@ def make_picture_plan(
 
 
 def named_sources(paths: Sequence[str]) -> list[Source]:
-    """Give the sources of images that are named one by one."""
+    """Give the sources of images that are named one by one; one that is not there, or is a folder, is refused."""
+    check_sources(paths)
     return [Source(path, os.path.basename(path)) for path in paths]

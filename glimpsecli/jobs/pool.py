@@ -64,21 +64,24 @@ def in_order(
         return
     from concurrent.futures import Future, ThreadPoolExecutor
 
+    def begin(task: Task) -> Result | None:
+        return None if stop.is_set() else work(task)
+
     with ThreadPoolExecutor(workers, thread_name_prefix="glimpse") as pool:
-        waiting: deque[Future[Result]] = deque()
+        waiting: deque[Future[Result | None]] = deque()
         coming = iter(tasks)
         try:
             while True:
                 while not stop.is_set() and len(waiting) < workers * AHEAD:
                     try:
-                        waiting.append(pool.submit(work, next(coming)))
+                        waiting.append(pool.submit(begin, next(coming)))
                     except StopIteration:
                         break
                 if not waiting:
                     return
-                first = waiting.popleft()
-                if not (stop.is_set() and first.cancel()):
-                    yield first.result()
+                result = waiting.popleft().result()
+                if result is not None:  # its turn came before the stop
+                    yield result
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -9,7 +9,7 @@ from glimpsecli.images import DEPTHS, Picture, convert, depth_of
 from glimpsecli.images.picture import Array
 
 if TYPE_CHECKING:
-    from glimpsecli.jobs.plan import Plan
+    from glimpsecli.jobs.plan import How, Plan
 
 
 class Product(NamedTuple):
@@ -57,6 +57,23 @@ def stored(values: Array, picture: Picture, record: dict[str, Any], plan: Plan) 
     colour = fill.on(values.shape[2] - 1, alpha=False, scale=DEPTHS[source].scale)
     rescale = DEPTHS[target].scale / DEPTHS[source].scale
     return Product(images.flatten(pixels, [value * rescale for value in colour]), False, picture.icc, record, notes)
+
+
+def border_colour(picture: Picture, how: How) -> tuple[float, ...] | None:
+    """Give the colour of the constant border, with as many numbers as the picture has channels; None for others."""
+    if how.border != "constant" or how.fill is None:
+        return None
+    scale = DEPTHS[depth_of(picture.pixels)].scale
+    return how.fill.on(picture.pixels.shape[2] - picture.alpha, alpha=picture.alpha, scale=scale)
+
+
+def flat(picture: Picture, how: How) -> Picture:
+    """Lay transparency over the fill colour, or white where there is none: figures stand on white."""
+    if not picture.alpha:
+        return picture
+    scale, colours = DEPTHS[depth_of(picture.pixels)].scale, picture.pixels.shape[2] - 1
+    colour = scale if how.fill is None else how.fill.on(colours, alpha=False, scale=scale)
+    return Picture(images.flatten(picture.pixels, colour), False, None)
 
 
 def _is_flattened(picture: Picture, plan: Plan) -> bool:

@@ -19,7 +19,9 @@ shape                                                                       layo
 ==========================================================================  ========
 (N,), (1, N), (N, 1)                                                        ``n``
 two equal axes, and a query or a head is asked for                          ``hnn``
+(N, N), where N is 1, 2 or 5 more than a square number of 144 or more       ``hnn``
 two axes, and a grid or a number of prefix tokens is given                  ``tn``
+(T, N), where N looks like tokens and is more than 6 T                      ``tn``
 two axes                                                                    ``hw``
 (A, N, N), where one of these four is given, or N looks like tokens         ``hnn``
 (1, h, w)                                                                   ``hw``
@@ -56,7 +58,9 @@ LAYOUTS = {
 _AXES = {"hw": 2, "thw": 3, "n": 1, "tn": 2, "hnn": 3, "lhnn": 4}
 _SHAPES = ", ".join(f"{layout} {shape}" for layout, shape in LAYOUTS.items())
 _LEAST_TOKENS = 49
+_LEAST_ATTENTION = 145
 _GRID_OF_SAM = 64
+_SLIMMEST = 6  # a grid is hardly ever so many times as wide as it is high
 
 
 class Arranged(NamedTuple):
@@ -95,6 +99,7 @@ def arrange(
     head: int | str | None = None,
     layer: int | str | None = None,
     aspect: float | None = None,
+    hint: float | None = None,
 ) -> Arranged:
     """Arrange an array as maps.
 
@@ -120,6 +125,8 @@ def arrange(
     aspect : float, optional
         Width / height of what the model saw, where that is known: the grid is the one that fits it within a cell. None:
         the grid is square.
+    hint : float, optional
+        Width / height of the image, where `aspect` is not known; see `find_grid`.
 
     Returns
     -------
@@ -133,6 +140,8 @@ def arrange(
     """
     if layout is not None and layout not in LAYOUTS:
         raise InvalidInputError(f"{layout!r} is no layout", f"choose {', '.join(LAYOUTS)}")
+    if not array.ndim:
+        raise InvalidInputError(f"{name} is a single number, without spatial axes", f"the layouts are {_SHAPES}")
     if not array.size:
         raise InvalidInputError(f"{name} is empty: its shape is {array.shape}", f"the layouts are {_SHAPES}")
     attends, counted = query is not None or head is not None, prefix_tokens is not None or grid is not None
@@ -143,7 +152,7 @@ def arrange(
     _refuse(chosen, attention, {"query": query, "head": head})
     _refuse(chosen, chosen == "lhnn", {"layer": layer})
     if flat:
-        found = find_grid(fitted.shape[-1], name, prefix_tokens, grid, aspect)
+        found = find_grid(fitted.shape[-1], name, prefix_tokens, grid, aspect, hint)
     else:
         found = Tokens(0, (fitted.shape[-2], fitted.shape[-1]))
     labels: tuple[str, ...]
@@ -172,7 +181,9 @@ def _guess(shape: tuple[int, ...], name: str, attends: bool, layered: bool, coun
     if len(shape) == 1 or (len(shape) == 2 and 1 in shape):
         return "n"
     if len(shape) == 2:
-        return "hnn" if attends and square else "tn" if counted else "hw"
+        if square and (attends or _like_attention(shape[-1])):
+            return "hnn"
+        return "tn" if counted or (_like_tokens(shape[-1]) and shape[-1] > _SLIMMEST * shape[0]) else "hw"
     if len(shape) == 3:
         if square and (attends or counted or _like_tokens(shape[-1])):
             return "hnn"
@@ -180,6 +191,11 @@ def _guess(shape: tuple[int, ...], name: str, attends: bool, layered: bool, coun
     if len(shape) == 4 and square:
         return "lhnn"
     raise InvalidInputError(f"{name} has the shape {shape}, which is no map", f"the layouts are {_SHAPES}")
+
+
+def _like_attention(n: int) -> bool:
+    """Tell a number that only tokens have: a map of 197x197 would be a strange one."""
+    return n >= _LEAST_ATTENTION and any(is_square(n - prefix) for prefix in PREFIXES if prefix)
 
 
 def _like_tokens(n: int) -> bool:

@@ -104,12 +104,14 @@ def read_array(path: str | os.PathLike[str], key: str | None = None) -> NDArray[
 def _kind(head: bytes, length: int, suffix: str) -> str:
     if head.startswith(_NUMPY):
         return "npy"
+    # The length of its header, and then the header as JSON.
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= length - 8:
+        return "safetensors"
     if suffix in _PICKLES or head.startswith(_PICKLE):
         return "pickle"
     if head.startswith(_ZIP):
         return "npz"
-    # The length of its header, and then the header as JSON.
-    if suffix == ".safetensors" or (head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= length - 8):
+    if suffix == ".safetensors":
         return "safetensors"
     return "text" if suffix in _TEXTS else "image"
 
@@ -242,4 +244,4 @@ def _checked(array: NDArray[Any], label: str) -> NDArray[Any]:
     if whole and array.dtype.itemsize == 8 and (int(array.max()) > _EXACT or int(array.min()) < -_EXACT):
         raise InvalidInputError(f"{label} holds whole numbers beyond 2**53, which would be rounded", _SAVE)
     wide = array.dtype.itemsize > (2 if whole else 4)
-    return np.ascontiguousarray(array, np.float64 if wide else np.float32)
+    return np.asarray(array, np.float64 if wide else np.float32, order="C")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from glimpsecli.errors import InvalidInputError
@@ -19,7 +20,9 @@ class Tokens(NamedTuple):
     size: Size
 
 
-def find_grid(n: int, name: str, prefix: int | None, grid: Size | None, aspect: float | None) -> Tokens:
+def find_grid(
+    n: int, name: str, prefix: int | None, grid: Size | None, aspect: float | None, hint: float | None = None
+) -> Tokens:
     """Find the grid of `n` tokens.
 
     Parameters
@@ -36,6 +39,9 @@ def find_grid(n: int, name: str, prefix: int | None, grid: Size | None, aspect: 
         The width / height of what was cut into tokens. Patches leave out less than one of them at the end of each axis,
         so a grid of h x w fits where ``-1 < w - aspect * h < aspect``; grids of the very aspect go before all others.
         None: the grid is square.
+    hint : float, optional
+        The aspect of the image, for a model that may have seen it whole: where no square with at most one prefix token
+        fits, a grid of this aspect goes before squares with more.
 
     Raises
     ------
@@ -55,18 +61,31 @@ def find_grid(n: int, name: str, prefix: int | None, grid: Size | None, aspect: 
             f"a grid of {w}x{h} leaves {n - h * w}: give them as --prefix-tokens" if n > h * w else out,
         )
     if aspect is None:
-        for count in tried:
-            if is_square(n - count):
-                side = math.isqrt(n - count)
-                return Tokens(count, (side, side))
+        few, many = [count for count in tried if count <= 1], [count for count in tried if count > 1]
+        found = _square(n, few) or (_of_aspect(n, few, hint) if hint is not None else None) or _square(n, many)
+        if found:
+            return found
         wanted = "a square grid"
     else:
-        fitting = [(_misfit(size, aspect), order, size) for order, k in enumerate(tried) for size in _grids(n - k)]
-        best = min((fit for fit in fitting if -1 < fit[0] < aspect), default=None, key=lambda fit: _rank(*fit))
-        if best:
-            return Tokens(tried[best[1]], best[2])
+        found = _of_aspect(n, tried, aspect)
+        if found:
+            return found
         wanted = f"a grid of the aspect {aspect:.3g}"
     raise InvalidInputError(f"{name} has {n} tokens, which is not {wanted} and {_either(tried)} prefix tokens", out)
+
+
+def _square(n: int, prefixes: Sequence[int]) -> Tokens | None:
+    for count in prefixes:
+        if is_square(n - count):
+            side = math.isqrt(n - count)
+            return Tokens(count, (side, side))
+    return None
+
+
+def _of_aspect(n: int, prefixes: Sequence[int], aspect: float) -> Tokens | None:
+    fitting = [(_misfit(size, aspect), order, size) for order, k in enumerate(prefixes) for size in _grids(n - k)]
+    best = min((fit for fit in fitting if -1 < fit[0] < aspect), default=None, key=lambda fit: _rank(*fit))
+    return Tokens(prefixes[best[1]], best[2]) if best else None
 
 
 def is_square(n: int) -> bool:

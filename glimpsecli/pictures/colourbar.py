@@ -43,7 +43,9 @@ def ticks(lo: float, hi: float, height: int, size: int) -> list[tuple[float, str
         From `lo` to `hi`. The position is in pixels from the top of the bar. Texts have four digits at most, or as many
         more as it takes to tell the values apart; a very small or large number is written as 1.5e−4.
     """
-    if not (math.isfinite(lo) and math.isfinite(hi) and lo < hi and math.isfinite(hi - lo)):
+    if math.isfinite(lo) and math.isfinite(hi) and not math.isfinite(hi - lo):
+        raise InvalidInputError(f"a colour bar from {lo:g} to {hi:g} spans more than numbers can", "choose a range")
+    if not (math.isfinite(lo) and math.isfinite(hi) and lo < hi):
         raise InvalidInputError(f"a colour bar from {lo} to {hi}", "the first must be below the second, both finite")
     inside: list[float] = []
     for step in _nice_steps(hi - lo):

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     Figure = NDArray[np.uint8]
 
 SMALLEST = 11  # pixels of text that can still be read
-_ROW_HEIGHT = 320
-_WIDEST = 3.0  # a panel is at most this many times as wide as the row is high
+WIDEST = 3.0
+"""A panel is at most this many times as wide as the row is high."""
 
 
 def panel_row(
@@ -31,7 +31,7 @@ def panel_row(
     titles: Sequence[str],
     subtitles: Sequence[str] | None = None,
     *,
-    height: int | None = None,
+    height: int,
     font: Font = None,
 ) -> Figure:
     """Put panels side by side, at one height, each with a title above it.
@@ -45,8 +45,8 @@ def panel_row(
         One for each panel; a long one wraps, and all shrink together before they need three lines.
     subtitles : sequence of str, optional
         Small grey words below each panel.
-    height : int, optional
-        Of the panels, in pixels; see `row_height`.
+    height : int
+        Of the panels, in pixels.
     font : path, optional
         For the words.
 
@@ -56,7 +56,6 @@ def panel_row(
     """
     _check_count(panels, titles, "titles")
     _check_count(panels, subtitles, "subtitles")
-    height = row_height([panel.shape[0] for panel in panels]) if height is None else height
     images = [_at_height(as_rgb(panel), height) for panel in panels]
     size = _between(SMALLEST + 2, height / 17, 60)
     widths = [max(image.shape[1], 6 * size) for image in images]
@@ -77,12 +76,6 @@ def panel_row(
         below.put(figure, i, middle, first + image.shape[0] + gap // 2)
         left += width + margin
     return figure
-
-
-def row_height(heights: Sequence[int]) -> int:
-    """Give a height for a row: a multiple of the lowest panel's, near 320, and no more than 480 where it is higher."""
-    lowest = min(heights)
-    return min(lowest, 480) if lowest > _ROW_HEIGHT else lowest * max(1, round(_ROW_HEIGHT / lowest))
 
 
 def montage(
@@ -195,9 +188,9 @@ class _Words:
 
 def _at_height(image: Figure, height: int) -> Figure:
     factor, rest = divmod(height, image.shape[0])
-    if rest == 0 and image.shape[1] * factor <= _WIDEST * height:
+    if rest == 0 and image.shape[1] * factor <= WIDEST * height:
         return magnify(image, factor)
-    return fitted(image, height, round(_WIDEST * height))
+    return fitted(image, height, round(WIDEST * height))
 
 
 def _paste(figure: Figure, image: Figure, top: int, left: int) -> None:

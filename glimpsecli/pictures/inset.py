@@ -6,18 +6,29 @@ from typing import TYPE_CHECKING
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.pictures.outline import line_weight
-from glimpsecli.pictures.overlay import scale_of
+from glimpsecli.pictures.scale import scale_of
 
 if TYPE_CHECKING:
     from glimpsecli.pictures.overlay import Picture
 
 
 def inset_size(picture_size: tuple[int, int], glimpse_size: tuple[int, int]) -> tuple[int, int]:
-    """Give the (height, width) at which a glimpse fits a corner: within 0.36 of the picture's height and width."""
-    room_y, room_x = (0.36 * extent for extent in picture_size)
+    """Give the (height, width) at which a glimpse fits a corner: within 0.36 of the picture, and with its frame."""
+    frame, margin = _frame(picture_size)
+    room_y, room_x = (min(0.36 * extent, extent - 2 * (frame + margin)) for extent in picture_size)
+    if min(room_y, room_x) < 1:
+        raise InvalidInputError(
+            f"a picture of {picture_size[1]}x{picture_size[0]} has no room for an inset", "leave the inset out"
+        )
     height, width = glimpse_size
     factor = min(room_y / height, room_x / width)
-    return max(1, round(height * factor)), max(1, round(width * factor))
+    return max(1, int(height * factor)), max(1, int(width * factor))
+
+
+def _frame(picture_size: tuple[int, int]) -> tuple[int, int]:
+    """Give the weight of the frame and the margin around it, in pixels."""
+    frame = max(2, round(line_weight(picture_size)))
+    return frame, 3 * frame
 
 
 def inset(picture: Picture, glimpse: Picture, away_from: tuple[float, float]) -> tuple[int, int]:
@@ -42,8 +53,7 @@ def inset(picture: Picture, glimpse: Picture, away_from: tuple[float, float]) ->
         If the glimpse does not fit with its frame and margin.
     """
     height, width = glimpse.shape[:2]
-    frame = max(2, round(line_weight(picture.shape[:2])))
-    margin = 3 * frame
+    frame, margin = _frame((picture.shape[0], picture.shape[1]))
     casing = max(1, frame // 2)
     if glimpse.dtype != picture.dtype or glimpse.ndim != 3 or glimpse.shape[2] != 3:
         raise InvalidInputError(f"a glimpse {glimpse.shape} of {glimpse.dtype} for a picture of {picture.dtype}")

@@ -21,7 +21,7 @@ _FILL = (59, 110, 165)
 _FRAME = (150, 150, 150)
 
 
-def mask_figure(mask: Floats, a_x: Floats, a_y: Floats, *, table: Floats | None = None) -> Figure:
+def mask_figure(mask: Floats, a_x: Floats, a_y: Floats) -> Figure:
     """Draw a mask with a_x above it and a_y at its right.
 
     Column k of the mask lies below column k of the upper chart, and row k beside row k of the right one. A small mask
@@ -32,8 +32,6 @@ def mask_figure(mask: Floats, a_x: Floats, a_y: Floats, *, table: Floats | None 
     mask : (H, W) float, in 0..1
     a_x : (W,) float, in 0..1
     a_y : (H,) float, in 0..1
-    table : (n, 3) float, optional
-        Colours for the mask; without it, black is 0 and white is 1.
 
     Returns
     -------
@@ -51,10 +49,6 @@ def mask_figure(mask: Floats, a_x: Floats, a_y: Floats, *, table: Floats | None 
         middle = fitted(middle, _LARGEST, _LARGEST)
         upper, right = (resized(a[None], 1, n)[0] for a, n in ((upper, middle.shape[1]), (right, middle.shape[0])))
     image = as_rgb(middle)
-    if table is not None:
-        steps = np.rint(middle * (len(table) - 1)).astype(np.intp)
-        image = np.rint(table[steps] * 255).astype(np.uint8)
-
     height, width = middle.shape
     longer = max(height, width)
     deep = max(56, round(longer / 5))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.pictures.overlay import scale_of
+from glimpsecli.pictures.scale import scale_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.pictures.scale import in_colour, scale_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,14 +16,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating[Any]]
 
 _BLOCK = 1 << 15  # pixels at a time: the buffers of a block stay in the cache
-
-
-def scale_of(picture: Picture) -> int:
-    """Give the value of white: 255, 65535 or 1 for uint8, uint16 or float32."""
-    scales = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
-    if picture.dtype not in scales:
-        raise InvalidInputError(f"a picture of type {picture.dtype}", "use uint8, uint16 or float32")
-    return scales[picture.dtype]
 
 
 def tint(
@@ -79,7 +72,7 @@ def tint(
     if (cover_y.shape, cover_x.shape) != ((values.shape[0],), (values.shape[1],)):
         raise InvalidInputError(f"coverage of shapes {cover_y.shape} and {cover_x.shape} for a map of {values.shape}")
 
-    result = photo if in_place and photo.shape[2] > 2 and photo.flags.writeable else _as_colour(photo)
+    result = photo if in_place and photo.shape[2] > 2 and photo.flags.writeable else in_colour(photo)
     rows, over_rows = _overlap(top, values.shape[0], photo.shape[0])
     columns, over_columns = _overlap(left, values.shape[1], photo.shape[1])
     canvas, values = result[rows, columns], values[over_rows, over_columns]
@@ -97,13 +90,6 @@ def tint(
             block = slice(start, start + height)
             buffers.mix(canvas[block], values[block], colours, weight_y[block], weight_x, scale if alpha else None)
     return result
-
-
-def _as_colour(photo: Picture) -> Picture:
-    """Copy a photo; one grey channel becomes three."""
-    if photo.shape[2] > 2:
-        return photo.copy()
-    return np.ascontiguousarray(photo[:, :, [0, 0, 0, *range(1, photo.shape[2])]])
 
 
 def _overlap(start: int, extent: int, limit: int) -> tuple[slice, slice]:

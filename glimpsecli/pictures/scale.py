@@ -15,6 +15,21 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 
+def scale_of(image: Array) -> int:
+    """Give the value of white: 255, 65535 or 1 for uint8, uint16 or float32."""
+    scales = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
+    if image.dtype not in scales:
+        raise InvalidInputError(f"an image of type {image.dtype}", "use uint8, uint16 or float32")
+    return scales[image.dtype]
+
+
+def in_colour(image: Array) -> Array:
+    """Copy an (H, W, C) image; one grey channel becomes three, and alpha stays the last."""
+    if image.shape[2] > 2:
+        return image.copy()
+    return np.ascontiguousarray(image[:, :, [0, 0, 0, *range(1, image.shape[2])]])
+
+
 def as_rgb(array: Array) -> NDArray[np.uint8]:
     """Bring an image to what figures are made of.
 
@@ -32,10 +47,7 @@ def as_rgb(array: Array) -> NDArray[np.uint8]:
     image = array[..., None] if array.ndim == 2 else array
     if image.ndim != 3 or image.shape[2] not in (1, 2, 3, 4):
         raise InvalidInputError(f"an image of shape {array.shape}", "use (H, W) or (H, W, C) with C from 1 to 4")
-    scales = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
-    scale = scales.get(image.dtype, 1)
-    if scale == 1 and image.dtype.kind != "f":
-        raise InvalidInputError(f"an image of type {image.dtype}", "use uint8, uint16 or float32")
+    scale = 1 if image.dtype.kind == "f" else scale_of(image)
     if image.dtype != np.uint8 or image.shape[2] in (2, 4):
         values = np.fmax(np.asarray(image, np.float64 if scale > 1 else image.dtype) / scale, 0)
         np.minimum(values, 1, out=values)

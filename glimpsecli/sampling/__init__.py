@@ -2,17 +2,6 @@
 
 from glimpsecli.sampling.choice import choose_backend
 from glimpsecli.sampling.door import FULL_SCALE, extract, extract_batch
-from glimpsecli.sampling.masks import mask, mask_parts
 from glimpsecli.sampling.taps import LARGEST_GLIMPSE, SAMPLERS, Taps
 
-__all__ = [
-    "FULL_SCALE",
-    "LARGEST_GLIMPSE",
-    "SAMPLERS",
-    "Taps",
-    "choose_backend",
-    "extract",
-    "extract_batch",
-    "mask",
-    "mask_parts",
-]
+__all__ = ["FULL_SCALE", "LARGEST_GLIMPSE", "SAMPLERS", "Taps", "choose_backend", "extract", "extract_batch"]

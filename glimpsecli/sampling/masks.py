@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from glimpsecli.window import Size, Where
-
-    Box = tuple[int, int, int, int]
 
 
 def mask(
@@ -58,14 +55,12 @@ def mask(
     """
     taps = Taps.make(where, size, check_size(image_size), sampler, blur, border)
     whole = np.zeros(taps.image_size, np.float32)
-    for (top, bottom, left, right), part in mask_parts(taps):
-        target = whole[top:bottom, left:right]
-        np.maximum(target, part, out=target)
+    join_masks(taps, whole)
     return whole
 
 
-def mask_parts(taps: Taps) -> Iterator[tuple[Box, NDArray[np.float32]]]:
-    """Give for each window the part (top, bottom, left, right) of the image that it reads, and the mask there."""
+def join_masks(taps: Taps, whole: NDArray[np.float32]) -> None:
+    """Raise an (H, W) mask to the masks of some windows where these are higher; only what they read is touched."""
     for number in range(taps.windows):
         one = taps._replace(places=taps.places[number : number + 1])
         top, bottom, left, right = one.boxes()[0].tolist()
@@ -74,4 +69,5 @@ def mask_parts(taps: Taps) -> Iterator[tuple[Box, NDArray[np.float32]]]:
             part = masks.gaussian_mask(cut.places[0].tolist(), cut.size, cut.image_size)
         else:
             part = masks.affine_mask(cut.places[0], cut.size, cut.image_size, cut.border, one.order)
-        yield (top, bottom, left, right), part.astype(np.float32)
+        target = whole[top:bottom, left:right]
+        np.maximum(target, part.astype(np.float32), out=target)

@@ -1,0 +1,78 @@
+"""The table of the hot regions of maps: windows to look closer through."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from glimpsecli.annotations.tables import table_of
+from glimpsecli.errors import FileProblemError, InvalidInputError
+from glimpsecli.images.atomic import place
+from glimpsecli.jobs.outputs import STREAM, check_outputs, make_folder
+
+if TYPE_CHECKING:
+    from glimpsecli.jobs.engine import Done
+    from glimpsecli.jobs.plan import Plan
+    from glimpsecli.jobs.sources import Source
+
+SUFFIX = ".csv"
+
+
+class RegionTable:
+    """Gathers the regions of a run, and writes them as CSV.
+
+    Parameters
+    ----------
+    plan : Plan
+        A run that writes nothing itself.
+    sources : sequence of Source
+        Its images; one that was found in a folder is called by its path below it, any other as it was named.
+    target : str
+        A name that ends in .csv, or ``-``.
+    inputs : sequence of str
+        Other files that are read.
+
+    Raises
+    ------
+    InvalidInputError
+        The target is no name for a table, exists, or is an input.
+    """
+
+    def __init__(self, plan: Plan, sources: Sequence[Source], target: str, inputs: Sequence[str]) -> None:
+        if target != STREAM and not target.lower().endswith(SUFFIX):
+            raise InvalidInputError(f"{target} is no name for a table of windows", f"use -o FILE{SUFFIX}, or -o -")
+        items = tuple(item._replace(targets=(target,)) for item in plan.items)
+        output = plan.output._replace(target=target)
+        check_outputs(
+            plan._replace(items=items, output=output, container=target), [*inputs, *(i.source for i in items)]
+        )
+        self._target, self._overwrite = target, output.overwrite
+        found = os.path.basename
+        self._names = {one.path: one.path if one.relative == found(one.path) else one.relative for one in sources}
+        self.rows: list[dict[str, Any]] = []
+
+    def add(self, done: Done) -> None:
+        """Take the regions of an image."""
+        for product in done.products:
+            for row in product.record["maps"]:
+                told = {"image": self._names[done.source], "label": row["label"]}
+                self.rows += [told | region for region in row["regions"]]
+
+    def write(self) -> None:
+        """Write the table, whole or not at all.
+
+        Raises
+        ------
+        FileProblemError
+            There are no regions, or the system refuses.
+        """
+        if not self.rows:
+            raise FileProblemError("no map has a hot region: the values of each are all the same", "look at the maps")
+        content = table_of(self.rows)
+        if self._target == STREAM:
+            sys.stdout.buffer.write(content)
+            return
+        make_folder(self._target)
+        place(self._target, lambda stream: stream.write(content), overwrite=self._overwrite)
