@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from glimpsecli.sampling.masks import mask as mask
     from glimpsecli.window import Affine as Affine
     from glimpsecli.window import GaussianParams as GaussianParams
+    from glimpsecli.window import Projective as Projective
     from glimpsecli.window import Window as Window
 
 _HOMES = {
     "Affine": "glimpsecli.window",
     "GaussianParams": "glimpsecli.window",
     "GlimpseError": "glimpsecli.errors",
+    "Projective": "glimpsecli.window",
     "Window": "glimpsecli.window",
     "extract": "glimpsecli.sampling",
     "extract_batch": "glimpsecli.sampling",
@@ -31,7 +33,17 @@ _HOMES = {
 }
 _MODULES = {"attention": ("gaussian", "hard", "masks", "soft", "spatial")}
 
-__all__ = ["Affine", "GaussianParams", "GlimpseError", "Window", "attention", "extract", "extract_batch", "mask"]
+__all__ = [
+    "Affine",
+    "GaussianParams",
+    "GlimpseError",
+    "Projective",
+    "Window",
+    "attention",
+    "extract",
+    "extract_batch",
+    "mask",
+]
 
 
 def __getattr__(name: str) -> Any:

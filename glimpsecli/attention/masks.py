@@ -60,8 +60,8 @@ def affine_mask(
 
     Parameters
     ----------
-    matrix : (2, 3)
-        From output index (x, y, 1) to source index (x, y).
+    matrix : (2, 3) or (3, 3)
+        From output index (x, y, 1) to source index (x, y), or to (x w, y w, w).
     size, image_size : (int, int)
         Height and width of the glimpse and of the image.
     border : {"zeros", "constant", "edge", "reflect"}
@@ -73,8 +73,9 @@ def affine_mask(
     (H, W) float64, 0 to 1
         For a crop 0 and 1.
     """
-    (a, b, u_x), (c, d, u_y) = np.asarray(matrix, dtype=np.float64).tolist()
-    if b == 0 and c == 0:
+    matrix = np.asarray(matrix, dtype=np.float64)
+    (a, b, u_x), (c, d, u_y) = matrix[:2].tolist()
+    if b == 0 and c == 0 and len(matrix) == 2:
         a_y = _tap_profile(d * np.arange(size[0]) + u_y, image_size[0], border, order)
         a_x = _tap_profile(a * np.arange(size[1]) + u_x, image_size[1], border, order)
         return np.minimum(separable_mask(a_y, a_x), 1)
@@ -89,12 +90,12 @@ def affine_mask(
     return np.minimum(_relative(mask, peak), 1).reshape(height, width)
 
 
-def _blocks(matrix: ArrayLike, size: tuple[int, int], order: int) -> Iterator[tuple[Pixels, Pixels, Floats]]:
+def _blocks(matrix: Floats, size: tuple[int, int], order: int) -> Iterator[tuple[Pixels, Pixels, Floats]]:
     """Give row, column and weight of what all taps read, some rows of taps at a time."""
-    (a, b, u_x), (c, d, u_y) = np.asarray(matrix, dtype=np.float64).tolist()
     deep = max(1, _BLOCK // size[1])
     for start in range(0, size[0], deep):
-        part = [[a, b, b * start + u_x], [c, d, d * start + u_y]]
+        part = matrix.copy()
+        part[:, 2] += matrix[:, 1] * start
         yield from spatial.neighbours(spatial.matrix_grid(part, (min(deep, size[0] - start), size[1])), order)
 
 
@@ -138,10 +139,11 @@ def _tap_profile(coordinates: Floats, pixels: int, border: str, order: int) -> F
     return _relative(profile, float(np.bincount(where, np.concatenate(weights)).max()))
 
 
-def _peak(matrix: ArrayLike, size: tuple[int, int], order: int) -> float:
+def _peak(matrix: Floats, size: tuple[int, int], order: int) -> float:
     """Give the largest sum of weights that taps put on a pixel of an unbounded plane."""
     ends = np.array([[0, 0, 1], [size[1] - 1, 0, 1], [0, size[0] - 1, 1], [size[1] - 1, size[0] - 1, 1]])
-    points = ends @ np.asarray(matrix, dtype=np.float64).T
+    points = ends @ matrix.T
+    points = points[:, :2] / (points[:, 2:] if len(matrix) == 3 else 1)
     low = np.floor(points.min(axis=0)).astype(np.int64) - 1  # a pixel to spare for rounding
     columns, rows = np.floor(points.max(axis=0)).astype(np.int64) - low + 4
     parts = (

@@ -48,9 +48,23 @@ def affine_grid(theta: ArrayLike, size: tuple[int, int], image_size: tuple[int, 
 
 
 def matrix_grid(matrix: ArrayLike, size: tuple[int, int]) -> Floats:
-    """Generate the grid of an :class:`~glimpsecli.Affine`: a (2, 3) matrix from output index to source index."""
+    """Generate the grid of an :class:`~glimpsecli.Affine` or a :class:`~glimpsecli.Projective`.
+
+    Parameters
+    ----------
+    matrix : (2, 3) or (3, 3)
+        From output index (x, y, 1) to source index (x, y), or to (x w, y w, w), which is divided by w.
+    size : (int, int)
+        Height and width of the glimpse.
+
+    Returns
+    -------
+    (h, w, 2) float64
+        (x, y) in index coordinates.
+    """
     x, y = np.meshgrid(np.arange(size[1], dtype=np.float64), np.arange(size[0], dtype=np.float64))
-    return _transform(np.asarray(matrix, dtype=np.float64), x, y)
+    points = _transform(np.asarray(matrix, dtype=np.float64), x, y)
+    return points if points.shape[-1] == 2 else points[..., :2] / points[..., 2:]
 
 
 def sample(image: ArrayLike, grid: ArrayLike, border: str = "zeros", order: int = 1, fill: ArrayLike = 0) -> Floats:
@@ -110,7 +124,7 @@ def axis_neighbours(coordinate: Floats, order: int) -> list[tuple[NDArray[np.int
 
 
 def _transform(matrix: Floats, x: Floats, y: Floats) -> Floats:
-    """Apply a (2, 3) matrix to points, in an order of operations that every backend repeats: ties round alike."""
+    """Apply a matrix to points, in an order of operations that every backend repeats: ties round alike."""
     return np.stack([(row[0] * x + row[1] * y) + row[2] for row in matrix], axis=-1)
 
 

@@ -4,6 +4,8 @@
     Gaussian glimpses of (N, 7) float64 rows (u_y, s_y, d_y, u_x, s_x, d_x, gain).
 ``affine(images, matrices, out, order, border, fill, threads)``
     Bilinear (order 1) or nearest (order 0) glimpses of (N, 2, 3) float64 matrices; `fill` is (N, C) float32.
+``grid(images, grids, out, order, border, fill, threads)``
+    The same at the points of (N, h, w, 2) float64 grids, x before y.
 
 `images` is (B, H, W, C) in uint8, uint16 or float32, any strides, with B = 1 (all windows look at one image) or B = N
 (one image each). `out` is (N, h, w, C) float32, C-contiguous. All coordinates are index coordinates. The callers, in

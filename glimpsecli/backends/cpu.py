@@ -54,6 +54,22 @@ def affine(
     run(_affine_serial, _affine_parallel, call, windows=len(out), work=10.0 * out.size, threads=threads)
 
 
+def grid(
+    images: np.ndarray,
+    grids: np.ndarray,
+    out: np.ndarray,
+    order: int,
+    border: str,
+    fill: np.ndarray,
+    threads: int | None = None,
+) -> None:
+    """Fill `out` with what stands at the points of grids."""
+    rows = np.ascontiguousarray(images).reshape(len(images), images.shape[1], -1)
+    colours = fill if border == "constant" else np.zeros_like(fill)
+    call = (*_read_only(rows, grids, colours, np.array(images.shape[1:3])), order, BORDERS[border], out)
+    run(_grid_serial, _grid_parallel, call, windows=len(out), work=10.0 * out.size, threads=threads)
+
+
 # ---- Gaussian ------------------------------------------------------------------------------------------------------
 
 
@@ -261,6 +277,31 @@ def _affine_serial(images, matrices, fill, extent, origin, order, border, out, t
 def _affine_parallel(images, matrices, fill, extent, origin, order, border, out, tiles_per_window):
     for tile in numba.prange(len(matrices) * tiles_per_window):
         _affine_tile(images, matrices, fill, extent, origin, order, border, out, tile, tiles_per_window)
+
+
+@jit()
+def _grid_tile(images, grids, fill, extent, order, border, out, tile, tiles_per_window):
+    """Compute one tile at given points (x, y), index coordinates."""
+    n, part = tile // tiles_per_window, tile % tiles_per_window
+    h, w = out.shape[1], out.shape[2]
+    image = images[n if len(images) > 1 else 0]
+    for i in range(h * part // tiles_per_window, h * (part + 1) // tiles_per_window):
+        for j in range(w):
+            x0, x1, wx0, wx1 = _neighbours(grids[n, i, j, 0], extent[1], order, border)
+            y0, y1, wy0, wy1 = _neighbours(grids[n, i, j, 1], extent[0], order, border)
+            _mix(image, x0, x1, y0, y1, wx0, wx1, wy0, wy1, fill[n], out[n, i, j])
+
+
+@jit()
+def _grid_serial(images, grids, fill, extent, order, border, out, tiles_per_window):
+    for tile in range(len(grids) * tiles_per_window):
+        _grid_tile(images, grids, fill, extent, order, border, out, tile, tiles_per_window)
+
+
+@jit(parallel=True)
+def _grid_parallel(images, grids, fill, extent, order, border, out, tiles_per_window):
+    for tile in numba.prange(len(grids) * tiles_per_window):
+        _grid_tile(images, grids, fill, extent, order, border, out, tile, tiles_per_window)
 
 
 # ---- calls ---------------------------------------------------------------------------------------------------------

@@ -55,3 +55,17 @@ def affine(
             out[n] = hard.crop(image, top, left, size, border)
         else:
             out[n] = spatial.sample(image, spatial.matrix_grid(matrix, size), border, order, fill[n])
+
+
+def grid(
+    images: Images,
+    grids: Floats,
+    out: NDArray[np.float32],
+    order: int,
+    border: str,
+    fill: NDArray[np.float32],
+    threads: int | None = None,
+) -> None:
+    """Fill `out` with what stands at the points of grids; see the package for the shapes."""
+    for n, points in enumerate(grids):
+        out[n] = spatial.sample(images[n if len(images) > 1 else 0], points, border, order, fill[n])

@@ -35,10 +35,12 @@ def gaussian_kept(first: float, sigma: float, stride: float, taps: int, extent: 
 
 
 def affine_support(matrices: Floats, size: tuple[int, int], image_size: tuple[int, int], border: str) -> Boxes:
-    """Give the (N, 4) boxes (top, bottom, left, right), ends excluded, that (N, 2, 3) affine glimpses read."""
+    """Give the (N, 4) boxes (top, bottom, left, right), ends excluded, that (N, 2 or 3, 3) matrices read."""
     h, w = size
     ends = np.array([[0, 0, 1], [w - 1, 0, 1], [0, h - 1, 1], [w - 1, h - 1, 1]], dtype=np.float64)
-    points = matrices @ ends.T  # (N, 2, 4)
+    points = matrices @ ends.T  # (N, 2 or 3, 4)
+    if matrices.shape[1] == 3:
+        points = points[:, :2] / points[:, 2:]
     spans = []
     for axis, extent in ((1, image_size[0]), (0, image_size[1])):
         first, last = points[:, axis].min(axis=1) - 1, points[:, axis].max(axis=1) + 2
@@ -52,7 +54,9 @@ def affine_support(matrices: Floats, size: tuple[int, int], image_size: tuple[in
 
 
 def whole_pixels(matrices: Floats) -> NDArray[np.bool_]:
-    """Tell which of (..., 2, 3) matrices read whole pixels one by one: a crop, with nothing to interpolate."""
+    """Tell which of (N, 2 or 3, 3) matrices read whole pixels one by one: a crop, with nothing to interpolate."""
+    if matrices.shape[-2] == 3:
+        return np.zeros(matrices.shape[:-2], np.bool_)
     return np.asarray(
         np.all(matrices[..., :2] == np.eye(2), axis=(-2, -1)) & np.all(matrices[..., 2] % 1 == 0, axis=-1)
     )

@@ -16,6 +16,7 @@ EXAMPLES = options.examples(
     "glimpse extract sample_images/rocket.jpg --at 50%,60% --extent 40x40 --retina 3 --size 64 -o rocket/",
     "glimpse extract sample_images/camera.png --gaussian 100,4,8,180,4,8 --size 32 -o camera.npy",
     "glimpse extract sample_images/retina.jpg --theta 0.5,0,0.5,0 --size 128x128 --json -o eye.png",
+    "glimpse extract sample_images/coffee.png --quad 210,20,410,60,390,280,150,230 --size 200 -o straight.png",
     "glimpse extract sample_images/*.jpg --zoom 2 --at 50%,50% --size 96 -o all.npz",
 )
 

@@ -80,6 +80,10 @@ where_options = _all(
         "--theta", "thetas", type=values.ThetaValue(), multiple=True,
         help="The spatial transformer's scale and shift, or its whole matrix by rows, x first.",
     ),
+    where(
+        "--quad", "quads", type=values.QuadValue(), multiple=True,
+        help="A projective window, to straighten what is seen at an angle: its corners from the top left, clockwise.",
+    ),
     where("--align-corners", is_flag=True, help="In --theta, -1 and 1 are centres of pixels, not edges."),
     where(
         "--windows", "table", metavar="TABLE", type=click.Path(allow_dash=True),
@@ -100,7 +104,8 @@ _size_option = how(
 )  # fmt: skip
 _sampler_option = how(
     "--sampler", type=click.Choice(SAMPLERS),
-    help="Default: gaussian; bilinear where neither --size nor --retina is given, so that a plain crop is a crop.",
+    help="Default: gaussian; bilinear with --quad, and where neither --size nor --retina is given, so that a plain "
+    "crop is a crop.",
 )  # fmt: skip
 _blur_and_border_options = _all(
     how(
@@ -218,7 +223,14 @@ def requests_of(options: dict[str, Any]) -> list[Request]:
     from glimpsecli.annotations.boxes import Box, Length
     from glimpsecli.jobs.requests import BoxRequest, ThetaRequest
 
-    kinds = {"boxes": "--box", "points": "--at", "gaussians": "--gaussian", "draws": "--draw", "thetas": "--theta"}
+    kinds = {
+        "boxes": "--box",
+        "points": "--at",
+        "gaussians": "--gaussian",
+        "draws": "--draw",
+        "thetas": "--theta",
+        "quads": "--quad",
+    }
     given = {name: options.pop(name) for name in kinds}
     table, extent, zoom = options.pop("table"), options.pop("extent"), options.pop("zoom")
     angle, align_corners = options.pop("angle"), options.pop("align_corners")
@@ -243,6 +255,9 @@ def requests_of(options: dict[str, Any]) -> list[Request]:
     requests += given["gaussians"]
     requests += given["draws"]
     requests += [ThetaRequest(theta, align_corners) for theta in given["thetas"]]
+    requests += given["quads"]
+    if given["quads"] and options.get("sampler") is None:
+        options["sampler"] = "bilinear"  # filterbanks follow the image's axes
     if table:
         from glimpsecli.annotations.tables import read_windows
 

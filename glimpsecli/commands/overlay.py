@@ -204,7 +204,7 @@ def _check(given: dict[str, Any], target: str | None) -> None:
         "captions": "--captions",
         "upsample": "--upsample",
     }
-    windows = any(given[name] for name in ("boxes", "points", "gaussians", "draws", "thetas", "table"))
+    windows = any(given[name] for name in ("boxes", "points", "gaussians", "draws", "thetas", "quads", "table"))
     montage = given["montage"] or given["captions"] is not None
     numbers_only = target is None or given["threshold"] is not None
     _refuse(given, of_maps, "belongs to --map FILE", unless=bool(given["files"]))

@@ -187,6 +187,19 @@ class ThetaValue(Value):
         return self.plain_numbers(text, 4, 6)
 
 
+class QuadValue(Value):
+    """The corners of a quadrilateral."""
+
+    form = "X1,Y1,...,X4,Y4"
+
+    def parse(self, text: str) -> Any:
+        """Give a QuadRequest."""
+        from glimpsecli.jobs.requests import QuadRequest
+
+        numbers = self.numbers(text, 8)
+        return QuadRequest(tuple(zip(numbers[::2], numbers[1::2], strict=True)))
+
+
 class ColourValue(Value):
     """A colour."""
 

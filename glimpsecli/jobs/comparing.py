@@ -12,7 +12,7 @@ from glimpsecli.images import Picture, convert, depth_of
 from glimpsecli.jobs.masking import told_of, with_depth
 from glimpsecli.jobs.overlaying import YELLOW
 from glimpsecli.jobs.products import Product, border_colour, flat, stored
-from glimpsecli.jobs.requests import as_affine
+from glimpsecli.jobs.requests import as_matrix
 from glimpsecli.pictures.figure import WIDEST, panel_row
 from glimpsecli.pictures.outline import outline
 from glimpsecli.pictures.scale import as_rgb, fitted, magnify, resized
@@ -102,7 +102,7 @@ class Comparison:
         panel = magnify(small, factor) if self.magnify and factor > 1 else fitted(small, height)
         scale = np.array([panel.shape[1] / pixels.shape[1], panel.shape[0] / pixels.shape[0]])
         panel = panel.copy()
-        outline(panel, corners(as_affine(sight), sight.size) * scale, colour=self.colour, weight=max(2.0, height / 140))
+        outline(panel, corners(as_matrix(sight), sight.size) * scale, colour=self.colour, weight=max(2.0, height / 140))
         return panel
 
     def _extent(self, size: Size) -> tuple[int, Size]:
@@ -134,5 +134,6 @@ class Comparison:
 
 
 def _separable(sight: Sight) -> bool:
-    matrix = as_affine(sight).matrix
-    return isinstance(sight.place, GaussianParams) or (matrix[0, 1] == 0 and matrix[1, 0] == 0)
+    matrix = as_matrix(sight).matrix
+    affine = len(matrix) == 2 or bool(np.all(matrix[2] == [0, 0, 1]))
+    return isinstance(sight.place, GaussianParams) or (affine and matrix[0, 1] == 0 and matrix[1, 0] == 0)

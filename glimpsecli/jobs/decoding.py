@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 import numpy as np
 
 from glimpsecli import images
-from glimpsecli.jobs.requests import Sight, as_affine
-from glimpsecli.window import Affine, GaussianParams, Place, stack_gaussians
+from glimpsecli.jobs.requests import Sight, as_matrix
+from glimpsecli.window import Affine, GaussianParams, Place, Projective, stack_gaussians
 
 if TYPE_CHECKING:
     from glimpsecli.images import Picture
@@ -54,7 +54,7 @@ class View(NamedTuple):
             return [sight.place for sight in sights]
         if sampler == "gaussian":
             return [self._gaussian(stack_gaussians(sight.place, sight.size, blur)[0]) for sight in sights]
-        return [self._affine(as_affine(sight).matrix) for sight in sights]
+        return [self._matrix(as_matrix(sight)) for sight in sights]
 
     def _gaussian(self, row: np.ndarray) -> Place:
         u_y, s_y, d_y, u_x, s_x, d_x, gain = row.tolist()
@@ -62,8 +62,11 @@ class View(NamedTuple):
         first_y, first_x = (u_y + 0.5 - top) * k_y - 0.5, (u_x + 0.5 - left) * k_x - 0.5
         return GaussianParams(first_y, s_y * k_y, d_y * k_y, first_x, s_x * k_x, d_x * k_x, gain)
 
-    def _affine(self, matrix: np.ndarray) -> Place:
+    def _matrix(self, place: Affine | Projective) -> Place:
         scale, origin = np.array([self.scale[1], self.scale[0]]), np.array([self.origin[1], self.origin[0]])
+        shift, matrix = (0.5 - origin) * scale - 0.5, place.matrix
+        if isinstance(place, Projective):
+            return Projective(np.vstack([matrix[:2] * scale[:, None] + shift[:, None] * matrix[2], matrix[2]]))
         moved = matrix * scale[:, None]
         moved[:, 2] = (matrix[:, 2] + 0.5 - origin) * scale - 0.5
         return Affine(moved)
@@ -71,9 +74,21 @@ class View(NamedTuple):
 
 def reduction(sights: Sequence[Sight]) -> int:
     """Give the largest factor by which the image may shrink before taps come too close; 1 for none."""
-    strides = [np.abs(as_affine(sight).matrix[:, :2]).max(axis=0).min() for sight in sights]
+    strides = [np.abs(_steps(sight)).max(axis=-2).min() for sight in sights]
     nearest = min(strides, default=0.0)
     return next((factor for factor in REDUCTIONS if nearest / factor >= LEAST_STRIDE), 1)
+
+
+def _steps(sight: Sight) -> np.ndarray:
+    """Give the steps (..., 2, 2) from tap to tap, in pixels: of a projective place those at its corners."""
+    place = as_matrix(sight)
+    if isinstance(place, Affine):
+        return place.matrix[:, :2]
+    h, w = sight.size
+    taps = np.array([[0, 0, 1], [w - 1, 0, 1], [0, h - 1, 1], [w - 1, h - 1, 1]], dtype=np.float64)
+    points = taps @ place.matrix.T
+    ahead = points[:, :, None] + place.matrix[:, :2]
+    return ahead[:, :2] / ahead[:, 2:] - (points[:, :2] / points[:, 2:])[:, :, None]
 
 
 class Origin(NamedTuple):

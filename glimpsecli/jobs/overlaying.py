@@ -12,7 +12,7 @@ from glimpsecli import maps
 from glimpsecli.images import Picture, convert, depth_of
 from glimpsecli.jobs.masking import joined_mask, told_of, with_depth
 from glimpsecli.jobs.products import Product, border_colour, check_fits, flat, stored
-from glimpsecli.jobs.requests import as_affine
+from glimpsecli.jobs.requests import as_matrix
 from glimpsecli.maps import Rect
 from glimpsecli.pictures.colour import table
 from glimpsecli.pictures.figure import montage
@@ -247,7 +247,7 @@ def _pale(row: dict[str, Any]) -> str | None:
 
 def _draw_outlines(picture: Array, sights: Sequence[Sight], style: Style, scale: Any = 1.0) -> None:
     for sight in sights:
-        outline(picture, corners(as_affine(sight), sight.size) * scale, colour=style.colour)
+        outline(picture, corners(as_matrix(sight), sight.size) * scale, colour=style.colour)
 
 
 def _draw_inset(picture: Array, view: View, sight: Sight, plan: Plan) -> None:
@@ -270,5 +270,5 @@ def _draw_inset(picture: Array, view: View, sight: Sight, plan: Plan) -> None:
     seen = convert(glimpse, depth_of(source.pixels), plan.output.depth or "8").pixels
     colours = in_colour(seen)[:, :, :3]
     drawn, _ = shown(colours, *inset_size((picture.shape[0], picture.shape[1]), sight.size))
-    x, y = np.mean(corners(as_affine(sight), sight.size), axis=0).tolist()
+    x, y = np.mean(corners(as_matrix(sight), sight.size), axis=0).tolist()
     inset(picture, np.ascontiguousarray(drawn), (x, y))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glimpsecli.jobs.requests import Sight, as_affine, as_window
+from glimpsecli.jobs.requests import Sight, as_matrix, as_window
 from glimpsecli.window import GaussianParams, Size, share_outside, stack_gaussians
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ def record(
     dict
         ``file`` (filled in when it is written), ``source``, ``index``, ``label``, ``scale``, ``size`` of the glimpse
         and ``image_size`` ({width, height}, pixels), ``window`` (image plane; null where no window has these taps),
-        ``matrix`` (2x3, glimpse index to image index), ``sampler``, ``gaussian`` (index coordinates; null for the
+        ``matrix`` (2x3, or 3x3 of a projective window), ``sampler``, ``gaussian`` (index coordinates; null for the
         other samplers), ``backend``, ``decoded`` (``whole``, ``window`` or ``reduced:N``), and ``outside``, the share
         of the window's area beyond the image.
     """
-    affine, window = as_affine(sight), as_window(sight)
+    affine, window = as_matrix(sight), as_window(sight)
     params = None
     if sampler == "gaussian":
         params = asdict(GaussianParams(*stack_gaussians(sight.place, sight.size, blur)[0]))

@@ -13,7 +13,7 @@ from glimpsecli.jobs.manifest import read_metadata, read_run
 from glimpsecli.jobs.outputs import Output, check_outputs
 from glimpsecli.jobs.plan import How, Item, Plan
 from glimpsecli.jobs.requests import PlaceRequest, Sight
-from glimpsecli.window import Affine, GaussianParams
+from glimpsecli.window import Affine, GaussianParams, Projective
 
 
 def make_replay_plan(folder: str, target: str, *, overwrite: bool) -> Plan:
@@ -77,5 +77,6 @@ def _items(rows: list[dict[str, Any]], target: str, base: str) -> list[Item]:
 
 def _sight(row: dict[str, Any]) -> Sight:
     gaussian = row["gaussian"]
-    place = GaussianParams(**gaussian) if gaussian is not None else Affine(row["matrix"])
+    matrix = row["matrix"]
+    place = GaussianParams(**gaussian) if gaussian is not None else (Affine if len(matrix) == 2 else Projective)(matrix)
     return Sight(place, (row["size"]["height"], row["size"]["width"]), row["label"], row["scale"])

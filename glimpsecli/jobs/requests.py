@@ -8,7 +8,7 @@ import numpy as np
 
 from glimpsecli.annotations.boxes import WHOLE, Box, Length
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.window import Affine, GaussianParams, Place, Size, Window, plane_to_index
+from glimpsecli.window import Affine, GaussianParams, Place, Projective, Size, Window, plane_to_index
 
 
 class Sight(NamedTuple):
@@ -204,7 +204,24 @@ class PlaceRequest(NamedTuple):
         return [self.sight]
 
 
-Request = BoxRequest | GaussianRequest | DrawRequest | ThetaRequest | RandomRequest | PlaceRequest
+class QuadRequest(NamedTuple):
+    """The corners of a quadrilateral, clockwise from where the glimpse has its top left."""
+
+    corners: tuple[tuple[Length, Length], ...]
+    windows: int = 1
+    label: str | None = None
+
+    def sights(self, image_size: Size, shaping: Shaping) -> list[Sight]:
+        """Lay the glimpse over it; without a size it is as wide and as high as the longer of two opposite sides."""
+        _refuse_shaping("--quad", shaping)
+        height, width = image_size
+        points = np.array([(x.pixels(width), y.pixels(height)) for x, y in self.corners])
+        across, right, bottom, left = np.hypot(*(np.roll(points, -1, axis=0) - points).T).tolist()
+        size = shaping.size.for_extent(max(across, bottom), max(right, left))
+        return [Sight(Projective.from_quad(points, size), size)]
+
+
+Request = BoxRequest | GaussianRequest | DrawRequest | ThetaRequest | QuadRequest | RandomRequest | PlaceRequest
 """A place to look, not yet tied to an image; ``sights`` ties it to one of some (height, width)."""
 
 
@@ -212,16 +229,18 @@ def as_window(sight: Sight) -> Window | None:
     """Give the window whose cells the sight looks at; None where it shears, flips or has no extent."""
     if isinstance(sight.place, Window):
         return sight.place
-    affine = sight.place if isinstance(sight.place, Affine) else sight.place.to_affine()
+    affine = as_matrix(sight)
+    if isinstance(affine, Projective):
+        return None
     try:
         return Window.from_affine(affine, sight.size)
     except InvalidInputError:
         return None
 
 
-def as_affine(sight: Sight) -> Affine:
+def as_matrix(sight: Sight) -> Affine | Projective:
     """Give the matrix from glimpse index to image index."""
-    if isinstance(sight.place, Affine):
+    if isinstance(sight.place, Affine | Projective):
         return sight.place
     return sight.place.to_affine(sight.size) if isinstance(sight.place, Window) else sight.place.to_affine()
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glimpsecli import backends
+from glimpsecli.attention import spatial
 from glimpsecli.backends.support import union
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.sampling.choice import choose_backend
@@ -16,6 +17,7 @@ from glimpsecli.sampling.transparency import unweigh, weigh_by_alpha
 from glimpsecli.window import is_single
 
 if TYPE_CHECKING:
+    from types import ModuleType
     from typing import Literal
 
     from numpy.typing import ArrayLike, NDArray
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
     Images = NDArray[Any]
     Glimpses = NDArray[np.float32]
+
+GRID_POINTS = 2**22
+"""Points of grids that are in memory at once, or those of one window."""
 
 FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 """The dtypes of images, and the value that stands for white and for opaque."""
@@ -48,7 +53,7 @@ def extract(
     ----------
     image : array_like, (H, W) or (H, W, C)
         uint8, uint16 or float32.
-    where : Window, Affine, GaussianParams, a sequence of one of them, or an (N, 5) array
+    where : Window, Affine, Projective, GaussianParams, a sequence of one of them, or an (N, 5) array
         Rows of the array are windows (cx, cy, width, height, angle).
     size : (int, int)
         Height and width of the glimpse in pixels.
@@ -218,8 +223,23 @@ def _call(images: Images, taps: Taps, out: Glimpses, colours: Glimpses, backend:
     module = backends.load(backend)
     if taps.sampler == "gaussian":
         module.gaussian(images, taps.places, out, threads)
+    elif taps.projective:
+        _call_grids(module, images, taps, out, colours, threads)
     else:
         module.affine(images, taps.places, out, taps.order, taps.border, colours, threads)
+
+
+def _call_grids(
+    module: ModuleType, images: Images, taps: Taps, out: Glimpses, colours: Glimpses, threads: int | None
+) -> None:
+    """Generate the grids, for as many windows at a time as memory is good for, and sample at them."""
+    h, w = taps.size
+    step = max(1, GRID_POINTS // (h * w))
+    for start in range(0, taps.windows, step):
+        some = slice(start, start + step)
+        grids = np.stack([spatial.matrix_grid(matrix, taps.size) for matrix in taps.places[some]])
+        seen = images if len(images) == 1 else images[some]
+        module.grid(seen, grids, out[some], taps.order, taps.border, colours[some], threads)
 
 
 def _colour(fill: ArrayLike | None, channels: int, border: str) -> Glimpses:

@@ -9,7 +9,7 @@ import numpy as np
 from glimpsecli.attention.borders import BORDERS
 from glimpsecli.backends.support import affine_support, gaussian_support, whole_pixels
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.window import check_size, stack_affines, stack_gaussians
+from glimpsecli.window import check_size, stack_gaussians, stack_matrices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,8 +29,8 @@ class Taps(NamedTuple):
     Attributes
     ----------
     sampler : {"hard", "bilinear", "gaussian"}
-    places : (N, 7) or (N, 2, 3) float64
-        Gaussian parameters for the Gaussian sampler, matrices for the others; index coordinates.
+    places : (N, 7), (N, 2, 3) or (N, 3, 3) float64
+        Gaussian parameters for the Gaussian sampler, affine or projective matrices for the others; index coordinates.
     size, image_size : (int, int)
         Height and width of the glimpses and of the images.
     border : {"zeros", "constant", "edge", "reflect"}
@@ -68,13 +68,18 @@ class Taps(NamedTuple):
                 f"a glimpse of {w}x{h} has {h * w / 1e6:.0f} megapixels",
                 f"{LARGEST_GLIMPSE / 1e6:.0f} is the limit: ask for a smaller size",
             )
-        stack = stack_gaussians(where, (h, w), blur) if sampler == "gaussian" else stack_affines(where, (h, w))
+        stack = stack_gaussians(where, (h, w), blur) if sampler == "gaussian" else stack_matrices(where, (h, w))
         return cls(sampler, stack, (h, w), (image_size[0], image_size[1]), border or "zeros")
 
     @property
     def windows(self) -> int:
         """Number of windows."""
         return len(self.places)
+
+    @property
+    def projective(self) -> bool:
+        """Whether the places are 3x3 matrices."""
+        return self.places.shape[1:] == (3, 3)
 
     @property
     def order(self) -> int:
@@ -112,6 +117,8 @@ class Taps(NamedTuple):
         places = self.places.copy()
         if self.sampler == "gaussian":
             places[:, [0, 3]] -= [top, left]
+        elif self.projective:
+            places[:, :2] -= np.array([left, top])[:, None] * places[:, 2:]
         else:
             places[:, :, 2] -= [left, top]
         return self._replace(places=places, image_size=image_size)

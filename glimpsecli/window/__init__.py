@@ -3,7 +3,7 @@
 * **Image plane**: continuous, x right, y down; pixel ``k`` covers ``[k, k + 1)`` and the image ``[0, W] x [0, H]``.
   Windows and boxes live here.
 * **Index coordinates**: the plane minus one half, so that the centre of pixel ``k`` is ``k``. :class:`Affine`,
-  :class:`GaussianParams` and everything in ``attention`` and ``backends`` live here.
+  :class:`Projective`, :class:`GaussianParams` and everything in ``attention`` and ``backends`` live here.
 
 A glimpse of size (h, w) divides its window into h x w equal cells and looks at the centre of each. Sizes are always
 (height, width).
@@ -13,12 +13,14 @@ from glimpsecli.window.checks import Size, check_size
 from glimpsecli.window.conversions import plane_to_index
 from glimpsecli.window.outline import corners, share_outside
 from glimpsecli.window.places import Affine, GaussianParams, Window
-from glimpsecli.window.stacks import Place, Where, is_single, stack_affines, stack_gaussians
+from glimpsecli.window.projective import Projective
+from glimpsecli.window.stacks import Place, Where, is_single, stack_gaussians, stack_matrices
 
 __all__ = [
     "Affine",
     "GaussianParams",
     "Place",
+    "Projective",
     "Size",
     "Where",
     "Window",
@@ -27,6 +29,6 @@ __all__ = [
     "is_single",
     "plane_to_index",
     "share_outside",
-    "stack_affines",
     "stack_gaussians",
+    "stack_matrices",
 ]

@@ -12,24 +12,26 @@ if TYPE_CHECKING:
     from glimpsecli.window.checks import Size
     from glimpsecli.window.conversions import Floats
     from glimpsecli.window.places import Affine
+    from glimpsecli.window.projective import Projective
 
 Point = tuple[float, float]
 
 
-def corners(affine: Affine, size: Size) -> Floats:
+def corners(place: Affine | Projective, size: Size) -> Floats:
     """Give the (4, 2) corners (x, y) on the image plane, clockwise from the top left of the glimpse."""
     h, w = check_size(size)
     ends = np.array([[-0.5, -0.5, 1], [w - 0.5, -0.5, 1], [w - 0.5, h - 0.5, 1], [-0.5, h - 0.5, 1]])
-    return ends @ affine.matrix.T + 0.5
+    points = ends @ place.matrix.T
+    return points[:, :2] / (points[:, 2:] if place.matrix.shape[0] == 3 else 1) + 0.5
 
 
-def share_outside(affine: Affine, size: Size, image_size: Size) -> float:
+def share_outside(place: Affine | Projective, size: Size, image_size: Size) -> float:
     """Give the share of the window's area that lies outside the image, 0 to 1.
 
     A window without area (a stride of 0) counts as its centre: 0 or 1.
     """
     height, width = check_size(image_size)
-    outline: list[Point] = [(x, y) for x, y in corners(affine, size).tolist()]
+    outline: list[Point] = [(x, y) for x, y in corners(place, size).tolist()]
     area = _area(outline)
     if area == 0:
         x, y = np.mean(outline, axis=0)

@@ -1,0 +1,108 @@
+"""The projective window: any convex quadrilateral, for what stands at an angle to the camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.window.checks import check_finite, check_size, numbers
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from glimpsecli.window.checks import Size
+    from glimpsecli.window.conversions import Floats
+
+_FLAT = 1e-9
+"""A corner whose sine is below this is none: the quadrilateral is flat there."""
+
+
+@dataclass(frozen=True, eq=False)
+class Projective:
+    """A 3x3 matrix from output index (x, y, 1) to homogeneous source index (x w, y w, w).
+
+    It is a homography: straight lines stay straight, parallel ones need not stay parallel. An affine one has
+    the last row (0, 0, 1).
+
+    Parameters
+    ----------
+    matrix : array_like, (3, 3)
+        Kept as a read-only float64 array, divided by its last element.
+    """
+
+    matrix: Floats
+
+    def __init__(self, matrix: ArrayLike) -> None:
+        array = numbers(matrix, "the projective matrix")
+        if array.shape != (3, 3):
+            raise InvalidInputError(f"a Projective is a 3x3 matrix, not an array of shape {array.shape}")
+        check_finite(array, "the projective matrix")
+        if array[2, 2] == 0:
+            raise InvalidInputError("the last element of the projective matrix is 0: its first tap lies at infinity")
+        array = array / array[2, 2] + 0.0  # -0.0 becomes 0.0, so that equal matrices print and hash alike
+        array.flags.writeable = False
+        object.__setattr__(self, "matrix", array)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array(self.matrix, dtype=dtype) if copy or dtype else self.matrix
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Projective) and np.array_equal(self.matrix, other.matrix)
+
+    def __hash__(self) -> int:
+        return hash(self.matrix.tobytes())
+
+    def __reduce__(self) -> tuple[type[Projective], tuple[Floats]]:
+        return Projective, (self.matrix,)  # a copy is as read-only as the original
+
+    def __repr__(self) -> str:
+        return f"Projective({self.matrix.tolist()})"
+
+    @classmethod
+    def from_quad(cls, corners: ArrayLike, size: Size) -> Projective:
+        """Lay the cells of a glimpse over a quadrilateral.
+
+        The unit square goes to the quadrilateral as in Heckbert 1989, "Fundamentals of Texture Mapping and Image
+        Warping", section 2.2.3.
+
+        Parameters
+        ----------
+        corners : array_like, (4, 2)
+            (x, y) on the image plane, where the corners of the glimpse go: top left, top right, bottom right, bottom
+            left. In another order the glimpse is turned or mirrored.
+        size : (int, int)
+            Height and width of the glimpse.
+
+        Raises
+        ------
+        InvalidInputError
+            The quadrilateral is not convex: it folds, crosses itself, or has three corners in a line.
+        """
+        h, w = check_size(size)
+        points = numbers(corners, "the quadrilateral")
+        if points.shape != (4, 2):
+            raise InvalidInputError(f"a quadrilateral has 4 corners x,y, not an array of shape {points.shape}")
+        check_finite(points, "the quadrilateral")
+        edges = np.roll(points, -1, axis=0) - points
+        after = np.roll(edges, -1, axis=0)
+        turns = edges[:, 0] * after[:, 1] - edges[:, 1] * after[:, 0]
+        lengths = np.hypot(*edges.T) * np.hypot(*after.T)
+        if not (np.all(turns > _FLAT * lengths) or np.all(turns < -_FLAT * lengths)):
+            told = " ".join(f"{x:g},{y:g}" for x, y in points.tolist())
+            raise InvalidInputError(
+                f"the quadrilateral {told} is not convex",
+                "give the corners in turn: top left, top right, bottom right, bottom left",
+            )
+        (x0, y0), (x1, y1), (x2, y2), (x3, y3) = points.tolist()
+        (sx, sy), (ax, ay), (bx, by) = (x0 - x1 + x2 - x3, y0 - y1 + y2 - y3), (x1 - x2, y1 - y2), (x3 - x2, y3 - y2)
+        denominator = ax * by - bx * ay
+        g, k = (sx * by - bx * sy) / denominator, (ax * sy - sx * ay) / denominator
+        square = np.array(
+            [[x1 - x0 + g * x1, x3 - x0 + k * x3, x0], [y1 - y0 + g * y1, y3 - y0 + k * y3, y0], [g, k, 1]]
+        )
+        cells = np.array([[1 / w, 0, 0.5 / w], [0, 1 / h, 0.5 / h], [0, 0, 1]])
+        to_index = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
+        return cls(to_index @ square @ cells)

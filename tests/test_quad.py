@@ -1,0 +1,198 @@
+"""Projective windows: `--quad` and Projective, from the corners to the pixels."""
+
+import json
+import shutil
+
+import numpy as np
+import oracles
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from PIL import Image
+
+from glimpsecli import Projective, Window, cli, extract, extract_batch, mask
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.window import corners
+
+QUAD = [(12, 9), (61, 4), (70, 44), (5, 50)]
+
+
+@pytest.fixture
+def photo():
+    return np.random.default_rng(3).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def glimpse(capsys, tmp_path, monkeypatch, samples):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(samples / "chelsea.png", "cat.png")
+
+    def run(line):
+        code = cli.run(line.split())
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@st.composite
+def quads(draw):
+    points = [
+        (x + draw(st.floats(-8, 8)), y + draw(st.floats(-8, 8)))
+        for x, y in ((10, 10), (60, 10), (60, 50), (10, 50))
+    ]
+    turn = draw(st.integers(0, 3))
+    return points[turn:] + points[:turn]
+
+
+@given(quads(), st.integers(1, 9), st.integers(1, 9))
+def test_the_corners_of_the_glimpse_go_to_those_of_the_quadrilateral(quad, h, w):
+    np.testing.assert_allclose(corners(Projective.from_quad(quad, (h, w)), (h, w)), quad, atol=1e-7)
+
+
+@given(quads(), st.floats(0.05, 0.95), st.floats(0.05, 0.95))
+def test_straight_lines_stay_straight(quad, share, along):
+    """The diagonals cross in the image where they cross in the glimpse, which no affine map of a trapezium does."""
+    matrix = Projective.from_quad(quad, (8, 8)).matrix
+    ends = np.array([[-0.5, 8 * share - 0.5, 1], [7.5, 8 * share - 0.5, 1], [8 * along - 0.5, 8 * share - 0.5, 1]])
+    points = ends @ matrix.T
+    a, b, c = points[:, :2] / points[:, 2:]
+    assert abs((b - a)[0] * (c - a)[1] - (b - a)[1] * (c - a)[0]) < 1e-6 * np.hypot(*(b - a)) ** 2
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+@given(quads(), st.sampled_from(["zeros", "constant", "edge", "reflect"]), st.sampled_from(["bilinear", "hard"]))
+def test_each_backend_equals_a_loop_over_the_pixels(backend, quad, border, sampler):
+    image = np.random.default_rng(3).integers(0, 256, (45, 52, 3), dtype=np.uint8)
+    size = (7, 6)
+    place = Projective.from_quad(quad, size)
+    fill = (9.0, 99.0, 200.0) if border == "constant" else None
+    expected = np.zeros((*size, 3))
+    for i, j in np.ndindex(*size):
+        x, y, w = (place.matrix[:, 0] * j + place.matrix[:, 1] * i) + place.matrix[:, 2]
+        point = [[0, 0, x / w], [0, 0, y / w]]
+        expected[i, j] = getattr(oracles, sampler)(image, point, (1, 1), border, fill)[0, 0]
+    found = extract(image, place, size, sampler=sampler, border=border, fill=fill, backend=backend)
+    if sampler == "hard":
+        assume(np.abs(found - expected).max() == 0 or not near_a_tie(place, size))
+    assert np.abs(found - expected).max() <= 2e-6 * 255
+
+
+def near_a_tie(place, size):
+    grid = np.stack(np.meshgrid(np.arange(size[1]), np.arange(size[0]), [1.0]), axis=-1)[:, :, 0]
+    points = grid @ place.matrix.T
+    return np.abs((points[..., :2] / points[..., 2:]) % 1 - 0.5).min() < 1e-9
+
+
+def test_an_upright_rectangle_is_the_window_and_a_crop_is_exact(photo):
+    rectangle = Projective.from_quad([(10, 20), (30, 20), (30, 35), (10, 35)], (15, 20))
+    for sampler in ("bilinear", "hard"):
+        np.testing.assert_array_equal(extract(photo, rectangle, (15, 20), sampler=sampler), photo[20:35, 10:30])
+    small = Projective.from_quad([(10, 20), (30, 20), (30, 35), (10, 35)], (5, 8))
+    window = Window.from_box(10, 20, 20, 15)
+    for sampler in ("bilinear", "gaussian"):
+        np.testing.assert_allclose(
+            extract(photo, small, (5, 8), sampler=sampler), extract(photo, window, (5, 8), sampler=sampler), rtol=1e-6
+        )
+
+
+def test_a_drawn_page_is_straightened():
+    """A checkerboard seen in perspective becomes a checkerboard of equal squares."""
+    page = np.kron(np.indices((4, 4)).sum(axis=0) % 2, np.ones((8, 8))) * 255
+    place = Projective.from_quad(QUAD, (32, 32))
+    back = np.linalg.inv(place.matrix)
+    x, y = np.meshgrid(np.arange(80.0), np.arange(60.0))
+    points = np.stack([x, y, np.ones_like(x)], axis=-1) @ back.T
+    j, i = (np.rint(points[..., k] / points[..., 2]).astype(int) for k in (0, 1))
+    seen = np.where((i >= 0) & (i < 32) & (j >= 0) & (j < 32), page[i.clip(0, 31), j.clip(0, 31)], 90)
+    straight = extract(seen.astype(np.uint8), place, (32, 32), sampler="bilinear")
+    centres = (slice(4, 32, 8), slice(4, 32, 8))
+    np.testing.assert_array_equal(straight[centres] > 128, page[centres] > 128)
+    assert np.abs(straight - page).mean() < 25
+
+
+def test_many_at_once_and_batches(photo):
+    places = [Projective.from_quad(np.add(QUAD, shift), (6, 7)) for shift in (0, 1, -2)]
+    many = extract(photo, places, (6, 7), sampler="bilinear")
+    batch = extract_batch([photo] * 3, places, (6, 7), sampler="bilinear")
+    planes = extract_batch(
+        np.stack([photo] * 3).transpose(0, 3, 1, 2), places, (6, 7), sampler="bilinear", layout="NCHW"
+    )
+    np.testing.assert_array_equal(many, batch)
+    np.testing.assert_allclose(planes.transpose(0, 2, 3, 1), batch, rtol=1e-6)
+    alpha = np.dstack([photo, np.full(photo.shape[:2], 255, np.uint8)])
+    seen = extract(alpha, places[0], (6, 7), sampler="bilinear", alpha=True)
+    np.testing.assert_allclose(seen[..., :3], many[0], rtol=1e-5)
+
+
+def test_its_mask_covers_the_quadrilateral():
+    place = Projective.from_quad(QUAD, (60, 70))
+    seen = mask((60, 80), place, (60, 70), sampler="bilinear")
+    assert seen[30, 40] > 0.2
+    assert seen[0, 0] == 0
+    assert abs((seen > 0).sum() - 2407) < 300  # the area by the shoelace formula, and its rim
+
+
+@pytest.mark.parametrize(
+    ("quad", "words"),
+    [
+        ([(0, 0), (9, 9), (9, 0), (0, 9)], "not convex"),
+        ([(0, 0), (5, 0), (9, 0), (4, 9)], "not convex"),
+        ([(0, 0), (9, 0), (3, 3), (0, 9)], "not convex"),
+        ([(0, 0), (0, 0), (9, 9), (0, 9)], "not convex"),
+        ([(0, 0), (9, 0), (9, float("nan")), (0, 9)], "not finite"),
+        ([(0, 0), (9, 0), (9, 9)], "4 corners"),
+    ],
+)
+def test_what_is_no_window_is_refused(quad, words):
+    with pytest.raises(InvalidInputError, match=words):
+        Projective.from_quad(quad, (4, 4))
+
+
+def test_a_horizon_in_the_glimpse_is_refused(photo):
+    place = Projective([[1, 0, 0], [0, 1, 0], [-0.2, 0, 1]])
+    with pytest.raises(InvalidInputError, match="horizon"):
+        extract(photo, place, (10, 10), sampler="bilinear")
+    with pytest.raises(InvalidInputError, match="projective"):
+        extract(photo, Projective.from_quad(QUAD, (5, 5)), (5, 5), sampler="gaussian")
+
+
+def test_the_command_line_straightens(glimpse):
+    quad = "100,40,300,60,280,220,90,200"
+    code, out, err = glimpse(f"extract cat.png --quad {quad} -o q.npy --depth float --json")
+    assert code == 0, err
+    row = json.loads(out)
+    assert (row["size"], row["window"], row["sampler"]) == ({"width": 201, "height": 161}, None, "bilinear")
+    points = np.reshape([float(one) for one in quad.split(",")], (4, 2))
+    with Image.open("cat.png") as image:
+        expected = extract(np.asarray(image), Projective.from_quad(points, (161, 201)), (161, 201), sampler="bilinear")
+    np.testing.assert_allclose(np.load("q.npy"), expected / 255, atol=1e-6)
+    assert glimpse("extract cat.png --quad 10%,10%,90%,20%,80%,90%,15%,80% --size 64x48 -o half.png")[0] == 0
+    assert glimpse(f"batch . --ext png -o out --quad {quad} --size 32")[0] == 0
+    assert glimpse("replay out -o again")[0] == 0
+    for command in ("overlay", "mask", "compare"):
+        assert glimpse(f"{command} cat.png --quad {quad} --size 40x32 -o {command}.png")[0] == 0
+    for line, words in (
+        (f"--quad {quad} --sampler gaussian --size 9", "projective"),
+        ("--quad 1,2,3,4", "4 numbers"),
+        (f"--quad {quad} --square", "--square"),
+        ("--quad 0,0,9,9,9,0,0,9", "not convex"),
+    ):
+        code, _, err = glimpse(f"extract cat.png {line} -o x.png")
+        assert (code, err.count("\n")) == (2, 1)
+        assert words in err
+
+
+def test_a_large_jpeg_is_decoded_in_part_to_the_same_pixels(glimpse, samples):
+    with Image.open(samples / "retina.jpg") as image:
+        image.resize((2000, 1500)).save("large.jpg", quality=92)
+    quad = "700,300,1100,340,1050,700,650,620"
+    code, out, _ = glimpse(f"extract large.jpg --quad {quad} --size 50x40 -o part.npy --json")
+    assert (code, json.loads(out)["decoded"]) == (0, "window")
+    with Image.open("large.jpg") as image:
+        image.save("large.png")
+    assert glimpse(f"extract large.png --quad {quad} --size 50x40 -o whole.npy")[0] == 0
+    np.testing.assert_array_equal(np.load("part.npy"), np.load("whole.npy"))
+    code, out, _ = glimpse(f"extract large.jpg --quad {quad} --size 50x40 -o fast.npy --fast-decode --json")
+    assert json.loads(out)["decoded"].startswith("reduced")
+    assert np.abs(np.load("fast.npy").astype(float) - np.load("whole.npy")).mean() < 3
