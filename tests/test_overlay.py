@@ -266,6 +266,13 @@ def test_deep_and_transparent_photos_keep_what_they_are(glimpse):
     assert (code, "--fill" in err) == (2, True)
 
 
+def test_what_of_a_float_photo_is_clipped_is_told(glimpse):
+    save("photo.npy", np.linspace(-0.5, 1, 12).reshape(3, 4))
+    save("map.npy", np.zeros((1, 1)))
+    code, _, err = glimpse("overlay photo.npy --map map.npy --range 0,1 -o out.png")
+    assert (code, "of the image's 12 values were clipped" in err) == (0, True)
+
+
 def test_a_window_is_outlined_and_its_mask_laid_on(glimpse):
     assert glimpse("overlay cat.png --box 100,50,200,120 --no-mask -o box.png")[0] == 0
     drawn = np.any(pixels("box.png") != pixels("cat.png"), axis=2)

@@ -38,8 +38,7 @@ def glimpse(capsys, tmp_path, monkeypatch, samples):
 @st.composite
 def quads(draw):
     points = [
-        (x + draw(st.floats(-8, 8)), y + draw(st.floats(-8, 8)))
-        for x, y in ((10, 10), (60, 10), (60, 50), (10, 50))
+        (x + draw(st.floats(-8, 8)), y + draw(st.floats(-8, 8))) for x, y in ((10, 10), (60, 10), (60, 50), (10, 50))
     ]
     turn = draw(st.integers(0, 3))
     return points[turn:] + points[:turn]

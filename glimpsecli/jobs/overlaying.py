@@ -82,7 +82,7 @@ class WindowOverlay:
 
     def __call__(self, view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
         """Make the one picture of an image."""
-        plan, photo = _prepared(view, plan)
+        plan, photo, notes = _prepared(view, plan)
         style, picture = self.style, photo.pixels
         if style.mask:
             mask = joined_mask(sights, view.image_size, plan.how)
@@ -94,7 +94,7 @@ class WindowOverlay:
         _draw_outlines(picture, sights, style)
         if style.inset:
             _draw_inset(picture, view, sights[0], plan)
-        return [_finished(picture, photo.alpha, photo.icc, told_of(view, item, sights, plan), plan)]
+        return [_finished(picture, photo.alpha, photo.icc, told_of(view, item, sights, plan), plan, notes)]
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,8 @@ class MapOverlay:
             return [Product(np.empty((0, 0, 0), np.uint8), False, None, told | {"maps": rows}, notes)]
         if self.figure:
             view = view._replace(picture=flat(view.picture, plan.how))
-        plan, photo = _prepared(view, plan)
+        plan, photo, clipped = _prepared(view, plan)
+        notes += clipped
         if self.style.montage:
             figure = self._montage(photo, found, sights)
             return [_finished(figure, False, None, told | {"maps": rows}, plan, notes)]
@@ -219,12 +220,14 @@ class MapOverlay:
         return beside(picture, colourbar(height, lo, hi, table(self.style.cmap), opacity=self.style.opacity))
 
 
-def _prepared(view: View, plan: Plan) -> tuple[Plan, Picture]:
+def _prepared(view: View, plan: Plan) -> tuple[Plan, Picture, tuple[str, ...]]:
     """Bring the image to the depth that the picture will have: what is not drawn on keeps its values."""
     plan = with_depth(plan, "8")
     picture, depth = view.picture, plan.output.depth or "8"
     check_fits(picture, plan)
-    return plan, picture._replace(pixels=convert(picture.pixels, depth_of(picture.pixels), depth).pixels)
+    pixels, clipped = convert(picture.pixels, depth_of(picture.pixels), depth)
+    notes = (f"{clipped} of the image's {pixels.size} values were clipped",) if clipped else ()
+    return plan, picture._replace(pixels=pixels), notes
 
 
 def _finished(
