@@ -20,6 +20,7 @@ COMMANDS = {
     "mask": ("glimpsecli.commands.mask", "Show how much each pixel counts in a glimpse."),
     "overlay": ("glimpsecli.commands.overlay", "Lay windows, or the attention maps of a model, over images."),
     "compare": ("glimpsecli.commands.compare", "Draw what hard, Gaussian and spatial attention see, side by side."),
+    "bench": ("glimpsecli.commands.bench", "Time the samplers and backends, beside what else there is."),
     "info": ("glimpsecli.commands.info", "Tell versions, backends, caches and formats."),
 }
 """Name of each command, the module that holds it, and its line in the help."""

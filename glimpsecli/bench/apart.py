@@ -1,0 +1,127 @@
+"""Measuring in a process of its own, whose number of threads is fixed before any library starts.
+
+OpenBLAS, MKL, OpenMP and Numba read how many threads they may use from the environment, when they are loaded. The
+process of the command line has loaded NumPy by then, so each case is handed to a fresh process with the right
+environment. That has more merits: first calls are first calls, what one case allocates or heats does not weigh on the
+next, and a contender that crashes takes one case with it. The two talk in lines of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
+
+from glimpsecli import errors
+from glimpsecli.bench.cases import Recipe
+from glimpsecli.bench.machine import THREADS
+from glimpsecli.bench.measuring import Entry, Measured, Parameters, measure
+from glimpsecli.bench.timing import Samples
+from glimpsecli.errors import FileProblemError, GlimpseError
+
+Tell = Callable[[str], None]
+
+
+def measure_apart(recipe: Recipe, parameters: Parameters, tell: Tell) -> Measured:
+    """Do what :func:`~glimpsecli.bench.measuring.measure` does, in a process of its own."""
+    asked = {"do": "measure", "recipe": recipe._asdict(), "parameters": parameters._asdict()}
+    return measured_from(call(asked, parameters.threads, tell))
+
+
+def call(asked: Mapping[str, Any], threads: int, tell: Tell) -> Any:
+    """Start a process, hand it a request, and give its answer.
+
+    Raises
+    ------
+    GlimpseError
+        What went wrong there; FileProblemError where the process died.
+    """
+    environment = os.environ | dict.fromkeys(THREADS, str(threads)) | {"OMP_DYNAMIC": "FALSE", "MKL_DYNAMIC": "FALSE"}
+    command = [sys.executable, "-m", "glimpsecli.bench.apart"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(json.dumps(asked))
+        process.stdin.close()
+        for line in process.stdout:
+            message = json.loads(line)
+            if "doing" in message:
+                tell(message["doing"])
+            elif "failure" in message:
+                kind, text, hint = message["failure"]
+                raise getattr(errors, kind)(text, hint)
+            else:
+                return message["answer"]
+        process.wait()  # it ended without an answer
+    except BrokenPipeError:
+        process.wait()  # or before it had read what was asked
+    finally:
+        process.stdout.close()
+        process.kill()  # on Ctrl-C too
+        process.wait()
+    raise FileProblemError(
+        f"the process that measured died with code {process.returncode}", "try fewer contenders, or a smaller case"
+    )
+
+
+def answer(asked: Mapping[str, Any], stream: TextIO) -> None:
+    """Do what is asked and write lines of JSON: what is being done, and then the answer or the failure."""
+
+    def send(**message: Any) -> None:
+        stream.write(json.dumps(message) + "\n")
+        stream.flush()
+
+    def tell(text: str) -> None:
+        send(doing=text)
+
+    try:
+        if asked["do"] == "measure":
+            recipe, parameters = recipe_from(asked["recipe"]), Parameters(**asked["parameters"])
+            send(answer=plain(measure(recipe, parameters, tell=tell)))
+        else:
+            from glimpsecli.bench.stages import Job, split
+
+            send(answer=split(Job.from_plain(asked["job"]), tell))
+    except GlimpseError as error:
+        send(failure=[type(error).__name__, error.message, error.hint])
+    except MemoryError:
+        send(failure=["FileProblemError", "not enough memory", "try fewer contenders, or a smaller case"])
+
+
+def plain(measured: Measured) -> dict[str, Any]:
+    """Give what was measured as plain data."""
+    entries = [
+        entry._asdict() | {"samples": None if entry.samples is None else entry.samples._asdict()}
+        for entry in measured.entries
+    ]
+    return measured._asdict() | {"recipe": measured.recipe._asdict(), "entries": entries}
+
+
+def measured_from(data: Mapping[str, Any]) -> Measured:
+    """Take back what `plain` gave."""
+    entries = []
+    for row in data["entries"]:
+        samples = None if row["samples"] is None else Samples(**row["samples"])
+        entries.append(Entry(**{**row, "samples": samples}))
+    return Measured(**{**data, "recipe": recipe_from(data["recipe"]), "entries": tuple(entries)})
+
+
+def recipe_from(data: Mapping[str, Any]) -> Recipe:
+    """Take back a recipe."""
+    return Recipe(**{**data, "size": tuple(data["size"])})
+
+
+def _main() -> None:
+    """Answer one request; whatever a library prints goes to standard error."""
+    asked = json.loads(sys.stdin.read())
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as stream:
+        os.dup2(2, 1)
+        answer(asked, stream)
+
+
+if __name__ == "__main__":
+    _main()

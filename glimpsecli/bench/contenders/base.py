@@ -1,0 +1,150 @@
+"""What a contender is, and the scene that all of one case share."""
+
+from __future__ import annotations
+
+import abc
+import functools
+import importlib.metadata
+import importlib.util
+from typing import Any
+
+import numpy as np
+
+from glimpsecli.bench.cases import Case
+from glimpsecli.window import Size, stack_affines, stack_gaussians
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+SMALLEST = 1e-18
+"""Weights below this are zero in everybody's filterbanks: products with denormal numbers run many times slower."""
+
+VIEWS = {
+    "gaussian": ("gaussian", False),
+    "bilinear": ("bilinear", False),
+    "rotated": ("bilinear", True),
+    "hard": ("hard", False),
+}
+"""What is timed under each name: the sampler, and whether the windows are turned."""
+
+
+class Scene:
+    """A case and the forms of it that contenders share. Making a form is outside of all times.
+
+    Parameters
+    ----------
+    case : Case
+    threads : int
+        How many everybody may use.
+    """
+
+    def __init__(self, case: Case, threads: int) -> None:
+        self.case, self.threads = case, threads
+
+    @property
+    def size(self) -> Size:
+        """Height and width of the glimpses."""
+        return self.case.size
+
+    @property
+    def windows(self) -> int:
+        """Number of windows."""
+        return len(self.case.windows)
+
+    def places(self, view: str) -> Array:
+        """Give the windows of a view as an (N, 5) array."""
+        return self.case.windows if VIEWS[view][1] else self.case.upright
+
+    def matrices(self, view: str) -> Array:
+        """Give the (N, 2, 3) float64 matrices from glimpse index to image index."""
+        return stack_affines(self.places(view), self.size)
+
+    @functools.cached_property
+    def gaussians(self) -> Array:
+        """The (N, 7) float64 parameters of the Gaussian sampler."""
+        return stack_gaussians(self.case.upright, self.size)
+
+    def image(self, window: int) -> Array:
+        """Give the image that a window looks at as (H, W, C), a view."""
+        images = self.case.images
+        if self.case.layout is None:
+            return images
+        return np.moveaxis(images[window], 0, -1) if self.case.layout == "NCHW" else images[window]
+
+    @functools.cached_property
+    def channels_last(self) -> list[Array]:
+        """The images as contiguous (H, W, C), one or one for each window, in their own dtype."""
+        return [np.ascontiguousarray(self.image(n)) for n in range(1 if self.case.layout is None else self.windows)]
+
+    @functools.cached_property
+    def planes(self) -> Array:
+        """The images as contiguous (1 or N, C, H, W) float32."""
+        images = self.case.images if self.case.layout else self.case.images[None]
+        first = images if self.case.layout == "NCHW" else np.moveaxis(images, -1, 1)
+        return np.ascontiguousarray(first, dtype=np.float32)
+
+
+class Contender(abc.ABC):
+    """Something that makes glimpses.
+
+    Attributes
+    ----------
+    name : str
+    package : str or None
+        The distribution that it needs, or None for our own.
+    module : str or None
+        What to import to see whether it is there.
+    views : tuple of str
+        Which of :data:`VIEWS` it can do.
+    filter : str or None
+        None for the same mathematics as ours; else what a user would pick, in a few words.
+    tolerance : float
+        Largest error relative to full scale with which the same mathematics are believed.
+    everywhere : bool
+        Whether it is checked at the border of the image too; peers have borders of their own.
+    outside : str
+        What a user would do once, and is not timed.
+    """
+
+    name: str
+    package: str | None = None
+    module: str | None = None
+    views: tuple[str, ...] = ()
+    filter: str | None = None
+    tolerance = 1e-2
+    everywhere = False
+    outside = ""
+
+    def available(self) -> str | None:
+        """Tell why it cannot run here; None where it can."""
+        if self.module is not None and importlib.util.find_spec(self.module) is None:
+            return f"{self.package} is not installed"
+        return None
+
+    def version(self) -> str | None:
+        """Give the version of its package."""
+        try:
+            return importlib.metadata.version(self.package) if self.package else None
+        except importlib.metadata.PackageNotFoundError:
+            return getattr(importlib.import_module(self.module), "__version__", None) if self.module else None
+
+    def suits(self, scene: Scene, view: str) -> bool:
+        """Tell whether it can take part."""
+        return view in self.views
+
+    @abc.abstractmethod
+    def prepare(self, scene: Scene, view: str) -> None:
+        """Import what is needed and convert what a user would convert once."""
+
+    @abc.abstractmethod
+    def run(self) -> Any:
+        """Make all glimpses of the scene: the call that is timed."""
+
+    @abc.abstractmethod
+    def glimpses(self, result: Any) -> Array:
+        """Give what `run` returned as (N, h, w, C); not timed."""
+
+
+def stacked(result: Any) -> Array:
+    """Give a list of (h, w) or (h, w, C) glimpses as (N, h, w, C)."""
+    array = np.stack([np.asarray(one) for one in result])
+    return array[..., None] if array.ndim == 3 else array

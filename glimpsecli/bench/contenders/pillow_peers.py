@@ -1,0 +1,110 @@
+"""Pillow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from glimpsecli.bench.contenders.base import Array, Contender, Scene, stacked
+
+
+class Pillow(Contender):
+    """What Pillow's contenders share: the images as Pillow's own, float32 as one image for each channel."""
+
+    package, module = "pillow", "PIL"
+    outside = "images as PIL.Image"
+
+    def suits(self, scene: Scene, view: str) -> bool:
+        """Pillow has no 16-bit colour."""
+        return super().suits(scene, view) and scene.case.images.dtype != np.uint16
+
+    def prepare(self, scene: Scene, view: str) -> None:
+        """Convert the images."""
+        from PIL import Image
+
+        self.images = [self._planes(Image, image) for image in scene.channels_last]
+        self.boxes = [(cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2) for cx, cy, w, h, _ in scene.places(view)]
+        self.size = (scene.size[1], scene.size[0])
+        # Pillow maps the plane, not the indices: its pixel k lies at k + 1/2.
+        matrices = scene.matrices(view).copy()
+        matrices[:, :, 2] += 0.5 - matrices[:, :, :2].sum(axis=2) / 2
+        self.coefficients = [tuple(matrix.ravel().tolist()) for matrix in matrices]
+
+    @staticmethod
+    def _planes(pillow: Any, image: Array) -> list[Any]:
+        if image.dtype == np.uint8 and image.shape[2] in (1, 3, 4):
+            return [pillow.fromarray(image[..., 0] if image.shape[2] == 1 else image)]
+        return [pillow.fromarray(np.ascontiguousarray(image[..., c])) for c in range(image.shape[2])]
+
+    def run(self) -> Any:
+        """Look through every window."""
+        many = len(self.images) > 1
+        return [[self.look(one, n) for one in self.images[n if many else 0]] for n in range(len(self.boxes))]
+
+    def look(self, image: Any, n: int) -> Any:
+        """Look through one window."""
+        raise NotImplementedError
+
+    def glimpses(self, result: Any) -> Array:
+        """Convert to arrays."""
+        return stacked([np.dstack([np.asarray(plane) for plane in one]) for one in result])
+
+
+class Transform(Pillow):
+    """``Image.transform(AFFINE, BILINEAR)``; uint8 is rounded."""
+
+    name = "Pillow transform"
+    views = ("bilinear", "rotated")
+
+    def look(self, image: Any, n: int) -> Any:
+        """Transform."""
+        from PIL import Image
+
+        return image.transform(self.size, Image.Transform.AFFINE, self.coefficients[n], Image.Resampling.BILINEAR)
+
+
+class Bicubic(Pillow):
+    """``Image.resize(BICUBIC, box)``: the usual way to make something smaller."""
+
+    name = "Pillow resize BICUBIC"
+    views = ("gaussian",)
+    filter = "bicubic"
+    method = "BICUBIC"
+    gap: float | None = None
+
+    def suits(self, scene: Scene, view: str) -> bool:
+        """Pillow's boxes may not leave the image."""
+        height, width = scene.case.image_size
+        cx, cy, w, h, _ = scene.case.windows.T
+        inside = (cx >= w / 2) & (cy >= h / 2) & (cx + w / 2 <= width) & (cy + h / 2 <= height)
+        return super().suits(scene, view) and bool(inside.all())
+
+    def look(self, image: Any, n: int) -> Any:
+        """Resize."""
+        from PIL import Image
+
+        return image.resize(self.size, Image.Resampling[self.method], self.boxes[n], reducing_gap=self.gap)
+
+
+class BicubicReduced(Bicubic):
+    """The same, made smaller by whole numbers first."""
+
+    name = "Pillow BICUBIC, reducing_gap 2"
+    gap = 2.0
+
+
+class Bilinear(Bicubic):
+    """``Image.resize(BILINEAR, box)``: a triangle as wide as the shrinking needs."""
+
+    name = "Pillow resize BILINEAR"
+    filter = "triangle"
+    method = "BILINEAR"
+
+
+class Box(Bicubic):
+    """``Image.resize(BOX, box)``: the mean of each cell."""
+
+    name = "Pillow resize BOX"
+    filter = "box"
+    method = "BOX"

@@ -1,0 +1,57 @@
+"""Results on disk: one exporter a file. Each takes :class:`~glimpsecli.bench.results.Results` and gives bytes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+
+from glimpsecli.bench.results import Results
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.images.atomic import place
+
+EXPORTERS = {
+    "json": "glimpsecli.bench.exporters.json_file",
+    "csv": "glimpsecli.bench.exporters.csv_file",
+    "markdown": "glimpsecli.bench.exporters.markdown_file",
+    "png": "glimpsecli.bench.exporters.png_file",
+}
+
+
+def check(targets: Mapping[str, str], inputs: Sequence[str], *, overwrite: bool) -> None:
+    """Refuse, before anything is timed, a file that could not be written behind it.
+
+    Parameters
+    ----------
+    targets : mapping of exporter to path
+    inputs : sequence of str
+        Files that are read, and never replaced.
+    overwrite : bool
+        Whether files may be replaced.
+    """
+    taken: dict[str, str] = {os.path.realpath(path): f"the input {path}" for path in inputs}
+    for kind, path in targets.items():
+        real = os.path.realpath(path)
+        if real in taken:
+            raise InvalidInputError(f"--export-{kind} {path} is {taken[real]}", "choose another file")
+        taken[real] = f"the file of another export, --export-{kind}"
+        if os.path.isdir(path):
+            raise InvalidInputError(f"{path} is a folder", "name a file in it")
+        if os.path.exists(path) and not os.path.isfile(path):
+            continue  # a FIFO or a device
+        if os.path.exists(path) and not overwrite:
+            raise InvalidInputError(f"{path} exists", "give --overwrite to replace it")
+        try:
+            with tempfile.TemporaryFile(dir=os.path.dirname(real)):
+                pass
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InvalidInputError(f"{path} could not be written: {reason}", "choose another folder") from None
+
+
+def export(results: Results, targets: Mapping[str, str], *, overwrite: bool) -> None:
+    """Write results, each file whole or not at all."""
+    for kind, path in targets.items():
+        content: bytes = importlib.import_module(EXPORTERS[kind]).encode(results)
+        place(path, lambda stream, content=content: stream.write(content), overwrite=overwrite)  # type: ignore[misc]

@@ -1,0 +1,113 @@
+"""A chart: bars for cases, lines where the stride was swept."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+
+from glimpsecli import images
+from glimpsecli.bench.measuring import Entry, Measured
+from glimpsecli.bench.report import UNITS, duration, number
+from glimpsecli.bench.results import Results
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.pictures.charts import Bar, Group, Line, bar_chart, line_chart
+
+OURS = (31, 95, 168)
+SAME = (146, 156, 168)
+OTHER = (214, 219, 225)
+HUES = {"gaussian": (31, 95, 168), "bilinear": (204, 92, 18), "rotated": (26, 133, 92), "hard": (128, 62, 152)}
+LEGEND = (("glimpse", OURS), ("the same mathematics", SAME), ("another filter", OTHER))
+
+
+def encode(results: Results) -> bytes:
+    """Give the chart as PNG."""
+    stream = io.BytesIO()
+    images.write(stream, draw(results), format="png", compress=6)
+    return stream.getvalue()
+
+
+def draw(results: Results) -> np.ndarray:
+    """Draw the chart: lines where two or more cases are steps of a sweep."""
+    threads, machine = results.parameters.threads, results.machine["cpu"]
+    note = f"{machine}, {threads} thread{'s'[: threads > 1]}, glimpse {results.versions['glimpse']}"
+    steps = [measured for measured in results.cases if measured.recipe.stride is not None]
+    if len(steps) > 1:
+        h, w = steps[0].recipe.size
+        return line_chart(
+            _lines(steps),
+            title=f"Time of a {w}x{h} glimpse against the stride of its taps",
+            note=note,
+            x_axis="stride: pixels of the image from tap to tap",
+            y_axis="time of a call, median; bars show the quartiles",
+            x_told=lambda x: f"{x:g}",
+            y_told=_tick,
+        )
+    groups = [group for measured in results.cases for group in _groups(measured)]
+    if not groups:
+        raise InvalidInputError("nothing was timed, so there is no chart", "look at the reasons above")
+    return bar_chart(
+        groups, title="Time of a call", note=note, axis="time of a call, median; dark lines: the quartiles",
+        told=_tick, legend=LEGEND,
+    )  # fmt: skip
+
+
+def _groups(measured: Measured) -> list[Group]:
+    groups = []
+    for view in dict.fromkeys(entry.view for entry in measured.entries):
+        entries = [one for one in measured.entries if one.view == view and one.samples is not None]
+        bars = [_bar(measured, one) for one in sorted(entries, key=_median)]
+        if bars:
+            groups.append(Group(f"{measured.recipe.name}, {view}", measured.recipe.title, bars))
+    return groups
+
+
+def _bar(measured: Measured, entry: Entry) -> Bar:
+    seconds, ratio = entry.seconds, measured.ratio(entry)
+    assert seconds is not None
+    words = duration(seconds.median)
+    if ratio is not None and entry.contender != measured.reference:
+        words += f"   × {number(ratio.median)}"
+    ours = _is_ours(entry)
+    colour = OURS if ours else OTHER if entry.filter else SAME
+    return Bar(entry.contender, *seconds, colour=colour, words=words, strong=ours)
+
+
+def _lines(steps: list[Measured]) -> list[Line]:
+    found: dict[tuple[str, str], list[tuple[float, Entry]]] = {}
+    for measured in steps:
+        for entry in measured.entries:
+            if entry.samples is not None and measured.recipe.stride is not None:
+                found.setdefault((entry.view, entry.contender), []).append((measured.recipe.stride, entry))
+    lines = []
+    for (view, contender), points in found.items():
+        times = [entry.seconds for _, entry in points if entry.seconds is not None]
+        last = points[-1][1]
+        lines.append(
+            Line(
+                f"{view}, {contender}", [stride for stride, _ in points], [one.median for one in times],
+                [one.low for one in times], [one.high for one in times], _tint(last), _is_ours(last), bool(last.filter),
+            )
+        )  # fmt: skip
+    return lines
+
+
+def _tint(entry: Entry) -> tuple[int, int, int]:
+    """Give the hue of a sampler, paler for what is not ours."""
+    white = 0.0 if _is_ours(entry) else 0.65 if entry.filter else 0.4
+    r, g, b = (round(c + (255 - c) * white) for c in HUES[entry.view])
+    return r, g, b
+
+
+def _is_ours(entry: Entry) -> bool:
+    return entry.contender.startswith("glimpse")
+
+
+def _median(entry: Entry) -> float:
+    return entry.seconds.median if entry.seconds else 0.0
+
+
+def _tick(seconds: float) -> str:
+    """Write a number of the axis, which has one digit."""
+    unit, scale = next((one for one in UNITS if seconds >= 0.999 * one[1]), UNITS[-1])
+    return f"{seconds / scale:g} {unit}"

@@ -1,0 +1,181 @@
+"""One case from beginning to end: build, check, time. It runs in a process of its own: see ``apart``."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from glimpsecli.bench import cases, checking, timing
+from glimpsecli.bench.contenders import Contender, Scene, chosen
+
+PATIENCE = 5.0
+"""Seconds of a first call after which a contender is not called again."""
+
+Tell = Callable[[str], None]
+
+
+class Parameters(NamedTuple):
+    """How to time."""
+
+    views: tuple[str, ...]
+    backends: tuple[str, ...]
+    peers: bool
+    runs: int
+    min_time: float
+    threads: int
+    seed: int
+
+
+class Entry(NamedTuple):
+    """What is known about one contender in one view of one case.
+
+    Attributes
+    ----------
+    view, contender : str
+    filter : str or None
+        What it computes, where that is not the same mathematics.
+    outside : str
+        What was done before the clock ran.
+    error : float or None
+        Largest error relative to full scale; of another filter, how much it differs. None: there is no result.
+    checked : str
+        How much of the case was checked.
+    first : float
+        Seconds of the first call: what is compiled, is compiled here.
+    samples : Samples or None
+        None where it was not timed.
+    wrong : str or None
+        Why its result is refused.
+    skipped : str or None
+        Why it was not timed, though it is right.
+    """
+
+    view: str
+    contender: str
+    filter: str | None
+    outside: str
+    error: float | None
+    checked: str
+    first: float
+    samples: timing.Samples | None = None
+    wrong: str | None = None
+    skipped: str | None = None
+
+    @property
+    def seconds(self) -> timing.Quartiles | None:
+        """The median and the quartiles of a call."""
+        return None if self.samples is None else timing.quartiles(self.samples.all)
+
+
+class Measured(NamedTuple):
+    """A case and all that was found in it.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    reference : str or None
+        The contender that the ratios are to.
+    entries : tuple of Entry
+    missing : dict
+        Contenders that could not take part, and why.
+    versions : dict
+        Of our own packages and of theirs.
+    """
+
+    recipe: cases.Recipe
+    reference: str | None
+    entries: tuple[Entry, ...]
+    missing: dict[str, str]
+    versions: dict[str, str]
+
+    def ratio(self, entry: Entry, view: str | None = None) -> timing.Quartiles | None:
+        """Give how many times as long as the reference an entry takes, in its own view or another."""
+        base = self.find(view or entry.view, self.reference)
+        if base is None or base.samples is None or entry.samples is None:
+            return None
+        return timing.ratio(entry.samples, base.samples)
+
+    def find(self, view: str, contender: str | None) -> Entry | None:
+        """Give the entry of a contender in a view."""
+        return next((one for one in self.entries if (one.view, one.contender) == (view, contender)), None)
+
+
+def measure(
+    recipe: cases.Recipe,
+    parameters: Parameters,
+    *,
+    contenders: Sequence[Contender] | None = None,
+    clock: timing.Clock = time.perf_counter,
+    tell: Tell = lambda text: None,
+) -> Measured:
+    """Check and time the contenders of a case.
+
+    Each result is held against the float64 definition before its maker is timed. Who is wrong is not timed.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    parameters : Parameters
+    contenders : sequence of Contender, optional
+        Instead of those that the parameters name.
+    clock : callable
+        Gives seconds.
+    tell : callable
+        Told, in a few words, what is being done.
+    """
+    tell("making images")
+    scene = Scene(cases.build(recipe), parameters.threads)
+    wanted = chosen(parameters.backends, peers=parameters.peers) if contenders is None else contenders
+    missing = {one.name: reason for one in wanted if (reason := one.available()) is not None}
+    present = [one for one in wanted if one.name not in missing]
+    entries: dict[tuple[str, str], Entry] = {}
+    runs: dict[tuple[str, str], timing.Run] = {}
+    for view in parameters.views:
+        suitable = [type(one)() for one in present if one.suits(scene, view)]
+        expected = None
+        for contender in suitable:
+            if expected is None:
+                tell(f"computing the definition of {view}")
+                expected = checking.truth(scene, view, recipe.seed)
+            tell(f"checking {contender.name}, {view}")
+            entry = _checked(contender, scene, view, expected, clock)
+            entries[view, contender.name] = entry
+            if entry.wrong is None and entry.skipped is None:
+                runs[view, contender.name] = contender.run
+    found = timing.time_all(
+        runs, rounds=parameters.runs, min_time=parameters.min_time, seed=parameters.seed, clock=clock,
+        progress=lambda done: tell(f"round {done} of {parameters.runs}"),
+    )  # fmt: skip
+    done = tuple(entry._replace(samples=found.get(key)) for key, entry in entries.items())
+    versions = {name: importlib.metadata.version(name) for name in ("numpy", "numba")}
+    versions |= {one.package: told for one in present if one.package and (told := one.version()) is not None}
+    return Measured(recipe, _reference(done), done, missing, versions)
+
+
+def _checked(contender: Contender, scene: Scene, view: str, expected: checking.Truth, clock: timing.Clock) -> Entry:
+    """Call a contender for the first time and hold the result against the definition."""
+    entry = Entry(view, contender.name, contender.filter, contender.outside, None, expected.told, 0.0)
+    try:
+        contender.prepare(scene, view)
+        begin = clock()
+        result = contender.run()
+        first = clock() - begin
+        error = checking.error(contender.glimpses(result), expected, contender)
+    except Exception as failure:  # whatever a library raises is no reason to lose the others
+        return entry._replace(wrong=f"it failed with {type(failure).__name__}: {' '.join(str(failure).split())}")
+    entry = entry._replace(error=error, first=first)
+    if error is None:
+        return entry._replace(wrong="its result has another shape, or values that are no numbers")
+    if contender.filter is None and error > contender.tolerance:
+        return entry._replace(wrong=f"it is off by {error:.1e} of full scale, {contender.tolerance:.0e} is allowed")
+    if first > PATIENCE and contender.name != "glimpse cpu":  # whose first call compiles
+        return entry._replace(skipped=f"one call took {first:.1f} s, more than {PATIENCE:g}")
+    return entry
+
+
+def _reference(entries: Sequence[Entry]) -> str | None:
+    """Choose what ratios are to: our cpu backend, or whichever stands first."""
+    names = [entry.contender for entry in entries if entry.samples is not None]
+    return "glimpse cpu" if "glimpse cpu" in names else names[0] if names else None

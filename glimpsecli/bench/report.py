@@ -1,0 +1,157 @@
+"""The results in words: tables of a case, what stands out, what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from glimpsecli.bench import timing
+from glimpsecli.bench.baseline import Change
+from glimpsecli.bench.measuring import Entry, Measured
+from glimpsecli.bench.results import Results
+from glimpsecli.bench.stages import STAGES
+from glimpsecli.bench.timing import Quartiles
+
+COLUMNS = ("contender", "median", "quartiles", "ratio", "error", "first call", "computes")
+UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
+_LEFT = {"contender", "computes"}
+
+
+def heading(results: Results) -> list[str]:
+    """Say what the times were taken on and with."""
+    machine, parameters = results.machine, results.parameters
+    cores = f"{machine['cores']} core{'s'[: machine['cores'] > 1]}, " if machine["cores"] else ""
+    memory = f", {machine['memory'] / 2**30:.0f} GiB" if machine["memory"] else ""
+    count, threads = machine["processors"], parameters.threads
+    gpu = f", {machine['gpu']}" if machine["gpu"] else ""
+    versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
+    return [
+        f"{machine['cpu']}, {cores}{count} processor{'s'[: count > 1]}{memory}{gpu}",
+        f"{versions}, Python {machine['python']}",
+        f"{threads} thread{'s'[: threads > 1]} for everyone; {parameters.runs} rounds in random order, at least "
+        f"{parameters.min_time:g} s each",
+    ]
+
+
+def table_of(measured: Measured) -> list[str]:
+    """Lay out the table of a case: for each view its contenders, in their order."""
+    lines = [f"{measured.recipe.name}: {measured.recipe.title}"]
+    views = list(dict.fromkeys(entry.view for entry in measured.entries))
+    rows: list[Sequence[str]] = [COLUMNS]
+    for view in views:
+        rows += [row_of(measured, entry) for entry in measured.entries if entry.view == view]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(COLUMNS))]
+    body = [_aligned(row, widths) for row in rows]
+    lines.append("    " + body.pop(0))
+    for view in views:
+        entries = [entry for entry in measured.entries if entry.view == view]
+        lines.append(f"  {view}, {entries[0].checked} checked")
+        lines += ["    " + body.pop(0) for _ in entries]
+    return lines
+
+
+def row_of(measured: Measured, entry: Entry) -> tuple[str, ...]:
+    """Give the cells of a contender."""
+    seconds, ratio = entry.seconds, measured.ratio(entry)
+    told = f"WRONG: {entry.wrong}" if entry.wrong else entry.filter or "the same"
+    if entry.skipped is not None:
+        told += f"; not timed: {entry.skipped}"
+    # What another filter is off by is no error but the difference between the two.
+    error = "-" if entry.error is None else f"({entry.error:.0e})" if entry.filter else f"{entry.error:.0e}"
+    return (
+        entry.contender,
+        duration(seconds.median) if seconds else "-",
+        f"{duration(seconds.low, bare=seconds.median)} to {duration(seconds.high, bare=seconds.median)}"
+        if seconds
+        else "-",
+        ratio_text(ratio, itself=entry.contender == measured.reference),
+        error,
+        duration(entry.first),
+        told,
+    )
+
+
+def ratio_text(ratio: Quartiles | None, *, itself: bool = False) -> str:
+    """Write a ratio with its quartiles."""
+    if ratio is None:
+        return "-"
+    return "1" if itself else f"{number(ratio.median)} ({number(ratio.low)} to {number(ratio.high)})"
+
+
+def number(value: float) -> str:
+    """Write a number with three digits, without powers of ten."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def duration(seconds: float, *, bare: float | None = None) -> str:
+    """Write seconds in a unit that suits them; with `bare` in that duration's unit, and without it."""
+    unit, scale = next((one for one in UNITS if (seconds if bare is None else bare) >= one[1]), UNITS[-1])
+    return number(seconds / scale) + ("" if bare is not None else f" {unit}")
+
+
+def remarks(measured: Measured) -> list[str]:
+    """Warn, with advice, of all that makes a case doubtful."""
+    found = []
+    for entry in measured.entries:
+        name = f"{entry.contender}, {entry.view}, case {measured.recipe.name}"
+        if entry.samples is not None:
+            found += timing.warnings_about(name, entry.samples, entry.first)
+    return found
+
+
+def sweep_lines(results: Results) -> list[str]:
+    """Say for each stride how many times the bilinear sampler's time the Gaussian takes, both ours."""
+    rows = [("stride", "gaussian", "bilinear", "gaussian / bilinear")]
+    for measured in results.cases:
+        pair = measured.find("gaussian", measured.reference), measured.find("bilinear", measured.reference)
+        if measured.recipe.stride is None or pair[0] is None or pair[1] is None:
+            continue
+        times, ratio = [one.seconds for one in pair if one], measured.ratio(pair[0], "bilinear")
+        if times[0] and times[1]:
+            cells = duration(times[0].median), duration(times[1].median), ratio_text(ratio)
+            rows.append((f"{measured.recipe.stride:g}", *cells))
+    if len(rows) == 1:
+        return []
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows]
+
+
+def change_lines(found: Sequence[Change], limit: float | None) -> list[str]:
+    """Say how the times changed since the baseline."""
+    rows = []
+    for change in found:
+        verdict = "" if change.certain else "within the spread"
+        if limit is not None and change.fails(limit):
+            verdict = f"SLOWER by more than {limit:.0%}"
+        name = f"{change.case}, {change.view}, {change.contender}"
+        rows.append(
+            (name, duration(change.old.median), "->", duration(change.new.median), f"{change.relative:+.1%}", verdict)
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *(f"{row[k]:>{widths[k]}}" for k in range(1, 5)), row[5]]).rstrip()
+        for row in rows
+    ]
+
+
+def stage_lines(found: dict[str, Any]) -> list[str]:
+    """Lay out the stages of an extract: medians, quartiles and shares."""
+    times = {name: timing.quartiles(found["stages"][name]) for name in STAGES}
+    total = sum(one.median for one in times.values())
+    rows = [("stage", "median", "quartiles", "share", "first run")]
+    for name, one in times.items():
+        spread = f"{duration(one.low, bare=one.median)} to {duration(one.high, bare=one.median)}"
+        rows.append((name, duration(one.median), spread, f"{one.median / total:.0%}", duration(found["first"][name])))
+    rows.append(("together", duration(total), "", "100%", duration(sum(found["first"].values()))))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *(f"{row[k]:>{widths[k]}}" for k in range(1, 5))]).rstrip() for row in rows
+    ]
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = [
+        cell.ljust(width) if name in _LEFT else cell.rjust(width)
+        for name, cell, width in zip(COLUMNS, row, widths, strict=True)
+    ]
+    return "  ".join(cells).rstrip()

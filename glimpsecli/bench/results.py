@@ -1,0 +1,93 @@
+"""A whole run: what was measured, how and on what. It can be written down, read again and compared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from glimpsecli.bench.apart import measured_from, plain
+from glimpsecli.bench.measuring import Entry, Measured, Parameters
+from glimpsecli.errors import InvalidInputError
+
+FORMAT = "glimpse bench 1"
+
+
+class Results(NamedTuple):
+    """A run.
+
+    Attributes
+    ----------
+    machine : dict
+        See :func:`glimpsecli.bench.machine.describe`.
+    versions : dict
+        Of glimpse and of the packages that took part.
+    parameters : Parameters
+    load : float or None
+        The load average before the run.
+    began : str
+        When, in UTC, as ISO 8601 has it.
+    cases : tuple of Measured
+    """
+
+    machine: dict[str, Any]
+    versions: dict[str, str]
+    parameters: Parameters
+    load: float | None
+    began: str
+    cases: tuple[Measured, ...] = ()
+
+    def to_json(self) -> str:
+        """Write everything down, every sample too."""
+        told = self._asdict() | {
+            "format": FORMAT,
+            "parameters": self.parameters._asdict(),
+            "cases": [_with_summary(measured) for measured in self.cases],
+        }
+        return json.dumps(told, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, label: str) -> Results:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        InvalidInputError
+            It is something else, or damaged.
+        """
+        hint = "give a file that --export-json wrote"
+        try:
+            data = json.loads(text)
+        except ValueError:
+            raise InvalidInputError(f"{label} is no JSON", hint) from None
+        if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
+            raise InvalidInputError(f"{label} is not of the format {FORMAT!r}", hint)
+        try:
+            for case in data["cases"]:
+                for row in case["entries"]:
+                    row.pop("summary")
+            data["cases"] = tuple(measured_from(case) for case in data["cases"])
+            names = ("views", "backends")
+            parameters = data["parameters"] | {name: tuple(data["parameters"][name]) for name in names}
+            return cls(**data | {"parameters": Parameters(**parameters)})
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
+            raise InvalidInputError(f"{label} is damaged: {type(error).__name__} at {error}", hint) from None
+
+    def entries(self) -> Iterator[tuple[Measured, Entry]]:
+        """Give each contender of each view of each case."""
+        for measured in self.cases:
+            for entry in measured.entries:
+                yield measured, entry
+
+    @property
+    def wrong(self) -> list[tuple[Measured, Entry]]:
+        """Those whose results were refused."""
+        return [(measured, entry) for measured, entry in self.entries() if entry.wrong is not None]
+
+
+def _with_summary(measured: Measured) -> dict[str, Any]:
+    data = plain(measured)
+    for row, entry in zip(data["entries"], measured.entries, strict=True):
+        seconds, ratio = entry.seconds, measured.ratio(entry)
+        row["summary"] = {"seconds": seconds and seconds._asdict(), "ratio": ratio and ratio._asdict()}
+    return data

@@ -1,0 +1,274 @@
+"""``glimpse bench``: time the samplers, beside what else there is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from glimpsecli.commands import options, values
+from glimpsecli.commands.bench_values import ExcessValue, StridesValue, WordsValue
+from glimpsecli.commands.report import complain, end, say
+from glimpsecli.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from glimpsecli.bench.cases import Recipe
+    from glimpsecli.bench.measuring import Parameters
+    from glimpsecli.bench.results import Results
+
+EXAMPLES = options.examples(
+    "glimpse bench --list",
+    "glimpse bench --case 5 --runs 3 --min-time 0.01",
+    "glimpse bench --case digits --sampler bilinear --rotated --backend cpu --runs 3 --min-time 0.01 "
+    "--export-json times.json",
+    "glimpse bench --image sample_images/rocket.jpg --box 25%,25%,50%,50% --size 64 --runs 3 --min-time 0.01 "
+    "--export-markdown times.md",
+    "glimpse bench --stride 1,4,16 --size 32 --backend cpu --runs 3 --min-time 0.01 --export-png sweep.png",
+    "glimpse bench --stages sample_images/chelsea.png --size 64 --runs 3 --min-time 0.01",
+)
+
+what, who, clock, reports = (
+    options.section(title) for title in ("What is timed", "Who is timed", "How it is timed", "Reports")
+)
+EXPORTS = ("json", "csv", "markdown", "png")
+
+
+@click.command(cls=options.Command, epilog=EXAMPLES)
+@what("--case", "names", multiple=True, metavar="NAME", help="A case, by number or word. Default: all of --list.")
+@what("--list", "show_list", is_flag=True, help="Print the cases.")
+@what("--image", metavar="FILE", type=click.Path(), help="Your own image instead.")
+@what("--box", type=values.BoxValue(), help="The window in it. Default: the whole image.")
+@what("--size", type=values.SizeValue(), help="Size of the glimpses; N alone is the longer side. Default: 64.")
+@what(
+    "--count", type=click.IntRange(1), metavar="N",
+    help="So many windows, of the box's extent at random places; or images, in cases 2, 3 and 5.",
+)  # fmt: skip
+@what(
+    "--stride", "strides", type=StridesValue(),
+    help="Sweep the pixels from tap to tap: windows of --size times each stride about the middle.",
+)  # fmt: skip
+@what("--stages", metavar="IMAGE", type=click.Path(), help="Split an extract: read, decode, sample, encode, write.")
+@who("--sampler", "samplers", type=WordsValue("gaussian", "bilinear", "hard"), help="Default: gaussian,bilinear.")
+@who("--rotated", is_flag=True, help="The bilinear sampler on turned windows too.")
+@who("--backend", "backends", type=WordsValue("numpy", "cpu", "cuda"), help="Which of ours. Default: numpy,cpu.")
+@who("--peers", is_flag=True, help="Beside NumPy, SciPy, Pillow, OpenCV, torch and pyvips, as installed.")
+@clock("--runs", type=click.IntRange(1, 100_000), default=10, show_default=True, metavar="N", help="Rounds.")
+@clock(
+    "--min-time", type=click.FloatRange(0, 3600), default=1.0, show_default=True, metavar="SECONDS",
+    help="For each contender, at least.",
+)  # fmt: skip
+@clock("--threads", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Of everyone.")
+@clock("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Of images and orders.")
+@reports("--export-json", metavar="FILE", type=click.Path(), help="Every sample, machine, versions, parameters.")
+@reports("--export-csv", metavar="FILE", type=click.Path(), help="A row for each contender.")
+@reports("--export-markdown", metavar="FILE", type=click.Path(), help="The tables.")
+@reports("--export-png", metavar="FILE", type=click.Path(), help="A chart: bars, or lines for --stride.")
+@reports("--overwrite", is_flag=True, help="Replace files that exist.")
+@reports("--baseline", metavar="FILE", type=click.Path(), help="Compare with an older --export-json.")
+@reports("--fail-above", type=ExcessValue(), help="Exit with 1 if a median is slower than the baseline's by this.")
+@options.manner_options
+def bench(show_list: bool, stages: str | None, **given: Any) -> None:
+    """Time the samplers and backends, and with --peers what people use instead.
+
+    Whole calls are timed. Each result is held against the float64 definition first, and the error stands beside the
+    time; ours may be off by 2e-6 of full scale. Every case has a process of its own with a fixed number of threads. Its
+    contenders take turns in random order. The first call, which compiles kernels or loads them, stands apart. The ratio
+    is to our cpu backend, round by round; in brackets its quartiles.
+    """
+    if show_list:
+        _list()
+    elif stages is not None:
+        _stages(stages, given)
+    else:
+        _bench(given)
+
+
+def _list() -> None:
+    from glimpsecli.bench.cases import CASES
+
+    for number, kind in CASES.items():
+        click.echo(f"{number}  {kind.word:6}  {kind.title.format(count=kind.many)}")
+
+
+def _stages(image: str, given: dict[str, Any]) -> None:
+    from glimpsecli.bench import apart, report
+    from glimpsecli.bench.stages import Job
+    from glimpsecli.jobs.plan import check_sources
+
+    also = [f"--export-{kind}" for kind in EXPORTS if given[f"export_{kind}"]]
+    also += [
+        f"--{option}" for option, name in (
+            ("case", "names"), ("image", "image"), ("count", "count"), ("stride", "strides"), ("rotated", "rotated"),
+            ("peers", "peers"), ("baseline", "baseline"), ("fail-above", "fail_above"),
+        ) if given[name]
+    ]  # fmt: skip
+    if also:
+        raise click.UsageError(f"--stages with {also[0]}, which is for timing contenders.")
+    for option in ("samplers", "backends"):
+        if given[option] and len(given[option]) > 1:
+            raise click.UsageError(f"--stages takes one of --{option[:-1]}, not {len(given[option])}.")
+    check_sources([image])
+    job = Job(image, runs=given["runs"], min_time=given["min_time"], threads=given["threads"])
+    job = job._replace(sampler=(given["samplers"] or (None,))[0], backend=(given["backends"] or ("auto",))[0])
+    job = job._replace(**{name: given[name] for name in ("box", "size") if given[name] is not None})
+    with _status(given) as tell:
+        found = apart.call({"do": "stages", "job": job._asdict()}, job.threads, tell)
+    click.echo(f"{image}, decoded: {found['decoded']}; {len(found['stages']['read'])} runs")
+    click.echo("\n".join(report.stage_lines(found)))
+
+
+def _bench(given: dict[str, Any]) -> None:
+    import datetime
+
+    from glimpsecli import __version__, backends
+    from glimpsecli.bench import apart, exporters, machine, report
+    from glimpsecli.bench.results import Results
+
+    if given["fail_above"] is not None and given["baseline"] is None:
+        raise click.UsageError("--fail-above belongs to --baseline FILE.")
+    recipes, notes = _recipes(given)
+    parameters = _parameters(given)
+    targets = {kind: given[f"export_{kind}"] for kind in EXPORTS if given[f"export_{kind}"]}
+    inputs = [path for path in (given["image"], given["baseline"]) if path]
+    exporters.check(targets, inputs, overwrite=given["overwrite"])
+    old = _older(given["baseline"], recipes) if given["baseline"] else None
+    if "cuda" in parameters.backends:
+        backends.load("cuda")
+    average = machine.load()
+    began = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    results = Results(machine.describe(), {"glimpse": __version__}, parameters, average, began)
+    notes += [machine.load_warning(average) or ""]
+    if parameters.threads > machine.processors():
+        notes.append(f"--threads {parameters.threads} on {machine.processors()} processors: they take turns")
+    missing: dict[str, str] = {}
+    _tell(notes, given)
+    for recipe in recipes:
+        with _status(given) as tell:
+            measured = apart.measure_apart(recipe, parameters, lambda text, name=recipe.name: tell(f"{name}: {text}"))  # type: ignore[misc]
+        first = not results.cases
+        versions = results.versions | measured.versions
+        results = results._replace(cases=(*results.cases, measured), versions=versions)
+        if first:
+            click.echo("\n".join(report.heading(results)))
+        click.echo("\n" + "\n".join(report.table_of(measured)))
+        for name, reason in measured.missing.items():
+            missing.setdefault(name, reason)
+        _tell(report.remarks(measured), given)
+        for entry in measured.entries:
+            if entry.wrong is not None:
+                complain(f"{entry.contender}, {entry.view}, case {recipe.name}: {entry.wrong}; it was not timed")
+    sweep = report.sweep_lines(results)
+    if sweep:
+        click.echo("\n" + "\n".join(sweep))
+    _tell([f"without {name}: {reason}" for name, reason in missing.items()], given)
+    exporters.export(results, targets, overwrite=given["overwrite"])
+    slower = _compare(old, results, given) if old is not None else False
+    end(ExitCode.FAILED if results.wrong or slower else ExitCode.DONE)
+
+
+def _compare(old: Results, new: Results, given: dict[str, Any]) -> bool:
+    """Tell what changed since the baseline, and whether anything became too slow."""
+    from glimpsecli.bench import baseline, report
+
+    limit = given["fail_above"]
+    _tell(baseline.differences(old, new), given)
+    found = baseline.changes(old, new)
+    click.echo(f"\nagainst {given['baseline']}")
+    click.echo("\n".join(report.change_lines(found, limit)))
+    slower = [change for change in found if limit is not None and change.fails(limit)]
+    for change in slower:
+        complain(
+            f"{change.contender}, {change.view}, case {change.case} takes {change.relative:.0%} longer than in "
+            f"{given['baseline']}; {limit:.0%} is allowed"
+        )
+    return bool(slower)
+
+
+def _older(path: str, recipes: Sequence[Recipe]) -> Results:
+    from pathlib import Path
+
+    from glimpsecli.bench.baseline import check_comparable
+    from glimpsecli.bench.results import Results
+    from glimpsecli.errors import InvalidInputError
+
+    try:
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InvalidInputError(f"{path}: {error.strerror or error}", "check the path") from None
+    old = Results.from_json(text, path)
+    check_comparable(old, list(recipes), path)
+    return old
+
+
+def _parameters(given: dict[str, Any]) -> Parameters:
+    from glimpsecli.bench.measuring import Parameters
+
+    views = given["samplers"] or ("gaussian", "bilinear")
+    names = ("peers", "runs", "min_time", "threads", "seed")
+    return Parameters(
+        (*views, "rotated") if given["rotated"] else views,
+        given["backends"] or ("numpy", "cpu"),
+        **{name: given[name] for name in names},
+    )
+
+
+def _recipes(given: dict[str, Any]) -> tuple[list[Recipe], list[str]]:
+    """Say what will be timed; the notes tell what is left out."""
+    from glimpsecli.bench import cases
+    from glimpsecli.jobs.plan import check_sources
+    from glimpsecli.jobs.requests import SizeRequest
+
+    image, strides, count, seed = given["image"], given["strides"], given["count"], given["seed"]
+    if given["names"] and (image or strides):
+        raise click.UsageError(f"--case with {'--image' if image else '--stride'}; time one or the other.")
+    if given["box"] and not image:
+        raise click.UsageError("--box belongs to --image FILE.")
+    if given["size"] and not (image or strides):
+        raise click.UsageError("--size belongs to --image FILE and --stride; the cases have sizes of their own.")
+    if not image and not strides:
+        numbers = [cases.case_named(name) for name in given["names"]] or list(cases.CASES)
+        return [cases.builtin(number, seed, count) for number in dict.fromkeys(numbers)], []
+    size = given["size"] or SizeRequest(longer=cases.SWEPT[0])
+    image_size = window = None
+    if image:
+        from glimpsecli.annotations.boxes import WHOLE
+        from glimpsecli.images import upright_size
+
+        check_sources([image])
+        image_size = upright_size(image)
+        window = (given["box"] or WHOLE).to_window(image_size)
+    if not strides and image_size is not None and window is not None:
+        shape = size.for_extent(window.width, window.height)
+        return [cases.own(image, image_size, window, shape, count=count, seed=seed)], []
+    return cases.sweep(
+        strides, size.for_extent(1, 1), image_size=image_size, window=window, source=image, count=count, seed=seed
+    )
+
+
+def _tell(notes: Sequence[str], given: dict[str, Any]) -> None:
+    for note in notes:
+        if note and not given["quiet"]:
+            say(note)
+
+
+@contextmanager
+def _status(given: dict[str, Any]) -> Iterator[Callable[[str], None]]:
+    """Show what is being done, in one line that goes away: on a terminal, or with -v in lines that stay."""
+    terminal = sys.stderr is not None and sys.stderr.isatty() and not given["quiet"]
+
+    def tell(text: str) -> None:
+        if given["verbose"]:
+            say(text)
+        elif terminal:
+            click.echo(f"\r\x1b[K{text}"[:120], err=True, nl=False)
+
+    try:
+        yield tell
+    finally:
+        if terminal and not given["verbose"]:
+            click.echo("\r\x1b[K", err=True, nl=False)

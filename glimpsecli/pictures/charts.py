@@ -1,0 +1,353 @@
+"""Charts on logarithmic axes: bars in groups, and lines. Numbers in, a picture on white out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.pictures.strokes import disc, fill, stroke
+from glimpsecli.pictures.text import FAINT, line_height, width_of, write
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Figure = NDArray[np.uint8]
+    Colour = tuple[int, int, int]
+
+GRID = (228, 228, 228)
+AXIS = (150, 150, 150)
+SIZE = 13  # of the words, in units
+_MIDDLE = 0.654  # of a digit: from the top of its line, in ems
+_NICE = (1.0, 2.0, 5.0)
+
+
+class Bar(NamedTuple):
+    """A bar: its name, its value with the ends of a whisker, its colour, and words behind it."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    colour: Colour
+    words: str = ""
+    strong: bool = False
+
+
+class Group(NamedTuple):
+    """Bars under a title, with fainter words beside it."""
+
+    title: str
+    note: str
+    bars: Sequence[Bar]
+
+
+class Line(NamedTuple):
+    """A line: its name, points with the ends of a band, its colour, and how it is drawn."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+    colour: Colour
+    strong: bool = False
+    dashed: bool = False
+
+
+def log_ticks(low: float, high: float, length: float, gap: float) -> list[float]:
+    """Choose ticks of a logarithmic axis: 1, 2 and 5 times powers of ten, or fewer where there is no room.
+
+    Parameters
+    ----------
+    low, high : float
+        The ends, positive.
+    length, gap : float
+        Of the axis, and the least between two ticks, in pixels.
+
+    Returns
+    -------
+    list of float
+        From `low` to `high`, ends included where they are such numbers.
+    """
+    if not 0 < low < high < math.inf:
+        raise InvalidInputError(
+            f"a logarithmic axis from {low:g} to {high:g}", "give positive numbers, the lower first"
+        )
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    pixels = length / math.log10(high / low)
+    # Between 1 and 2, and 5 and 10, lie 0.3 of a decade, the narrowest step.
+    digits = _NICE if 0.3 * pixels >= gap else (1.0,)
+    step = max(1, math.ceil(gap / pixels)) if digits == (1.0,) else 1
+    candidates = [float(f"{digit:g}e{power}") for power in powers if power % step == 0 for digit in digits]
+    return [value for value in candidates if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
+
+
+def nice_range(values: Sequence[float]) -> tuple[float, float]:
+    """Give the numbers of 1, 2 and 5 times powers of ten that lie around all of some positive values."""
+    lowest, highest = min(values), max(values)
+    if not 0 < lowest <= highest < math.inf:
+        raise InvalidInputError(f"values from {lowest:g} to {highest:g}", "a logarithmic axis takes positive ones")
+    powers = range(math.floor(math.log10(lowest)) - 1, math.ceil(math.log10(highest)) + 2)
+    nice = [float(f"{digit:g}e{power}") for power in powers for digit in _NICE]
+    return max(one for one in nice if one < lowest), min(one for one in nice if one > highest)
+
+
+def bar_chart(
+    groups: Sequence[Group],
+    *,
+    title: str,
+    axis: str,
+    told: Callable[[float], str],
+    legend: Sequence[tuple[str, Colour]] = (),
+    note: str = "",
+    width: int = 860,
+    unit: int = 2,
+) -> Figure:
+    """Draw horizontal bars in groups, all on one logarithmic axis.
+
+    Parameters
+    ----------
+    groups : sequence of Group
+    title : str
+        Above the chart.
+    axis : str
+        What the axis is.
+    told : callable
+        Writes a number of the axis.
+    legend : sequence of (name, colour)
+    note : str
+        Small words under the title.
+    width : int
+        Of the chart, in units.
+    unit : int
+        Pixels a unit.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+    """
+    bars = [bar for group in groups for bar in group.bars]
+    if not bars:
+        raise InvalidInputError("a chart without bars", "give one or more")
+    u, size = unit, SIZE * unit
+    row, head, gap, margin = 22 * u, 30 * u, 12 * u, 24 * u
+    low, high = nice_range([value for bar in bars for value in (bar.low, bar.value, bar.high)])
+    names = max(width_of(bar.name, size, bold=bar.strong) for bar in bars)
+    words = max(width_of(bar.words, size) for bar in bars)
+    left, right = margin + names + 10 * u, width * u - margin - 12 * u - words
+    if right - left < 200 * u:  # long names: the chart grows
+        width, right = width + math.ceil((200 * u - right + left) / u), left + 200 * u
+    above = _height_of_heading(title, note, legend, u)
+    height = above + sum(head + row * len(group.bars) for group in groups) + gap * (len(groups) - 1) + 52 * u
+    figure = np.full((height, width * u, 3), 255, np.uint8)
+    _heading(figure, title, note, legend, u, margin)
+    across = _scale(low, high, left, right)
+    ticks = log_ticks(low, high, right - left, 1.4 * max(width_of(told(one), size) for one in (low, high)))
+    bottom = height - 50 * u
+    top = above
+    for group in groups:
+        write(figure, group.title, margin, top, size=size + u, bold=True)
+        beside = margin + width_of(group.title, size + u, bold=True) + 10 * u
+        write(
+            figure,
+            _cut(group.note, size - u, width * u - margin - beside),
+            beside,
+            top + 2 * u,
+            size=size - u,
+            colour=FAINT,
+        )
+        top += head
+        for tick in ticks:
+            fill(figure, top - 4 * u, across(tick) - u / 4, top + row * len(group.bars), across(tick) + u / 4, GRID)
+        for bar in group.bars:
+            _bar(figure, bar, top, left, across, row, size, u)
+            top += row
+        top += gap
+    fill(figure, bottom, left, bottom + u / 2, right, AXIS)
+    for tick in ticks:
+        fill(figure, bottom, across(tick) - u / 4, bottom + 4 * u, across(tick) + u / 4, AXIS)
+        write(figure, told(tick), round(across(tick)), bottom + 6 * u, size=size, align="centre")
+    write(figure, axis, right, bottom + 24 * u, size=size - u, colour=FAINT, align="right")
+    return figure
+
+
+def line_chart(
+    lines: Sequence[Line],
+    *,
+    title: str,
+    x_axis: str,
+    y_axis: str,
+    x_told: Callable[[float], str],
+    y_told: Callable[[float], str],
+    note: str = "",
+    width: int = 860,
+    height: int = 560,
+    unit: int = 2,
+) -> Figure:
+    """Draw lines on two logarithmic axes; each carries its name at its right end.
+
+    Parameters
+    ----------
+    lines : sequence of Line
+    title, note : str
+        Above the chart.
+    x_axis, y_axis : str
+        What the axes are.
+    x_told, y_told : callable
+        Write the numbers of the axes.
+    width, height : int
+        In units; the height grows with the number of names.
+    unit : int
+        Pixels a unit.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+    """
+    if not lines or not all(line.x for line in lines):
+        raise InvalidInputError("a chart without lines, or a line without points", "give one or more")
+    u, size = unit, SIZE * unit
+    margin, pitch = 24 * u, 19 * u
+    xs = sorted({x for line in lines for x in line.x})
+    low, high = nice_range([value for line in lines for value in (*line.low, *line.y, *line.high)])
+    above = _height_of_heading(title, note, (), u) + 26 * u
+    bottom = max(height * u - 56 * u, above + pitch * (len(lines) + 1))
+    labels = max(width_of(line.name, size, bold=line.strong) for line in lines)
+    y_ticks = log_ticks(low, high, bottom - above, 1.7 * size)
+    left = margin + max(width_of(y_told(tick), size) for tick in y_ticks) + 8 * u
+    right = width * u - margin - labels - 40 * u
+    figure = np.full((bottom + 56 * u, width * u, 3), 255, np.uint8)
+    _heading(figure, title, note, (), u, margin)
+    write(figure, y_axis, margin, above - 28 * u, size=size - u, colour=FAINT)
+    across = _scale(xs[0] / 1.08, max(xs[-1], xs[0] * 1.01), left, right)
+    up = _scale(low, high, bottom, above)
+    for tick in y_ticks:
+        fill(figure, up(tick) - u / 4, left, up(tick) + u / 4, right, GRID)
+        write(figure, y_told(tick), left - 8 * u, round(up(tick) - _MIDDLE * size), size=size, align="right")
+    wide = 1.5 * max(width_of(x_told(x), size) for x in xs)
+    ticks = xs if len(xs) < 2 or min(across(b) - across(a) for a, b in pairwise(xs)) > wide else None
+    for tick in log_ticks(xs[0], xs[-1], right - left, wide) if ticks is None else ticks:
+        fill(figure, above, across(tick) - u / 4, bottom + 5 * u, across(tick) + u / 4, GRID)
+        write(figure, x_told(tick), round(across(tick)), bottom + 7 * u, size=size, align="centre")
+    write(figure, x_axis, right, bottom + 26 * u, size=size - u, colour=FAINT, align="right")
+    fill(figure, bottom - u / 4, left, bottom + u / 4, right, AXIS)
+    for line in sorted(lines, key=lambda one: one.strong):  # ours on top
+        _line(figure, line, across, up, u)
+    ends = [up(line.y[-1]) for line in lines]
+    for line, end, y in zip(lines, ends, spread(ends, pitch, above, bottom), strict=True):
+        begin = across(line.x[-1])
+        thin = [(begin + 6 * u, end), (right + 10 * u, end), (right + 26 * u, y), (right + 32 * u, y)]
+        stroke(figure, thin, 0.6 * u, tuple(round(255 - (255 - c) * 0.55) for c in line.colour))  # type: ignore[arg-type]
+        top = round(y - _MIDDLE * size)
+        write(figure, line.name, right + 36 * u, top, size=size, colour=_readable(line.colour), bold=line.strong)
+    return figure
+
+
+def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Move places on an axis apart, as little as it takes, so that all are `gap` from each other and inside the ends.
+
+    Parameters
+    ----------
+    places : sequence of float
+    gap : float
+        The least distance; less where there is no room for it.
+    low, high : float
+        The ends of the axis.
+
+    Returns
+    -------
+    list of float
+        In the order of `places`.
+    """
+    gap = min(gap, (high - low) / max(len(places) - 1, 1))
+    order = sorted(range(len(places)), key=lambda k: places[k])
+    # Neighbours that are too close share a block about the mean of where they would be.
+    blocks: list[tuple[float, int]] = []  # middle, members
+    for k in order:
+        middle, members = min(max(places[k], low), high), 1
+        while blocks and middle - gap * (members - 1) / 2 < blocks[-1][0] + gap * (blocks[-1][1] - 1) / 2 + gap:
+            other, count = blocks.pop()
+            middle, members = (middle * members + other * count) / (members + count), members + count
+            half = gap * (members - 1) / 2
+            middle = min(max(middle, low + half), high - half)
+        blocks.append((middle, members))
+    moved = [middle + gap * (i - (members - 1) / 2) for middle, members in blocks for i in range(members)]
+    result = [0.0] * len(places)
+    for k, place in zip(order, moved, strict=True):
+        result[k] = place
+    return result
+
+
+def _bar(
+    figure: Figure, bar: Bar, top: int, left: int, across: Callable[[float], float], row: int, size: int, u: int
+) -> None:
+    write(
+        figure,
+        bar.name,
+        left - 10 * u,
+        round(top + row / 2 - _MIDDLE * size),
+        size=size,
+        align="right",
+        bold=bar.strong,
+    )
+    end = across(bar.value)
+    fill(figure, top + 4 * u, left, top + row - 4 * u, end, bar.colour)
+    middle = top + row / 2
+    if across(bar.high) - across(bar.low) > 1.5 * u:
+        dark: Colour = tuple(round(0.55 * c) for c in bar.colour)  # type: ignore[assignment]
+        fill(figure, middle - u / 2, across(bar.low), middle + u / 2, across(bar.high), dark)
+    behind = round(max(end, across(bar.high)) + 8 * u)
+    write(figure, bar.words, behind, round(middle - _MIDDLE * size), size=size, bold=bar.strong)
+
+
+def _line(figure: Figure, line: Line, across: Callable[[float], float], up: Callable[[float], float], u: int) -> None:
+    points = [(across(x), up(y)) for x, y in zip(line.x, line.y, strict=True)]
+    weight = (2.6 if line.strong else 1.4) * u
+    stroke(figure, points, weight, line.colour, dash=7 * u if line.dashed else None)
+    for (x, y), low, high in zip(points, line.low, line.high, strict=True):
+        fill(figure, up(high), x - u / 2, up(low), x + u / 2, line.colour)
+        disc(figure, x, y, (4.2 if line.strong else 2.8) * u, (255, 255, 255))
+        disc(figure, x, y, (3.4 if line.strong else 2.1) * u, line.colour)
+
+
+def _height_of_heading(title: str, note: str, legend: Sequence[tuple[str, Colour]], u: int) -> int:
+    height = 24 * u + line_height((SIZE + 6) * u, bold=True) + 14 * u
+    return height + (20 * u if note else 0) + (24 * u if legend else 0)
+
+
+def _heading(figure: Figure, title: str, note: str, legend: Sequence[tuple[str, Colour]], u: int, margin: int) -> None:
+    top, size = 20 * u, SIZE * u
+    write(figure, title, margin, top, size=size + 6 * u, bold=True)
+    top += line_height(size + 6 * u, bold=True) + 2 * u
+    if note:
+        write(figure, _cut(note, size - u, figure.shape[1] - 2 * margin), margin, top, size=size - u, colour=FAINT)
+        top += 20 * u
+    x = margin
+    for name, colour in legend:
+        fill(figure, top + 5 * u, x, top + 15 * u, x + 18 * u, colour)
+        write(figure, name, x + 24 * u, round(top + 10 * u - _MIDDLE * size), size=size)
+        x += 24 * u + width_of(name, size) + 22 * u
+
+
+def _cut(text: str, size: int, room: float) -> str:
+    """Shorten a text until there is room for it."""
+    if width_of(text, size) <= room:
+        return text
+    while text and width_of(text + "…", size) > room:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
+def _scale(low: float, high: float, start: float, stop: float) -> Callable[[float], float]:
+    return lambda value: start + (stop - start) * math.log(value / low) / math.log(high / low)
+
+
+def _readable(colour: Colour) -> Colour:
+    """Darken a colour until letters of it can be read on white."""
+    light = sum(share * c for share, c in zip((0.2126, 0.7152, 0.0722), colour, strict=True))
+    return colour if light < 120 else tuple(round(c * 120 / light) for c in colour)  # type: ignore[return-value]

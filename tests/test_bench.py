@@ -1,0 +1,545 @@
+"""The bench: its clock with a clock of our own, its refusals, its reports, and one real run of each kind."""
+
+import csv
+import importlib
+import io
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from glimpsecli import GlimpseError, cli
+from glimpsecli.bench import apart, baseline, cases, checking, exporters, machine, timing
+from glimpsecli.bench.contenders import OURS, PEERS, chosen
+from glimpsecli.bench.contenders.base import Contender, Scene
+from glimpsecli.bench.contenders.ours import Cpu, Numpy
+from glimpsecli.bench.measuring import Parameters, measure
+from glimpsecli.bench.results import Results
+from glimpsecli.bench.timing import Samples
+from glimpsecli.errors import InvalidInputError
+
+QUICK = ("--runs", "3", "--min-time", "0")
+
+
+class FakeClock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+clock = FakeClock()
+
+
+def fake(name, cost, *, off=0.0, **attributes):
+    """Make a class of contenders that give the definition plus an error, and take the time they are told to."""
+
+    class Fake(Contender):
+        tolerance = 2e-6
+        views = ("gaussian", "bilinear")
+
+        def prepare(self, scene, view):
+            self.honest = Numpy()
+            self.honest.prepare(scene, view)
+            self.result = self.honest.glimpses(self.honest.run()) + off
+            self.calls = 0
+
+        def run(self):
+            seconds = cost(self.calls) if callable(cost) else cost
+            self.calls += 1
+            clock.now += seconds
+            return self.result
+
+        def glimpses(self, result):
+            return result
+
+    for key, value in {"name": name, **attributes}.items():
+        setattr(Fake, key, value)
+    return Fake()
+
+
+def parameters(**changed):
+    given = {"views": ("gaussian",), "backends": ("cpu",), "peers": False, "runs": 5, "min_time": 0.0, "threads": 1}
+    return Parameters(**{**given, "seed": 0, **changed})
+
+
+def digits(many=3):
+    return cases.builtin("5", 0, many)
+
+
+def measured(*contenders, recipe=None, **changed):
+    return measure(recipe or digits(), parameters(**changed), contenders=contenders, clock=clock)
+
+
+@pytest.fixture
+def pretend(monkeypatch):
+    """Let the command measure pretenders in this process."""
+
+    def install(*contenders):
+        monkeypatch.setattr(
+            apart, "measure_apart",
+            lambda recipe, asked, tell: measure(recipe, asked, contenders=contenders, clock=clock, tell=tell),
+        )  # fmt: skip
+        monkeypatch.setattr(machine, "load", lambda: 0.0)
+
+    return install
+
+
+def bench(*arguments):
+    return cli.run(["bench", *map(str, arguments)])
+
+
+# --- the clock
+
+
+@given(st.lists(st.floats(1e-9, 1e3), min_size=1, max_size=40))
+def test_quartiles_are_numpys(numbers):
+    got = timing.quartiles(numbers)
+    np.testing.assert_allclose(got, np.quantile(numbers, [0.5, 0.25, 0.75]), rtol=1e-12)
+    assert got.low <= got.median * (1 + 1e-12)
+    assert got.spread >= -1e-12
+
+
+def test_the_ratio_is_made_round_by_round():
+    slow = Samples(1, [[2.0], [20.0, 20.0], [6.0]])
+    fast = Samples(4, [[1.0], [10.0], [2.0]])
+    assert timing.ratio(slow, fast) == timing.Quartiles(2.0, 2.0, 2.5)
+
+
+def run_that_takes(seconds, log=None, name=None):
+    def run():
+        clock.now += seconds
+        if log is not None:
+            log.append(name)
+
+    return run
+
+
+def test_quick_calls_are_timed_many_at_a_time():
+    found = timing.time_all(
+        {"quick": run_that_takes(3e-6), "slow": run_that_takes(0.25)}, rounds=4, min_time=0.0, seed=0, clock=clock
+    )
+    assert found["quick"].calls * 3e-6 >= timing.SAMPLE * (1 - 1e-6)
+    assert found["quick"].calls * 3e-6 < 10 * timing.SAMPLE
+    assert found["slow"].calls == 1
+    for samples, seconds in ((found["quick"], 3e-6), (found["slow"], 0.25)):
+        np.testing.assert_allclose(samples.all, seconds, rtol=1e-6)
+        assert len(samples.rounds) == 4
+
+
+def test_the_least_time_is_kept_by_each():
+    runs = {"a": run_that_takes(0.01), "b": run_that_takes(0.3)}
+    found = timing.time_all(runs, rounds=5, min_time=1.0, seed=0, clock=clock)
+    for samples in found.values():
+        assert sum(samples.all) * samples.calls >= 1.0 - 1e-6
+    assert len(found["a"].all) in range(100, 107)
+    assert len(found["b"].all) == 5
+
+
+def test_contenders_take_turns_in_an_order_that_the_seed_decides():
+    def order(seed):
+        log = []
+        runs = {name: run_that_takes(1.0, log, name) for name in "abcd"}
+        timing.time_all(runs, rounds=8, min_time=0.0, seed=seed, clock=clock)
+        return [tuple(log[k : k + 4]) for k in range(4, len(log), 4)]  # the first four find the number of calls
+
+    turns = order(1)
+    assert len(turns) == 8
+    assert all(sorted(turn) == list("abcd") for turn in turns)
+    assert len(set(turns)) > 3
+    assert order(1) == turns
+    assert order(2) != turns
+
+
+def test_warnings_carry_advice():
+    quiet = Samples(1, [[1.0, 1.01], [1.0], [1.02], [1.0]])
+    assert timing.warnings_about("x", quiet, 1.0) == []
+    noisy = Samples(1, [[1.0, 1.5], [1.0], [1.6], [0.8]])
+    assert [("noisy" in one, "--min-time" in one) for one in timing.warnings_about("x", noisy, 1.0)] == [(True, True)]
+    outliers = Samples(1, [[1.0] * 9, [1.0] * 9, [5.0, 6.0]])
+    assert "2 of 20 samples" in timing.warnings_about("x", outliers, 1.0)[0]
+    asleep = Samples(1, [[2.5], [1.0], [1.0], [1.0], [1.01], [1.0]])
+    assert any("began slowly" in one for one in timing.warnings_about("x", asleep, 1.0))
+    compiled = timing.warnings_about("x", Samples(1, [[0.01]] * 4), 2.9)
+    assert len(compiled) == 1
+    assert "2.9 s" in compiled[0]
+    assert "cache" in compiled[0]
+
+
+def test_a_busy_machine_is_told(monkeypatch):
+    monkeypatch.setattr(machine, "processors", lambda: 4)
+    assert machine.load_warning(0.8) is None
+    assert machine.load_warning(None) is None
+    assert "load average was 3.20 on 4 processors" in machine.load_warning(3.2)
+
+
+# --- the definition and who is wrong
+
+
+@pytest.mark.parametrize("number", cases.CASES)
+@pytest.mark.parametrize("view", ["gaussian", "bilinear", "rotated", "hard"])
+def test_our_backends_pass_in_every_case_in_miniature(number, view, monkeypatch):
+    small = cases.CASES[number]
+    shape = {None: (40, 50, 3), "NCHW": (3, 30, 40), "NHWC": (28, 28, 1)}[small.layout]
+    extents = (30, 30) if small.many == 1 else (8, 20)
+    many = min(small.many, 4)
+    monkeypatch.setitem(cases.CASES, number, small._replace(image=shape, size=(7, 6), extents=extents, many=many))
+    scene = Scene(cases.build(cases.builtin(number, 3)), 1)
+    assert scene.case.image_size == {None: (40, 50), "NCHW": (30, 40), "NHWC": (28, 28)}[small.layout]
+    expected = checking.truth(scene, view, 0)
+    for contender in (Numpy(), Cpu()):
+        contender.prepare(scene, view)
+        result = contender.glimpses(contender.run())
+        assert checking.error(result, expected, contender) < 1e-6
+        assert checking.error(result + 1e-5 * expected.scale, expected, contender) > 9e-6
+
+
+def test_a_large_case_is_checked_in_part(monkeypatch):
+    scene = Scene(cases.build(digits(20)), 1)
+    whole = checking.truth(scene, "gaussian", 0)
+    assert whole.values.shape == (20, 12, 12, 1)
+    assert whole.told == "all glimpses"
+    monkeypatch.setattr(checking, "AFFORDABLE", 28 * 28 * 12 * 5)
+    part = checking.truth(scene, "gaussian", 0)
+    assert part.told == "5 of 20 glimpses"
+    np.testing.assert_array_equal(part.values, whole.values[part.windows])
+    monkeypatch.setattr(checking, "AFFORDABLE", 28 * 28 * 4)
+    part = checking.truth(scene, "gaussian", 0)
+    assert part.told == "1 of 20 glimpses, 4 of 12 rows"
+    np.testing.assert_allclose(part.values, whole.values[part.windows][:, part.rows], atol=1e-12)
+
+
+def test_a_peer_is_not_judged_at_the_border_and_we_are():
+    scene = Scene(cases.build(digits(200)), 1)
+    expected = checking.truth(scene, "bilinear", 0)
+    assert not expected.inner.all()
+    assert expected.inner.any()
+    spoilt = expected.values + ~expected.inner[..., None]
+    assert checking.error(spoilt, expected, fake("peer", 1.0)) == 0
+    assert checking.error(spoilt, expected, Cpu()) == 1.0
+
+
+def test_who_is_wrong_is_not_timed():
+    class Broken(Contender):
+        name, views = "broken", ("gaussian",)
+
+        def prepare(self, scene, view):
+            raise ZeroDivisionError("of\nours")
+
+        run = glimpses = None
+
+    found = measured(
+        fake("glimpse cpu", 0.1), fake("off", 0.1, off=1e-3), fake("other", 0.1, off=0.2, filter="box"),
+        fake("nan", 0.1, off=np.nan), fake("shape", 0.1, off=np.zeros((2, 3, 12, 12, 1))), fake("slow", 7.0), Broken(),
+    )  # fmt: skip
+    told = {entry.contender: (entry.samples is not None, entry.wrong or entry.skipped) for entry in found.entries}
+    assert told["glimpse cpu"] == (True, None)
+    assert told["off"] == (False, "it is off by 1.0e-03 of full scale, 2e-06 is allowed")
+    assert told["other"] == (True, None)
+    assert told["nan"] == told["shape"] == (False, "its result has another shape, or values that are no numbers")
+    assert told["slow"] == (False, "one call took 7.0 s, more than 5")
+    assert told["broken"] == (False, "it failed with ZeroDivisionError: of ours")
+    assert found.reference == "glimpse cpu"
+    assert found.ratio(found.find("gaussian", "slow")) is None
+
+
+def test_the_first_call_stands_apart():
+    compiling = fake("glimpse cpu", lambda call: 3.0 if call == 0 else 0.01)
+    entry = measured(compiling).entries[0]
+    assert entry.first == pytest.approx(3.0)
+    np.testing.assert_allclose(entry.samples.all, 0.01)
+
+
+def test_ratios_are_to_our_cpu_backend_in_the_same_view():
+    found = measured(fake("glimpse cpu", 0.01), fake("peer", 0.03), views=("gaussian", "bilinear"))
+    assert [entry.view for entry in found.entries] == ["gaussian"] * 2 + ["bilinear"] * 2
+    for entry in found.entries:
+        assert found.ratio(entry).median == pytest.approx(3.0 if entry.contender == "peer" else 1.0)
+    assert measured(fake("a", 0.01), fake("b", 0.03)).reference == "a"
+
+
+def test_every_contender_in_the_tables_says_what_it_is():
+    contenders = chosen(tuple(OURS), peers=True)
+    assert len(contenders) == len(PEERS) + 4
+    assert len({one.name for one in contenders}) == len(contenders)
+    for one in contenders:
+        assert set(one.views) <= {"gaussian", "bilinear", "rotated", "hard"}
+        assert one.views
+        assert one.__doc__
+        assert one.available() is None or isinstance(one.available(), str)
+        if one.name.startswith("glimpse"):
+            assert (one.tolerance, one.everywhere, one.filter) == (2e-6, True, None)
+
+
+@pytest.mark.parametrize("path", [path for path in PEERS if "Cuda" not in path])
+def test_the_peers_that_are_here_compute_what_they_say(path):
+    module, _, name = path.partition(":")
+    peer = getattr(importlib.import_module(module), name)()
+    if peer.available() is not None:
+        pytest.skip(peer.available())
+    for recipe in (
+        digits(3),
+        cases.own(str(ROOT / "sample_images/rocket.jpg"), (427, 640), window(), (12, 16), count=2),
+    ):
+        scene = Scene(cases.build(recipe), 1)
+        for view in peer.views:
+            if not peer.suits(scene, view):
+                continue
+            expected = checking.truth(scene, view, 0)
+            peer.prepare(scene, view)
+            error = checking.error(peer.glimpses(peer.run()), expected, peer)
+            assert error is not None
+            assert error < (0.6 if peer.filter else peer.tolerance)
+
+
+# --- cases
+
+
+def window():
+    from glimpsecli.window import Window
+
+    return Window.from_box(100, 80, 240, 180)
+
+
+def test_cases_have_names_and_are_made_from_their_seed():
+    assert [cases.case_named(kind.word) for kind in cases.CASES.values()] == list(cases.CASES)
+    with pytest.raises(InvalidInputError, match="no case 'big'"):
+        cases.case_named("big")
+    with pytest.raises(InvalidInputError, match="case 4"):
+        cases.builtin("4", 0, 3)
+    case, again, other = (cases.build(cases.builtin("5", seed, 7)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(case.images, again.images)
+    np.testing.assert_array_equal(case.windows, again.windows)
+    assert not np.array_equal(case.images, other.images)
+    assert case.images.shape == (7, 28, 28, 1)
+    assert case.images.dtype == np.float32
+    assert 0 <= case.images.min() < case.images.max() <= 1
+    assert case.images.std(axis=(1, 2)).min() > 0.1
+
+
+def test_a_sweep_leaves_out_what_does_not_fit():
+    recipes, notes = cases.sweep([16, 2, 4], (64, 32), image_size=(300, 200), source="x.png")
+    assert [recipe.stride for recipe in recipes] == [2, 4]
+    assert recipes[1].windows[0][:4] == [100, 150, 128, 256]
+    assert len(notes) == 1
+    assert "stride 16" in notes[0]
+    assert "512x1024" in notes[0]
+    with pytest.raises(InvalidInputError, match="no stride fits"):
+        cases.sweep([16], (64, 32), image_size=(300, 200))
+
+
+def test_random_windows_of_a_users_image_lie_inside():
+    recipe = cases.own("x.png", (427, 640), window(), (8, 8), count=50, seed=3)
+    rows = np.array(recipe.windows)
+    assert (rows[:, 2:4] == [240, 180]).all()
+    assert (rows[:, :2] >= [120, 90]).all()
+    assert (rows[:, :2] <= [520, 337]).all()
+    assert len(np.unique(rows[:, 0])) == 50
+
+
+# --- reports
+
+
+def results(*found, **changed):
+    return Results(
+        {"cpu": "Imaginary 1", "gpu": None, "cores": 2, "processors": 2, "memory": 2**33, "python": "3.12"},
+        {"glimpse": "0"}, parameters(**changed), 0.1, "2026-01-01T00:00:00+00:00", found,
+    )  # fmt: skip
+
+
+def test_json_comes_back_whole():
+    before = results(
+        measured(fake("glimpse cpu", 0.01), fake("off", 0.1, off=np.nan), fake("peer", 0.02, filter="box"))
+    )
+    text = before.to_json()
+    assert Results.from_json(text, "x") == before
+    data = json.loads(text, parse_constant=pytest.fail)
+    row = data["cases"][0]["entries"][2]
+    assert row["summary"]["ratio"]["median"] == pytest.approx(2.0)
+    assert len(row["samples"]["rounds"]) == 5
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"format": "glimpse bench 1"}', '{"format": "glimpse bench 1", "cases": [3]}']
+)
+def test_a_damaged_baseline_is_one_line(text):
+    with pytest.raises(InvalidInputError, match=r"old\.json"):
+        Results.from_json(text, "old.json")
+
+
+def change(old, new):
+    return baseline.Change("5", "gaussian", "x", timing.quartiles(old), timing.quartiles(new))
+
+
+def test_what_fails_against_a_baseline():
+    assert change([1.0, 1.01], [1.2, 1.21]).fails(0.1)
+    assert not change([1.0, 1.01], [1.2, 1.21]).fails(0.5)
+    assert not change([1.2, 1.21], [1.0, 1.01]).fails(0.1)
+    assert not change([0.5, 1.0, 1.9], [0.6, 1.2, 2.0]).fails(0.1)  # within the spread
+
+
+def test_baseline_exit_codes(pretend, tmp_path, capsys):
+    old = tmp_path / "old.json"
+    pretend(fake("glimpse cpu", 0.01), fake("peer", 0.05))
+    assert bench("--case", 5, "--count", 3, "--sampler", "gaussian", *QUICK, "--export-json", old) == 0
+    assert bench("--case", 5, "--count", 3, *QUICK, "--baseline", old, "--fail-above", "10%") == 0
+    assert "+0.0%" in capsys.readouterr().out
+    pretend(fake("glimpse cpu", 0.012), fake("peer", 0.05))
+    assert bench("--case", 5, "--count", 3, *QUICK, "--baseline", old, "--fail-above", "10%") == 1
+    told = capsys.readouterr()
+    assert "SLOWER by more than 10%" in told.out
+    assert "glimpse cpu, gaussian, case 5 digits takes 20% longer" in told.err
+    assert bench("--case", 5, "--count", 3, *QUICK, "--baseline", old, "--fail-above", "30%") == 0
+    assert bench("--case", 5, "--count", 3, *QUICK, "--baseline", old) == 0
+    assert bench("--case", 5, "--count", 4, *QUICK, "--baseline", old) == 2
+    assert "no case of this run" in capsys.readouterr().err
+
+
+def test_a_wrong_contender_ends_with_1_and_the_others_are_shown(pretend, capsys):
+    pretend(fake("glimpse cpu", 0.01), fake("liar", 0.001, off=0.5))
+    assert bench("--case", "digits", "--count", 2, *QUICK) == 1
+    told = capsys.readouterr()
+    assert "glimpse: error: liar, gaussian, case 5 digits: it is off by 5.0e-01" in told.err
+    assert "WRONG" in told.out
+    assert "10.0 ms" in told.out
+
+
+def test_exports_parse_back(pretend, tmp_path):
+    pretend(fake("glimpse cpu", 0.01), fake("a|b", 0.03), fake("lost", 9.0))
+    files = {kind: tmp_path / f"x.{kind}" for kind in exporters.EXPORTERS}
+    options = [word for kind, path in files.items() for word in (f"--export-{kind}", path)]
+    assert bench("--case", 5, "--count", 2, "--sampler", "gaussian", *QUICK, *options) == 0
+    data = json.loads(files["json"].read_text())
+    assert data["parameters"]["runs"] == 3
+    assert data["machine"]["processors"] >= 1
+    assert {"glimpse", "numpy", "numba"} <= set(data["versions"])
+    rows = list(csv.DictReader(io.StringIO(files["csv"].read_text())))
+    assert [row["contender"] for row in rows] == ["glimpse cpu", "a|b", "lost"]
+    assert float(rows[1]["median_s"]) == pytest.approx(0.03)
+    assert float(rows[1]["ratio"]) == pytest.approx(3.0)
+    assert rows[2]["median_s"] == ""
+    assert "9.0 s" in rows[2]["note"]
+    table = [line for line in files["markdown"].read_text().splitlines() if line.startswith("| gaussian")]
+    assert len(table) == 3
+    assert r"a\|b" in table[1]
+    with Image.open(files["png"]) as chart:
+        assert chart.format == "PNG"
+        assert chart.width > 800
+
+
+def test_an_export_that_cannot_be_written_fails_before_the_run(pretend, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(apart, "measure_apart", lambda *_: pytest.fail("it ran"))
+    there = tmp_path / "there.json"
+    there.write_text("{}")
+    for words, reason in (
+        (("--export-json", there), "exists"),
+        (("--export-png", tmp_path), "is a folder"),
+        (("--export-csv", tmp_path / "none" / "x.csv"), "could not be written"),
+        (("--export-csv", tmp_path / "x", "--export-json", tmp_path / "x"), "another export"),
+        (("--baseline", there, "--export-json", there, "--overwrite"), "is the input"),
+        (("--baseline", there), "not of the format"),
+        (("--baseline", tmp_path / "no.json"), "No such file"),
+        (("--fail-above", "10%"), "--baseline"),
+        (("--image", tmp_path / "no.png"), "No such file"),
+        (("--box", "1,1,2,2"), "--image"),
+        (("--case", "9"), "no case '9'"),
+        (("--case", "1", "--stride", "1,2"), "--stride"),
+        (("--stride", "1,0"), "not positive"),
+        (("--sampler", "cubic"), "'cubic'"),
+    ):
+        case = [] if words[0] in ("--image", "--box", "--case", "--stride") else ["--case", 5]
+        assert bench(*case, *words) == 2, words
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1
+        assert reason in told
+    assert there.read_text() == "{}"
+    assert sorted(tmp_path.iterdir()) == [there]
+
+
+def test_an_unavailable_backend_ends_with_3(monkeypatch, capsys):
+    from glimpsecli import backends
+    from glimpsecli.errors import UnavailableError
+
+    def load(name):
+        raise UnavailableError(f"the {name} backend cannot run: no driver", "use the cpu backend")
+
+    monkeypatch.setattr(backends, "load", load)
+    assert bench("--case", 5, "--backend", "cpu,cuda") == 3
+    assert "no driver" in capsys.readouterr().err
+
+
+def test_the_list_and_a_sweep(pretend, capsys, tmp_path, samples):
+    assert bench("--list") == 0
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()] == [
+        [number, kind.word] for number, kind in cases.CASES.items()
+    ]
+    pretend(fake("glimpse cpu", 0.02), fake("glimpse numpy", 0.05))
+    photo, chart = samples / "chelsea.png", tmp_path / "sweep.png"
+    assert bench("--image", photo, "--stride", "1,2,64", "--size", 32, *QUICK, "--export-png", chart, "-q") == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    assert "gaussian / bilinear" in told.out
+    assert [line.split()[0] for line in told.out.splitlines()[-2:]] == ["1", "2"]
+    assert chart.stat().st_size > 10_000
+    assert bench("--image", photo, "--stride", "1,64", "--size", 32, *QUICK) == 0
+    assert "stride 64 is left out" in capsys.readouterr().err
+
+
+# --- real runs, in processes of their own
+
+
+def glimpse(*arguments, **options):
+    command = [sys.executable, "-m", "glimpsecli", "bench", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def test_a_real_run_with_fixed_threads(tmp_path):
+    target = tmp_path / "x.json"
+    done = glimpse("--case", 5, "--count", 4, "--backend", "cpu", *QUICK, "--export-json", target, "-v")
+    assert done.returncode == 0, done.stderr
+    assert "1 thread for everyone" in done.stdout
+    assert "checking glimpse cpu, gaussian" in done.stderr
+    found = Results.from_json(target.read_text(), "x")
+    assert [entry.error < 2e-6 for entry in found.cases[0].entries] == [True, True]
+
+
+def test_the_number_of_threads_is_in_the_environment_before_any_library_starts(monkeypatch, tmp_path):
+    program = tmp_path / "python"
+    program.write_text(
+        f"#!{sys.executable}\nimport json, os, sys\nsys.stdin.read()\nprint(json.dumps({{'answer': dict(os.environ)}}))"
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setenv("OMP_NUM_THREADS", "64")
+    told = apart.call({}, 3, print)
+    assert {told[name] for name in machine.THREADS} == {"3"}
+    assert {"OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"} <= set(machine.THREADS)
+    assert os.environ["OMP_NUM_THREADS"] == "64"
+
+
+def test_failures_in_the_other_process_come_back(tmp_path):
+    recipe = digits()._replace(source=str(tmp_path / "gone.png"))
+    with pytest.raises(GlimpseError, match=r"gone\.png"):
+        apart.measure_apart(recipe, parameters(), lambda text: None)
+    with pytest.raises(GlimpseError, match="died with code 1"):
+        apart.call({"do": "measure"}, 1, lambda text: None)
+
+
+def test_the_stages_of_an_extract(samples):
+    done = glimpse("--stages", samples / "chelsea.png", "--size", "64x48", "--box", "10%,10%,50%,50%", *QUICK)
+    assert done.returncode == 0, done.stderr
+    names = [line.split()[0] for line in done.stdout.splitlines()[2:]]
+    assert names == ["read", "decode", "sample", "encode", "write", "together"]
+    shares = [int(word[:-1]) for line in done.stdout.splitlines()[2:-1] for word in line.split() if word[-1] == "%"]
+    assert sum(shares) in range(97, 104)
+    done = glimpse("--stages", samples / "chelsea.png", "--peers")
+    assert done.returncode == 2
+    assert "--peers" in done.stderr
