@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from glimpsecli import GlimpseError, cli
-from glimpsecli.bench import apart, baseline, cases, checking, exporters, machine, timing
+from glimpsecli.bench import apart, baseline, cases, checking, exporters, machine, report, timing
 from glimpsecli.bench.contenders import OURS, PEERS, chosen
 from glimpsecli.bench.contenders.base import Contender, Scene
 from glimpsecli.bench.contenders.ours import Cpu, Numpy
@@ -159,19 +159,34 @@ def test_contenders_take_turns_in_an_order_that_the_seed_decides():
     assert order(2) != turns
 
 
-def test_warnings_carry_advice():
-    quiet = Samples(1, [[1.0, 1.01], [1.0], [1.02], [1.0]])
-    assert timing.warnings_about("x", quiet, 1.0) == []
-    noisy = Samples(1, [[1.0, 1.5], [1.0], [1.6], [0.8]])
-    assert [("noisy" in one, "--min-time" in one) for one in timing.warnings_about("x", noisy, 1.0)] == [(True, True)]
-    outliers = Samples(1, [[1.0] * 9, [1.0] * 9, [5.0, 6.0]])
-    assert "2 of 20 samples" in timing.warnings_about("x", outliers, 1.0)[0]
-    asleep = Samples(1, [[2.5], [1.0], [1.0], [1.0], [1.01], [1.0]])
-    assert any("began slowly" in one for one in timing.warnings_about("x", asleep, 1.0))
-    compiled = timing.warnings_about("x", Samples(1, [[0.01]] * 4), 2.9)
-    assert len(compiled) == 1
-    assert "2.9 s" in compiled[0]
-    assert "cache" in compiled[0]
+@pytest.mark.parametrize(
+    ("rounds", "first", "expected"),
+    [
+        ([[1.0, 1.01], [1.0], [1.02], [1.0]], 1.0, {}),
+        ([[1.0, 1.5], [1.0], [1.6], [0.8]], 1.0, {"noisy": "50%"}),
+        ([[1.0, 1.5]], 1.0, {}),  # too few to tell
+        ([[1.0] * 9, [1.0] * 9, [5.0, 6.0]], 1.0, {"outliers": "2 of 20"}),
+        ([[2.5], [1.0], [1.0], [1.0], [1.01], [1.0]], 1.0, {"slow start": "2.5 times"}),
+        ([[0.01]] * 4, 2.9, {"slow first call": "2.9 s"}),
+        ([[0.9]] * 4, 2.9, {}),
+    ],
+)
+def test_doubts(rounds, first, expected):
+    assert timing.doubts(Samples(1, rounds), first) == expected
+
+
+def test_warnings_carry_advice_and_a_line_for_each_kind():
+    def uneven(call):
+        return 0.1 * (1 + call % 3)
+
+    pretenders = [fake(f"p{k}", uneven) for k in range(7)]
+    lines = report.remarks(measured(*pretenders))
+    assert len(lines) == 1
+    assert "case 5 digits, noisy: p0 gaussian (" in lines[0]
+    assert "p4 gaussian" in lines[0]
+    assert " and 2 more; " in lines[0]
+    assert "--min-time" in lines[0]
+    assert report.remarks(measured(fake("steady", 0.1))) == []
 
 
 def test_a_busy_machine_is_told(monkeypatch):
@@ -365,6 +380,12 @@ def test_json_comes_back_whole():
     row = data["cases"][0]["entries"][2]
     assert row["summary"]["ratio"]["median"] == pytest.approx(2.0)
     assert len(row["samples"]["rounds"]) == 5
+
+
+def test_durations_have_three_digits_and_a_unit():
+    told = [report.duration(one) for one in (1e-7, 9.9996e-7, 1.234e-5, 9.996e-4, 0.0123456, 0.99999, 59.96, 1234.5)]
+    assert told == ["0.10 µs", "1.00 µs", "12.3 µs", "1.00 ms", "12.3 ms", "1.00 s", "60.0 s", "1230 s"]
+    assert report.duration(1.2e-3, bare=0.9e-3) == "1200"
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ def _checked(contender: Contender, scene: Scene, view: str, expected: checking.T
         return entry._replace(wrong="its result has another shape, or values that are no numbers")
     if contender.filter is None and error > contender.tolerance:
         return entry._replace(wrong=f"it is off by {error:.1e} of full scale, {contender.tolerance:.0e} is allowed")
-    if first > PATIENCE and contender.name != "glimpse cpu":  # whose first call compiles
+    if first > PATIENCE and not contender.compiles:
         return entry._replace(skipped=f"one call took {first:.1f} s, more than {PATIENCE:g}")
     return entry
 

@@ -14,6 +14,8 @@ from glimpsecli.bench.timing import Quartiles
 
 COLUMNS = ("contender", "median", "quartiles", "ratio", "error", "first call", "computes")
 UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
+NAMED = 5
+"""Contenders that a warning names."""
 _LEFT = {"contender", "computes"}
 
 
@@ -80,23 +82,31 @@ def ratio_text(ratio: Quartiles | None, *, itself: bool = False) -> str:
 
 def number(value: float) -> str:
     """Write a number with three digits, without powers of ten."""
+    value = float(f"{value:.3g}")  # so that 9.999 becomes 10.0
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def duration(seconds: float, *, bare: float | None = None) -> str:
     """Write seconds in a unit that suits them; with `bare` in that duration's unit, and without it."""
-    unit, scale = next((one for one in UNITS if (seconds if bare is None else bare) >= one[1]), UNITS[-1])
+    size = float(f"{seconds if bare is None else bare:.3g}")
+    unit, scale = next((one for one in UNITS if size >= one[1]), UNITS[-1])
     return number(seconds / scale) + ("" if bare is not None else f" {unit}")
 
 
 def remarks(measured: Measured) -> list[str]:
-    """Warn, with advice, of all that makes a case doubtful."""
-    found = []
+    """Warn, with advice, of all that makes a case doubtful: a line for each kind of doubt."""
+    found: dict[str, list[str]] = {kind: [] for kind in timing.ADVICE}
     for entry in measured.entries:
-        name = f"{entry.contender}, {entry.view}, case {measured.recipe.name}"
         if entry.samples is not None:
-            found += timing.warnings_about(name, entry.samples, entry.first)
-    return found
+            for kind, how in timing.doubts(entry.samples, entry.first).items():
+                found[kind].append(f"{entry.contender} {entry.view} ({how})")
+    lines = []
+    for kind, names in found.items():
+        if names:
+            more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+            told = f"{', '.join(names[:NAMED])}{more}"
+            lines.append(f"case {measured.recipe.name}, {kind}: {told}; {timing.ADVICE[kind]}")
+    return lines
 
 
 def sweep_lines(results: Results) -> list[str]:

@@ -15,6 +15,16 @@ SAMPLE = 1e-3
 NOISY = 0.1
 """Spread of the middle half, relative to the median, above which times are called noisy."""
 FEWEST = 3
+"""Rounds from which times can be called noisy."""
+
+ADVICE = {
+    "noisy": "the middle half of the samples spans so much of the median: close other programs, or raise --min-time "
+    "and --runs",
+    "outliers": "so many samples lie far above the rest: look for programs that wake now and then",
+    "slow start": "the first round took so much of the median: the processor may have been asleep, raise --min-time",
+    "slow first call": "it may have been compiled, and the next process will find it in the cache, see glimpse info",
+}
+"""What can be doubtful about times, what it means, and what to do about it."""
 
 Run = Callable[[], Any]
 Clock = Callable[[], float]
@@ -66,7 +76,7 @@ def time_all(
 
     In each round every one has its turn, in an order drawn anew, so that what comes and goes on the machine hits all
     alike. A turn is a block of samples that lasts at least ``min_time / rounds``; a sample is as many calls as last a
-    millisecond. The garbage collector rests.
+    millisecond. So all but the first calls of a turn find their data in the caches. The garbage collector rests.
 
     Parameters
     ----------
@@ -118,42 +128,34 @@ def ratio(samples: Samples, reference: Samples) -> Quartiles:
     return quartiles([quartiles(one).median / quartiles(other).median for one, other in pairs])
 
 
-def warnings_about(name: str, samples: Samples, first: float) -> list[str]:
-    """Tell what to mistrust in the times of one contender, and what to do about it.
+def doubts(samples: Samples, first: float) -> dict[str, str]:
+    """Tell what to mistrust in the times of one contender.
 
     Parameters
     ----------
-    name : str
     samples : Samples
     first : float
         Seconds of the very first call.
+
+    Returns
+    -------
+    dict
+        Which of :data:`ADVICE` applies, and how badly.
     """
     seen = samples.all
     middle = quartiles(seen)
-    found = []
+    found = {}
     if len(samples.rounds) >= FEWEST and middle.spread > NOISY:
-        found.append(
-            f"{name} is noisy: its middle half spans {middle.spread:.0%} of its median; close other programs, or raise "
-            "--min-time and --runs"
-        )
+        found["noisy"] = f"{middle.spread:.0%}"
     far = middle.high + 3 * (middle.high - middle.low) + 0.05 * middle.median
     outliers = sum(sample > far for sample in seen)
     if outliers > max(1, 0.05 * len(seen)):
-        found.append(
-            f"{name} has outliers: {outliers} of {len(seen)} samples lie far above the rest; look for programs that "
-            "wake now and then"
-        )
+        found["outliers"] = f"{outliers} of {len(seen)}"
     begin = quartiles(samples.rounds[0]).median
     if len(samples.rounds) >= FEWEST and begin > 2 * middle.median:
-        found.append(
-            f"{name} began slowly: its first round took {begin / middle.median:.1f} times its median; the processor "
-            "may have been asleep: raise --min-time"
-        )
+        found["slow start"] = f"{begin / middle.median:.1f} times"
     if first > 1 and first > 10 * middle.median:
-        found.append(
-            f"the first call of {name} took {first:.1f} s; it may have been compiled, and the next process will find "
-            "it in the cache (see glimpse info)"
-        )
+        found["slow first call"] = f"{first:.1f} s"
     return found
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.pictures.axes import log_scale, log_ticks, nice_range, spread
 from glimpsecli.pictures.strokes import disc, fill, stroke
 from glimpsecli.pictures.text import FAINT, line_height, width_of, write
 
@@ -23,7 +24,6 @@ GRID = (228, 228, 228)
 AXIS = (150, 150, 150)
 SIZE = 13  # of the words, in units
 _MIDDLE = 0.654  # of a digit: from the top of its line, in ems
-_NICE = (1.0, 2.0, 5.0)
 
 
 class Bar(NamedTuple):
@@ -57,44 +57,6 @@ class Line(NamedTuple):
     colour: Colour
     strong: bool = False
     dashed: bool = False
-
-
-def log_ticks(low: float, high: float, length: float, gap: float) -> list[float]:
-    """Choose ticks of a logarithmic axis: 1, 2 and 5 times powers of ten, or fewer where there is no room.
-
-    Parameters
-    ----------
-    low, high : float
-        The ends, positive.
-    length, gap : float
-        Of the axis, and the least between two ticks, in pixels.
-
-    Returns
-    -------
-    list of float
-        From `low` to `high`, ends included where they are such numbers.
-    """
-    if not 0 < low < high < math.inf:
-        raise InvalidInputError(
-            f"a logarithmic axis from {low:g} to {high:g}", "give positive numbers, the lower first"
-        )
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    pixels = length / math.log10(high / low)
-    # Between 1 and 2, and 5 and 10, lie 0.3 of a decade, the narrowest step.
-    digits = _NICE if 0.3 * pixels >= gap else (1.0,)
-    step = max(1, math.ceil(gap / pixels)) if digits == (1.0,) else 1
-    candidates = [float(f"{digit:g}e{power}") for power in powers if power % step == 0 for digit in digits]
-    return [value for value in candidates if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
-
-
-def nice_range(values: Sequence[float]) -> tuple[float, float]:
-    """Give the numbers of 1, 2 and 5 times powers of ten that lie around all of some positive values."""
-    lowest, highest = min(values), max(values)
-    if not 0 < lowest <= highest < math.inf:
-        raise InvalidInputError(f"values from {lowest:g} to {highest:g}", "a logarithmic axis takes positive ones")
-    powers = range(math.floor(math.log10(lowest)) - 1, math.ceil(math.log10(highest)) + 2)
-    nice = [float(f"{digit:g}e{power}") for power in powers for digit in _NICE]
-    return max(one for one in nice if one < lowest), min(one for one in nice if one > highest)
 
 
 def bar_chart(
@@ -146,8 +108,9 @@ def bar_chart(
     height = above + sum(head + row * len(group.bars) for group in groups) + gap * (len(groups) - 1) + 52 * u
     figure = np.full((height, width * u, 3), 255, np.uint8)
     _heading(figure, title, note, legend, u, margin)
-    across = _scale(low, high, left, right)
-    ticks = log_ticks(low, high, right - left, 1.4 * max(width_of(told(one), size) for one in (low, high)))
+    across = log_scale(low, high, left, right)
+    widest = max(width_of(told(one), size) for one in log_ticks(low, high, right - left, 1))
+    ticks = log_ticks(low, high, right - left, 1.5 * widest)
     bottom = height - 50 * u
     top = above
     for group in groups:
@@ -215,7 +178,7 @@ def line_chart(
     margin, pitch = 24 * u, 19 * u
     xs = sorted({x for line in lines for x in line.x})
     low, high = nice_range([value for line in lines for value in (*line.low, *line.y, *line.high)])
-    above = _height_of_heading(title, note, (), u) + 26 * u
+    above = _height_of_heading(title, note, (), u) + 18 * u
     bottom = max(height * u - 56 * u, above + pitch * (len(lines) + 1))
     labels = max(width_of(line.name, size, bold=line.strong) for line in lines)
     y_ticks = log_ticks(low, high, bottom - above, 1.7 * size)
@@ -224,8 +187,8 @@ def line_chart(
     figure = np.full((bottom + 56 * u, width * u, 3), 255, np.uint8)
     _heading(figure, title, note, (), u, margin)
     write(figure, y_axis, margin, above - 28 * u, size=size - u, colour=FAINT)
-    across = _scale(xs[0] / 1.08, max(xs[-1], xs[0] * 1.01), left, right)
-    up = _scale(low, high, bottom, above)
+    across = log_scale(xs[0] / 1.08, max(xs[-1], xs[0] * 1.01), left, right)
+    up = log_scale(low, high, bottom, above)
     for tick in y_ticks:
         fill(figure, up(tick) - u / 4, left, up(tick) + u / 4, right, GRID)
         write(figure, y_told(tick), left - 8 * u, round(up(tick) - _MIDDLE * size), size=size, align="right")
@@ -246,41 +209,6 @@ def line_chart(
         top = round(y - _MIDDLE * size)
         write(figure, line.name, right + 36 * u, top, size=size, colour=_readable(line.colour), bold=line.strong)
     return figure
-
-
-def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Move places on an axis apart, as little as it takes, so that all are `gap` from each other and inside the ends.
-
-    Parameters
-    ----------
-    places : sequence of float
-    gap : float
-        The least distance; less where there is no room for it.
-    low, high : float
-        The ends of the axis.
-
-    Returns
-    -------
-    list of float
-        In the order of `places`.
-    """
-    gap = min(gap, (high - low) / max(len(places) - 1, 1))
-    order = sorted(range(len(places)), key=lambda k: places[k])
-    # Neighbours that are too close share a block about the mean of where they would be.
-    blocks: list[tuple[float, int]] = []  # middle, members
-    for k in order:
-        middle, members = min(max(places[k], low), high), 1
-        while blocks and middle - gap * (members - 1) / 2 < blocks[-1][0] + gap * (blocks[-1][1] - 1) / 2 + gap:
-            other, count = blocks.pop()
-            middle, members = (middle * members + other * count) / (members + count), members + count
-            half = gap * (members - 1) / 2
-            middle = min(max(middle, low + half), high - half)
-        blocks.append((middle, members))
-    moved = [middle + gap * (i - (members - 1) / 2) for middle, members in blocks for i in range(members)]
-    result = [0.0] * len(places)
-    for k, place in zip(order, moved, strict=True):
-        result[k] = place
-    return result
 
 
 def _bar(
@@ -341,10 +269,6 @@ def _cut(text: str, size: int, room: float) -> str:
     while text and width_of(text + "…", size) > room:
         text = text[:-1]
     return text.rstrip() + "…"
-
-
-def _scale(low: float, high: float, start: float, stop: float) -> Callable[[float], float]:
-    return lambda value: start + (stop - start) * math.log(value / low) / math.log(high / low)
 
 
 def _readable(colour: Colour) -> Colour:

@@ -101,6 +101,8 @@ class Contender(abc.ABC):
         Largest error relative to full scale with which the same mathematics are believed.
     everywhere : bool
         Whether it is checked at the border of the image too; peers have borders of their own.
+    compiles : bool
+        Whether a slow first call says nothing of the next.
     outside : str
         What a user would do once, and is not timed.
     """
@@ -112,6 +114,7 @@ class Contender(abc.ABC):
     filter: str | None = None
     tolerance = 1e-2
     everywhere = False
+    compiles = False
     outside = ""
 
     def available(self) -> str | None:

@@ -12,7 +12,7 @@ from glimpsecli.bench.contenders.base import Array, Contender, Scene, stacked
 class OpenCV(Contender):
     """What OpenCV's contenders share."""
 
-    package, module = "opencv-python-headless", "cv2"
+    package, module = "opencv", "cv2"
     outside = "images channels last"
 
     def prepare(self, scene: Scene, view: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,7 @@ class Cpu(Ours):
 
     name = "glimpse cpu"
     backend = "cpu"
+    compiles = True
 
 
 class Cuda(Ours):
@@ -69,6 +71,7 @@ class Cuda(Ours):
 
     name = "glimpse cuda, with transfers"
     backend = "cuda"
+    compiles = True
 
 
 class CudaResident(Ours):
@@ -76,12 +79,13 @@ class CudaResident(Ours):
 
     name = "glimpse cuda, on the device"
     backend = "cuda"
+    compiles = True
     outside = "image copied to the device"
 
     def prepare(self, scene: Scene, view: str) -> None:
         """Copy the images to the device."""
         super().prepare(scene, view)
-        self.device = load("cuda")
+        self.device = importlib.import_module("glimpsecli.backends.cuda_device").cuda  # Numba's
         self.images = self.device.to_device(np.ascontiguousarray(self.images))
 
     def run(self) -> Any:

@@ -14,10 +14,11 @@ from glimpsecli.errors import InvalidInputError
 from glimpsecli.pictures.charts import Bar, Group, Line, bar_chart, line_chart
 
 OURS = (31, 95, 168)
+PLAIN = (120, 163, 212)
 SAME = (146, 156, 168)
 OTHER = (214, 219, 225)
 HUES = {"gaussian": (31, 95, 168), "bilinear": (204, 92, 18), "rotated": (26, 133, 92), "hard": (128, 62, 152)}
-LEGEND = (("glimpse", OURS), ("the same mathematics", SAME), ("another filter", OTHER))
+LEGEND = (("glimpse", OURS), ("glimpse numpy", PLAIN), ("the same mathematics", SAME), ("another filter", OTHER))
 
 
 def encode(results: Results) -> bytes:
@@ -30,6 +31,7 @@ def encode(results: Results) -> bytes:
 def draw(results: Results) -> np.ndarray:
     """Draw the chart: lines where two or more cases are steps of a sweep."""
     threads, machine = results.parameters.threads, results.machine["cpu"]
+    filtered = any(entry.filter for _, entry in results.entries())
     note = f"{machine}, {threads} thread{'s'[: threads > 1]}, glimpse {results.versions['glimpse']}"
     steps = [measured for measured in results.cases if measured.recipe.stride is not None]
     if len(steps) > 1:
@@ -37,18 +39,20 @@ def draw(results: Results) -> np.ndarray:
         return line_chart(
             _lines(steps),
             title=f"Time of a {w}x{h} glimpse against the stride of its taps",
-            note=note,
+            note=note + "; dashed: another filter" * filtered,
             x_axis="stride: pixels of the image from tap to tap",
-            y_axis="time of a call, median; bars show the quartiles",
+            y_axis="time of a call, median; upright lines: the quartiles",
             x_told=lambda x: f"{x:g}",
             y_told=_tick,
         )
     groups = [group for measured in results.cases for group in _groups(measured)]
     if not groups:
         raise InvalidInputError("nothing was timed, so there is no chart", "look at the reasons above")
+    drawn = {bar.colour for group in groups for bar in group.bars}
+    legend = [(name, colour) for name, colour in LEGEND if colour in drawn]
     return bar_chart(
-        groups, title="Time of a call", note=note, axis="time of a call, median; dark lines: the quartiles",
-        told=_tick, legend=LEGEND,
+        groups, title="Time of a call", note=note, told=_tick, legend=legend,
+        axis=f"time of a call, median; thin lines: the quartiles; ×: times that of {results.cases[0].reference}",
     )  # fmt: skip
 
 
@@ -69,8 +73,8 @@ def _bar(measured: Measured, entry: Entry) -> Bar:
     if ratio is not None and entry.contender != measured.reference:
         words += f"   × {number(ratio.median)}"
     ours = _is_ours(entry)
-    colour = OURS if ours else OTHER if entry.filter else SAME
-    return Bar(entry.contender, *seconds, colour=colour, words=words, strong=ours)
+    plain = PLAIN if entry.contender == "glimpse numpy" else OTHER if entry.filter else SAME
+    return Bar(entry.contender, *seconds, colour=OURS if ours else plain, words=words, strong=ours)
 
 
 def _lines(steps: list[Measured]) -> list[Line]:
@@ -94,13 +98,14 @@ def _lines(steps: list[Measured]) -> list[Line]:
 
 def _tint(entry: Entry) -> tuple[int, int, int]:
     """Give the hue of a sampler, paler for what is not ours."""
-    white = 0.0 if _is_ours(entry) else 0.65 if entry.filter else 0.4
+    white = 0.0 if _is_ours(entry) else 0.65 if entry.filter else 0.25 if "glimpse" in entry.contender else 0.45
     r, g, b = (round(c + (255 - c) * white) for c in HUES[entry.view])
     return r, g, b
 
 
 def _is_ours(entry: Entry) -> bool:
-    return entry.contender.startswith("glimpse")
+    """Tell our kernels; the numpy backend is there where they are not."""
+    return entry.contender.startswith("glimpse") and entry.contender != "glimpse numpy"
 
 
 def _median(entry: Entry) -> float:
