@@ -5,6 +5,7 @@ import importlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -544,6 +545,43 @@ def test_the_number_of_threads_is_in_the_environment_before_any_library_starts(m
     assert {told[name] for name in machine.THREADS} == {"3"}
     assert {"OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"} <= set(machine.THREADS)
     assert os.environ["OMP_NUM_THREADS"] == "64"
+
+
+def test_the_other_process_finds_our_modules_whatever_lies_about(monkeypatch, tmp_path):
+    (tmp_path / "json.py").write_text("raise SystemExit(9)")
+    monkeypatch.chdir(tmp_path)
+    assert apart.measure_apart(digits(1), parameters(runs=1), lambda text: None).reference == "glimpse cpu"
+
+
+def test_ctrl_c_ends_both_processes_quietly():
+    command = [
+        sys.executable,
+        "-m",
+        "glimpsecli",
+        "bench",
+        "--case",
+        "5",
+        "--backend",
+        "cpu",
+        "--min-time",
+        "20",
+        "--runs",
+        "200",
+        "-v",
+    ]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    for line in process.stderr:
+        if "round 1" in line:
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all in the foreground
+            break
+    _, told = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert told.splitlines()[-1] == "glimpse: error: interrupted"
+    assert "Traceback" not in told
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
 
 
 def test_failures_in_the_other_process_come_back(tmp_path):

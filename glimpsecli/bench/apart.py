@@ -24,6 +24,15 @@ from glimpsecli.errors import FileProblemError, GlimpseError
 
 Tell = Callable[[str], None]
 
+# It finds the modules that we find, whatever lies in the current folder; on Ctrl-C we end it.
+_PROGRAM = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+sys.path[:] = {path!r}
+from glimpsecli.bench.apart import main
+main()
+"""
+
 
 def measure_apart(recipe: Recipe, parameters: Parameters, tell: Tell) -> Measured:
     """Do what :func:`~glimpsecli.bench.measuring.measure` does, in a process of its own."""
@@ -40,7 +49,7 @@ def call(asked: Mapping[str, Any], threads: int, tell: Tell) -> Any:
         What went wrong there; FileProblemError where the process died.
     """
     environment = os.environ | dict.fromkeys(THREADS, str(threads)) | {"OMP_DYNAMIC": "FALSE", "MKL_DYNAMIC": "FALSE"}
-    command = [sys.executable, "-m", "glimpsecli.bench.apart"]
+    command = [sys.executable, "-c", _PROGRAM.format(path=sys.path)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True)
     assert process.stdin is not None
     assert process.stdout is not None
@@ -115,13 +124,9 @@ def recipe_from(data: Mapping[str, Any]) -> Recipe:
     return Recipe(**{**data, "size": tuple(data["size"])})
 
 
-def _main() -> None:
+def main() -> None:
     """Answer one request; whatever a library prints goes to standard error."""
     asked = json.loads(sys.stdin.read())
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as stream:
         os.dup2(2, 1)
         answer(asked, stream)
-
-
-if __name__ == "__main__":
-    _main()

@@ -83,7 +83,8 @@ def ratio_text(ratio: Quartiles | None, *, itself: bool = False) -> str:
 def number(value: float) -> str:
     """Write a number with three digits, without powers of ten."""
     value = float(f"{value:.3g}")  # so that 9.999 becomes 10.0
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    places = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 0.1 else 3
+    return f"{value:.{places}f}"
 
 
 def duration(seconds: float, *, bare: float | None = None) -> str:
