@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from glimpsecli.bench.cases import Case
-from glimpsecli.window import Size, stack_affines, stack_gaussians
+from glimpsecli.window import Size, stack_gaussians, stack_matrices
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -56,7 +56,7 @@ class Scene:
 
     def matrices(self, view: str) -> Array:
         """Give the (N, 2, 3) float64 matrices from glimpse index to image index."""
-        return stack_affines(self.places(view), self.size)
+        return stack_matrices(self.places(view), self.size)
 
     @functools.cached_property
     def gaussians(self) -> Array:
