@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from glimpsecli import Affine, GaussianParams, GlimpseError, Window
 from glimpsecli.attention import spatial
-from glimpsecli.window import corners, share_outside, stack_affines, stack_gaussians
+from glimpsecli.window import corners, share_outside, stack_gaussians, stack_matrices
 
 coordinates = st.floats(-1e4, 1e4)
 extents = st.floats(1e-2, 1e4)
@@ -210,16 +210,16 @@ def test_a_half_turn_is_a_flip_of_both_axes_and_gaussians_can_do_it():
         (lambda: GaussianParams.from_draw("a", 0, 0, 0, 0, (3, 3), (9, 9)), "gx is 'a'"),
         (lambda: GaussianParams.from_draw(0, 0, 0, 0, 30, (3, 3), (9, 9)), "gain 1.06"),
         (lambda: Window(5, 5, 4, 4).to_gaussian((2, 2), blur="wide"), "blur is 'wide'"),
-        (lambda: stack_affines(np.ones((0, 5)), (2, 2)), "0, 5"),
+        (lambda: stack_matrices(np.ones((0, 5)), (2, 2)), "0, 5"),
         (lambda: GaussianParams(0, 1, 1, 0, 2, 1).to_draw((3, 3), (9, 9)), "one sigma"),
         (lambda: GaussianParams(0, 1, -1, 0, 1, -1).to_draw((3, 3), (9, 9)), "stride"),
         (lambda: GaussianParams.from_draw(0, 0, 1e4, 0, 0, (3, 3), (9, 9)), "log_variance"),
         (lambda: Window(1, 2, 3, 4).to_affine((0, 3)), "size"),
         (lambda: Window(1, 2, 3, 4).to_affine((2.5, 3)), "size"),
-        (lambda: stack_affines([], (2, 2)), "nothing"),
-        (lambda: stack_affines([Window(1, 2, 3, 4), Affine(np.eye(2, 3))], (2, 2)), "Affine and Window"),
-        (lambda: stack_affines(np.ones((3, 4)), (2, 2)), "3, 4"),
-        (lambda: stack_affines(np.array([[1, 1, 1, 1, 0], [1, 1, -1, 1, 0]]), (2, 2)), "window 1"),
+        (lambda: stack_matrices([], (2, 2)), "nothing"),
+        (lambda: stack_matrices([Window(1, 2, 3, 4), Affine(np.eye(2, 3))], (2, 2)), "Affine and Window"),
+        (lambda: stack_matrices(np.ones((3, 4)), (2, 2)), "3, 4"),
+        (lambda: stack_matrices(np.array([[1, 1, 1, 1, 0], [1, 1, -1, 1, 0]]), (2, 2)), "window 1"),
         (lambda: stack_gaussians("window", (2, 2)), "'window'"),
     ],
 )  # fmt: skip
@@ -232,7 +232,7 @@ def test_what_cannot_be_is_refused_in_one_line_that_names_it(make, words):
 @given(st.lists(windows, min_size=1, max_size=5), sizes)
 def test_an_array_serves_as_many_windows(many, size):
     rows = np.array([[w.cx, w.cy, w.width, w.height, w.angle] for w in many])
-    np.testing.assert_array_equal(stack_affines(rows, size), stack_affines(many, size))
+    np.testing.assert_array_equal(stack_matrices(rows, size), stack_matrices(many, size))
 
 
 def test_places_compare_hash_and_print_by_value():
