@@ -171,12 +171,6 @@ def test_a_broken_pipe_is_quiet(samples):
     assert (done.stdout.strip(), done.stderr) == ("10", "")
 
 
-def test_info_tells_of_threads_that_cannot_be_had():
-    done = glimpse("info", env={**os.environ, "NUMBA_THREADING_LAYER": "tbb"})
-    assert done.returncode == 0
-    assert b"threading layer" in done.stdout
-
-
 def test_the_choices_of_the_command_line_are_the_librarys():
     from glimpsecli import backends, sampling
     from glimpsecli.attention.borders import BORDERS
@@ -203,7 +197,7 @@ def test_info_tells_what_runs_here_and_why_something_does_not():
     told = json.loads(done.stdout)
     assert told["glimpse"] == __version__
     assert told["backends"]["cpu"]["available"]
-    assert told["backends"]["cpu"]["threading_layer"] in ("tbb", "omp", "workqueue")
+    assert told["backends"]["cpu"]["threads"] >= 1
     assert Path(told["backends"]["cpu"]["cache_folder"]).is_dir()
     assert told["backends"]["cpu"]["cache_writable"] is True
     assert "CUDA" in told["backends"]["cuda"]["reason"]

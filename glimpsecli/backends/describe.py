@@ -15,7 +15,7 @@ def describe() -> dict[str, dict[str, Any]]:
     Returns
     -------
     dict
-        For each name ``available`` and, where it is not, ``reason``; for ``cpu`` also ``threads``, ``threading_layer``,
+        For each name ``available`` and, where it is not, ``reason``; for ``cpu`` also ``threads``,
         ``cache_folder`` and ``cache_writable``.
     """
     found: dict[str, dict[str, Any]] = {}
@@ -42,16 +42,11 @@ def processor() -> str:
 
 
 def _cpu() -> dict[str, Any]:
-    from glimpsecli.backends import cpu, jit, threads
+    from glimpsecli.backends import cpu_gaussian, jit, threads
 
-    try:
-        layer = threads.threading_layer()
-    except GlimpseError as error:
-        layer = f"no ({error.message})"
-    folder, writable = jit.cache_folder(cpu._gaussian_serial)
+    folder, writable = jit.cache_folder(cpu_gaussian.gaussian_kernel)
     return {
         "threads": threads.processors(),
-        "threading_layer": layer,
         "cache_folder": folder,
         "cache_writable": writable,
     }

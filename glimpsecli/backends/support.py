@@ -41,16 +41,12 @@ def affine_support(matrices: Floats, size: tuple[int, int], image_size: tuple[in
     points = matrices @ ends.T  # (N, 2 or 3, 4)
     if matrices.shape[1] == 3:
         points = points[:, :2] / points[:, 2:]
-    spans = []
-    for axis, extent in ((1, image_size[0]), (0, image_size[1])):
-        first, last = points[:, axis].min(axis=1) - 1, points[:, axis].max(axis=1) + 2
-        if border == "reflect":  # a fold may bring any pixel of the axis into view
-            folded = (first < 0) | (last > extent)
-            first, last = np.where(folded, 0, first), np.where(folded, extent, last)
-        start = np.clip(np.floor(first), 0, extent - 1).astype(np.int64)
-        stop = np.clip(np.ceil(last), 1, extent).astype(np.int64)
-        spans += [start, np.maximum(stop, start + 1)]
-    return np.stack(spans, axis=1)
+    return _spans(points, image_size, border)
+
+
+def grid_support(grids: Floats, image_size: tuple[int, int], border: str) -> Boxes:
+    """Give the (N, 4) boxes (top, bottom, left, right), ends excluded, that (N, h, w, 2) points (x, y) read."""
+    return _spans(grids.reshape(len(grids), -1, 2).transpose(0, 2, 1), image_size, border)
 
 
 def whole_pixels(matrices: Floats) -> NDArray[np.bool_]:
@@ -66,6 +62,20 @@ def union(boxes: Boxes) -> tuple[int, int, int, int]:
     """Give the smallest box that holds all of (N, 4) boxes."""
     low, high = boxes.min(axis=0), boxes.max(axis=0)
     return int(low[0]), int(high[1]), int(low[2]), int(high[3])
+
+
+def _spans(points: Floats, image_size: tuple[int, int], border: str) -> Boxes:
+    """Give the boxes that hold the neighbours of (N, 2, K) points, x and y."""
+    spans = []
+    for axis, extent in ((1, image_size[0]), (0, image_size[1])):
+        first, last = points[:, axis].min(axis=1) - 1, points[:, axis].max(axis=1) + 2
+        if border == "reflect":  # a fold may bring any pixel of the axis into view
+            folded = (first < 0) | (last > extent)
+            first, last = np.where(folded, 0, first), np.where(folded, extent, last)
+        start = np.clip(np.floor(first), 0, extent - 1).astype(np.int64)
+        stop = np.clip(np.ceil(last), 1, extent).astype(np.int64)
+        spans += [start, np.maximum(stop, start + 1)]
+    return np.stack(spans, axis=1)
 
 
 def _gaussian_span(first: Floats, sigma: Floats, stride: Floats, taps: int, extent: int) -> tuple[Boxes, Boxes]:

@@ -64,7 +64,7 @@ def _backend_line(told: dict[str, Any]) -> str:
     if not told["available"]:
         return f"missing: {told['reason']}"
     if "threads" in told:
-        return f"available, {told['threads']} threads, {told['threading_layer']} threading layer"
+        return f"available, {told['threads']} threads"
     return "available"
 
 

@@ -1,0 +1,226 @@
+"""The kernels that interpolate: an affine matrix says where each output pixel looks, or a grid of points does.
+
+Both make the coordinates of one output row and share the rest. A pixel whose neighbours all lie in the image is mixed
+at once; any other, and any that comes out as no number, takes the careful way, which knows borders and does not read
+what has no weight. Images are flat; ``first`` is the position that pixel (0, 0) of the whole image has or, in a cut,
+would have.
+
+Indices are unsigned where it is hot: Numba checks signed ones for counting from the end.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from glimpsecli.backends.jit import jit
+
+CONSTANT, EDGE, REFLECT = 0, 1, 2
+BORDERS = {"zeros": CONSTANT, "constant": CONSTANT, "edge": EDGE, "reflect": REFLECT}
+ROWS = 32  # output rows of one unit of work
+
+
+def resolve(index, extent, border):
+    """Give the pixel that stands in for an index on one axis, or -1 where the fill colour does."""
+    if 0 <= index < extent:
+        return index
+    if border == CONSTANT:
+        return -1
+    if border == EDGE:
+        return 0 if index < 0 else extent - 1
+    phase = index % (2 * extent)
+    return min(phase, 2 * extent - 1 - phase)
+
+
+def split(coordinate, order):
+    """Give the first pixel that a coordinate reads and the weight of the second: none for `order` 0, nearest."""
+    if order == 0:
+        return math.floor(coordinate + 0.5), 0.0
+    floor = math.floor(coordinate)
+    return floor, coordinate - floor
+
+
+def mix(upper_left, upper_right, lower_left, lower_right, fx, fy):
+    """Give ``(1 - fy) ((1 - fx) a + fx b) + fy ((1 - fx) c + fx d)``."""
+    upper = upper_left + fx * (upper_right - upper_left)
+    lower = lower_left + fx * (lower_right - lower_left)
+    return upper + fy * (lower - upper)
+
+
+_resolve = jit()(resolve)
+_split = jit()(split)
+_mix = jit(fastmath={"contract"})(mix)
+
+
+@jit()
+def _careful_pixel(pixels, first, pitch, height, width, x, y, order, border, fill, out):
+    """Sample one point whatever lies there; each neighbour is read only if it has a weight."""
+    x0, fx = _split(x, order)
+    y0, fy = _split(y, order)
+    channels = len(out)
+    for c in range(channels):
+        total = 0.0
+        for k in range(4):
+            right, down = k & 1, k >> 1
+            weight = (fx if right else 1 - fx) * (fy if down else 1 - fy)
+            if weight == 0:
+                continue
+            row, column = _resolve(int(y0) + down, height, border), _resolve(int(x0) + right, width, border)
+            if row >= 0 and column >= 0:
+                total += weight * pixels[first + row * pitch + column * channels + c]
+            else:
+                total += weight * fill[c]
+        out[c] = total
+
+
+@jit()
+def _locate(coordinates, extent, order, pixel, fraction):
+    """Split the coordinates of a row; what lies outside the image stays outside."""
+    limit = float(extent)
+    for j in range(np.uintp(len(coordinates))):
+        floor, rest = _split(coordinates[j], order)
+        pixel[j] = np.int32(min(max(floor, -1.0), limit))
+        fraction[j] = np.float32(rest)
+
+
+@jit()
+def _inside(x, y, height, width):
+    """Tell whether a pixel and those to the right and below are in the image; -1 is the largest unsigned number."""
+    return np.uint32(x) < np.uint32(width - 1) and np.uint32(y) < np.uint32(height - 1)
+
+
+@jit()
+def _gather(pixels, first, pitch, height, width, x_pixel, y_pixel, corners):
+    """Collect the neighbours of the pixels of a row, a plane for each channel; tell whether all were in the image."""
+    all_inside = True
+    channels, size = np.uintp(corners.shape[1]), np.uintp(len(x_pixel))
+    plane = channels * size
+    flat = corners.reshape(-1)
+    for j in range(size):
+        x, y = x_pixel[j], y_pixel[j]
+        if not _inside(x, y, height, width):
+            all_inside = False
+            continue
+        a = np.uintp(first + np.int64(y) * pitch + np.int64(x) * corners.shape[1])
+        b, c = a + channels, a + np.uintp(pitch)
+        d = c + channels
+        if channels == np.uintp(1):
+            p, q, r, s = pixels[a], pixels[b], pixels[c], pixels[d]
+            flat[j], flat[size + j], flat[size + size + j], flat[size + size + size + j] = p, q, r, s
+        elif channels == np.uintp(3):  # the compiler writes this loop out
+            for v in range(np.uintp(3)):
+                p, q, r, s = pixels[a + v], pixels[b + v], pixels[c + v], pixels[d + v]
+                to = j + v * size
+                flat[to], flat[plane + to], flat[plane + plane + to], flat[plane + plane + plane + to] = p, q, r, s
+        else:
+            for v in range(channels):
+                p, q, r, s = pixels[a + v], pixels[b + v], pixels[c + v], pixels[d + v]
+                to = j + v * size
+                flat[to], flat[plane + to], flat[plane + plane + to], flat[plane + plane + plane + to] = p, q, r, s
+    return all_inside
+
+
+@jit()
+def _value(corners, c, j, fx, fy):
+    """Mix the neighbours of one value."""
+    return _mix(
+        np.float32(corners[0, c, j]), np.float32(corners[1, c, j]), np.float32(corners[2, c, j]),
+        np.float32(corners[3, c, j]), fx, fy,
+    )  # fmt: skip
+
+
+@jit(fastmath={"contract", "reassoc"})
+def _mix_row(corners, x_fraction, y_fraction, out):
+    """Mix a row of neighbours; tell whether all results are finite."""
+    check = np.float32(0)  # becomes a NaN as soon as a value times 0 is one
+    channels = np.uintp(corners.shape[1])
+    if channels == 3:
+        for j in range(np.uintp(len(x_fraction))):
+            fx, fy, at = x_fraction[j], y_fraction[j], np.uintp(3) * j
+            a, b, c = _value(corners, 0, j, fx, fy), _value(corners, 1, j, fx, fy), _value(corners, 2, j, fx, fy)
+            out[at], out[at + np.uintp(1)], out[at + np.uintp(2)] = a, b, c
+            check += (a + b + c) * np.float32(0)
+    elif channels == 1:
+        for j in range(np.uintp(len(x_fraction))):
+            a = _value(corners, 0, j, x_fraction[j], y_fraction[j])
+            out[j] = a
+            check += a * np.float32(0)
+    else:
+        for c in range(channels):
+            for j in range(np.uintp(len(x_fraction))):
+                a = _value(corners, c, j, x_fraction[j], y_fraction[j])
+                out[j * channels + c] = a
+                check += a * np.float32(0)
+    return check == 0
+
+
+@jit()
+def _sample_row(pixels, first, pitch, height, width, points, corners, order, border, fill, out):
+    """Sample the points of one output row. `points` are xs, ys, and what :func:`_locate` made of each."""
+    xs, x_pixel, x_fraction, ys, y_pixel, y_fraction = points
+    all_inside = _gather(pixels, first, pitch, height, width, x_pixel, y_pixel, corners)
+    all_finite = _mix_row(corners, x_fraction, y_fraction, out.reshape(-1))
+    if all_inside and all_finite:
+        return
+    for j in range(len(out)):
+        good = _inside(x_pixel[j], y_pixel[j], height, width)
+        for c in range(out.shape[1]):
+            good = good and math.isfinite(out[j, c])
+        if not good:
+            _careful_pixel(pixels, first, pitch, height, width, xs[j], ys[j], order, border, fill, out[j])
+
+
+@jit()
+def _empty_points(w):
+    """Give room for what :func:`_sample_row` is to know of one output row."""
+    xs, ys = np.empty(w), np.empty(w)
+    x_pixel, y_pixel = np.empty(w, np.int32), np.empty(w, np.int32)
+    x_fraction, y_fraction = np.empty(w, np.float32), np.empty(w, np.float32)
+    return xs, x_pixel, x_fraction, ys, y_pixel, y_fraction
+
+
+@jit()
+def affine_kernel(
+    pixels, first, pitch, stride, height, width, matrices, order, border, fill, out, first_unit, last_unit
+):
+    """Compute units of glimpses: output pixel (j, i) looks at ``matrix (j, i, 1)``. A unit is `ROWS` rows of one.
+
+    `pixels` are the images, flat, `stride` apart (0 for one image), their rows `pitch` apart.
+    """
+    h, w, channels = out.shape[1:]
+    units = (h + ROWS - 1) // ROWS
+    points, corners = _empty_points(w), np.zeros((4, channels, w), pixels.dtype)
+    xs, x_pixel, x_fraction, ys, y_pixel, y_fraction = points
+    for unit in range(first_unit, last_unit):
+        n, top = unit // units, unit % units * ROWS
+        (a, b, u_x), (c, d, u_y) = matrices[n]
+        for i in range(top, min(top + ROWS, h)):
+            if i == top or b != 0:
+                for j in range(np.uintp(w)):
+                    xs[j] = (a * float(j) + b * i) + u_x
+                _locate(xs, width, order, x_pixel, x_fraction)
+            if i == top or c != 0 or d != 0:
+                for j in range(np.uintp(w)):
+                    ys[j] = (c * float(j) + d * i) + u_y
+                _locate(ys, height, order, y_pixel, y_fraction)
+            at = first + n * stride
+            _sample_row(pixels, at, pitch, height, width, points, corners, order, border, fill[n], out[n, i])
+
+
+@jit()
+def grid_kernel(pixels, first, pitch, stride, height, width, grids, order, border, fill, out, first_unit, last_unit):
+    """Compute units of glimpses: output pixel (j, i) looks at the point ``grids[n, i, j]``, (x, y)."""
+    h, w, channels = out.shape[1:]
+    units = (h + ROWS - 1) // ROWS
+    points, corners = _empty_points(w), np.zeros((4, channels, w), pixels.dtype)
+    xs, x_pixel, x_fraction, ys, y_pixel, y_fraction = points
+    for unit in range(first_unit, last_unit):
+        n, top = unit // units, unit % units * ROWS
+        for i in range(top, min(top + ROWS, h)):
+            for j in range(np.uintp(w)):
+                xs[j], ys[j] = grids[n, i, j, 0], grids[n, i, j, 1]
+            _locate(xs, width, order, x_pixel, x_fraction)
+            _locate(ys, height, order, y_pixel, y_fraction)
+            at = first + n * stride
+            _sample_row(pixels, at, pitch, height, width, points, corners, order, border, fill[n], out[n, i])

@@ -1,0 +1,283 @@
+"""The Gaussian sampler's kernel: plain loops, arranged so that the compiler turns the inner ones into vectors.
+
+For each block of four output rows: first ``A_y I``, two output rows at a time, because neighbouring Gaussians overlap
+and each source row is loaded and converted once for both; that runs along contiguous memory, straight on the image's
+own dtype. Its channels are taken apart, and each output pixel is then a dot product, four rows at a time. Every pixel
+is summed in one order, whatever the threads, in blocks that keep float32's rounding below 1e-6.
+
+Indices are unsigned where it is hot: Numba checks signed ones for counting from the end.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from glimpsecli.backends.jit import jit
+
+# A cached kernel notices a changed constant only in its own file, so two that others know as well stand here again.
+EPSILON = 1e-8  # attention.gaussian.EPSILON
+CUT = 5.5  # backends.support.CUT
+LONGEST_SUM = 256  # products in one float32 sum before it joins the total
+BLOCK = 1536  # values of one row that are summed at a time: two sums and four rows of them stay in the first cache
+WHOLE = 16  # weights of a row come in multiples of this, the last ones 0: their loops need no remainder
+ROWS = 16  # output rows of one unit of work, a multiple of 4
+
+
+def kept_pixels(centre, sigma, pixels):
+    """Give the pixels that one tap reads: ``z_k^2 <= min_k z_k^2 + CUT^2`` with ``z = (k - centre) / sigma``.
+
+    Returns
+    -------
+    nearest, start, count : float, int, int
+    """
+    nearest = min(max(math.floor(centre + 0.5), 0.0), pixels - 1.0)
+    reach = math.sqrt((nearest - centre) ** 2 + (CUT * sigma) ** 2)
+    start = min(max(math.ceil(centre - reach), 0.0), nearest)
+    stop = max(min(math.floor(centre + reach), pixels - 1.0), nearest)
+    return nearest, int(start), int(stop) - int(start) + 1
+
+
+def relative_weight(k, nearest, centre, sigma):
+    """Give ``a[k] / a[nearest] = exp(-(z_k^2 - z_nearest^2) / 2)`` for a pixel k that is kept, to 1e-9 of the peak.
+
+    The exponent is between -CUT^2 / 2 and 0, so ``(1 + x + x^2 / 2 + ...)^32`` at a 32nd of it will do, and needs
+    neither tables nor branches.
+    """
+    away, before = (k - nearest) / sigma, (nearest - centre) / sigma
+    x = away * (away + 2 * before) * (-0.5 / 32)
+    y = 1 + x * (1 + x * (1 / 2 + x * (1 / 6 + x * (1 / 24 + x * (1 / 120 + x * (1 / 720))))))
+    y *= y
+    y *= y
+    y *= y
+    y *= y
+    return y * y
+
+
+def row_scale(nearest, centre, sigma, total):
+    """Give what relative weights, whose sum is `total`, are multiplied by: ``A = a / (sum a + EPSILON)``."""
+    z = (nearest - centre) / sigma
+    peak = math.exp(-0.5 * z * z)
+    return peak / (peak * total + EPSILON)
+
+
+_kept_pixels = jit()(kept_pixels)
+_relative_weight = jit(fastmath={"contract", "arcp"})(relative_weight)
+_row_scale = jit()(row_scale)
+
+
+@jit(fastmath={"reassoc", "contract", "nsz", "arcp"})
+def _filterbank(first, sigma, stride, first_tap, taps, pixels, starts, counts, weights, scratch):
+    """Make `taps` rows of a filterbank, tails cut; row r keeps ``counts[r]`` pixels from ``starts[r]`` on."""
+    for r in range(taps):
+        centre = first + (first_tap + r) * stride
+        nearest, start, count = _kept_pixels(centre, sigma, pixels)
+        total = 0.0
+        for k in range(np.uintp(count)):
+            weight = _relative_weight(float(start) + float(k), nearest, centre, sigma)
+            scratch[k] = weight
+            total += weight
+        scale = _row_scale(nearest, centre, sigma, total)
+        for k in range(np.uintp(count)):
+            weights[r, k] = np.float32(scratch[k] * scale)
+        for k in range(np.uintp(count), np.uintp(-(-count // WHOLE) * WHOLE)):
+            weights[r, k] = np.float32(0)
+        starts[r], counts[r] = start, count
+
+
+@jit()
+def _weight(starts, counts, weights, row, k):
+    """Give ``A[row, k]``, 0 where the tap does not reach."""
+    at = k - starts[row]
+    return weights[row, at] if 0 <= at < counts[row] else np.float32(0)
+
+
+@jit(fastmath={"contract"})
+def _add_rows(pixels, first, pitch, width, starts, counts, weights, row, begin, end, sums):
+    """Add source rows to two sums: ``sums[t, x] += sum_k A[row + t, k] pixels[first + k pitch + x]``."""
+    width, other = np.uintp(width), np.uintp(sums.shape[1])
+    flat = sums.reshape(-1)
+    k = begin
+    while k + 4 <= end:
+        a0, b0 = _weight(starts, counts, weights, row, k), _weight(starts, counts, weights, row + 1, k)
+        a1, b1 = _weight(starts, counts, weights, row, k + 1), _weight(starts, counts, weights, row + 1, k + 1)
+        a2, b2 = _weight(starts, counts, weights, row, k + 2), _weight(starts, counts, weights, row + 1, k + 2)
+        a3, b3 = _weight(starts, counts, weights, row, k + 3), _weight(starts, counts, weights, row + 1, k + 3)
+        at0 = np.uintp(first + k * pitch)
+        at1 = np.uintp(first + (k + 1) * pitch)
+        at2 = np.uintp(first + (k + 2) * pitch)
+        at3 = np.uintp(first + (k + 3) * pitch)
+        for x in range(width):
+            v0, v1 = np.float32(pixels[at0 + x]), np.float32(pixels[at1 + x])
+            v2, v3 = np.float32(pixels[at2 + x]), np.float32(pixels[at3 + x])
+            flat[x] = flat[x] + a0 * v0 + a1 * v1 + a2 * v2 + a3 * v3
+            flat[other + x] = flat[other + x] + b0 * v0 + b1 * v1 + b2 * v2 + b3 * v3
+        k += 4
+    while k < end:
+        a0, b0 = _weight(starts, counts, weights, row, k), _weight(starts, counts, weights, row + 1, k)
+        at0 = np.uintp(first + k * pitch)
+        for x in range(width):
+            v0 = np.float32(pixels[at0 + x])
+            flat[x] += a0 * v0
+            flat[other + x] += b0 * v0
+        k += 1
+
+
+@jit()
+def _take_apart(sums, width, channels, planes, row, column):
+    """Add two interleaved sums of `width` pixels to their planes, (channels, 4, columns): rows `row` and `row` + 1."""
+    for t in range(2):
+        if channels == 3:
+            for x in range(np.uintp(width)):
+                at = np.uintp(column) + x
+                planes[0, row + t, at] += sums[t, np.uintp(3) * x]
+                planes[1, row + t, at] += sums[t, np.uintp(3) * x + np.uintp(1)]
+                planes[2, row + t, at] += sums[t, np.uintp(3) * x + np.uintp(2)]
+        else:
+            for c in range(channels):
+                for x in range(np.uintp(width)):
+                    planes[c, row + t, np.uintp(column) + x] += sums[t, np.uintp(channels) * x + np.uintp(c)]
+
+
+@jit()
+def _two_rows(pixels, first, pitch, channels, bank, row, sums, planes, columns):
+    """Put the output rows `row` and `row` + 1 of ``A_y I`` into the planes."""
+    starts, counts, weights = bank
+    one, two = starts[row], starts[row + 1]
+    one_end, two_end = one + counts[row], two + counts[row + 1]
+    runs = 1 if max(one, two) < min(one_end, two_end) else 2  # far apart: each its own rows
+    step = BLOCK // channels + 1 if channels < BLOCK else 1
+    for column in range(0, columns, step):
+        width = min(step, columns - column)
+        for run in range(runs):
+            begin, end = min(one, two), max(one_end, two_end)
+            if runs == 2:
+                begin, end = (one, one_end) if run == 0 else (two, two_end)
+            for part in range(begin, end, LONGEST_SUM):
+                for t in range(2):
+                    for x in range(np.uintp(width * channels)):
+                        sums[t, x] = np.float32(0)
+                stop = min(part + LONGEST_SUM, end)
+                at = first + column * channels
+                _add_rows(pixels, at, pitch, width * channels, starts, counts, weights, row, part, stop, sums)
+                _take_apart(sums, width, channels, planes, row % 4, column)
+
+
+@jit(fastmath={"reassoc", "contract"})
+def _all_finite(values):
+    check = np.float32(0)  # becomes a NaN as soon as a value times 0 is one
+    for k in range(np.uintp(len(values))):
+        check += values[k] * np.float32(0)
+    return check == 0
+
+
+@jit()
+def _mend(pixels, first, pitch, rows, top, columns, gain, out):
+    """Compute the pixels of some rows that are not finite again, reading nothing but what their taps keep.
+
+    The vectors read a little more, with the weight 0, and 0 times NaN is NaN. `rows` and `columns` are (starts, counts,
+    weights).
+    """
+    channels = out.shape[2]
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            for c in range(channels):
+                if math.isfinite(out[i, j, c]):
+                    continue
+                total = 0.0
+                for k in range(rows[1][top + i]):
+                    part = 0.0
+                    for m in range(columns[1][j]):
+                        at = first + (rows[0][top + i] + k) * pitch + (columns[0][j] + m) * channels + c
+                        part += columns[2][j, m] * float(pixels[at])
+                    total += rows[2][top + i, k] * part
+                out[i, j, c] = gain * total
+
+
+@jit(fastmath={"reassoc", "contract", "nsz"})
+def _dots(columns, gain, planes, out):
+    """Finish up to four output rows: ``out[r, j, c] = gain * sum_k A_x[j, k] planes[c, r, k]``, summed in any order."""
+    starts, counts, weights = columns
+    scale = np.float32(gain)
+    # Rows that the glimpse has not are written, too, and the last that it has over them.
+    r1, r2, r3 = np.uintp(min(1, len(out) - 1)), np.uintp(min(2, len(out) - 1)), np.uintp(min(3, len(out) - 1))
+    for c in range(np.uintp(len(planes))):
+        for j in range(np.uintp(len(starts))):
+            start, count = np.uintp(starts[j]), np.uintp((counts[j] + WHOLE - 1) & -WHOLE)
+            t0, t1, t2, t3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+            for k in range(min(count, np.uintp(LONGEST_SUM))):
+                weight = weights[j, k]
+                t0 += weight * planes[c, 0, start + k]
+                t1 += weight * planes[c, 1, start + k]
+                t2 += weight * planes[c, 2, start + k]
+                t3 += weight * planes[c, 3, start + k]
+            part = np.uintp(LONGEST_SUM)
+            while part < count:
+                p0, p1, p2, p3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+                for m in range(min(count - part, np.uintp(LONGEST_SUM))):
+                    k = part + m
+                    weight = weights[j, k]
+                    p0 += weight * planes[c, 0, start + k]
+                    p1 += weight * planes[c, 1, start + k]
+                    p2 += weight * planes[c, 2, start + k]
+                    p3 += weight * planes[c, 3, start + k]
+                t0, t1, t2, t3 = t0 + p0, t1 + p1, t2 + p2, t3 + p3
+                part += np.uintp(LONGEST_SUM)
+            out[r3, j, c] = scale * t3
+            out[r2, j, c] = scale * t2
+            out[r1, j, c] = scale * t1
+            out[np.uintp(0), j, c] = scale * t0
+
+
+@jit()
+def gaussian_kernel(pixels, height, width, image_stride, params, out, first_unit, last_unit):
+    """Compute units `first_unit` to `last_unit` of ``gain * A_y I A_x^T``: each is `ROWS` rows of one glimpse.
+
+    `pixels` are the images, flat; `image_stride` is 0 where all windows look at one image.
+    """
+    h, w, channels = out.shape[1], out.shape[2], out.shape[3]
+    pitch = width * channels
+    units = (h + ROWS - 1) // ROWS
+    sums = np.empty((2, max(BLOCK, channels) + channels), np.float32)
+    planes = np.empty((channels, 4, 0), np.float32)
+    scratch = np.empty(max(height, width))
+    row_starts, row_counts = np.empty(ROWS, np.int64), np.empty(ROWS, np.int64)
+    starts, counts = np.empty(w, np.int64), np.empty(w, np.int64)
+    row_weights, weights = np.empty((ROWS, 0), np.float32), np.empty((w, 0), np.float32)
+    left, columns, known = 0, 0, -1
+    for unit in range(first_unit, last_unit):
+        n, top = unit // units, unit % units * ROWS
+        u_y, s_y, d_y, u_x, s_x, d_x, gain = params[n]
+        if n != known:
+            known = n
+            room = min(int(2 * CUT * s_x) + 3, width) + WHOLE
+            if room > weights.shape[1]:
+                weights = np.empty((w, room), np.float32)
+            room = min(int(2 * CUT * s_y) + 3, height) + WHOLE
+            if room > row_weights.shape[1]:
+                row_weights = np.empty((ROWS, room), np.float32)
+            _filterbank(u_x, s_x, d_x, 0, w, width, starts, counts, weights, scratch)
+            left = min(starts[0], starts[w - 1])
+            columns = max(starts[0] + counts[0], starts[w - 1] + counts[w - 1]) - left
+            for j in range(w):
+                starts[j] -= left
+            if columns + WHOLE > planes.shape[2]:
+                planes = np.empty((channels, 4, columns + WHOLE), np.float32)
+        rows = min(ROWS, h - top)
+        _filterbank(u_y, s_y, d_y, top, rows, height, row_starts, row_counts, row_weights, scratch)
+        for r in range(rows, ROWS):  # rows beyond the glimpse read nothing
+            row_starts[r], row_counts[r] = row_starts[rows - 1], 0
+        row_bank, column_bank = (row_starts, row_counts, row_weights), (starts, counts, weights)
+        first = n * image_stride + left * channels
+        for i in range(0, rows, 4):
+            for c in range(channels):
+                for r in range(4):
+                    for x in range(np.uintp(columns + WHOLE)):
+                        planes[c, r, x] = np.float32(0)
+            for row in range(i, min(i + 4, rows), 2):
+                _two_rows(pixels, first, pitch, channels, row_bank, row, sums, planes, columns)
+            seen = out[n, top + i : top + min(i + 4, rows)]
+            _dots(column_bank, gain, planes, seen)
+            if not _all_finite(seen.reshape(-1)):
+                _mend(pixels, first, pitch, row_bank, i, column_bank, gain, seen)
