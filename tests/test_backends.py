@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from glimpsecli import Affine, GaussianParams, GlimpseError, Window, extract, extract_batch
 from glimpsecli.attention import gaussian, spatial
-from glimpsecli.backends import cpu_gaussian, support
+from glimpsecli.backends import cpu_gaussian, load, support
 
 TOLERANCE = 2e-6  # of full scale
 BACKENDS = ["numpy", "cpu"]
@@ -46,6 +46,7 @@ turned = st.builds(Window, places, places, st.floats(0.1, 80), st.floats(0.1, 80
 @given(images(), gaussians, sizes)
 @example(np.full((3, 4000, 1), 255, np.uint8), GaussianParams(1, 1e3, 0, 2000, 900.0, 4), (2, 3))  # long sums
 @example(np.full((1, 1, 1), 255, np.uint8), GaussianParams(-6.07, 1, 1, 0, 1, 1), (2, 1))  # half black
+@example(np.arange(9, dtype=np.uint8).reshape(9, 1, 1), GaussianParams(0, 0.1, 1, 0, 1, 1), (5, 1))  # taps far apart
 def test_gaussian_equals_the_definition(backend, image, params, size):
     found = extract(image, params, size, backend=backend)
     expected = gaussian.glimpse(image, params, size)
@@ -67,6 +68,24 @@ def test_affine_equals_the_definition(backend, sampler, image, where, size, bord
     grid = spatial.matrix_grid(matrix, size)
     expected = spatial.sample(image, grid, border, order, np.float32(fill or 0))
     assert np.abs(found - expected).max() <= TOLERANCE * full_scale(image)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(images(), sizes, st.integers(0, 999), st.sampled_from(["zeros", "constant", "edge", "reflect"]), st.booleans())
+def test_a_grid_of_points_equals_the_definition(backend, image, size, seed, border, foreign):
+    noise = np.random.default_rng(seed)
+    points = noise.uniform(-30, 80, (2, *size, 2))
+    points = np.where(noise.random(points.shape) < 0.3, np.round(points * 2) / 2, points)  # some whole, some ties
+    if image.dtype == np.float32:
+        image[noise.random(image.shape) < 0.1] = np.nan
+    view = np.asfortranarray(image)[None] if foreign else image[None]
+    fill = np.full((2, image.shape[2]), 3, np.float32)
+    for order in (0, 1):
+        out = np.empty((2, *size, image.shape[2]), np.float32)
+        load(backend).grid(view, points, out, order, border, fill, 1)
+        expected = np.stack([spatial.sample(image, grid, border, order, 3) for grid in points])
+        scale = max(3, full_scale(np.nan_to_num(image)))
+        np.testing.assert_allclose(out, expected, rtol=0, atol=TOLERANCE * scale)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -123,6 +142,20 @@ def test_the_result_does_not_depend_on_the_threads(sampler, count):
     size = (180, 170)  # enough work for several threads
     one, two = (extract(image, rows, size, sampler=sampler, backend="cpu", threads=n) for n in (1, 2))
     np.testing.assert_array_equal(one, two)
+
+
+def test_a_nan_next_to_what_a_gaussian_keeps_stays_outside():
+    # Two rows at a time read what either keeps, and vectors of a fixed length read beyond it.
+    image = np.ones((40, 40, 1), np.float32)
+    params = GaussianParams(10, 0.3, 4, 10, 0.3, 4)
+    rows = np.zeros((40, 40), bool)
+    kept = [np.abs(np.arange(40) - centre) <= np.hypot(0, 5.5 * 0.3) for centre in (10, 14, 18)]
+    for y in kept:
+        for x in kept:
+            rows |= np.outer(y, x)
+    image[~rows] = np.nan
+    for backend in BACKENDS:
+        np.testing.assert_allclose(extract(image, params, (3, 3), backend=backend), 1, atol=1e-6)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -17,13 +17,13 @@ from glimpsecli.backends.support import affine_support, gaussian_support, grid_s
 from glimpsecli.backends.threads import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
     Images = NDArray[Any]
     Glimpses = NDArray[np.float32]
+
+_NO_MATRICES, _NO_GRIDS = np.empty((0, 2, 3)), np.empty((0, 0, 0, 2))
 
 
 def gaussian(images: Images, params: Floats, out: Glimpses, threads: int | None = None) -> None:
@@ -55,7 +55,7 @@ def affine(
     box = None
     if not images.flags.c_contiguous:
         box = union(affine_support(matrices, out.shape[1:3], images.shape[1:3], border))
-    _interpolate(cpu_affine.affine_kernel, images, box, matrices, out, order, border, fill, threads)
+    _interpolate(images, box, matrices, _NO_GRIDS, out, order, border, fill, threads)
 
 
 def grid(
@@ -65,21 +65,24 @@ def grid(
     box = None
     if not images.flags.c_contiguous:
         box = union(grid_support(grids, images.shape[1:3], border))
-    _interpolate(cpu_affine.grid_kernel, images, box, grids, out, order, border, fill, threads)
+    _interpolate(images, box, _NO_MATRICES, grids, out, order, border, fill, threads)
 
 
 def _interpolate(
-    kernel: Callable[..., None],
     images: Images,
     box: tuple[int, int, int, int] | None,
-    places: Floats,
+    matrices: Floats,
+    grids: Floats,
     out: Glimpses,
     order: int,
     border: str,
     fill: Glimpses,
     threads: int | None,
 ) -> None:
-    """Call one of the interpolating kernels; `box` is the part of the images to copy where they need it."""
+    """Call the interpolating kernel; one of `matrices` and `grids` is empty.
+
+    `box` is the part of the images to copy where they need it.
+    """
     n, h, _, channels = out.shape
     height, width = images.shape[1:3]
     top, bottom, left, right = box or (0, height, 0, width)
@@ -88,10 +91,16 @@ def _interpolate(
     first, stride = -top * pitch - left * channels, 0 if len(images) == 1 else (bottom - top) * pitch
     colours = np.zeros_like(fill) if border == "zeros" else fill
     arguments = (
-        _flat(images), first, pitch, stride, height, width, _read_only(places), order, cpu_affine.BORDERS[border],
-        _read_only(colours), out,
+        _flat(images), first, pitch, stride, height, width, _read_only(matrices), _read_only(grids), order,
+        cpu_affine.BORDERS[border], _read_only(colours), out,
     )  # fmt: skip
-    run(kernel, arguments, units=n * -(-h // cpu_affine.ROWS), work=10.0 * out.size, threads=threads)
+    run(
+        cpu_affine.interpolating_kernel,
+        arguments,
+        units=n * -(-h // cpu_affine.ROWS),
+        work=10.0 * out.size,
+        threads=threads,
+    )
 
 
 def _flat(images: Images) -> Images:

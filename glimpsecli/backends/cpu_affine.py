@@ -121,106 +121,68 @@ def _gather(pixels, first, pitch, height, width, x_pixel, y_pixel, corners):
     return all_inside
 
 
-@jit()
-def _value(corners, c, j, fx, fy):
-    """Mix the neighbours of one value."""
-    return _mix(
-        np.float32(corners[0, c, j]), np.float32(corners[1, c, j]), np.float32(corners[2, c, j]),
-        np.float32(corners[3, c, j]), fx, fy,
-    )  # fmt: skip
-
-
 @jit(fastmath={"contract", "reassoc"})
 def _mix_row(corners, x_fraction, y_fraction, out):
     """Mix a row of neighbours; tell whether all results are finite."""
     check = np.float32(0)  # becomes a NaN as soon as a value times 0 is one
-    channels = np.uintp(corners.shape[1])
-    if channels == 3:
-        for j in range(np.uintp(len(x_fraction))):
-            fx, fy, at = x_fraction[j], y_fraction[j], np.uintp(3) * j
-            a, b, c = _value(corners, 0, j, fx, fy), _value(corners, 1, j, fx, fy), _value(corners, 2, j, fx, fy)
-            out[at], out[at + np.uintp(1)], out[at + np.uintp(2)] = a, b, c
-            check += (a + b + c) * np.float32(0)
-    elif channels == 1:
-        for j in range(np.uintp(len(x_fraction))):
-            a = _value(corners, 0, j, x_fraction[j], y_fraction[j])
-            out[j] = a
-            check += a * np.float32(0)
+    channels, size = np.uintp(corners.shape[1]), np.uintp(len(x_fraction))
+    a, b, c, d = corners[0].reshape(-1), corners[1].reshape(-1), corners[2].reshape(-1), corners[3].reshape(-1)
+    if channels == np.uintp(3):
+        for j in range(size):
+            for v in range(np.uintp(3)):  # the compiler writes this loop out
+                k = v * size + j
+                value = _mix(
+                    np.float32(a[k]), np.float32(b[k]), np.float32(c[k]), np.float32(d[k]), x_fraction[j], y_fraction[j]
+                )
+                out[np.uintp(3) * j + v] = value
+                check += value * np.float32(0)
     else:
-        for c in range(channels):
-            for j in range(np.uintp(len(x_fraction))):
-                a = _value(corners, c, j, x_fraction[j], y_fraction[j])
-                out[j * channels + c] = a
-                check += a * np.float32(0)
+        for v in range(channels):
+            for j in range(size):
+                k = v * size + j
+                value = _mix(
+                    np.float32(a[k]), np.float32(b[k]), np.float32(c[k]), np.float32(d[k]), x_fraction[j], y_fraction[j]
+                )
+                out[j * channels + v] = value
+                check += value * np.float32(0)
     return check == 0
 
 
 @jit()
-def _sample_row(pixels, first, pitch, height, width, points, corners, order, border, fill, out):
-    """Sample the points of one output row. `points` are xs, ys, and what :func:`_locate` made of each."""
-    xs, x_pixel, x_fraction, ys, y_pixel, y_fraction = points
-    all_inside = _gather(pixels, first, pitch, height, width, x_pixel, y_pixel, corners)
-    all_finite = _mix_row(corners, x_fraction, y_fraction, out.reshape(-1))
-    if all_inside and all_finite:
-        return
-    for j in range(len(out)):
-        good = _inside(x_pixel[j], y_pixel[j], height, width)
-        for c in range(out.shape[1]):
-            good = good and math.isfinite(out[j, c])
-        if not good:
-            _careful_pixel(pixels, first, pitch, height, width, xs[j], ys[j], order, border, fill, out[j])
-
-
-@jit()
-def _empty_points(w):
-    """Give room for what :func:`_sample_row` is to know of one output row."""
-    xs, ys = np.empty(w), np.empty(w)
-    x_pixel, y_pixel = np.empty(w, np.int32), np.empty(w, np.int32)
-    x_fraction, y_fraction = np.empty(w, np.float32), np.empty(w, np.float32)
-    return xs, x_pixel, x_fraction, ys, y_pixel, y_fraction
-
-
-@jit()
-def affine_kernel(
-    pixels, first, pitch, stride, height, width, matrices, order, border, fill, out, first_unit, last_unit
+def interpolating_kernel(
+    pixels, first, pitch, stride, height, width, matrices, grids, order, border, fill, out, first_unit, last_unit
 ):
-    """Compute units of glimpses: output pixel (j, i) looks at ``matrix (j, i, 1)``. A unit is `ROWS` rows of one.
+    """Compute units of glimpses, `ROWS` rows of one each.
 
-    `pixels` are the images, flat, `stride` apart (0 for one image), their rows `pitch` apart.
+    Output pixel (j, i) looks at the point ``grids[n, i, j]``, (x, y), or, where `grids` is empty, at ``matrices[n]
+    (j, i, 1)``. `pixels` are the images, flat, `stride` apart (0 for one image), their rows `pitch` apart.
     """
     h, w, channels = out.shape[1:]
     units = (h + ROWS - 1) // ROWS
-    points, corners = _empty_points(w), np.zeros((4, channels, w), pixels.dtype)
-    xs, x_pixel, x_fraction, ys, y_pixel, y_fraction = points
-    for unit in range(first_unit, last_unit):
-        n, top = unit // units, unit % units * ROWS
-        (a, b, u_x), (c, d, u_y) = matrices[n]
-        for i in range(top, min(top + ROWS, h)):
-            if i == top or b != 0:
-                for j in range(np.uintp(w)):
-                    xs[j] = (a * float(j) + b * i) + u_x
-                _locate(xs, width, order, x_pixel, x_fraction)
-            if i == top or c != 0 or d != 0:
-                for j in range(np.uintp(w)):
-                    ys[j] = (c * float(j) + d * i) + u_y
-                _locate(ys, height, order, y_pixel, y_fraction)
-            at = first + n * stride
-            _sample_row(pixels, at, pitch, height, width, points, corners, order, border, fill[n], out[n, i])
-
-
-@jit()
-def grid_kernel(pixels, first, pitch, stride, height, width, grids, order, border, fill, out, first_unit, last_unit):
-    """Compute units of glimpses: output pixel (j, i) looks at the point ``grids[n, i, j]``, (x, y)."""
-    h, w, channels = out.shape[1:]
-    units = (h + ROWS - 1) // ROWS
-    points, corners = _empty_points(w), np.zeros((4, channels, w), pixels.dtype)
-    xs, x_pixel, x_fraction, ys, y_pixel, y_fraction = points
+    xs, ys = np.empty(w), np.empty(w)
+    x_pixel, y_pixel = np.empty(w, np.int32), np.empty(w, np.int32)
+    x_fraction, y_fraction = np.empty(w, np.float32), np.empty(w, np.float32)
+    corners = np.zeros((4, channels, w), pixels.dtype)
     for unit in range(first_unit, last_unit):
         n, top = unit // units, unit % units * ROWS
         for i in range(top, min(top + ROWS, h)):
-            for j in range(np.uintp(w)):
-                xs[j], ys[j] = grids[n, i, j, 0], grids[n, i, j, 1]
+            if len(grids) > 0:
+                for j in range(np.uintp(w)):
+                    xs[j], ys[j] = grids[n, i, j, 0], grids[n, i, j, 1]
+            else:
+                (a, b, u_x), (c, d, u_y) = matrices[n]
+                for j in range(np.uintp(w)):
+                    xs[j], ys[j] = (a * float(j) + b * i) + u_x, (c * float(j) + d * i) + u_y
             _locate(xs, width, order, x_pixel, x_fraction)
             _locate(ys, height, order, y_pixel, y_fraction)
             at = first + n * stride
-            _sample_row(pixels, at, pitch, height, width, points, corners, order, border, fill[n], out[n, i])
+            all_inside = _gather(pixels, at, pitch, height, width, x_pixel, y_pixel, corners)
+            all_finite = _mix_row(corners, x_fraction, y_fraction, out[n, i].reshape(-1))
+            if all_inside and all_finite:
+                continue
+            for j in range(w):
+                good = _inside(x_pixel[j], y_pixel[j], height, width)
+                for v in range(channels):
+                    good = good and math.isfinite(out[n, i, j, v])
+                if not good:
+                    _careful_pixel(pixels, at, pitch, height, width, xs[j], ys[j], order, border, fill[n], out[n, i, j])

@@ -93,78 +93,63 @@ def _weight(starts, counts, weights, row, k):
     return weights[row, at] if 0 <= at < counts[row] else np.float32(0)
 
 
-@jit(fastmath={"contract"})
-def _add_rows(pixels, first, pitch, width, starts, counts, weights, row, begin, end, sums):
-    """Add source rows to two sums: ``sums[t, x] += sum_k A[row + t, k] pixels[first + k pitch + x]``."""
-    width, other = np.uintp(width), np.uintp(sums.shape[1])
-    flat = sums.reshape(-1)
-    k = begin
-    while k + 4 <= end:
-        a0, b0 = _weight(starts, counts, weights, row, k), _weight(starts, counts, weights, row + 1, k)
-        a1, b1 = _weight(starts, counts, weights, row, k + 1), _weight(starts, counts, weights, row + 1, k + 1)
-        a2, b2 = _weight(starts, counts, weights, row, k + 2), _weight(starts, counts, weights, row + 1, k + 2)
-        a3, b3 = _weight(starts, counts, weights, row, k + 3), _weight(starts, counts, weights, row + 1, k + 3)
-        at0 = np.uintp(first + k * pitch)
-        at1 = np.uintp(first + (k + 1) * pitch)
-        at2 = np.uintp(first + (k + 2) * pitch)
-        at3 = np.uintp(first + (k + 3) * pitch)
-        for x in range(width):
-            v0, v1 = np.float32(pixels[at0 + x]), np.float32(pixels[at1 + x])
-            v2, v3 = np.float32(pixels[at2 + x]), np.float32(pixels[at3 + x])
-            flat[x] = flat[x] + a0 * v0 + a1 * v1 + a2 * v2 + a3 * v3
-            flat[other + x] = flat[other + x] + b0 * v0 + b1 * v1 + b2 * v2 + b3 * v3
-        k += 4
-    while k < end:
-        a0, b0 = _weight(starts, counts, weights, row, k), _weight(starts, counts, weights, row + 1, k)
-        at0 = np.uintp(first + k * pitch)
-        for x in range(width):
-            v0 = np.float32(pixels[at0 + x])
-            flat[x] += a0 * v0
-            flat[other + x] += b0 * v0
-        k += 1
+@jit(inline="always")
+def _two_rows(pixels, first, pitch, channels, bank, row, rows, pair, sums, planes, columns):
+    """Add the output rows `row` and `row` + 1, of `rows`, of ``A_y I`` to the planes, at 4 c + row % 4.
 
-
-@jit()
-def _take_apart(sums, width, channels, planes, row, column):
-    """Add two interleaved sums of `width` pixels to their planes, (channels, 4, columns): rows `row` and `row` + 1."""
-    for t in range(2):
-        if channels == 3:
-            for x in range(np.uintp(width)):
-                at = np.uintp(column) + x
-                planes[0, row + t, at] += sums[t, np.uintp(3) * x]
-                planes[1, row + t, at] += sums[t, np.uintp(3) * x + np.uintp(1)]
-                planes[2, row + t, at] += sums[t, np.uintp(3) * x + np.uintp(2)]
-        else:
-            for c in range(channels):
-                for x in range(np.uintp(width)):
-                    planes[c, row + t, np.uintp(column) + x] += sums[t, np.uintp(channels) * x + np.uintp(c)]
-
-
-@jit()
-def _two_rows(pixels, first, pitch, channels, bank, row, sums, planes, columns):
-    """Put the output rows `row` and `row` + 1 of ``A_y I`` into the planes."""
+    Four source rows at a time; where a tap has fewer, the last one stands in, with the weight 0. `pair` is room for the
+    weights of both taps, `sums` for both sums.
+    """
     starts, counts, weights = bank
     one, two = starts[row], starts[row + 1]
     one_end, two_end = one + counts[row], two + counts[row + 1]
-    runs = 1 if max(one, two) < min(one_end, two_end) else 2  # far apart: each its own rows
-    step = BLOCK // channels + 1 if channels < BLOCK else 1
-    for column in range(0, columns, step):
-        width = min(step, columns - column)
-        for run in range(runs):
-            begin, end = min(one, two), max(one_end, two_end)
-            if runs == 2:
-                begin, end = (one, one_end) if run == 0 else (two, two_end)
+    begin, end = min(one, two), max(one_end, two_end)
+    runs, step = 1, BLOCK // channels + 1
+    if max(one, two) >= min(one_end, two_end):  # far apart: each its own rows
+        runs, begin, end = 2, one, one_end
+    other, more = np.uintp(len(sums) // 2), np.uintp(len(pair) // 2)
+    for _ in range(runs):
+        for k in range(np.uintp(end - begin + 3)):
+            inside = k < np.uintp(end - begin)
+            pair[k] = _weight(starts, counts, weights, row, begin + np.int64(k)) if inside else np.float32(0)
+            pair[more + k] = _weight(starts, counts, weights, row + 1, begin + np.int64(k)) if inside else np.float32(0)
+        for column in range(0, columns, step):
+            width = min(step, columns - column)
+            values = np.uintp(width * channels)
             for part in range(begin, end, LONGEST_SUM):
-                for t in range(2):
-                    for x in range(np.uintp(width * channels)):
-                        sums[t, x] = np.float32(0)
-                stop = min(part + LONGEST_SUM, end)
-                at = first + column * channels
-                _add_rows(pixels, at, pitch, width * channels, starts, counts, weights, row, part, stop, sums)
-                _take_apart(sums, width, channels, planes, row % 4, column)
+                for x in range(values):
+                    sums[x] = np.float32(0)
+                    sums[other + x] = np.float32(0)
+                for k in range(part, min(part + LONGEST_SUM, end), 4):
+                    a = np.uintp(k - begin)
+                    b = more + a
+                    a0, a1, a2, a3 = pair[a], pair[a + np.uintp(1)], pair[a + np.uintp(2)], pair[a + np.uintp(3)]
+                    b0, b1, b2, b3 = pair[b], pair[b + np.uintp(1)], pair[b + np.uintp(2)], pair[b + np.uintp(3)]
+                    at0, last = np.uintp(first + column * channels + k * pitch), end - 1 - k
+                    at1 = at0 + np.uintp(min(1, last) * pitch)
+                    at2 = at0 + np.uintp(min(2, last) * pitch)
+                    at3 = at0 + np.uintp(min(3, last) * pitch)
+                    for x in range(values):
+                        v0, v1 = np.float32(pixels[at0 + x]), np.float32(pixels[at1 + x])
+                        v2, v3 = np.float32(pixels[at2 + x]), np.float32(pixels[at3 + x])
+                        sums[x] = sums[x] + a0 * v0 + a1 * v1 + a2 * v2 + a3 * v3
+                        sums[other + x] = sums[other + x] + b0 * v0 + b1 * v1 + b2 * v2 + b3 * v3
+                for t in range(np.uintp(min(2, rows - row))):
+                    at, to, line = t * other, np.uintp(column), np.uintp(row % 4) + t
+                    if channels == 3:
+                        for x in range(np.uintp(width)):
+                            here = at + np.uintp(3) * x
+                            planes[line, to + x] += sums[here]
+                            planes[line + np.uintp(4), to + x] += sums[here + np.uintp(1)]
+                            planes[line + np.uintp(8), to + x] += sums[here + np.uintp(2)]
+                    else:
+                        for c in range(np.uintp(channels)):
+                            for x in range(np.uintp(width)):
+                                planes[line + np.uintp(4) * c, to + x] += sums[at + c + x * np.uintp(channels)]
+        begin, end = two, two_end
 
 
-@jit(fastmath={"reassoc", "contract"})
+@jit(inline="always")
 def _all_finite(values):
     check = np.float32(0)  # becomes a NaN as soon as a value times 0 is one
     for k in range(np.uintp(len(values))):
@@ -172,7 +157,7 @@ def _all_finite(values):
     return check == 0
 
 
-@jit()
+@jit(inline="always")
 def _mend(pixels, first, pitch, rows, top, columns, gain, out):
     """Compute the pixels of some rows that are not finite again, reading nothing but what their taps keep.
 
@@ -195,33 +180,27 @@ def _mend(pixels, first, pitch, rows, top, columns, gain, out):
                 out[i, j, c] = gain * total
 
 
-@jit(fastmath={"reassoc", "contract", "nsz"})
+@jit(inline="always")
 def _dots(columns, gain, planes, out):
-    """Finish up to four output rows: ``out[r, j, c] = gain * sum_k A_x[j, k] planes[c, r, k]``, summed in any order."""
+    """Finish up to four output rows: ``out[r, j, c] = gain * sum_k A_x[j, k] planes[4 c + r, k]``, in any order."""
     starts, counts, weights = columns
     scale = np.float32(gain)
     # Rows that the glimpse has not are written, too, and the last that it has over them.
     r1, r2, r3 = np.uintp(min(1, len(out) - 1)), np.uintp(min(2, len(out) - 1)), np.uintp(min(3, len(out) - 1))
-    for c in range(np.uintp(len(planes))):
+    for c in range(np.uintp(out.shape[2])):
+        line = np.uintp(4) * c
         for j in range(np.uintp(len(starts))):
             start, count = np.uintp(starts[j]), np.uintp((counts[j] + WHOLE - 1) & -WHOLE)
             t0, t1, t2, t3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
-            for k in range(min(count, np.uintp(LONGEST_SUM))):
-                weight = weights[j, k]
-                t0 += weight * planes[c, 0, start + k]
-                t1 += weight * planes[c, 1, start + k]
-                t2 += weight * planes[c, 2, start + k]
-                t3 += weight * planes[c, 3, start + k]
-            part = np.uintp(LONGEST_SUM)
+            part = np.uintp(0)
             while part < count:
                 p0, p1, p2, p3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
-                for m in range(min(count - part, np.uintp(LONGEST_SUM))):
-                    k = part + m
-                    weight = weights[j, k]
-                    p0 += weight * planes[c, 0, start + k]
-                    p1 += weight * planes[c, 1, start + k]
-                    p2 += weight * planes[c, 2, start + k]
-                    p3 += weight * planes[c, 3, start + k]
+                for k in range(part, min(count, part + np.uintp(LONGEST_SUM))):
+                    weight, at = weights[j, k], start + k
+                    p0 += weight * planes[line, at]
+                    p1 += weight * planes[line + np.uintp(1), at]
+                    p2 += weight * planes[line + np.uintp(2), at]
+                    p3 += weight * planes[line + np.uintp(3), at]
                 t0, t1, t2, t3 = t0 + p0, t1 + p1, t2 + p2, t3 + p3
                 part += np.uintp(LONGEST_SUM)
             out[r3, j, c] = scale * t3
@@ -230,7 +209,7 @@ def _dots(columns, gain, planes, out):
             out[np.uintp(0), j, c] = scale * t0
 
 
-@jit()
+@jit(fastmath={"contract", "reassoc", "nsz"})
 def gaussian_kernel(pixels, height, width, image_stride, params, out, first_unit, last_unit):
     """Compute units `first_unit` to `last_unit` of ``gain * A_y I A_x^T``: each is `ROWS` rows of one glimpse.
 
@@ -239,8 +218,9 @@ def gaussian_kernel(pixels, height, width, image_stride, params, out, first_unit
     h, w, channels = out.shape[1], out.shape[2], out.shape[3]
     pitch = width * channels
     units = (h + ROWS - 1) // ROWS
-    sums = np.empty((2, max(BLOCK, channels) + channels), np.float32)
-    planes = np.empty((channels, 4, 0), np.float32)
+    sums = np.empty(2 * (max(BLOCK, channels) + channels), np.float32)
+    pair = np.empty(2 * (height + 3), np.float32)
+    planes = np.empty((4 * channels, 0), np.float32)
     scratch = np.empty(max(height, width))
     row_starts, row_counts = np.empty(ROWS, np.int64), np.empty(ROWS, np.int64)
     starts, counts = np.empty(w, np.int64), np.empty(w, np.int64)
@@ -257,13 +237,13 @@ def gaussian_kernel(pixels, height, width, image_stride, params, out, first_unit
             room = min(int(2 * CUT * s_y) + 3, height) + WHOLE
             if room > row_weights.shape[1]:
                 row_weights = np.empty((ROWS, room), np.float32)
-            _filterbank(u_x, s_x, d_x, 0, w, width, starts, counts, weights, scratch)
+            _filterbank(u_x, s_x, d_x, n - n, w, width, starts, counts, weights, scratch)
             left = min(starts[0], starts[w - 1])
             columns = max(starts[0] + counts[0], starts[w - 1] + counts[w - 1]) - left
             for j in range(w):
                 starts[j] -= left
-            if columns + WHOLE > planes.shape[2]:
-                planes = np.empty((channels, 4, columns + WHOLE), np.float32)
+            if columns + WHOLE > planes.shape[1]:
+                planes = np.empty((4 * channels, columns + WHOLE), np.float32)
         rows = min(ROWS, h - top)
         _filterbank(u_y, s_y, d_y, top, rows, height, row_starts, row_counts, row_weights, scratch)
         for r in range(rows, ROWS):  # rows beyond the glimpse read nothing
@@ -271,12 +251,11 @@ def gaussian_kernel(pixels, height, width, image_stride, params, out, first_unit
         row_bank, column_bank = (row_starts, row_counts, row_weights), (starts, counts, weights)
         first = n * image_stride + left * channels
         for i in range(0, rows, 4):
-            for c in range(channels):
-                for r in range(4):
-                    for x in range(np.uintp(columns + WHOLE)):
-                        planes[c, r, x] = np.float32(0)
+            for line in range(np.uintp(4 * channels)):
+                for x in range(np.uintp(columns + WHOLE)):
+                    planes[line, x] = np.float32(0)
             for row in range(i, min(i + 4, rows), 2):
-                _two_rows(pixels, first, pitch, channels, row_bank, row, sums, planes, columns)
+                _two_rows(pixels, first, pitch, channels, row_bank, row, rows, pair, sums, planes, columns)
             seen = out[n, top + i : top + min(i + 4, rows)]
             _dots(column_bank, gain, planes, seen)
             if not _all_finite(seen.reshape(-1)):

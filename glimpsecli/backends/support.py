@@ -19,6 +19,8 @@ The cut is relative to the nearest pixel because the rows of a filterbank are re
 beyond the border repeats the edge. What is dropped changes a row by less than 3e-7.
 """
 
+_IDENTITY = np.eye(2)
+
 
 def gaussian_support(params: Floats, size: tuple[int, int], image_size: tuple[int, int]) -> Boxes:
     """Give the (N, 4) boxes (top, bottom, left, right), ends excluded, that (N, 7) Gaussian glimpses read."""
@@ -53,9 +55,8 @@ def whole_pixels(matrices: Floats) -> NDArray[np.bool_]:
     """Tell which of (N, 2 or 3, 3) matrices read whole pixels one by one: a crop, with nothing to interpolate."""
     if matrices.shape[-2] == 3:
         return np.zeros(matrices.shape[:-2], np.bool_)
-    return np.asarray(
-        np.all(matrices[..., :2] == np.eye(2), axis=(-2, -1)) & np.all(matrices[..., 2] % 1 == 0, axis=-1)
-    )
+    upright = np.asarray((matrices[..., :2] == _IDENTITY).all(axis=(-2, -1)))
+    return upright & (matrices[..., 2] % 1 == 0).all(axis=-1) if upright.any() else upright
 
 
 def union(boxes: Boxes) -> tuple[int, int, int, int]:

@@ -33,6 +33,8 @@ GRID_POINTS = 2**22
 FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 """The dtypes of images, and the value that stands for white and for opaque."""
 
+_TYPES = tuple(np.dtype(name).type for name in FULL_SCALE)
+
 
 def extract(
     image: ArrayLike,
@@ -287,6 +289,6 @@ def _checked_out(out: Glimpses, shape: tuple[int, ...]) -> Glimpses:
 
 
 def _checked_dtype(array: Images) -> Images:
-    if array.dtype.name not in FULL_SCALE:
+    if array.dtype.type not in _TYPES:
         raise InvalidInputError(f"an image of {array.dtype}", f"convert it to {', '.join(FULL_SCALE)}")
     return array

@@ -167,6 +167,8 @@ def middle(size: Size) -> Floats:
 
 def cos_sin(angle: Floats) -> tuple[Floats, Floats]:
     """Give cosine and sine of degrees, exact at multiples of 90."""
+    if not angle.any():  # so common that it is worth a shortcut
+        return np.ones_like(angle), np.zeros_like(angle)
     quarters = np.floor(angle / 90 + 0.5)
     rest = np.deg2rad(angle - 90 * quarters)
     cos, sin = np.cos(rest), np.sin(rest)

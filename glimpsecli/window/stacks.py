@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,13 @@ from glimpsecli.window.projective import Projective
 if TYPE_CHECKING:
     from glimpsecli.window.checks import Size
     from glimpsecli.window.conversions import Floats
+
+_FIELDS = {
+    Window: attrgetter("cx", "cy", "width", "height", "angle"),
+    Affine: attrgetter("matrix"),
+    Projective: attrgetter("matrix"),
+    GaussianParams: attrgetter("u_y", "s_y", "d_y", "u_x", "s_x", "d_x", "gain"),
+}
 
 Place = Window | Affine | Projective | GaussianParams
 Where = Place | Sequence[Window] | Sequence[Affine] | Sequence[Projective] | Sequence[GaussianParams] | np.ndarray
@@ -95,9 +102,8 @@ def _rows(where: Where) -> tuple[type, Floats]:
         places = list(where)
     else:
         raise InvalidInputError(f"{where!r} is no place to look", hint)
-    for kind in (Window, Affine, Projective, GaussianParams):
+    for kind, numbers in _FIELDS.items():
         if places and all(isinstance(place, kind) for place in places):
-            rows = [place.matrix if isinstance(place, (Affine, Projective)) else astuple(place) for place in places]  # type: ignore[call-overload]  # all are `kind`
-            return kind, np.array(rows, dtype=np.float64)
+            return kind, np.array(list(map(numbers, places)), dtype=np.float64)
     kinds = " and ".join(sorted({type(place).__name__ for place in places})) or "nothing"
     raise InvalidInputError(f"a sequence of {kinds} is no place to look", hint)
