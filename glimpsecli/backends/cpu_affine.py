@@ -19,6 +19,7 @@ from glimpsecli.backends.jit import jit
 CONSTANT, EDGE, REFLECT = 0, 1, 2
 BORDERS = {"zeros": CONSTANT, "constant": CONSTANT, "edge": EDGE, "reflect": REFLECT}
 ROWS = 32  # output rows of one unit of work
+TOGETHER = 512  # pixels that are computed at a time, at least a row: what is known of them stays in the cache
 
 
 def resolve(index, extent, border):
@@ -75,10 +76,10 @@ def _careful_pixel(pixels, first, pitch, height, width, x, y, order, border, fil
 
 
 @jit()
-def _locate(coordinates, extent, order, pixel, fraction):
-    """Split the coordinates of a row; what lies outside the image stays outside."""
+def _locate(coordinates, count, extent, order, pixel, fraction):
+    """Split coordinates; what lies outside the image stays outside."""
     limit = float(extent)
-    for j in range(np.uintp(len(coordinates))):
+    for j in range(np.uintp(count)):
         floor, rest = _split(coordinates[j], order)
         pixel[j] = np.int32(min(max(floor, -1.0), limit))
         fraction[j] = np.float32(rest)
@@ -91,18 +92,17 @@ def _inside(x, y, height, width):
 
 
 @jit()
-def _gather(pixels, first, pitch, height, width, x_pixel, y_pixel, corners):
-    """Collect the neighbours of the pixels of a row, a plane for each channel; tell whether all were in the image."""
+def _gather(pixels, first, pitch, height, width, channels, count, x_pixel, y_pixel, flat):
+    """Collect the neighbours of some pixels, a plane for each corner and channel; tell whether all were inside."""
     all_inside = True
-    channels, size = np.uintp(corners.shape[1]), np.uintp(len(x_pixel))
+    step, channels, size = channels, np.uintp(channels), np.uintp(count)
     plane = channels * size
-    flat = corners.reshape(-1)
     for j in range(size):
         x, y = x_pixel[j], y_pixel[j]
         if not _inside(x, y, height, width):
             all_inside = False
             continue
-        a = np.uintp(first + np.int64(y) * pitch + np.int64(x) * corners.shape[1])
+        a = np.uintp(first + np.int64(y) * pitch + np.int64(x) * step)
         b, c = a + channels, a + np.uintp(pitch)
         d = c + channels
         if channels == np.uintp(1):
@@ -122,28 +122,32 @@ def _gather(pixels, first, pitch, height, width, x_pixel, y_pixel, corners):
 
 
 @jit(fastmath={"contract", "reassoc"})
-def _mix_row(corners, x_fraction, y_fraction, out):
-    """Mix a row of neighbours; tell whether all results are finite."""
+def _mix_all(corners, channels, count, x_fraction, y_fraction, out, to):
+    """Mix the neighbours of some pixels into `out` from `to` on; tell whether all results are finite."""
     check = np.float32(0)  # becomes a NaN as soon as a value times 0 is one
-    channels, size = np.uintp(corners.shape[1]), np.uintp(len(x_fraction))
-    a, b, c, d = corners[0].reshape(-1), corners[1].reshape(-1), corners[2].reshape(-1), corners[3].reshape(-1)
+    channels, size, to = np.uintp(channels), np.uintp(count), np.uintp(to)
+    plane = channels * size
     if channels == np.uintp(3):
         for j in range(size):
             for v in range(np.uintp(3)):  # the compiler writes this loop out
-                k = v * size + j
+                a = v * size + j
+                b, c, d = plane + a, plane + plane + a, plane + plane + plane + a
                 value = _mix(
-                    np.float32(a[k]), np.float32(b[k]), np.float32(c[k]), np.float32(d[k]), x_fraction[j], y_fraction[j]
-                )
-                out[np.uintp(3) * j + v] = value
+                    np.float32(corners[a]), np.float32(corners[b]), np.float32(corners[c]), np.float32(corners[d]),
+                    x_fraction[j], y_fraction[j],
+                )  # fmt: skip
+                out[to + np.uintp(3) * j + v] = value
                 check += value * np.float32(0)
     else:
         for v in range(channels):
             for j in range(size):
-                k = v * size + j
+                a = v * size + j
+                b, c, d = plane + a, plane + plane + a, plane + plane + plane + a
                 value = _mix(
-                    np.float32(a[k]), np.float32(b[k]), np.float32(c[k]), np.float32(d[k]), x_fraction[j], y_fraction[j]
-                )
-                out[j * channels + v] = value
+                    np.float32(corners[a]), np.float32(corners[b]), np.float32(corners[c]), np.float32(corners[d]),
+                    x_fraction[j], y_fraction[j],
+                )  # fmt: skip
+                out[to + j * channels + v] = value
                 check += value * np.float32(0)
     return check == 0
 
@@ -158,31 +162,41 @@ def interpolating_kernel(
     (j, i, 1)``. `pixels` are the images, flat, `stride` apart (0 for one image), their rows `pitch` apart.
     """
     h, w, channels = out.shape[1:]
-    units = (h + ROWS - 1) // ROWS
-    xs, ys = np.empty(w), np.empty(w)
-    x_pixel, y_pixel = np.empty(w, np.int32), np.empty(w, np.int32)
-    x_fraction, y_fraction = np.empty(w, np.float32), np.empty(w, np.float32)
-    corners = np.zeros((4, channels, w), pixels.dtype)
+    units, flat_out = (h + ROWS - 1) // ROWS, out.reshape(-1)
+    rows = max(1, min(ROWS, TOGETHER // w))  # that are computed at a time
+    xs, ys = np.empty(rows * w), np.empty(rows * w)
+    x_pixel, y_pixel = np.empty(rows * w, np.int32), np.empty(rows * w, np.int32)
+    x_fraction, y_fraction = np.empty(rows * w, np.float32), np.empty(rows * w, np.float32)
+    corners = np.zeros(4 * channels * rows * w, pixels.dtype)
     for unit in range(first_unit, last_unit):
         n, top = unit // units, unit % units * ROWS
-        for i in range(top, min(top + ROWS, h)):
-            if len(grids) > 0:
-                for j in range(np.uintp(w)):
-                    xs[j], ys[j] = grids[n, i, j, 0], grids[n, i, j, 1]
-            else:
-                (a, b, u_x), (c, d, u_y) = matrices[n]
-                for j in range(np.uintp(w)):
-                    xs[j], ys[j] = (a * float(j) + b * i) + u_x, (c * float(j) + d * i) + u_y
-            _locate(xs, width, order, x_pixel, x_fraction)
-            _locate(ys, height, order, y_pixel, y_fraction)
-            at = first + n * stride
-            all_inside = _gather(pixels, at, pitch, height, width, x_pixel, y_pixel, corners)
-            all_finite = _mix_row(corners, x_fraction, y_fraction, out[n, i].reshape(-1))
+        at = first + n * stride
+        for begin in range(top, min(top + ROWS, h), rows):
+            count = 0
+            for i in range(begin, min(begin + rows, top + ROWS, h)):
+                start = np.uintp(count)
+                if len(grids) > 0:
+                    for j in range(np.uintp(w)):
+                        xs[start + j], ys[start + j] = grids[n, i, j, 0], grids[n, i, j, 1]
+                else:
+                    (a, b, u_x), (c, d, u_y) = matrices[n]
+                    for j in range(np.uintp(w)):
+                        xs[start + j], ys[start + j] = (a * float(j) + b * i) + u_x, (c * float(j) + d * i) + u_y
+                count += w
+            _locate(xs, count, width, order, x_pixel, x_fraction)
+            _locate(ys, count, height, order, y_pixel, y_fraction)
+            all_inside = _gather(pixels, at, pitch, height, width, channels, count, x_pixel, y_pixel, corners)
+            to = (n * h + begin) * w * channels
+            all_finite = _mix_all(corners, channels, count, x_fraction, y_fraction, flat_out, to)
             if all_inside and all_finite:
                 continue
-            for j in range(w):
+            for j in range(count):
                 good = _inside(x_pixel[j], y_pixel[j], height, width)
+                value = to + j * channels
                 for v in range(channels):
-                    good = good and math.isfinite(out[n, i, j, v])
+                    good = good and math.isfinite(flat_out[value + v])
                 if not good:
-                    _careful_pixel(pixels, at, pitch, height, width, xs[j], ys[j], order, border, fill[n], out[n, i, j])
+                    _careful_pixel(
+                        pixels, at, pitch, height, width, xs[j], ys[j], order, border, fill[n],
+                        flat_out[value : value + channels],
+                    )  # fmt: skip

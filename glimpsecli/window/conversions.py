@@ -173,7 +173,9 @@ def cos_sin(angle: Floats) -> tuple[Floats, Floats]:
     rest = np.deg2rad(angle - 90 * quarters)
     cos, sin = np.cos(rest), np.sin(rest)
     turn = quarters.astype(np.int64) % 4
-    return np.choose(turn, [cos, -sin, -cos, sin]), np.choose(turn, [sin, cos, -sin, -cos])
+    swap, flip = turn % 2 == 1, turn >= 2
+    cos, sin = np.where(swap, -sin, cos), np.where(swap, cos, sin)
+    return np.where(flip, -cos, cos), np.where(flip, -sin, sin)
 
 
 def _span(image_size: Size, align_corners: bool) -> Floats:
