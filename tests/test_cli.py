@@ -183,7 +183,7 @@ def test_the_choices_of_the_command_line_are_the_librarys():
 
     assert options.SAMPLERS == sampling.SAMPLERS
     assert options.BORDERS == BORDERS
-    assert ("auto", *backends.BACKENDS, *backends.ABSENT) == options.BACKENDS
+    assert ("auto", *backends.BACKENDS) == options.BACKENDS
     assert tuple(DEPTHS) == options.DEPTHS
     assert tuple(FORMATS) == options.FORMATS
     assert tuple(LAYOUTS) == overlay.LAYOUTS

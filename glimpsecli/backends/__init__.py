@@ -9,7 +9,8 @@
 
 `images` is (B, H, W, C) in uint8, uint16 or float32, any strides, with B = 1 (all windows look at one image) or B = N
 (one image each). `out` is (N, h, w, C) float32, C-contiguous. All coordinates are index coordinates. The callers, in
-``sampling``, have checked everything.
+``sampling``, have checked everything. A backend that needs more than to be imported has ``require()``, which raises
+what is in the way.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from glimpsecli.errors import InvalidInputError, UnavailableError
 BACKENDS = {
     "numpy": "glimpsecli.backends.numpy_backend",
     "cpu": "glimpsecli.backends.cpu",
+    "cuda": "glimpsecli.backends.cuda",
 }
 """Name of each backend, and the module to import when somebody asks for it."""
 
-ABSENT = {"cuda": "this version has no CUDA kernels"}
-"""Backends that cannot run here whatever is installed, and why."""
+HINTS = {"cuda": "`pip install 'glimpsecli[cuda]'` on a machine with an NVIDIA GPU, or use the cpu backend"}
 
 
 def load(name: str) -> ModuleType:
@@ -39,11 +40,17 @@ def load(name: str) -> ModuleType:
     UnavailableError
         It cannot run here; the message says why.
     """
-    if name in ABSENT:
-        raise UnavailableError(f"the {name} backend cannot run: {ABSENT[name]}", "use the cpu backend")
     if name not in BACKENDS:
-        raise InvalidInputError(f"unknown backend {name!r}", f"choose from auto, {', '.join(BACKENDS | ABSENT)}")
+        raise InvalidInputError(f"unknown backend {name!r}", f"choose from auto, {', '.join(BACKENDS)}")
     try:
-        return importlib.import_module(BACKENDS[name])
-    except ImportError as error:
-        raise UnavailableError(f"the {name} backend cannot run: {error}", "use the numpy backend") from error
+        module = importlib.import_module(BACKENDS[name])
+        if hasattr(module, "require"):
+            module.require()
+    except Exception as error:  # drivers and half-installed packages raise anything
+        # Some errors of drivers are pages long; they begin with what matters.
+        lines = [line for line in map(str.strip, str(error).splitlines()) if line] or [type(error).__name__]
+        reason = " ".join(lines[:2]).rstrip(".")
+        raise UnavailableError(
+            f"the {name} backend cannot run: {reason}", HINTS.get(name, "use the numpy backend")
+        ) from error
+    return module

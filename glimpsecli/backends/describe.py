@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from typing import Any
 
-from glimpsecli.backends import ABSENT, BACKENDS, load
+from glimpsecli.backends import BACKENDS, load
 from glimpsecli.errors import GlimpseError
 
 
@@ -16,14 +16,14 @@ def describe() -> dict[str, dict[str, Any]]:
     -------
     dict
         For each name ``available`` and, where it is not, ``reason``; for ``cpu`` also ``threads``,
-        ``cache_folder`` and ``cache_writable``.
+        ``cache_folder`` and ``cache_writable``; for ``cuda`` also ``device``, ``compute_capability`` and ``memory``.
     """
     found: dict[str, dict[str, Any]] = {}
-    for name in (*BACKENDS, *ABSENT):
+    for name in BACKENDS:
         try:
-            load(name)
+            module = load(name)
             found[name] = {"available": True}
-            found[name] |= _cpu() if name == "cpu" else {}
+            found[name] |= _cpu() if name == "cpu" else module.describe() if name == "cuda" else {}
         except GlimpseError as error:
             found[name] = {"available": False, "reason": error.message}
         except Exception as error:  # whatever keeps a backend from running is what there is to tell

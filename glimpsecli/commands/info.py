@@ -12,7 +12,7 @@ import click
 from glimpsecli import __version__
 from glimpsecli.commands import options
 
-PACKAGES = ("click", "numpy", "numba", "llvmlite", "pillow", "imageio", "tifffile", "tqdm", "pyvips")
+PACKAGES = ("click", "numpy", "numba", "llvmlite", "numba-cuda", "pillow", "imageio", "tifffile", "tqdm", "pyvips")
 
 EXAMPLES = options.examples("glimpse info", "glimpse info --json")
 
@@ -65,6 +65,10 @@ def _backend_line(told: dict[str, Any]) -> str:
         return f"missing: {told['reason']}"
     if "threads" in told:
         return f"available, {told['threads']} threads"
+    if "device" in told:
+        capability = f", compute capability {told['compute_capability']}" if told["compute_capability"] else ""
+        memory = f", {told['memory'] / 2**30:.3g} GiB" if told["memory"] else ""
+        return f"available, {told['device']}{capability}{memory}"
     return "available"
 
 

@@ -12,6 +12,7 @@ from glimpsecli.attention import spatial
 from glimpsecli.backends.support import union
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.sampling.choice import choose_backend
+from glimpsecli.sampling.devices import device_backend, device_images, device_out, is_on_device
 from glimpsecli.sampling.taps import Taps
 from glimpsecli.sampling.transparency import unweigh, weigh_by_alpha
 from glimpsecli.window import is_single
@@ -54,7 +55,8 @@ def extract(
     Parameters
     ----------
     image : array_like, (H, W) or (H, W, C)
-        uint8, uint16 or float32.
+        uint8, uint16 or float32. Anything on a GPU, contiguous, with ``__cuda_array_interface__`` stays there and is
+        seen by the cuda backend: a torch or CuPy array, for instance.
     where : Window, Affine, Projective, GaussianParams, a sequence of one of them, or an (N, 5) array
         Rows of the array are windows (cx, cy, width, height, angle).
     size : (int, int)
@@ -80,6 +82,7 @@ def extract(
     -------
     (h, w, C) float32, in the scale of the image
         (h, w) for an image without channels; (N, h, w, C) or (N, h, w) where `where` is a sequence or an array.
+        A Numba device array where the image is on the device, perhaps still being computed on the default stream.
 
     Raises
     ------
@@ -97,12 +100,16 @@ def extract(
     array([[ 5.,  6.],
            [ 9., 10.]], dtype=float32)
     """
-    pixels, grey = _checked_image(image)
-    taps = Taps.make(where, size, pixels.shape[:2], sampler, blur, border)
-    out = np.empty((taps.windows, *taps.size, pixels.shape[2]), np.float32)
-    _sample(pixels[None], taps, out, fill, backend, threads, alpha)
-    result = out[..., 0] if grey else out
-    return result[0] if is_single(where) else result
+    backend = device_backend(image, backend, alpha)
+    pixels = _checked_image(image)
+    (height, width), channels = pixels.shape[:2], pixels.shape[2:]
+    taps = Taps.make(where, size, (height, width), sampler, blur, border)
+    stack = pixels.reshape(1, height, width, *(channels or (1,)))
+    shape = (taps.windows, *taps.size, stack.shape[3])
+    out = device_out(None, shape) if is_on_device(image) else np.empty(shape, np.float32)
+    _sample(stack, taps, out, fill, backend, threads, alpha)
+    windows = () if is_single(where) else (taps.windows,)
+    return out.reshape(*windows, *taps.size, *channels)
 
 
 def extract_batch(
@@ -133,7 +140,7 @@ def extract_batch(
     layout : {"NHWC", "NCHW"}
         Order of the axes of `images` and of the result. Contiguous arrays are not copied; of others, what is read.
     out : (N, h, w, C) or (N, C, h, w) float32, optional
-        Where the glimpses go.
+        Where the glimpses go: on the device if the images are there, else on the host.
     sampler, blur, border, fill, backend, threads, alpha
         As in :func:`extract`.
 
@@ -153,26 +160,35 @@ def extract_batch(
     if stack.ndim != 4 or 0 in stack.shape:
         raise InvalidInputError(f"a batch of shape {stack.shape} is not {layout}", "give four axes, none of them empty")
     _checked_dtype(stack)
+    backend = device_backend(stack, backend, alpha)
     channels_first = layout == "NCHW"
     taps = Taps.make(where, size, stack.shape[2:] if channels_first else stack.shape[1:3], sampler, blur, border)
     taps = taps.for_each(len(stack))
     channels = stack.shape[1 if channels_first else 3]
     shape = (len(stack), channels, *taps.size) if channels_first else (len(stack), *taps.size, channels)
-    result = np.empty(shape, np.float32) if out is None else _checked_out(out, shape)
-    in_place = stack.flags.c_contiguous and stack.dtype.isnative and result.flags.c_contiguous
+    if is_on_device(stack):
+        result, in_place = device_out(out, shape), True
+    else:
+        result = np.empty(shape, np.float32) if out is None else _checked_out(out, shape)
+        in_place = stack.flags.c_contiguous and stack.dtype.isnative and result.flags.c_contiguous
+    given: Glimpses = result if out is None else out
     if channels_first and in_place and not alpha:
         # Planes are grey images of their own: N * C of them, in place.
-        planes, glimpses = stack.reshape(-1, *stack.shape[2:], 1), result.reshape(-1, *taps.size, 1)
+        count = len(stack) * channels
+        planes, glimpses = stack.reshape(count, *stack.shape[2:], 1), result.reshape(count, *taps.size, 1)
         colours = np.tile(_colour(fill, channels, taps.border), len(stack))[:, None]
         _call(planes, taps.repeated(channels), glimpses, colours, backend, threads)
-        return result
+        return given
+    if is_on_device(stack):
+        _sample(stack, taps, result, fill, backend, threads, alpha)
+        return given
     last = np.moveaxis(stack, 1, 3) if channels_first else stack
     view = np.moveaxis(result, 1, 3) if channels_first else result
     target = view if view.flags.c_contiguous else np.empty(view.shape, np.float32)
     _sample(last, taps, target, fill, backend, threads, alpha)
     if target is not view:
         view[...] = target
-    return result
+    return given
 
 
 def _sample(
@@ -261,16 +277,21 @@ def _colour(fill: ArrayLike | None, channels: int, border: str) -> Glimpses:
     return np.broadcast_to(colour, (channels,)).astype(np.float32)
 
 
-def _checked_image(image: ArrayLike) -> tuple[Images, bool]:
-    """Give the image as (H, W, C), and whether it came without channels."""
-    pixels = _checked_dtype(np.asarray(image))
+def _checked_image(image: ArrayLike) -> Images:
+    """Give the image as (H, W) or (H, W, C)."""
+    pixels = _checked_dtype(device_images(image) if is_on_device(image) else np.asarray(image))
     if pixels.ndim not in (2, 3) or 0 in pixels.shape:
-        raise InvalidInputError(f"an array of shape {pixels.shape} is no image", "give (H, W) or (H, W, C)")
-    return (pixels[:, :, None], True) if pixels.ndim == 2 else (pixels, False)
+        raise InvalidInputError(f"an array of shape {tuple(pixels.shape)} is no image", "give (H, W) or (H, W, C)")
+    return pixels
 
 
 def _checked_stack(images: ArrayLike | Sequence[ArrayLike]) -> Images:
+    if is_on_device(images):
+        stack: Images = device_images(images)
+        return stack
     if not isinstance(images, np.ndarray) and isinstance(images, Sequence):
+        if any(map(is_on_device, images)):
+            raise InvalidInputError("a sequence of images on the device", "stack them there into one array")
         kinds = {(one.shape, one.dtype.name) for one in map(np.asarray, images)}
         if len(kinds) > 1:
             raise InvalidInputError(
@@ -280,6 +301,8 @@ def _checked_stack(images: ArrayLike | Sequence[ArrayLike]) -> Images:
 
 
 def _checked_out(out: Glimpses, shape: tuple[int, ...]) -> Glimpses:
+    if is_on_device(out):
+        raise InvalidInputError("out is on the device, and the images are not", "give both there, or neither")
     if not isinstance(out, np.ndarray):
         raise InvalidInputError(f"out is {out!r}", "give an array")
     if out.shape != shape or out.dtype != np.float32 or not out.flags.writeable:

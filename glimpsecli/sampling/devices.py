@@ -1,0 +1,66 @@
+"""Images that are on a GPU already: torch tensors, CuPy arrays, Numba device arrays.
+
+Whatever has ``__cuda_array_interface__`` goes in without a copy, and what is seen stays on the device. Kernels run on
+the default stream; who uses other streams waits for them, before and after.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from glimpsecli import backends
+from glimpsecli.errors import InvalidInputError
+
+CONTIGUOUS = "make it contiguous: .contiguous() in torch, ascontiguousarray() in CuPy"
+
+
+def is_on_device(array: Any) -> bool:
+    """Tell whether an array is in the memory of a GPU."""
+    if isinstance(array, np.ndarray):
+        return False
+    try:
+        # The second is what Numba's own arrays have, in its simulator too.
+        return hasattr(array, "__cuda_array_interface__") or hasattr(array, "__cuda_ndarray__")
+    except Exception as error:  # torch refuses tensors that want gradients
+        reason = " ".join(str(error).split())
+        raise InvalidInputError(f"an array on the device cannot be read: {reason}", "give a detached one") from None
+
+
+def device_backend(images: Any, backend: str, alpha: bool) -> str:
+    """Give the backend for images that may be on a device: there it can only be cuda."""
+    if not is_on_device(images):
+        return backend
+    if backend not in ("auto", "cuda"):
+        raise InvalidInputError(f"an image on the device, and the {backend} backend", "use cuda, or copy the image")
+    if alpha:
+        raise InvalidInputError("alpha with an image on the device", "weight the colours first, or copy it to the host")
+    return "cuda"
+
+
+def device_images(images: Any) -> Any:
+    """Give an image, or several, as Numba's device array, contiguous."""
+    array = backends.load("cuda").as_device_array(images)
+    if not array.is_c_contiguous():
+        raise InvalidInputError(f"an image of shape {tuple(array.shape)} with gaps or turned axes", CONTIGUOUS)
+    if not array.dtype.isnative:
+        raise InvalidInputError(f"an image of {array.dtype} on the device", "give it in the byte order of this machine")
+    return array
+
+
+def device_out(out: Any, shape: tuple[int, ...]) -> Any:
+    """Give the array that takes the glimpses as Numba's device array, or a new one."""
+    backend = backends.load("cuda")
+    if out is None:
+        return backend.empty(shape)
+    if not is_on_device(out):
+        raise InvalidInputError(f"out is {type(out).__name__}, and the images are on the device", "give both there")
+    array = backend.as_device_array(out)
+    read_only = getattr(out, "__cuda_array_interface__", {"data": (0, False)})["data"][1]
+    if tuple(array.shape) != shape or array.dtype != np.float32 or read_only or not array.is_c_contiguous():
+        kind = ", read-only" if read_only else "" if array.is_c_contiguous() else ", not contiguous"
+        raise InvalidInputError(
+            f"out is {tuple(array.shape)}, {array.dtype}{kind}", f"it must be {shape}, float32, contiguous"
+        )
+    return array
