@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format clean
+.PHONY: help demo test test-gpu lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ demo: $(VENV)/demo.stamp ## extract glimpses from the sample photos with every s
 
 test: $(VENV)/test.stamp ## run the tests
 	$(BIN)/python -m pytest
+
+test-gpu: $(VENV)/gpu.stamp ## test the cuda backend on this machine's GPU
+	GLIMPSE_TEST_GPU=1 $(BIN)/python -m pytest tests/cuda_cases.py
 
 lint: $(VENV)/test.stamp ## check style, types and the import contract
 	$(BIN)/ruff check
@@ -48,4 +51,8 @@ $(VENV)/demo.stamp: pyproject.toml | $(BIN)/python
 $(VENV)/test.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	$(BIN)/python -m compileall -q glimpsecli
+	@touch $@
+
+$(VENV)/gpu.stamp: pyproject.toml $(VENV)/test.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cuda]'
 	@touch $@

@@ -1,0 +1,327 @@
+"""The cuda backend against the definitions: on Numba's simulator (see test_cuda.py), or with `make test-gpu` on a GPU.
+
+pytest collects this file only where it is named: the simulator has to be chosen before Numba is imported.
+"""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from glimpsecli import Affine, GaussianParams, GlimpseError, Window, extract, extract_batch
+from glimpsecli.attention import gaussian, spatial
+from glimpsecli.backends import load
+
+ON_GPU = os.environ.get("GLIMPSE_TEST_GPU") == "1"
+TOLERANCE = 2e-6  # of full scale
+FULL = {"uint8": 255, "uint16": 65535}
+
+cuda_backend = load("cuda")  # an error here and no skipped test: who asked for the GPU wants to know
+from glimpsecli.backends import cuda_device, cuda_kernels  # noqa: E402
+
+assert cuda_device.SIMULATED != ON_GPU
+
+if not ON_GPU:
+    from numba.cuda.simulator.kernelapi import FakeCUDAShared
+
+    def shared_array(self, shape, dtype):
+        return self._allocations.setdefault(sys._getframe(1).f_lineno, np.empty(shape, dtype))
+
+    # The simulator's own looks for the array of a line and then makes one: two threads at once get one each.
+    FakeCUDAShared.array = shared_array
+    sys.setswitchinterval(1e-5)  # it polls its threads; each step would take 5 ms
+
+
+def few(simulated):
+    """Try some examples in the simulator, and more on a GPU."""
+    return settings(max_examples=200 if ON_GPU else simulated, suppress_health_check=[HealthCheck.too_slow])
+
+
+def full_scale(image):
+    return FULL.get(image.dtype.name) or float(np.abs(image).max()) or 1.0
+
+
+@st.composite
+def images(draw):
+    height, width, channels = draw(st.integers(1, 14)), draw(st.integers(1, 18)), draw(st.integers(1, 5))
+    noise = np.random.default_rng(draw(st.integers(0, 1000)))
+    kind = draw(st.sampled_from(["uint8", "uint16", "float32"]))
+    if kind == "float32":
+        return (noise.standard_normal((height, width, channels)) * draw(st.sampled_from([1, 1e-3, 300]))).astype(kind)
+    return noise.integers(0, FULL[kind] + 1, (height, width, channels), dtype=kind)
+
+
+sizes = st.tuples(st.integers(1, 7), st.integers(1, 10))
+places = st.one_of(st.floats(-5, 20), st.floats(-2e3, 2e3), st.integers(-5, 20).map(float))
+sigmas = st.one_of(st.floats(0.3, 5), st.floats(0.01, 0.3), st.floats(5, 1e4))
+strides = st.one_of(st.floats(-4, 4), st.floats(-60, 60), st.just(0.0), st.sampled_from([-1.0, 1.0, 2.0]))
+gaussians = st.builds(GaussianParams, places, sigmas, strides, places, sigmas, strides, st.sampled_from([1.0, -0.3]))
+affines = st.builds(lambda *m: Affine(np.reshape(m, (2, 3))), strides, strides, places, strides, strides, places)
+turned = st.builds(Window, places, places, st.floats(0.1, 30), st.floats(0.1, 30), st.floats(-180, 180))
+borders = st.sampled_from(["zeros", "constant", "edge", "reflect"])
+
+TIE = np.arange(40, dtype=np.uint8).reshape(1, 40, 1), Affine([[1, 0, 1.4999999999999998], [0, 1, 0]]), (1, 12)
+
+
+@few(14)
+@given(images(), gaussians, sizes)
+@example(np.full((3, 300, 1), 255, np.uint8), GaussianParams(1, 1e3, 0, 150, 90.0, 4), (2, 3))  # long sums
+@example(np.full((300, 2, 1), 65535, np.uint16), GaussianParams(100, 99, 9, 0, 1, 1), (5, 1))
+@example(np.full((1, 1, 1), 255, np.uint8), GaussianParams(-6.07, 1, 1, 0, 1, 1), (2, 1))  # half black
+@example(np.arange(90, dtype=np.uint8).reshape(3, 3, 10), GaussianParams(0, 1, 1, 2, 0.7, -0.5), (2, 9))  # channels
+def test_gaussian_equals_the_definition(image, params, size):
+    found = extract(image, params, size, backend="cuda")
+    expected = gaussian.glimpse(image, params, size)
+    assert np.abs(found - expected).max() <= TOLERANCE * full_scale(image)
+
+
+@few(40)
+@given(images(), affines | turned, sizes, borders, st.sampled_from(["bilinear", "hard"]))
+@example(*TIE, "zeros", "hard")  # a tie that rounds otherwise when a product and a sum are rounded at once
+def test_affine_equals_the_definition(image, where, size, border, sampler):
+    fill = full_scale(image) * 0.7 if border == "constant" else None
+    found = extract(image, where, size, sampler=sampler, border=border, fill=fill, backend="cuda")
+    matrix = where.to_affine(size) if isinstance(where, Window) else where
+    order = 0 if sampler == "hard" else 1
+    expected = spatial.sample(image, spatial.matrix_grid(matrix, size), border, order, np.float32(fill or 0))
+    assert np.abs(found - expected).max() <= TOLERANCE * full_scale(image)
+
+
+@few(30)
+@given(images(), st.integers(0, 1000), sizes, borders, st.sampled_from([0, 1]))
+def test_grid_equals_the_definition(image, seed, size, border, order):
+    noise = np.random.default_rng(seed)
+    grids = noise.uniform(-9, 27, (2, *size, 2))
+    grids[0] = np.round(grids[0])
+    fill = np.float32([[0.7 * full_scale(image)] * image.shape[2], [0] * image.shape[2]])
+    fill[...] *= border == "constant"
+    out = np.empty((2, *size, image.shape[2]), np.float32)
+    cuda_backend.grid(image[None], grids, out, order, border, fill)
+    for n in range(2):
+        expected = spatial.sample(image, grids[n], border, order, fill[n])
+        assert np.abs(out[n] - expected).max() <= TOLERANCE * full_scale(image)
+
+
+def test_a_grid_may_be_on_the_device_and_each_image_has_its_own():
+    noise = np.random.default_rng(1)
+    batch, grids = noise.random((3, 9, 8, 2), dtype=np.float32), noise.uniform(-2, 10, (3, 4, 5, 2))
+    fill, out = np.zeros((3, 2), np.float32), np.empty((3, 4, 5, 2), np.float32)
+    cuda_backend.grid(batch, cuda_device.cuda.to_device(grids), out, 1, "edge", fill)
+    expected = np.stack([spatial.sample(*pair, "edge") for pair in zip(batch, grids, strict=True)])
+    np.testing.assert_allclose(out, expected, atol=TOLERANCE)
+
+
+@few(20)
+@given(images(), st.integers(-9, 20), st.integers(-9, 20), sizes, st.sampled_from(["bilinear", "hard"]))
+def test_a_whole_pixel_window_is_the_crop_bit_for_bit(image, x, y, size, sampler):
+    if image.dtype == np.float32:
+        image[0, 0], image[-1, -1] = np.nan, np.inf
+    found = extract(image, Window.from_box(x, y, size[1], size[0]), size, sampler=sampler, backend="cuda")
+    padded = np.pad(image, ((40, 40), (40, 40), (0, 0)))
+    expected = padded[y + 40 : y + 40 + size[0], x + 40 : x + 40 + size[1]]
+    assert np.array_equal(found, expected, equal_nan=True)
+
+
+@pytest.mark.filterwarnings("ignore:.*invalid value:RuntimeWarning")  # the simulator computes with NumPy's scalars
+def test_a_nan_spoils_the_taps_that_read_it_and_no_others():
+    image = np.random.default_rng(2).random((30, 33, 2), dtype=np.float32)
+    image[10, 15, 0], image[25, 5, 1], image[5, 5, 0] = np.nan, np.inf, -np.inf
+    window = Window.from_box(0, 0, 33, 30)
+    for sampler in ("gaussian", "bilinear"):
+        found, expected = (
+            extract(image, window, (10, 13), sampler=sampler, backend=name) for name in ("cuda", "numpy")
+        )
+        np.testing.assert_array_equal(np.isfinite(found), np.isfinite(expected))
+        assert 0.02 < np.isfinite(found).mean() < 1
+        np.testing.assert_allclose(found[np.isfinite(found)], expected[np.isfinite(found)], atol=TOLERANCE)
+
+
+@pytest.mark.parametrize(("sampler", "border"), [("gaussian", None), ("bilinear", "reflect"), ("hard", "edge")])
+def test_a_batch_is_each_image_on_its_own(sampler, border):
+    noise = np.random.default_rng(3)
+    batch = noise.random((4, 15, 20, 3), dtype=np.float32)
+    windows = noise.uniform([3, 3, 4, 4, 0], [15, 12, 20, 20, 1e-9], (4, 5))
+    windows[:, 4] = 0
+    options = {"sampler": sampler, "border": border, "backend": "cuda"}
+    alone = np.stack([extract(i, Window(*w), (5, 6), **options) for i, w in zip(batch, windows, strict=True)])
+    np.testing.assert_array_equal(extract_batch(batch, windows, (5, 6), **options), alone)
+    shared = extract(batch[1], windows, (5, 6), **options)  # N windows of one image
+    np.testing.assert_array_equal(shared[1], alone[1])
+    first = np.ascontiguousarray(np.moveaxis(batch, 3, 1))
+    out = np.empty((4, 3, 5, 6), np.float32)
+    assert extract_batch(first, windows, (5, 6), layout="NCHW", out=out, **options) is out
+    np.testing.assert_allclose(np.moveaxis(out, 1, 3), alone, atol=TOLERANCE)
+
+
+def test_windows_that_need_many_weights_are_computed_group_by_group(monkeypatch):
+    monkeypatch.setattr(cuda_backend, "MOST_WEIGHTS", 300)
+    noise = np.random.default_rng(6)
+    image = noise.integers(0, 256, (20, 30, 1), dtype=np.uint8)
+    windows = noise.uniform([5, 5, 4, 4, 0], [25, 15, 30, 30, 0], (7, 5))
+    found = extract(image, windows, (4, 5), backend="cuda")
+    np.testing.assert_allclose(found, extract(image, windows, (4, 5), backend="numpy"), atol=TOLERANCE * 255)
+    batch = np.stack([image] * 7)
+    np.testing.assert_array_equal(extract_batch(batch, windows, (4, 5), backend="cuda"), found)
+
+
+def test_any_strides_byte_order_and_protection_will_do():
+    image = np.random.default_rng(9).integers(0, 65536, (20, 23, 3), dtype=np.uint16)
+    window = Window(10, 9, 12, 11)
+    locked = image.copy()
+    locked.flags.writeable = False
+    for sampler in ("gaussian", "bilinear"):
+        expected = extract(image, window, (4, 5), sampler=sampler, backend="cuda")
+        for view in (np.asfortranarray(image), image.astype(">u2"), locked, image[::-1].copy()[::-1]):
+            found = extract(view, window, (4, 5), sampler=sampler, backend="cuda")
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_alpha_is_weighed_on_the_host():
+    image = np.random.default_rng(4).integers(0, 256, (12, 14, 4), dtype=np.uint8)
+    found, expected = (
+        extract(image, Window(6, 6, 9, 8), (4, 5), alpha=True, backend=name) for name in ("cuda", "numpy")
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+class Foreign:
+    """What another library's array shows of itself."""
+
+    def __init__(self, array, **changes):
+        self.array = array
+        self.shape = array.shape
+        given = getattr(array, "__cuda_array_interface__", {"data": (0, False)})
+        self.__cuda_array_interface__ = {**given, **changes}
+
+
+@pytest.fixture
+def foreign(monkeypatch):
+    """Let the simulator, which knows no interface, look into foreign arrays."""
+    if not ON_GPU:
+        monkeypatch.setattr(cuda_device.cuda, "as_cuda_array", lambda array: array.array, raising=False)
+    return lambda array, **changes: Foreign(cuda_device.cuda.to_device(array), **changes)
+
+
+@pytest.mark.parametrize("sampler", ["gaussian", "bilinear"])
+@pytest.mark.parametrize("backend", ["auto", "cuda"])
+def test_images_on_the_device_stay_there(foreign, sampler, backend):
+    image = np.random.default_rng(5).integers(0, 256, (14, 16, 3), dtype=np.uint8)
+    window = Window(8, 7, 12, 10)
+    for pixels in (image, image[..., 0].copy()):
+        for where in (window, [window] * 2):
+            expected = extract(pixels, where, (4, 5), sampler=sampler, backend="cuda")
+            for there in (foreign(pixels), cuda_device.cuda.to_device(pixels)):
+                found = extract(there, where, (4, 5), sampler=sampler, backend=backend)
+                assert cuda_backend.is_device_array(found)
+                np.testing.assert_array_equal(found.copy_to_host(), expected)
+
+
+@pytest.mark.parametrize("sampler", ["gaussian", "bilinear"])
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_batches_on_the_device_stay_there(foreign, sampler, layout):
+    noise = np.random.default_rng(5)
+    batch = noise.random((3, 14, 16, 2) if layout == "NHWC" else (3, 2, 14, 16), dtype=np.float32)
+    windows = noise.uniform([3, 3, 4, 4, 0], [15, 12, 20, 20, 0], (3, 5))
+    options = {"sampler": sampler, "layout": layout}
+    expected = extract_batch(batch, windows, (4, 5), backend="cuda", **options)
+    there = foreign(batch)
+    np.testing.assert_array_equal(extract_batch(there, windows, (4, 5), **options).copy_to_host(), expected)
+    out = foreign(np.zeros(expected.shape, np.float32))
+    assert extract_batch(there, windows, (4, 5), out=out, **options) is out
+    np.testing.assert_array_equal(out.array.copy_to_host(), expected)
+
+
+WINDOW = Window(3, 3, 2, 2)
+
+
+class WantsGradients:
+    @property
+    def __cuda_array_interface__(self):
+        raise RuntimeError("Can't get __cuda_array_interface__\non Variable that requires grad.")
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda on: extract(on(np.zeros((5, 5), np.uint8)), WINDOW, (2, 2), backend="cpu"), "the cpu backend"),
+        (lambda on: extract(on(np.zeros((5, 5, 2), np.uint8)), WINDOW, (2, 2), alpha=True), "alpha"),
+        (lambda on: extract(on(np.zeros((5, 5))), WINDOW, (2, 2)), "float64"),
+        (lambda on: extract(on(np.zeros((5, 5, 2), np.uint8, order="F")), WINDOW, (2, 2)), "contiguous"),
+        (lambda on: extract(on(np.zeros(5, np.uint8)), WINDOW, (2, 2)), r"\(5,\)"),
+        (lambda on: extract(WantsGradients(), WINDOW, (2, 2)), "requires grad"),
+        (lambda on: extract_batch([on(np.zeros((5, 5, 1), np.uint8))], WINDOW, (2, 2)), "stack them"),
+        (lambda on: extract_batch(on(np.zeros((5, 5, 1), np.uint8)), WINDOW, (2, 2)), r"\(5, 5, 1\)"),
+        (lambda on: batch_into(on, np.zeros((1, 2, 2, 1), np.float32), host=True), "give both there"),
+        (lambda on: batch_into(on, np.zeros((1, 2, 3, 1), np.float32)), r"\(1, 2, 3, 1\)"),
+        (lambda on: batch_into(on, np.zeros((1, 2, 2, 1))), "float64"),
+        (lambda on: batch_into(on, np.zeros((2, 2, 2, 1), np.float32), data=(0, True)), "read-only"),
+        (
+            lambda on: extract_batch(
+                np.zeros((1, 5, 5, 1), np.uint8), WINDOW, (2, 2), out=on(np.zeros((1, 2, 2, 1), np.float32))
+            ),
+            "both there, or neither",
+        ),
+    ],
+)
+def test_what_cannot_be_done_on_the_device_is_named_in_one_line(foreign, call, words):
+    if ON_GPU and words == "read-only":
+        words = "2, 2, 2, 1"
+    with pytest.raises(GlimpseError, match=words) as caught:
+        call(foreign)
+    assert "\n" not in str(caught.value)
+
+
+def batch_into(on, out, host=False, **changes):
+    return extract_batch(on(np.zeros((1, 5, 5, 1), np.uint8)), WINDOW, (2, 2), out=out if host else on(out, **changes))
+
+
+def test_the_device_is_described():
+    told = cuda_backend.describe()
+    assert told["device"]
+    assert (told["memory"] is None) == (not ON_GPU)
+
+
+def test_the_shapes_of_blocks_fit_each_other():
+    for launch in (cuda_kernels.Launch(), cuda_kernels.SMALL):
+        assert launch.threads % launch.tap_lanes == launch.rows % launch.share == launch.depth % launch.ahead == 0
+        held = launch.rows * launch.threads * launch.columns + launch.depth * launch.rows
+        assert held * 4 <= 48 * 1024  # what every device has for a block
+
+
+if ON_GPU:
+    # The cases of the benchmark that are sensible on a GPU, against the numpy backend.
+
+    @pytest.mark.parametrize("sampler", ["gaussian", "bilinear"])
+    @pytest.mark.parametrize("angle", [0, 0.5])
+    @pytest.mark.parametrize(
+        ("shape", "kind", "count", "size", "extents"),
+        [
+            ((1080, 1920, 3), "uint8", 1000, (32, 32), (50, 400)),
+            ((64, 3, 256, 256), "float32", 64, (64, 64), (96, 224)),
+            ((1000, 1, 28, 28), "float32", 1000, (12, 12), (8, 30)),
+            ((3000, 4000, 3), "uint8", 1, (1024, 1024), (3000, 3000.1)),
+            ((3000, 4000, 3), "uint16", 2, (64, 64), (800, 800.1)),
+        ],
+    )
+    def test_large_cases_equal_the_numpy_backend(sampler, angle, shape, kind, count, size, extents):
+        if sampler == "gaussian" and angle:
+            angle = 0  # no turned Gaussians: the same case with other windows
+        noise = np.random.default_rng(int(1000 * angle))
+        height, width = shape[2:] if len(shape) == 4 else shape[:2]
+        pixels = noise.random(shape, dtype=np.float32)
+        if kind != "float32":
+            pixels = (pixels * FULL[kind]).astype(kind)
+        extent = noise.uniform(*extents, count)
+        centres = noise.uniform(0.3, 0.7, (count, 2)) * [width, height]
+        windows = np.column_stack([centres, extent, extent, np.full(count, np.degrees(angle))])
+        options = {"sampler": sampler}
+        if len(shape) == 4:
+            options["layout"] = "NCHW"
+        look = extract_batch if len(shape) == 4 else extract
+        found, expected = (look(pixels, windows, size, backend=name, **options) for name in ("cuda", "numpy"))
+        assert np.abs(found - expected).max() <= TOLERANCE * FULL.get(kind, 1)
+        there = look(cuda_device.cuda.to_device(pixels), windows, size, **options)
+        np.testing.assert_allclose(there.copy_to_host(), found, atol=TOLERANCE * FULL.get(kind, 1))

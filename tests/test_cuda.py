@@ -1,0 +1,84 @@
+"""The cuda backend where there is no GPU: on Numba's simulator, and what is said without either."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from glimpsecli import backends
+
+HERE = Path(__file__).resolve().parent
+# Whatever this machine has, here it has no GPU.
+WITHOUT = {
+    **os.environ,
+    "NUMBA_ENABLE_CUDASIM": "0",
+    "CUDA_VISIBLE_DEVICES": "",
+    "NUMBA_CUDA_DRIVER": "/nowhere/libcuda",
+}
+
+
+def run(*arguments, env):
+    return subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True, env=env, check=False)
+
+
+def test_every_case_holds_on_the_simulator():
+    env = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "GLIMPSE_TEST_GPU": ""}
+    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", HERE / "cuda_cases.py", env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout
+    assert "skipped" not in done.stdout
+
+
+def test_without_a_gpu_the_command_says_why_in_one_line_and_exits_3(samples, tmp_path):
+    done = run(
+        "-m", "glimpsecli", "extract", samples / "chelsea.png", "--size", "9", "--backend", "cuda",
+        "-o", tmp_path / "cat.png", env=WITHOUT,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
+    assert "the cuda backend cannot run: " in done.stderr
+    assert "glimpsecli[cuda]" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_info_gives_the_reason():
+    told = json.loads(run("-m", "glimpsecli", "info", "--json", env=WITHOUT).stdout)["backends"]["cuda"]
+    assert told["available"] is False
+    assert "the cuda backend cannot run: " in told["reason"]
+    assert "\n" not in told["reason"]
+
+
+def test_info_names_the_device():
+    env = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
+    told = json.loads(run("-m", "glimpsecli", "info", "--json", env=env).stdout)["backends"]["cuda"]
+    assert told["available"] is True
+    assert "simulator" in told["device"]
+    assert "simulator" in run("-m", "glimpsecli", "info", env=env).stdout
+
+
+@pytest.mark.parametrize(
+    "error", [ImportError("No module named 'numba_cuda'"), OSError("libcuda\nis\nbroken"), OSError()]
+)
+def test_whatever_keeps_a_backend_from_running_is_the_reason(monkeypatch, error):
+    def fail(name):
+        raise error
+
+    monkeypatch.setattr(backends.importlib, "import_module", fail)
+    with pytest.raises(backends.UnavailableError, match=r"the cuda backend cannot run: .+; .+cpu backend") as caught:
+        backends.load("cuda")
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_but_the_cuda_backend_loads_the_cuda_target():
+    script = """
+import sys
+import numpy as np
+from glimpsecli import Window, extract
+for backend in ("auto", "numpy", "cpu"):
+    extract(np.zeros((9, 9), np.uint8), Window(4, 4, 3, 3), (2, 2), backend=backend)
+assert not [name for name in sys.modules if name.startswith(("numba.cuda.", "numba_cuda", "glimpsecli.backends.cuda"))]
+"""
+    done = run("-c", script, env=WITHOUT)
+    assert done.returncode == 0, done.stderr
