@@ -66,7 +66,7 @@ borders = st.sampled_from(["zeros", "constant", "edge", "reflect"])
 TIE = np.arange(40, dtype=np.uint8).reshape(1, 40, 1), Affine([[1, 0, 1.4999999999999998], [0, 1, 0]]), (1, 12)
 
 
-@few(14)
+@few(40)
 @given(images(), gaussians, sizes)
 @example(np.full((3, 300, 1), 255, np.uint8), GaussianParams(1, 1e3, 0, 150, 90.0, 4), (2, 3))  # long sums
 @example(np.full((300, 2, 1), 65535, np.uint16), GaussianParams(100, 99, 9, 0, 1, 1), (5, 1))
@@ -143,8 +143,7 @@ def test_a_nan_spoils_the_taps_that_read_it_and_no_others():
 def test_a_batch_is_each_image_on_its_own(sampler, border):
     noise = np.random.default_rng(3)
     batch = noise.random((4, 15, 20, 3), dtype=np.float32)
-    windows = noise.uniform([3, 3, 4, 4, 0], [15, 12, 20, 20, 1e-9], (4, 5))
-    windows[:, 4] = 0
+    windows = noise.uniform([3, 3, 4, 4, 0], [15, 12, 20, 20, 0], (4, 5))
     options = {"sampler": sampler, "border": border, "backend": "cuda"}
     alone = np.stack([extract(i, Window(*w), (5, 6), **options) for i, w in zip(batch, windows, strict=True)])
     np.testing.assert_array_equal(extract_batch(batch, windows, (5, 6), **options), alone)
@@ -257,7 +256,7 @@ class WantsGradients:
         (lambda on: batch_into(on, np.zeros((1, 2, 2, 1), np.float32), host=True), "give both there"),
         (lambda on: batch_into(on, np.zeros((1, 2, 3, 1), np.float32)), r"\(1, 2, 3, 1\)"),
         (lambda on: batch_into(on, np.zeros((1, 2, 2, 1))), "float64"),
-        (lambda on: batch_into(on, np.zeros((2, 2, 2, 1), np.float32), data=(0, True)), "read-only"),
+        (lambda on: batch_into(on, np.zeros((1, 2, 2, 1), np.float32), data=(0, True)), "read-only"),
         (
             lambda on: extract_batch(
                 np.zeros((1, 5, 5, 1), np.uint8), WINDOW, (2, 2), out=on(np.zeros((1, 2, 2, 1), np.float32))
@@ -267,8 +266,6 @@ class WantsGradients:
     ],
 )
 def test_what_cannot_be_done_on_the_device_is_named_in_one_line(foreign, call, words):
-    if ON_GPU and words == "read-only":
-        words = "2, 2, 2, 1"
     with pytest.raises(GlimpseError, match=words) as caught:
         call(foreign)
     assert "\n" not in str(caught.value)

@@ -151,9 +151,11 @@ def gaussian(images, top, left, windows, kept, weights, out):
             for r in range(ROWS):
                 for q in range(COLUMNS):
                     totals[r, q] = 0
+            first = low + thread * COLUMNS  # of the values that this thread adds up
             for y in range(above, below, DEPTH):
+                depth = min(DEPTH, (below - y + AHEAD - 1) // AHEAD * AHEAD)
                 cuda.syncthreads()  # all have done with what is in shared memory
-                for item in range(thread, DEPTH * ROWS, THREADS):
+                for item in range(thread, depth * ROWS, THREADS):
                     r = item % ROWS
                     weight = np.float32(0)
                     if r < rows:
@@ -162,28 +164,37 @@ def gaussian(images, top, left, windows, kept, weights, out):
                             weight = weights[y_begin + k * h + first_row + r]
                     bank[item // ROWS, r] = weight
                 cuda.syncthreads()
+                if first >= high:
+                    continue
                 for r in range(ROWS):
                     for q in range(COLUMNS):
                         parts[r, q] = 0
-                for step in range(0, min(DEPTH, below - y), AHEAD):
+                for step in range(0, depth, AHEAD):
+                    zero = np.float32(0)
                     for a in range(AHEAD):
                         for q in range(COLUMNS):
                             # Beyond the last row or column the last one is read again, for nothing.
-                            row = min(y + step + a, below - 1) - top
-                            column = min(low + thread + q * THREADS, high - 1) - left * channels
+                            row = np.uintp(min(y + step + a, below - 1) - top)
+                            column = np.uintp(min(first + q, high - 1) - left * channels)
                             values[a, q] = np.float32(images[b, row, column])
-                    for r in range(ROWS):
-                        for a in range(AHEAD):
-                            weight = bank[step + a, r]
-                            if weight != 0:  # what has no weight is not looked at: a NaN there stays outside
+                            zero += 0 * values[a, q]
+                    if zero == 0:
+                        for r in range(ROWS):
+                            for a in range(AHEAD):
                                 for q in range(COLUMNS):
-                                    parts[r, q] += weight * values[a, q]
+                                    parts[r, q] += bank[step + a, r] * values[a, q]
+                    else:  # a NaN or an infinity: what has no weight is not looked at
+                        for r in range(ROWS):
+                            for a in range(AHEAD):
+                                for q in range(COLUMNS):
+                                    if bank[step + a, r] != 0:
+                                        parts[r, q] += bank[step + a, r] * values[a, q]
                 for r in range(ROWS):
                     for q in range(COLUMNS):
                         totals[r, q] += parts[r, q]
             for r in range(ROWS):
                 for q in range(COLUMNS):
-                    mixed[r, thread + q * THREADS] = totals[r, q]
+                    mixed[r, thread * COLUMNS + q] = totals[r, q]
             cuda.syncthreads()
             for item in range(thread, taps * channels * (ROWS // SHARE), THREADS):
                 c, j = item % channels, first_column + item // channels % taps
