@@ -54,6 +54,15 @@ kept_pixels, relative_weight, row_scale, resolve, split, mix = (
 )
 
 
+@cuda.jit(device=True)
+def times(factor, index):
+    """Multiply and round, as the other backends do, so that ties round alike and the cut holds every nearest pixel.
+
+    The compiler would fuse a plain product with the sum that takes it, and round once.
+    """
+    return cuda.fma(factor, float(index), 0.0)
+
+
 @cuda.jit
 def filterbanks(windows, h, height, width, kept, weights):
     """Make both filterbanks of all windows: ``A[r, k] = a[r, k] / (sum_k a[r, k] + 1e-8)``.
@@ -82,7 +91,7 @@ def filterbanks(windows, h, height, width, kept, weights):
         if r >= h:
             axis, taps, pixels, r = 1, taps_of_both - h, width, r - h
         sigma = windows[n, 3 * axis + 1]
-        centre = windows[n, 3 * axis] + r * windows[n, 3 * axis + 2]
+        centre = windows[n, 3 * axis] + times(windows[n, 3 * axis + 2], r)
         nearest, start, count = kept_pixels(centre, sigma, pixels)
         total = 0.0
         for k in range(lane, count, TAP_LANES):
@@ -218,15 +227,6 @@ def gaussian(images, top, left, windows, kept, weights, out):
                                 out[n, i, j, c] = value
                             else:
                                 out[n, i, j, c] += value
-
-
-@cuda.jit(device=True)
-def times(factor, index):
-    """Multiply and round, as the other backends do, so that ties round alike.
-
-    The compiler would fuse a plain product with the sum that takes it, and round once.
-    """
-    return cuda.fma(factor, float(index), 0.0)
 
 
 @cuda.jit(device=True)
