@@ -94,13 +94,12 @@ def _weight(starts, counts, weights, row, k):
 
 
 @jit(inline="always")
-def _two_rows(pixels, first, pitch, channels, bank, row, rows, pair, sums, planes, columns):
+def _two_rows(pixels, first, pitch, channels, starts, counts, weights, row, rows, pair, sums, planes, columns):
     """Add the output rows `row` and `row` + 1, of `rows`, of ``A_y I`` to the planes, at 4 c + row % 4.
 
     Four source rows at a time; where a tap has fewer, the last one stands in, with the weight 0. `pair` is room for the
     weights of both taps, `sums` for both sums.
     """
-    starts, counts, weights = bank
     one, two = starts[row], starts[row + 1]
     one_end, two_end = one + counts[row], two + counts[row + 1]
     begin, end = min(one, two), max(one_end, two_end)
@@ -150,10 +149,10 @@ def _two_rows(pixels, first, pitch, channels, bank, row, rows, pair, sums, plane
 
 
 @jit(inline="always")
-def _all_finite(values):
+def _all_finite(values, first, count):
     check = np.float32(0)  # becomes a NaN as soon as a value times 0 is one
-    for k in range(np.uintp(len(values))):
-        check += values[k] * np.float32(0)
+    for k in range(np.uintp(count)):
+        check += values[np.uintp(first) + k] * np.float32(0)
     return check == 0
 
 
@@ -181,13 +180,14 @@ def _mend(pixels, first, pitch, rows, top, columns, gain, out):
 
 
 @jit(inline="always")
-def _dots(columns, gain, planes, out):
+def _dots(starts, counts, weights, gain, planes, channels, out, to, rows):
     """Finish up to four output rows: ``out[r, j, c] = gain * sum_k A_x[j, k] planes[4 c + r, k]``, in any order."""
-    starts, counts, weights = columns
-    scale = np.float32(gain)
+    scale, step, pitch = np.float32(gain), np.uintp(channels), np.uintp(len(starts) * channels)
     # Rows that the glimpse has not are written, too, and the last that it has over them.
-    r1, r2, r3 = np.uintp(min(1, len(out) - 1)), np.uintp(min(2, len(out) - 1)), np.uintp(min(3, len(out) - 1))
-    for c in range(np.uintp(out.shape[2])):
+    to0 = np.uintp(to)
+    to1, to2, to3 = to0 + np.uintp(min(1, rows - 1)) * pitch, to0 + np.uintp(min(2, rows - 1)) * pitch, to0
+    to3 += np.uintp(rows - 1) * pitch
+    for c in range(step):
         line = np.uintp(4) * c
         for j in range(np.uintp(len(starts))):
             start, count = np.uintp(starts[j]), np.uintp((counts[j] + WHOLE - 1) & -WHOLE)
@@ -203,10 +203,11 @@ def _dots(columns, gain, planes, out):
                     p3 += weight * planes[line + np.uintp(3), at]
                 t0, t1, t2, t3 = t0 + p0, t1 + p1, t2 + p2, t3 + p3
                 part += np.uintp(LONGEST_SUM)
-            out[r3, j, c] = scale * t3
-            out[r2, j, c] = scale * t2
-            out[r1, j, c] = scale * t1
-            out[np.uintp(0), j, c] = scale * t0
+            value = j * step + c
+            out[to3 + value] = scale * t3
+            out[to2 + value] = scale * t2
+            out[to1 + value] = scale * t1
+            out[to0 + value] = scale * t0
 
 
 @jit(fastmath={"contract", "reassoc", "nsz"})
@@ -217,7 +218,7 @@ def gaussian_kernel(pixels, height, width, image_stride, params, out, first_unit
     """
     h, w, channels = out.shape[1], out.shape[2], out.shape[3]
     pitch = width * channels
-    units = (h + ROWS - 1) // ROWS
+    units, flat_out = (h + ROWS - 1) // ROWS, out.reshape(-1)
     sums = np.empty(2 * (max(BLOCK, channels) + channels), np.float32)
     pair = np.empty(2 * (height + 3), np.float32)
     planes = np.empty((4 * channels, 0), np.float32)
@@ -248,15 +249,29 @@ def gaussian_kernel(pixels, height, width, image_stride, params, out, first_unit
         _filterbank(u_y, s_y, d_y, top, rows, height, row_starts, row_counts, row_weights, scratch)
         for r in range(rows, ROWS):  # rows beyond the glimpse read nothing
             row_starts[r], row_counts[r] = row_starts[rows - 1], 0
-        row_bank, column_bank = (row_starts, row_counts, row_weights), (starts, counts, weights)
         first = n * image_stride + left * channels
         for i in range(0, rows, 4):
             for line in range(np.uintp(4 * channels)):
                 for x in range(np.uintp(columns + WHOLE)):
                     planes[line, x] = np.float32(0)
             for row in range(i, min(i + 4, rows), 2):
-                _two_rows(pixels, first, pitch, channels, row_bank, row, rows, pair, sums, planes, columns)
-            seen = out[n, top + i : top + min(i + 4, rows)]
-            _dots(column_bank, gain, planes, seen)
-            if not _all_finite(seen.reshape(-1)):
-                _mend(pixels, first, pitch, row_bank, i, column_bank, gain, seen)
+                _two_rows(
+                    pixels,
+                    first,
+                    pitch,
+                    channels,
+                    row_starts,
+                    row_counts,
+                    row_weights,
+                    row,
+                    rows,
+                    pair,
+                    sums,
+                    planes,
+                    columns,
+                )
+            seen, to = min(4, rows - i), (n * h + top + i) * w * channels
+            _dots(starts, counts, weights, gain, planes, channels, flat_out, to, seen)
+            if not _all_finite(flat_out, to, seen * w * channels):
+                row_bank, column_bank = (row_starts, row_counts, row_weights), (starts, counts, weights)
+                _mend(pixels, first, pitch, row_bank, i, column_bank, gain, out[n, top + i : top + i + seen])
