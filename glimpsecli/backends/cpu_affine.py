@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from glimpsecli.backends.jit import jit
+from glimpsecli.backends.jit import helper, jit
 
 CONSTANT, EDGE, REFLECT = 0, 1, 2
 BORDERS = {"zeros": CONSTANT, "constant": CONSTANT, "edge": EDGE, "reflect": REFLECT}
@@ -49,12 +49,12 @@ def mix(upper_left, upper_right, lower_left, lower_right, fx, fy):
     return upper + fy * (lower - upper)
 
 
-_resolve = jit()(resolve)
-_split = jit()(split)
-_mix = jit(fastmath={"contract"})(mix)
+_resolve = helper()(resolve)
+_split = helper()(split)
+_mix = helper(fastmath={"contract"})(mix)
 
 
-@jit()
+@helper()
 def _careful_pixel(pixels, first, pitch, height, width, x, y, order, border, fill, out):
     """Sample one point whatever lies there; each neighbour is read only if it has a weight."""
     x0, fx = _split(x, order)
@@ -75,7 +75,7 @@ def _careful_pixel(pixels, first, pitch, height, width, x, y, order, border, fil
         out[c] = total
 
 
-@jit()
+@helper()
 def _locate(coordinates, count, extent, order, pixel, fraction):
     """Split coordinates; what lies outside the image stays outside."""
     limit = float(extent)
@@ -85,13 +85,13 @@ def _locate(coordinates, count, extent, order, pixel, fraction):
         fraction[j] = np.float32(rest)
 
 
-@jit()
+@helper()
 def _inside(x, y, height, width):
     """Tell whether a pixel and those to the right and below are in the image; -1 is the largest unsigned number."""
     return np.uint32(x) < np.uint32(width - 1) and np.uint32(y) < np.uint32(height - 1)
 
 
-@jit()
+@helper()
 def _gather(pixels, first, pitch, height, width, channels, count, x_pixel, y_pixel, flat):
     """Collect the neighbours of some pixels, a plane for each corner and channel; tell whether all were inside."""
     all_inside = True
@@ -121,7 +121,7 @@ def _gather(pixels, first, pitch, height, width, channels, count, x_pixel, y_pix
     return all_inside
 
 
-@jit(fastmath={"contract", "reassoc"})
+@helper(fastmath={"contract", "reassoc"})
 def _mix_all(corners, channels, count, x_fraction, y_fraction, out, to):
     """Mix the neighbours of some pixels into `out` from `to` on; tell whether all results are finite."""
     check = np.float32(0)  # becomes a NaN as soon as a value times 0 is one
@@ -172,7 +172,7 @@ def interpolating_kernel(
         n, top = unit // units, unit % units * ROWS
         at = first + n * stride
         for begin in range(top, min(top + ROWS, h), rows):
-            count = 0
+            count = np.int64(0)  # a plain 0 has its own type: the helpers would be compiled twice
             for i in range(begin, min(begin + rows, top + ROWS, h)):
                 start = np.uintp(count)
                 if len(grids) > 0:

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from glimpsecli.backends.jit import jit
+from glimpsecli.backends.jit import helper, jit
 
 # A cached kernel notices a changed constant only in its own file, so two that others know as well stand here again.
 EPSILON = 1e-8  # attention.gaussian.EPSILON
@@ -62,12 +62,12 @@ def row_scale(nearest, centre, sigma, total):
     return peak / (peak * total + EPSILON)
 
 
-_kept_pixels = jit()(kept_pixels)
-_relative_weight = jit(fastmath={"contract", "arcp"})(relative_weight)
-_row_scale = jit()(row_scale)
+_kept_pixels = helper()(kept_pixels)
+_relative_weight = helper(fastmath={"contract", "arcp"})(relative_weight)
+_row_scale = helper()(row_scale)
 
 
-@jit(fastmath={"reassoc", "contract", "nsz", "arcp"})
+@helper(fastmath={"reassoc", "contract", "nsz", "arcp"})
 def _filterbank(first, sigma, stride, first_tap, taps, pixels, starts, counts, weights, scratch):
     """Make `taps` rows of a filterbank, tails cut; row r keeps ``counts[r]`` pixels from ``starts[r]`` on."""
     for r in range(taps):
@@ -86,14 +86,14 @@ def _filterbank(first, sigma, stride, first_tap, taps, pixels, starts, counts, w
         starts[r], counts[r] = start, count
 
 
-@jit()
+@helper()
 def _weight(starts, counts, weights, row, k):
     """Give ``A[row, k]``, 0 where the tap does not reach."""
     at = k - starts[row]
     return weights[row, at] if 0 <= at < counts[row] else np.float32(0)
 
 
-@jit(inline="always")
+@helper(inline="always")
 def _two_rows(pixels, first, pitch, channels, starts, counts, weights, row, rows, pair, sums, planes, columns):
     """Add the output rows `row` and `row` + 1, of `rows`, of ``A_y I`` to the planes, at 4 c + row % 4.
 
@@ -148,7 +148,7 @@ def _two_rows(pixels, first, pitch, channels, starts, counts, weights, row, rows
         begin, end = two, two_end
 
 
-@jit(inline="always")
+@helper(inline="always")
 def _all_finite(values, first, count):
     check = np.float32(0)  # becomes a NaN as soon as a value times 0 is one
     for k in range(np.uintp(count)):
@@ -156,7 +156,7 @@ def _all_finite(values, first, count):
     return check == 0
 
 
-@jit(inline="always")
+@helper(inline="always")
 def _mend(pixels, first, pitch, rows, top, columns, gain, out):
     """Compute the pixels of some rows that are not finite again, reading nothing but what their taps keep.
 
@@ -179,7 +179,7 @@ def _mend(pixels, first, pitch, rows, top, columns, gain, out):
                 out[i, j, c] = gain * total
 
 
-@jit(inline="always")
+@helper(inline="always")
 def _dots(starts, counts, weights, gain, planes, channels, out, to, rows):
     """Finish up to four output rows: ``out[r, j, c] = gain * sum_k A_x[j, k] planes[4 c + r, k]``, in any order."""
     scale, step, pitch = np.float32(gain), np.uintp(channels), np.uintp(len(starts) * channels)
