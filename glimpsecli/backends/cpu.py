@@ -8,6 +8,7 @@ are converted.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,8 +39,11 @@ def gaussian(images: Images, params: Floats, out: Glimpses, threads: int | None 
     rows, columns = np.minimum(reach * params[:, 1], height), np.abs(params[:, 5]) * w + reach * params[:, 4]
     work = float(np.dot(rows, np.minimum(columns, width))) * h * channels
     stride = 0 if len(images) == 1 else height * width * channels
-    arguments = (_flat(images), height, width, stride, _read_only(params), out)
-    run(cpu_gaussian.gaussian_kernel, arguments, units=n * -(-h // cpu_gaussian.ROWS), work=work, threads=threads)
+    arguments = (_flat(images), height, width, stride, _read_only(params), h, w, channels, out.reshape(-1))
+    scratch = functools.partial(cpu_gaussian.scratch, (h, w, channels), (height, width), params)
+    units = n * -(-h // cpu_gaussian.ROWS)
+    if not run(cpu_gaussian.gaussian_kernel, arguments, scratch, units=units, work=work, threads=threads):
+        run(cpu_gaussian.mending_kernel, arguments, scratch, units=units, work=work, threads=threads)
 
 
 def affine(
@@ -83,7 +87,7 @@ def _interpolate(
 
     `box` is the part of the images to copy where they need it.
     """
-    n, h, _, channels = out.shape
+    n, h, w, channels = out.shape
     height, width = images.shape[1:3]
     top, bottom, left, right = box or (0, height, 0, width)
     images = images[:, top:bottom, left:right] if box else images
@@ -92,11 +96,12 @@ def _interpolate(
     colours = np.zeros_like(fill) if border == "zeros" else fill
     arguments = (
         _flat(images), first, pitch, stride, height, width, _read_only(matrices), _read_only(grids), order,
-        cpu_affine.BORDERS[border], _read_only(colours), out,
+        cpu_affine.BORDERS[border], _read_only(colours), h, w, channels, out.reshape(-1),
     )  # fmt: skip
     run(
         cpu_affine.interpolating_kernel,
         arguments,
+        functools.partial(cpu_affine.scratch, (h, w, channels), images.dtype),
         units=n * -(-h // cpu_affine.ROWS),
         work=10.0 * out.size,
         threads=threads,

@@ -55,11 +55,10 @@ _mix = helper(fastmath={"contract"})(mix)
 
 
 @helper()
-def _careful_pixel(pixels, first, pitch, height, width, x, y, order, border, fill, out):
-    """Sample one point whatever lies there; each neighbour is read only if it has a weight."""
+def _careful_pixel(pixels, first, pitch, height, width, channels, x, y, order, border, fill, n, out, to):
+    """Sample one point of image n into ``out[to:]`` whatever lies there; a neighbour is read if it has a weight."""
     x0, fx = _split(x, order)
     y0, fy = _split(y, order)
-    channels = len(out)
     for c in range(channels):
         total = 0.0
         for k in range(4):
@@ -71,8 +70,8 @@ def _careful_pixel(pixels, first, pitch, height, width, x, y, order, border, fil
             if row >= 0 and column >= 0:
                 total += weight * pixels[first + row * pitch + column * channels + c]
             else:
-                total += weight * fill[c]
-        out[c] = total
+                total += weight * fill[n, c]
+        out[to + c] = total
 
 
 @helper()
@@ -106,18 +105,24 @@ def _gather(pixels, first, pitch, height, width, channels, count, x_pixel, y_pix
         b, c = a + channels, a + np.uintp(pitch)
         d = c + channels
         if channels == np.uintp(1):
-            p, q, r, s = pixels[a], pixels[b], pixels[c], pixels[d]
-            flat[j], flat[size + j], flat[size + size + j], flat[size + size + size + j] = p, q, r, s
+            flat[j] = pixels[a]
+            flat[plane + j] = pixels[b]
+            flat[plane + plane + j] = pixels[c]
+            flat[plane + plane + plane + j] = pixels[d]
         elif channels == np.uintp(3):  # the compiler writes this loop out
             for v in range(np.uintp(3)):
-                p, q, r, s = pixels[a + v], pixels[b + v], pixels[c + v], pixels[d + v]
                 to = j + v * size
-                flat[to], flat[plane + to], flat[plane + plane + to], flat[plane + plane + plane + to] = p, q, r, s
+                flat[to] = pixels[a + v]
+                flat[plane + to] = pixels[b + v]
+                flat[plane + plane + to] = pixels[c + v]
+                flat[plane + plane + plane + to] = pixels[d + v]
         else:
             for v in range(channels):
-                p, q, r, s = pixels[a + v], pixels[b + v], pixels[c + v], pixels[d + v]
                 to = j + v * size
-                flat[to], flat[plane + to], flat[plane + plane + to], flat[plane + plane + plane + to] = p, q, r, s
+                flat[to] = pixels[a + v]
+                flat[plane + to] = pixels[b + v]
+                flat[plane + plane + to] = pixels[c + v]
+                flat[plane + plane + plane + to] = pixels[d + v]
     return all_inside
 
 
@@ -152,51 +157,77 @@ def _mix_all(corners, channels, count, x_fraction, y_fraction, out, to):
     return check == 0
 
 
+def scratch(glimpse, dtype):
+    """Make the arrays in which one call of the kernel works, for glimpses (h, w, channels) and images of a dtype.
+
+    Python makes them because it compiles nothing for that.
+
+    Returns
+    -------
+    xs, ys, x_pixel, y_pixel, x_fraction, y_fraction, corners : arrays
+    """
+    _, w, channels = glimpse
+    size = _rows_together(w) * w
+    return (
+        np.empty(size),
+        np.empty(size),
+        np.empty(size, np.int32),
+        np.empty(size, np.int32),
+        np.empty(size, np.float32),
+        np.empty(size, np.float32),
+        np.zeros(4 * channels * size, dtype),
+    )
+
+
+def _rows_together(w):
+    """Give the output rows that are computed at a time."""
+    return max(1, min(ROWS, TOGETHER // w))
+
+
 @jit()
 def interpolating_kernel(
-    pixels, first, pitch, stride, height, width, matrices, grids, order, border, fill, out, first_unit, last_unit
-):
-    """Compute units of glimpses, `ROWS` rows of one each.
+    pixels, first, pitch, stride, height, width, matrices, grids, order, border, fill, h, w, channels, out,
+    xs, ys, x_pixel, y_pixel, x_fraction, y_fraction, corners, first_unit, last_unit,
+):  # fmt: skip
+    """Compute units of glimpses (h, w, channels), `ROWS` rows of one each.
 
     Output pixel (j, i) looks at the point ``grids[n, i, j]``, (x, y), or, where `grids` is empty, at ``matrices[n]
-    (j, i, 1)``. `pixels` are the images, flat, `stride` apart (0 for one image), their rows `pitch` apart.
+    (j, i, 1)``. `pixels` are the images, flat, `stride` apart (0 for one image), their rows `pitch` apart; `out` are
+    the glimpses, flat. `xs` and what follows are `scratch`.
     """
-    h, w, channels = out.shape[1:]
-    units, flat_out = (h + ROWS - 1) // ROWS, out.reshape(-1)
-    rows = max(1, min(ROWS, TOGETHER // w))  # that are computed at a time
-    xs, ys = np.empty(rows * w), np.empty(rows * w)
-    x_pixel, y_pixel = np.empty(rows * w, np.int32), np.empty(rows * w, np.int32)
-    x_fraction, y_fraction = np.empty(rows * w, np.float32), np.empty(rows * w, np.float32)
-    corners = np.zeros(4 * channels * rows * w, pixels.dtype)
+    units, rows = (h + ROWS - 1) // ROWS, len(xs) // w
     for unit in range(first_unit, last_unit):
-        n, top = unit // units, unit % units * ROWS
-        at = first + n * stride
-        for begin in range(top, min(top + ROWS, h), rows):
+        n = unit // units
+        top = (unit - n * units) * ROWS
+        bottom, at = min(top + ROWS, h), first + n * stride
+        for begin in range(top, bottom, rows):
             count = np.int64(0)  # a plain 0 has its own type: the helpers would be compiled twice
-            for i in range(begin, min(begin + rows, top + ROWS, h)):
+            for i in range(begin, min(begin + rows, bottom)):
                 start = np.uintp(count)
                 if len(grids) > 0:
                     for j in range(np.uintp(w)):
-                        xs[start + j], ys[start + j] = grids[n, i, j, 0], grids[n, i, j, 1]
+                        xs[start + j] = grids[n, i, j, 0]
+                        ys[start + j] = grids[n, i, j, 1]
                 else:
-                    (a, b, u_x), (c, d, u_y) = matrices[n]
+                    a, b, u_x = matrices[n, 0, 0], matrices[n, 0, 1], matrices[n, 0, 2]
+                    c, d, u_y = matrices[n, 1, 0], matrices[n, 1, 1], matrices[n, 1, 2]
                     for j in range(np.uintp(w)):
-                        xs[start + j], ys[start + j] = (a * float(j) + b * i) + u_x, (c * float(j) + d * i) + u_y
+                        xs[start + j] = (a * float(j) + b * i) + u_x
+                        ys[start + j] = (c * float(j) + d * i) + u_y
                 count += w
             _locate(xs, count, width, order, x_pixel, x_fraction)
             _locate(ys, count, height, order, y_pixel, y_fraction)
             all_inside = _gather(pixels, at, pitch, height, width, channels, count, x_pixel, y_pixel, corners)
             to = (n * h + begin) * w * channels
-            all_finite = _mix_all(corners, channels, count, x_fraction, y_fraction, flat_out, to)
+            all_finite = _mix_all(corners, channels, count, x_fraction, y_fraction, out, to)
             if all_inside and all_finite:
                 continue
             for j in range(count):
                 good = _inside(x_pixel[j], y_pixel[j], height, width)
                 value = to + j * channels
                 for v in range(channels):
-                    good = good and math.isfinite(flat_out[value + v])
+                    good = good and math.isfinite(out[value + v])
                 if not good:
                     _careful_pixel(
-                        pixels, at, pitch, height, width, xs[j], ys[j], order, border, fill[n],
-                        flat_out[value : value + channels],
-                    )  # fmt: skip
+                        pixels, at, pitch, height, width, channels, xs[j], ys[j], order, border, fill, n, out, value
+                    )

@@ -149,37 +149,6 @@ def _two_rows(pixels, first, pitch, channels, starts, counts, weights, row, rows
 
 
 @helper(inline="always")
-def _all_finite(values, first, count):
-    check = np.float32(0)  # becomes a NaN as soon as a value times 0 is one
-    for k in range(np.uintp(count)):
-        check += values[np.uintp(first) + k] * np.float32(0)
-    return check == 0
-
-
-@helper(inline="always")
-def _mend(pixels, first, pitch, rows, top, columns, gain, out):
-    """Compute the pixels of some rows that are not finite again, reading nothing but what their taps keep.
-
-    The vectors read a little more, with the weight 0, and 0 times NaN is NaN. `rows` and `columns` are (starts, counts,
-    weights).
-    """
-    channels = out.shape[2]
-    for i in range(out.shape[0]):
-        for j in range(out.shape[1]):
-            for c in range(channels):
-                if math.isfinite(out[i, j, c]):
-                    continue
-                total = 0.0
-                for k in range(rows[1][top + i]):
-                    part = 0.0
-                    for m in range(columns[1][j]):
-                        at = first + (rows[0][top + i] + k) * pitch + (columns[0][j] + m) * channels + c
-                        part += columns[2][j, m] * float(pixels[at])
-                    total += rows[2][top + i, k] * part
-                out[i, j, c] = gain * total
-
-
-@helper(inline="always")
 def _dots(starts, counts, weights, gain, planes, channels, out, to, rows):
     """Finish up to four output rows: ``out[r, j, c] = gain * sum_k A_x[j, k] planes[4 c + r, k]``, in any order."""
     scale, step, pitch = np.float32(gain), np.uintp(channels), np.uintp(len(starts) * channels)
@@ -210,43 +179,65 @@ def _dots(starts, counts, weights, gain, planes, channels, out, to, rows):
             out[to0 + value] = scale * t0
 
 
+def scratch(glimpse, image, params):
+    """Make the arrays in which one call of a kernel works, for glimpses (h, w, channels) and images (height, width).
+
+    Python makes them because it compiles nothing for that.
+
+    Returns
+    -------
+    sums, pair, planes, row_starts, row_counts, row_weights, starts, counts, weights, relative : arrays
+    """
+    (_, w, channels), (height, width) = glimpse, image
+    rows, taps = (2 * CUT * params[:, k].max(initial=0) + 3 for k in (1, 4))
+    columns = (np.abs(params[:, 5]) * w + 2 * CUT * params[:, 4]).max(initial=0) + 4
+    return (
+        np.empty(2 * (max(BLOCK, channels) + channels), np.float32),
+        np.empty(2 * (height + 3), np.float32),
+        np.empty((4 * channels, int(min(columns, width)) + WHOLE), np.float32),
+        np.empty(ROWS, np.int64),
+        np.empty(ROWS, np.int64),
+        np.empty((ROWS, int(min(rows, height)) + WHOLE), np.float32),
+        np.empty(w, np.int64),
+        np.empty(w, np.int64),
+        np.empty((w, int(min(taps, width)) + WHOLE), np.float32),
+        np.empty(max(height, width)),
+    )
+
+
 @jit(fastmath={"contract", "reassoc", "nsz"})
-def gaussian_kernel(pixels, height, width, image_stride, params, out, first_unit, last_unit):
+def gaussian_kernel(
+    pixels, height, width, image_stride, params, h, w, channels, out,
+    sums, pair, planes, row_starts, row_counts, row_weights, starts, counts, weights, relative, first_unit, last_unit,
+):  # fmt: skip
     """Compute units `first_unit` to `last_unit` of ``gain * A_y I A_x^T``: each is `ROWS` rows of one glimpse.
 
-    `pixels` are the images, flat; `image_stride` is 0 where all windows look at one image.
+    `pixels` are the images and `out` the glimpses (h, w, channels), flat; `image_stride` is 0 where all windows look at
+    one image. `sums` and what follows are `scratch`.
+
+    Returns
+    -------
+    finite : bool
+        Whether all pixels are; those that are not need `mending_kernel`.
     """
-    h, w, channels = out.shape[1], out.shape[2], out.shape[3]
     pitch = width * channels
-    units, flat_out = (h + ROWS - 1) // ROWS, out.reshape(-1)
-    sums = np.empty(2 * (max(BLOCK, channels) + channels), np.float32)
-    pair = np.empty(2 * (height + 3), np.float32)
-    planes = np.empty((4 * channels, 0), np.float32)
-    scratch = np.empty(max(height, width))
-    row_starts, row_counts = np.empty(ROWS, np.int64), np.empty(ROWS, np.int64)
-    starts, counts = np.empty(w, np.int64), np.empty(w, np.int64)
-    row_weights, weights = np.empty((ROWS, 0), np.float32), np.empty((w, 0), np.float32)
-    left, columns, known = 0, 0, -1
+    units = (h + ROWS - 1) // ROWS
+    left, columns, known = np.int64(0), np.int64(0), np.int64(-1)
+    check = np.float32(0)  # becomes a NaN as soon as a value times 0 is one
     for unit in range(first_unit, last_unit):
-        n, top = unit // units, unit % units * ROWS
-        u_y, s_y, d_y, u_x, s_x, d_x, gain = params[n]
+        n = unit // units
+        top = (unit - n * units) * ROWS
         if n != known:
             known = n
-            room = min(int(2 * CUT * s_x) + 3, width) + WHOLE
-            if room > weights.shape[1]:
-                weights = np.empty((w, room), np.float32)
-            room = min(int(2 * CUT * s_y) + 3, height) + WHOLE
-            if room > row_weights.shape[1]:
-                row_weights = np.empty((ROWS, room), np.float32)
-            _filterbank(u_x, s_x, d_x, n - n, w, width, starts, counts, weights, scratch)
+            u_x, s_x, d_x = params[n, 3], params[n, 4], params[n, 5]
+            _filterbank(u_x, s_x, d_x, n - n, w, width, starts, counts, weights, relative)
             left = min(starts[0], starts[w - 1])
             columns = max(starts[0] + counts[0], starts[w - 1] + counts[w - 1]) - left
             for j in range(w):
                 starts[j] -= left
-            if columns + WHOLE > planes.shape[1]:
-                planes = np.empty((4 * channels, columns + WHOLE), np.float32)
         rows = min(ROWS, h - top)
-        _filterbank(u_y, s_y, d_y, top, rows, height, row_starts, row_counts, row_weights, scratch)
+        u_y, s_y, d_y = params[n, 0], params[n, 1], params[n, 2]
+        _filterbank(u_y, s_y, d_y, top, rows, height, row_starts, row_counts, row_weights, relative)
         for r in range(rows, ROWS):  # rows beyond the glimpse read nothing
             row_starts[r], row_counts[r] = row_starts[rows - 1], 0
         first = n * image_stride + left * channels
@@ -256,22 +247,45 @@ def gaussian_kernel(pixels, height, width, image_stride, params, out, first_unit
                     planes[line, x] = np.float32(0)
             for row in range(i, min(i + 4, rows), 2):
                 _two_rows(
-                    pixels,
-                    first,
-                    pitch,
-                    channels,
-                    row_starts,
-                    row_counts,
-                    row_weights,
-                    row,
-                    rows,
-                    pair,
-                    sums,
-                    planes,
+                    pixels, first, pitch, channels, row_starts, row_counts, row_weights, row, rows, pair, sums, planes,
                     columns,
-                )
+                )  # fmt: skip
             seen, to = min(4, rows - i), (n * h + top + i) * w * channels
-            _dots(starts, counts, weights, gain, planes, channels, flat_out, to, seen)
-            if not _all_finite(flat_out, to, seen * w * channels):
-                row_bank, column_bank = (row_starts, row_counts, row_weights), (starts, counts, weights)
-                _mend(pixels, first, pitch, row_bank, i, column_bank, gain, out[n, top + i : top + i + seen])
+            _dots(starts, counts, weights, params[n, 6], planes, channels, out, to, seen)
+            for k in range(np.uintp(seen * w * channels)):
+                check += out[np.uintp(to) + k] * np.float32(0)
+    return check == 0
+
+
+@jit()
+def mending_kernel(
+    pixels, height, width, image_stride, params, h, w, channels, out,
+    sums, pair, planes, row_starts, row_counts, row_weights, starts, counts, weights, relative, first_unit, last_unit,
+):  # fmt: skip
+    """Compute the pixels that are not finite again, reading nothing but what their taps keep.
+
+    The vectors of `gaussian_kernel` read a little more, with the weight 0, and 0 times NaN is NaN. This is a kernel
+    of its own so that only those who need it wait until it is compiled.
+    """
+    units = (h + ROWS - 1) // ROWS
+    for unit in range(first_unit, last_unit):
+        n = unit // units
+        top = (unit - n * units) * ROWS
+        rows = min(ROWS, h - top)
+        _filterbank(params[n, 3], params[n, 4], params[n, 5], n - n, w, width, starts, counts, weights, relative)
+        u_y, s_y, d_y = params[n, 0], params[n, 1], params[n, 2]
+        _filterbank(u_y, s_y, d_y, top, rows, height, row_starts, row_counts, row_weights, relative)
+        for i in range(rows):
+            for j in range(w):
+                for c in range(channels):
+                    to = (((n * h) + top + i) * w + j) * channels + c
+                    if math.isfinite(out[to]):
+                        continue
+                    total = 0.0
+                    for k in range(row_counts[i]):
+                        part = 0.0
+                        for m in range(counts[j]):
+                            at = n * image_stride + ((row_starts[i] + k) * width + starts[j] + m) * channels + c
+                            part += weights[j, m] * float(pixels[at])
+                        total += row_weights[i, k] * part
+                    out[to] = params[n, 6] * total

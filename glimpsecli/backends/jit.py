@@ -35,15 +35,20 @@ class ForgivingCache(FunctionCache):
             return
 
 
+# Half of the time to compile goes into what the kernels can do without: tests of each division, reference counts (so
+# their arrays are made by Python) and entries for C. Numba's annotations do not know all of these options.
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True}
+
+
 def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function that Python calls with ``numba.njit``, without the GIL, cached on disk where that is possible.
 
-    Keep the functions that a cached one calls in its own file: Numba watches no other. And never compile one ``def``
-    twice with different options: the two would share a cache entry.
+    It makes no arrays. Keep the functions that it calls in its own file: Numba watches no other. And never compile one
+    ``def`` twice with different options: the two would share a cache entry.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        dispatcher = numba.njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)(function)
+        dispatcher: Any = numba.njit(nogil=True, **_OPTIONS, **options)(function)
         try:
             dispatcher._cache = ForgivingCache(function)
         except (RuntimeError, OSError):  # no folder for a cache: Numba's default, no cache, stays
@@ -54,12 +59,10 @@ def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 def helper(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a function that only other compiled functions call.
-
-    The code of its callers contains it, so it has no cache of its own, and nothing for Python or C to call it by: that
-    takes a third of the time that all else takes.
-    """
-    return numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)  # type: ignore[no-any-return]
+    """Compile a function that only compiled functions call: they contain its code, so it has no cache and no entry."""
+    every: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True, **options}
+    compiler: Callable[[Callable[..., Any]], Any] = numba.njit(**every)
+    return compiler
 
 
 def cache_folder(dispatcher: Any) -> tuple[str | None, bool]:

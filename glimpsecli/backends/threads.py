@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,32 +20,42 @@ PARALLEL_WORK = 3_000_000  # multiply-adds above which waking a thread pays
 SHARES = 4  # of the work for each thread: one that starts late takes fewer
 
 
-def run(kernel: Any, arguments: tuple[Any, ...], *, units: int, work: float, threads: int | None) -> None:
+def run(
+    kernel: Any,
+    arguments: tuple[Any, ...],
+    scratch: Callable[[], tuple[Any, ...]],
+    *,
+    units: int,
+    work: float,
+    threads: int | None,
+) -> bool:
     """Call a kernel for so many units, with threads where that pays; the result is the same.
 
-    `work` is in multiply-adds; `threads` is the most that may be used, None for as many as Numba may.
+    `scratch` makes more arguments, arrays that no two threads may share; `work` is in multiply-adds; `threads` is the
+    most that may be used, None for as many as Numba may. Tells whether all calls returned true.
     """
     limit = processors()
     wanted = min(limit if threads is None else min(threads, limit), units)
     if wanted == 1 or work < PARALLEL_WORK:
-        kernel(*arguments, 0, units)
-        return
+        return bool(kernel(*arguments, *scratch(), 0, units))
     step = -(-units // (SHARES * wanted))
     shares = deque(range(0, units, step))
 
-    def take_shares() -> None:
+    def take_shares() -> bool:
+        own, good = scratch(), True
         while True:
             try:
                 first = shares.popleft()
             except IndexError:
-                return
-            kernel(*arguments, first, min(first + step, units))
+                return good
+            good = bool(kernel(*arguments, *own, first, min(first + step, units))) and good
 
     helpers = [_pool(os.getpid(), limit).submit(take_shares) for _ in range(wanted - 1)]
-    take_shares()
+    good = take_shares()
     for helper in helpers:
         if not helper.cancel():  # one that has not begun has nothing left to do
-            helper.result()
+            good = helper.result() and good
+    return good
 
 
 def processors() -> int:
