@@ -93,7 +93,7 @@ def _weight(starts, counts, weights, row, k):
     return weights[row, at] if 0 <= at < counts[row] else np.float32(0)
 
 
-@helper(inline="always")
+@helper(fastmath={"contract", "reassoc", "nsz"})
 def _two_rows(pixels, first, pitch, channels, starts, counts, weights, row, rows, pair, sums, planes, columns):
     """Add the output rows `row` and `row` + 1, of `rows`, of ``A_y I`` to the planes, at 4 c + row % 4.
 
@@ -148,7 +148,7 @@ def _two_rows(pixels, first, pitch, channels, starts, counts, weights, row, rows
         begin, end = two, two_end
 
 
-@helper(inline="always")
+@helper(fastmath={"contract", "reassoc", "nsz"})
 def _dots(starts, counts, weights, gain, planes, channels, out, to, rows):
     """Finish up to four output rows: ``out[r, j, c] = gain * sum_k A_x[j, k] planes[4 c + r, k]``, in any order."""
     scale, step, pitch = np.float32(gain), np.uintp(channels), np.uintp(len(starts) * channels)
