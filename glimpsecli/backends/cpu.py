@@ -93,7 +93,7 @@ def _interpolate(
     images = images[:, top:bottom, left:right] if box else images
     pitch = (right - left) * channels
     first, stride = -top * pitch - left * channels, 0 if len(images) == 1 else (bottom - top) * pitch
-    colours = np.zeros_like(fill) if border == "zeros" else fill
+    colours = np.zeros(fill.shape, np.float32) if border == "zeros" else fill
     arguments = (
         _flat(images), first, pitch, stride, height, width, _read_only(matrices), _read_only(grids), order,
         cpu_affine.BORDERS[border], _read_only(colours), h, w, channels, out.reshape(-1),

@@ -202,7 +202,7 @@ def _sample(
 ) -> None:
     """Fill `out`, (N, h, w, C) contiguous, from (1 or N, H, W, C) images."""
     channels = images.shape[3]
-    colours = np.tile(_colour(fill, channels, taps.border), (taps.windows, 1))
+    colours = np.broadcast_to(_colour(fill, channels, taps.border), (taps.windows, channels))
     if alpha and channels not in (2, 4):
         raise InvalidInputError(f"alpha with {channels} channels", "grey and alpha are 2, red, green, blue and alpha 4")
     if not images.dtype.isnative:

@@ -67,8 +67,12 @@ def windows_to_matrices(windows: Floats, size: Size) -> Floats:
     """Give the (N, 2, 3) matrices, output index to source index, of (N, 5) windows (cx, cy, width, height, angle)."""
     h, w = check_size(size)
     cx, cy, width, height, angle = windows.T
+    matrices = np.zeros((len(windows), 2, 3))
+    if not angle.any():  # the same to the last bit, in half the time
+        matrices[:, 0, 0], matrices[:, 1, 1] = d_x, d_y = width / w, height / h
+        matrices[:, 0, 2], matrices[:, 1, 2] = cx - 0.5 - d_x * ((w - 1) / 2), cy - 0.5 - d_y * ((h - 1) / 2)
+        return matrices
     cos, sin = cos_sin(angle)
-    matrices = np.empty((len(windows), 2, 3))
     matrices[:, 0, 0], matrices[:, 0, 1] = cos * (width / w), -sin * (height / h)
     matrices[:, 1, 0], matrices[:, 1, 1] = sin * (width / w), cos * (height / h)
     # From the centre by whole strides, so that a window of w x h pixels on whole pixels lands on integers exactly.
