@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import Any
 
 import numpy as np
@@ -34,9 +35,9 @@ class OpenCV(Contender):
         many = len(self.images) > 1
         return [self.look(self.images[n if many else 0], n) for n in range(len(self.matrices))]
 
+    @abc.abstractmethod
     def look(self, image: Array, n: int) -> Any:
         """Look through one window."""
-        raise NotImplementedError
 
     def glimpses(self, result: Any) -> Array:
         """Stack."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import Any
 
 import numpy as np
@@ -42,9 +43,9 @@ class Pillow(Contender):
         many = len(self.images) > 1
         return [[self.look(one, n) for one in self.images[n if many else 0]] for n in range(len(self.boxes))]
 
+    @abc.abstractmethod
     def look(self, image: Any, n: int) -> Any:
         """Look through one window."""
-        raise NotImplementedError
 
     def glimpses(self, result: Any) -> Array:
         """Convert to arrays."""

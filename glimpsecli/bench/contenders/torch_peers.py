@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import Any
 
 import numpy as np
@@ -38,8 +39,9 @@ class Torch(Contender):
         self.places = torch.from_numpy(self._places(scene, view).astype(np.float32)).to(self.device)
         self._finish()
 
+    @abc.abstractmethod
     def _places(self, scene: Scene, view: str) -> Array:
-        raise NotImplementedError
+        """Give the places in the numbers that the contender takes."""
 
     def _finish(self) -> None:
         if self.device == "cuda":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,9 @@ class Vips(Contender):
         many = len(self.images) > 1
         return [self.look(self.images[n if many else 0], n).numpy() for n in range(len(self.matrices))]
 
+    @abc.abstractmethod
     def look(self, image: Any, n: int) -> Any:
         """Look through one window."""
-        raise NotImplementedError
 
     def glimpses(self, result: Any) -> Array:
         """Stack."""
