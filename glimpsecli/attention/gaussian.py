@@ -120,6 +120,63 @@ def write(patch: ArrayLike, params: Iterable[float], image_size: tuple[int, int]
     return _both_axes(rows.T, values, columns.T) / gain
 
 
+def glimpse_vjp(
+    image: ArrayLike, params: Iterable[float], size: tuple[int, int], cotangent: ArrayLike
+) -> tuple[Floats, Floats]:
+    """Give the gradients of a read: what `cotangent`, the gradient of the loss by the glimpse, means for its inputs.
+
+    With ``z = (k - c[r]) / s`` and ``psi_u = z / s``, ``psi_s = z^2 / s``, ``psi_d = r z / s`` ::
+
+        dL/dA_y = gain G A_x I^T       dL/dA_x = gain G^T A_y I       dL/dI = gain A_y^T G A_x
+        dA/dp = A (psi_p - sum_k A psi_p)                             which holds exactly with the 1e-8
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, C)
+    params : GaussianParams, or (u_y, s_y, d_y, u_x, s_x, d_x, gain)
+        Index coordinates, pixels.
+    size : (int, int)
+        Height and width of the glimpse.
+    cotangent : (h, w) or (h, w, C)
+
+    Returns
+    -------
+    by_image : (H, W) or (H, W, C) float64
+    by_params : (7,) float64
+        In the order of the parameters.
+    """
+    pixels, weights = np.asarray(image, dtype=np.float64), np.asarray(cotangent, dtype=np.float64)
+    if weights.shape != tuple(size) + pixels.shape[2:]:
+        raise InvalidInputError(
+            f"a cotangent of shape {weights.shape} for a glimpse of shape {tuple(size) + pixels.shape[2:]}",
+            "it has a number for each of the glimpse",
+        )
+    u_y, s_y, d_y, u_x, s_x, d_x, gain = params
+    rows = filterbank(u_y, s_y, d_y, size[0], pixels.shape[0])
+    columns = filterbank(u_x, s_x, d_x, size[1], pixels.shape[1])
+    by_image = gain * _both_axes(rows.T, weights, columns.T)
+    flat, loss = pixels.reshape(*pixels.shape[:2], -1), weights.reshape(*size, -1)
+    mixed_rows = np.einsum("yxc,jx->yjc", flat, columns, optimize=True)
+    by_rows = np.einsum("ijc,yjc->iy", loss, mixed_rows, optimize=True)
+    by_columns = np.einsum("ijc,iy,yxc->jx", loss, rows, flat, optimize=True)
+    by_gain = float(np.sum(rows * by_rows))
+    vertical = _filterbank_vjp(rows, gain * by_rows, u_y, s_y, d_y)
+    horizontal = _filterbank_vjp(columns, gain * by_columns, u_x, s_x, d_x)
+    return by_image, np.array([*vertical, *horizontal, by_gain])
+
+
+def _filterbank_vjp(bank: Floats, by_bank: Floats, first: float, sigma: float, stride: float) -> list[float]:
+    """Give the gradients by the first centre, sigma and stride from that by the filterbank."""
+    taps, pixels = bank.shape
+    r = np.arange(taps)[:, None]
+    z = (np.arange(pixels) - (first + r * stride)) / sigma
+    found = []
+    for psi in (z / sigma, z * z / sigma, r * z / sigma):
+        psi = np.where(bank > 0, psi, 0)  # where nothing is read nothing changes, however far it is
+        found.append(float(np.sum(by_bank * bank * (psi - np.sum(bank * psi, axis=1, keepdims=True)))))
+    return found
+
+
 def _both_axes(left: Floats, values: Floats, right: Floats) -> Floats:
     """Give ``left @ values @ right.T`` for each channel."""
     with np.errstate(invalid="ignore"):  # an infinite pixel without weight is a NaN, and no surprise

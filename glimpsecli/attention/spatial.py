@@ -106,11 +106,77 @@ def sample(image: ArrayLike, grid: ArrayLike, border: str = "zeros", order: int 
     return total
 
 
+def sample_vjp(
+    image: ArrayLike, grid: ArrayLike, cotangent: ArrayLike, border: str = "zeros", order: int = 1, fill: ArrayLike = 0
+) -> tuple[Floats, Floats]:
+    """Give the gradients of :func:`sample`: what the gradient of the loss by its result means for its inputs.
+
+    By a coordinate the bilinear sampler's derivative is the difference of the two neighbours on that axis. On a pixel's
+    centre, where it has a kink, this is the right-hand derivative. Where `edge` clips a coordinate it is 0, as it is
+    everywhere for `order` 0.
+
+    Parameters
+    ----------
+    image, grid, border, order, fill
+        As for :func:`sample`.
+    cotangent : (...) or (..., C)
+        A number for each of the result.
+
+    Returns
+    -------
+    by_image : (H, W) or (H, W, C) float64
+    by_grid : (..., 2) float64
+        For x and y.
+    """
+    pixels, points = np.asarray(image, dtype=np.float64), np.asarray(grid, dtype=np.float64)
+    loss = np.asarray(cotangent, dtype=np.float64)
+    if loss.shape != points.shape[:-1] + pixels.shape[2:]:
+        raise InvalidInputError(
+            f"a cotangent of shape {loss.shape} for samples of shape {points.shape[:-1] + pixels.shape[2:]}",
+            "it has a number for each of them",
+        )
+    colour = np.broadcast_to(np.asarray(fill if border == "constant" else 0, dtype=np.float64), pixels.shape[2:])
+    flat = loss.reshape(*points.shape[:-1], -1)
+    by_image = np.zeros((pixels.shape[0] * pixels.shape[1], flat.shape[-1]))
+    by_grid = np.zeros(points.shape)
+    for column, x_weight, x_slope in _axis_slopes(points[..., 0], order):
+        for row, y_weight, y_slope in _axis_slopes(points[..., 1], order):
+            y, y_present = resolve(row, pixels.shape[0], border)
+            x, x_present = resolve(column, pixels.shape[1], border)
+            present = y_present & x_present
+            np.add.at(by_image, y * pixels.shape[1] + x, flat * (y_weight * x_weight * present)[..., None])
+            value = np.where(present if pixels.ndim == 2 else present[..., None], pixels[y, x], colour)
+            worth = np.sum(value.reshape(flat.shape) * flat, axis=-1)
+            by_grid[..., 0] += x_slope * y_weight * worth
+            by_grid[..., 1] += x_weight * y_slope * worth
+    return by_image.reshape(pixels.shape), by_grid
+
+
+def matrix_grid_vjp(matrix: ArrayLike, by_grid: ArrayLike) -> Floats:
+    """Give the gradient by the (2, 3) or (3, 3) matrix of :func:`matrix_grid` from that by its (h, w, 2) grid."""
+    transform, loss = np.asarray(matrix, dtype=np.float64), np.asarray(by_grid, dtype=np.float64)
+    x, y = np.meshgrid(np.arange(loss.shape[1], dtype=np.float64), np.arange(loss.shape[0], dtype=np.float64))
+    taps = np.stack([x, y, np.ones_like(x)], axis=-1)
+    if len(transform) == 3:
+        points = _transform(transform, x, y)
+        shares = loss / points[..., 2:]
+        depth = -np.sum(shares * points[..., :2], axis=-1, keepdims=True) / points[..., 2:]
+        loss = np.concatenate([shares, depth], axis=-1)
+    by_matrix: Floats = np.einsum("ijk,ijl->kl", loss, taps)
+    return by_matrix
+
+
 def neighbours(grid: Floats, order: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], Floats]]:
     """Give the pixels (row, column) that (..., 2) points read, with their weights: one for `order` 0, four for 1."""
     for column, x_weight in axis_neighbours(grid[..., 0], order):
         for row, y_weight in axis_neighbours(grid[..., 1], order):
             yield row, column, y_weight * x_weight
+
+
+def _axis_slopes(coordinate: Floats, order: int) -> list[tuple[NDArray[np.int64], Floats, float]]:
+    """Give the pixels of one axis that coordinates read, with their weights and the derivatives of these."""
+    slopes = (0.0,) if order == 0 else (-1.0, 1.0)
+    return [(*pair, slope) for pair, slope in zip(axis_neighbours(coordinate, order), slopes, strict=True)]
 
 
 def axis_neighbours(coordinate: Floats, order: int) -> list[tuple[NDArray[np.int64], Floats]]:
