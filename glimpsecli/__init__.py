@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from glimpsecli.errors import GlimpseError as GlimpseError
     from glimpsecli.sampling import extract as extract
     from glimpsecli.sampling import extract_batch as extract_batch
+    from glimpsecli.sampling.gradients import vjp as vjp
+    from glimpsecli.sampling.gradients import vjp_batch as vjp_batch
     from glimpsecli.sampling.masks import mask as mask
     from glimpsecli.window import Affine as Affine
     from glimpsecli.window import GaussianParams as GaussianParams
@@ -30,6 +32,8 @@ _HOMES = {
     "extract": "glimpsecli.sampling",
     "extract_batch": "glimpsecli.sampling",
     "mask": "glimpsecli.sampling.masks",
+    "vjp": "glimpsecli.sampling.gradients",
+    "vjp_batch": "glimpsecli.sampling.gradients",
 }
 _MODULES = {"attention": ("gaussian", "hard", "masks", "soft", "spatial")}
 
@@ -43,6 +47,8 @@ __all__ = [
     "extract",
     "extract_batch",
     "mask",
+    "vjp",
+    "vjp_batch",
 ]
 
 

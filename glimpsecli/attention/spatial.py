@@ -9,7 +9,7 @@ A grid holds, for each pixel of the glimpse, the point (x, y) of the image that 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -107,8 +107,14 @@ def sample(image: ArrayLike, grid: ArrayLike, border: str = "zeros", order: int 
 
 
 def sample_vjp(
-    image: ArrayLike, grid: ArrayLike, cotangent: ArrayLike, border: str = "zeros", order: int = 1, fill: ArrayLike = 0
-) -> tuple[Floats, Floats]:
+    image: ArrayLike,
+    grid: ArrayLike,
+    cotangent: ArrayLike,
+    border: str = "zeros",
+    order: int = 1,
+    fill: ArrayLike = 0,
+    by_image: NDArray[Any] | None = None,
+) -> tuple[NDArray[Any], Floats]:
     """Give the gradients of :func:`sample`: what the gradient of the loss by its result means for its inputs.
 
     By a coordinate the bilinear sampler's derivative is the difference of the two neighbours on that axis. On a pixel's
@@ -121,10 +127,12 @@ def sample_vjp(
         As for :func:`sample`.
     cotangent : (...) or (..., C)
         A number for each of the result.
+    by_image : (H, W) or (H, W, C), contiguous, optional
+        What the gradient by the image is added to, zeros by default.
 
     Returns
     -------
-    by_image : (H, W) or (H, W, C) float64
+    by_image : (H, W) or (H, W, C), float64 unless given
     by_grid : (..., 2) float64
         For x and y.
     """
@@ -137,19 +145,20 @@ def sample_vjp(
         )
     colour = np.broadcast_to(np.asarray(fill if border == "constant" else 0, dtype=np.float64), pixels.shape[2:])
     flat = loss.reshape(*points.shape[:-1], -1)
-    by_image = np.zeros((pixels.shape[0] * pixels.shape[1], flat.shape[-1]))
+    by_image = np.zeros(pixels.shape) if by_image is None else by_image
+    onto = by_image.reshape(pixels.shape[0] * pixels.shape[1], -1)
     by_grid = np.zeros(points.shape)
     for column, x_weight, x_slope in _axis_slopes(points[..., 0], order):
         for row, y_weight, y_slope in _axis_slopes(points[..., 1], order):
             y, y_present = resolve(row, pixels.shape[0], border)
             x, x_present = resolve(column, pixels.shape[1], border)
             present = y_present & x_present
-            np.add.at(by_image, y * pixels.shape[1] + x, flat * (y_weight * x_weight * present)[..., None])
+            np.add.at(onto, y * pixels.shape[1] + x, flat * (y_weight * x_weight * present)[..., None])
             value = np.where(present if pixels.ndim == 2 else present[..., None], pixels[y, x], colour)
             worth = np.sum(value.reshape(flat.shape) * flat, axis=-1)
             by_grid[..., 0] += x_slope * y_weight * worth
             by_grid[..., 1] += x_weight * y_slope * worth
-    return by_image.reshape(pixels.shape), by_grid
+    return by_image, by_grid
 
 
 def matrix_grid_vjp(matrix: ArrayLike, by_grid: ArrayLike) -> Floats:

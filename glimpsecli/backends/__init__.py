@@ -7,6 +7,12 @@
 ``grid(images, grids, out, order, border, fill, threads)``
     The same at the points of (N, h, w, 2) float64 grids, x before y.
 
+``gaussian_vjp(images, params, cotangents, by_images, by_params, threads)``
+``affine_vjp(images, matrices, cotangents, by_images, by_matrices, order, border, fill, threads)``
+``grid_vjp(images, grids, cotangents, by_images, by_grids, order, border, fill, threads)``
+    The gradients of these, from those by the glimpses, (N, h, w, C) float32: they add to `by_images`, (B, H, W, C)
+    float32, and fill the other, which is like the places, float64. One that is None is not wanted.
+
 `images` is (B, H, W, C) in uint8, uint16 or float32, any strides, with B = 1 (all windows look at one image) or B = N
 (one image each). `out` is (N, h, w, C) float32, C-contiguous. All coordinates are index coordinates. The callers, in
 ``sampling``, have checked everything. A backend that needs more than to be imported has ``require()``, which raises

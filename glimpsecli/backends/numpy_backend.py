@@ -69,3 +69,78 @@ def grid(
     """Fill `out` with what stands at the points of grids; see the package for the shapes."""
     for n, points in enumerate(grids):
         out[n] = spatial.sample(images[n if len(images) > 1 else 0], points, border, order, fill[n])
+
+
+def gaussian_vjp(
+    images: Images,
+    params: Floats,
+    cotangents: NDArray[np.float32],
+    by_images: NDArray[np.float32] | None,
+    by_params: Floats | None,
+    threads: int | None = None,
+) -> None:
+    """Pull gradients back through Gaussian glimpses; see the package for the shapes."""
+    size = (cotangents.shape[1], cotangents.shape[2])
+    boxes = gaussian_support(params, size, (images.shape[1], images.shape[2]))
+    for n, (row, (top, bottom, left, right)) in enumerate(zip(params, boxes, strict=True)):
+        b = n if len(images) > 1 else 0
+        cut, shifted = images[b, top:bottom, left:right], row - [top, 0, 0, left, 0, 0, 0]
+        by_cut, by_row = definition.glimpse_vjp(cut, shifted, size, cotangents[n])
+        if by_images is not None:
+            by_images[b, top:bottom, left:right] += by_cut
+        if by_params is not None:
+            by_params[n] = by_row
+
+
+def affine_vjp(
+    images: Images,
+    matrices: Floats,
+    cotangents: NDArray[np.float32],
+    by_images: NDArray[np.float32] | None,
+    by_matrices: Floats | None,
+    order: int,
+    border: str,
+    fill: NDArray[np.float32],
+    threads: int | None = None,
+) -> None:
+    """Pull gradients back through bilinear or nearest glimpses; see the package for the shapes."""
+    size = (cotangents.shape[1], cotangents.shape[2])
+    for n, matrix in enumerate(matrices):
+        points = spatial.matrix_grid(matrix, size)
+        by_points = _points_vjp(images, n, points, cotangents, by_images, order, border, fill)
+        if by_matrices is not None:
+            by_matrices[n] = spatial.matrix_grid_vjp(matrix, by_points)
+
+
+def grid_vjp(
+    images: Images,
+    grids: Floats,
+    cotangents: NDArray[np.float32],
+    by_images: NDArray[np.float32] | None,
+    by_grids: Floats | None,
+    order: int,
+    border: str,
+    fill: NDArray[np.float32],
+    threads: int | None = None,
+) -> None:
+    """Pull gradients back to what stands at the points of grids; see the package for the shapes."""
+    for n, points in enumerate(grids):
+        by_points = _points_vjp(images, n, points, cotangents, by_images, order, border, fill)
+        if by_grids is not None:
+            by_grids[n] = by_points
+
+
+def _points_vjp(
+    images: Images,
+    n: int,
+    points: Floats,
+    cotangents: NDArray[np.float32],
+    by_images: NDArray[np.float32] | None,
+    order: int,
+    border: str,
+    fill: NDArray[np.float32],
+) -> Floats:
+    """Give the gradient by the points of window n, and add that by its image."""
+    b = n if len(images) > 1 else 0
+    by_image = None if by_images is None else by_images[b]
+    return spatial.sample_vjp(images[b], points, cotangents[n], border, order, fill[n], by_image)[1]

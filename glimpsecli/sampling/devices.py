@@ -64,3 +64,22 @@ def device_out(out: Any, shape: tuple[int, ...]) -> Any:
             f"out is {tuple(array.shape)}, {array.dtype}{kind}", f"it must be {shape}, float32, contiguous"
         )
     return array
+
+
+def device_zeros(shape: tuple[int, ...]) -> Any:
+    """Give zeros, float32, on the device."""
+    zeros = backends.load("cuda").empty(shape)
+    zeros[:] = np.float32(0)
+    return zeros
+
+
+def device_cotangents(cotangents: Any) -> Any:
+    """Give gradients by glimpses as Numba's device array, contiguous float32, from either side."""
+    backend = backends.load("cuda")
+    if not is_on_device(cotangents):
+        return backend.upload(np.asarray(cotangents, dtype=np.float32))
+    array = backend.as_device_array(cotangents)
+    if array.dtype != np.float32 or not array.is_c_contiguous():
+        kind = "" if array.is_c_contiguous() else ", not contiguous"
+        raise InvalidInputError(f"cotangents of {array.dtype}{kind} on the device", "they must be float32, contiguous")
+    return array

@@ -5,21 +5,27 @@ Each function is the transpose of the derivative of the conversion that it is na
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glimpsecli.window import conversions
 from glimpsecli.window.conversions import cos_sin, middle
+from glimpsecli.window.places import Affine, GaussianParams, Window
+from glimpsecli.window.projective import Projective
+from glimpsecli.window.stacks import is_single, rows_of
 
 if TYPE_CHECKING:
     from glimpsecli.window.checks import Size
     from glimpsecli.window.conversions import Floats
+    from glimpsecli.window.stacks import Where
 
 
 def windows_to_matrices_vjp(windows: Floats, size: Size, by_matrices: Floats) -> Floats:
     """Give the gradients by (N, 5) windows (cx, cy, width, height, angle) from those by their (N, 2, 3) matrices.
 
-    The angle is in degrees, and so is what stands below the line of its derivative.
+    By the angle it is per degree.
     """
     h, w = size
     _, _, width, height, angle = windows.T
@@ -47,3 +53,56 @@ def matrices_to_gaussians_vjp(matrices: Floats, blur: float, by_gaussians: Float
     found[:, 0, 0], found[:, 0, 2] = d_x + grows[:, 0] * s_x, u_x
     found[:, 1, 1], found[:, 1, 2] = d_y + grows[:, 1] * s_y, u_y
     return found
+
+
+def gaussians_to_matrices_vjp(by_matrices: Floats) -> Floats:
+    """Give the gradients by (N, 7) Gaussians from those by the (N, 2, 3) matrices of their centres."""
+    found = np.zeros((len(by_matrices), 7))
+    found[:, 0], found[:, 2] = by_matrices[:, 1, 2], by_matrices[:, 1, 1]
+    found[:, 3], found[:, 5] = by_matrices[:, 0, 2], by_matrices[:, 0, 0]
+    return found
+
+
+def stack_vjp(where: Where, size: Size, blur: float, by_places: Floats) -> Where:
+    """Give the gradient by `where`, of its kind, from that by what :mod:`~glimpsecli.window.stacks` makes of it.
+
+    Parameters
+    ----------
+    where, size, blur
+        As for :func:`~glimpsecli.window.stack_gaussians` and :func:`~glimpsecli.window.stack_matrices`.
+    by_places : (N, 7), (N, 2, 3) or (N, 3, 3) float64
+
+    Returns
+    -------
+    like `where`
+        Places whose numbers are derivatives, so a width may be negative; by an angle it is per degree, and 0 where
+        Gaussians, which cannot turn, look through a window. An (N, 5) array for an array.
+    """
+    kind, rows = rows_of(where)
+    if by_places.shape[1:] == (7,):
+        found = by_places
+        if kind is not GaussianParams:
+            matrices = conversions.windows_to_matrices(rows, size) if kind is Window else rows[:, :2]
+            found = matrices_to_gaussians_vjp(matrices, blur, by_places)
+    else:
+        found = gaussians_to_matrices_vjp(by_places) if kind is GaussianParams else by_places
+    if kind is Window:
+        found = windows_to_matrices_vjp(rows, size, found)
+        if by_places.shape[1:] == (7,):
+            found[:, 4] = 0
+    if isinstance(where, np.ndarray):
+        return found
+    if kind is Projective and found.shape[1] == 2:
+        found = np.concatenate([found, np.zeros((len(found), 1, 3))], axis=1)
+    places = [_holding(kind, row) for row in found]
+    result: Where = places[0] if is_single(where) else places
+    return result
+
+
+def _holding(kind: type[Any], numbers: Floats) -> Any:
+    """Make a place that holds derivatives, to which the checks of places do not apply."""
+    place = object.__new__(kind)
+    values = [numbers] if kind in (Affine, Projective) else numbers.tolist()
+    for field, value in zip(fields(kind), values, strict=True):
+        object.__setattr__(place, field.name, value)
+    return place

@@ -43,7 +43,7 @@ def stack_matrices(where: Where, size: Size) -> Floats:
     InvalidInputError
         A tap of a projective place lies at infinity, or beyond it.
     """
-    kind, rows = _rows(where)
+    kind, rows = rows_of(where)
     if kind is Projective:
         return _checked_horizon(rows, size)
     if kind is Window:
@@ -56,7 +56,7 @@ def stack_gaussians(where: Where, size: Size, blur: float = 0.5) -> Floats:
 
     `blur` makes sigma where the place has none of its own: see :meth:`Affine.to_gaussian`.
     """
-    kind, rows = _rows(where)
+    kind, rows = rows_of(where)
     if kind is GaussianParams:
         return rows
     if kind is Projective:
@@ -85,7 +85,7 @@ def _checked_horizon(matrices: Floats, size: Size) -> Floats:
     return matrices
 
 
-def _rows(where: Where) -> tuple[type, Floats]:
+def rows_of(where: Where) -> tuple[type, Floats]:
     """Sort out what `where` is: its kind, and its numbers as one array with a row for each place."""
     hint = (
         "give one Window, Affine, Projective or GaussianParams, a sequence of one kind, or an (N, 5) array of windows"

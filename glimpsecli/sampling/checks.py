@@ -1,0 +1,88 @@
+"""What images, batches and colours must be, and one line for each that is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.sampling.devices import device_images, is_on_device
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Images = NDArray[Any]
+    Glimpses = NDArray[np.float32]
+
+FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
+"""The dtypes of images, and the value that stands for white and for opaque."""
+
+_TYPES = tuple(np.dtype(name).type for name in FULL_SCALE)
+
+
+def colour_of(fill: ArrayLike | None, channels: int, border: str) -> Glimpses:
+    """Give the fill colour as (C,) float32."""
+    if fill is None:
+        if border == "constant":
+            raise InvalidInputError("the constant border needs a colour", "give fill")
+        return np.zeros(channels, np.float32)
+    if border != "constant":
+        raise InvalidInputError(f"fill {fill!r} with the border {border}", "only the constant border has a colour")
+    try:
+        colour = np.asarray(fill, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidInputError(f"fill {fill!r} is no colour", "give one number, or one for each channel") from None
+    if colour.shape not in ((), (1,), (channels,)) or not np.all(np.abs(colour) <= np.finfo(np.float32).max):
+        raise InvalidInputError(f"fill {fill!r} is no colour for {channels} channels", "give one number, or one each")
+    return np.broadcast_to(colour, (channels,)).astype(np.float32)
+
+
+def checked_image(image: ArrayLike) -> Images:
+    """Give the image as (H, W) or (H, W, C)."""
+    pixels = checked_dtype(device_images(image) if is_on_device(image) else np.asarray(image))
+    if pixels.ndim not in (2, 3) or 0 in pixels.shape:
+        raise InvalidInputError(f"an array of shape {tuple(pixels.shape)} is no image", "give (H, W) or (H, W, C)")
+    return pixels
+
+
+def checked_stack(images: ArrayLike | Sequence[ArrayLike], layout: str) -> Images:
+    """Give a batch of images as one array of four axes, in the order of `layout`."""
+    if layout not in ("NHWC", "NCHW"):
+        raise InvalidInputError(f"unknown layout {layout!r}", "choose NHWC or NCHW")
+    stack: Images = device_images(images) if is_on_device(images) else _stacked(images)
+    if stack.ndim != 4 or 0 in stack.shape:
+        raise InvalidInputError(f"a batch of shape {stack.shape} is not {layout}", "give four axes, none of them empty")
+    return checked_dtype(stack)
+
+
+def _stacked(images: ArrayLike | Sequence[ArrayLike]) -> Images:
+    if not isinstance(images, np.ndarray) and isinstance(images, Sequence):
+        if any(map(is_on_device, images)):
+            raise InvalidInputError("a sequence of images on the device", "stack them there into one array")
+        kinds = {(one.shape, one.dtype.name) for one in map(np.asarray, images)}
+        if len(kinds) > 1:
+            raise InvalidInputError(
+                f"the images of a batch have one size and one type, these differ: {sorted(kinds)}", "extract from each"
+            )
+    return np.asarray(images)
+
+
+def checked_out(out: Glimpses, shape: tuple[int, ...]) -> Glimpses:
+    """Give `out` if glimpses of this shape can be written to it."""
+    if is_on_device(out):
+        raise InvalidInputError("out is on the device, and the images are not", "give both there, or neither")
+    if not isinstance(out, np.ndarray):
+        raise InvalidInputError(f"out is {out!r}", "give an array")
+    if out.shape != shape or out.dtype != np.float32 or not out.flags.writeable:
+        kind = "" if out.flags.writeable else ", read-only"
+        raise InvalidInputError(f"out is {out.shape}, {out.dtype}{kind}", f"it must be {shape}, float32")
+    return out
+
+
+def checked_dtype(array: Images) -> Images:
+    """Give the array if images may have its dtype."""
+    if array.dtype.type not in _TYPES:
+        raise InvalidInputError(f"an image of {array.dtype}", f"convert it to {', '.join(FULL_SCALE)}")
+    return array

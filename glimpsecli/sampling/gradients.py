@@ -1,0 +1,211 @@
+"""The way back: from the gradient of a loss by glimpses to that by the images and by where they were looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.sampling.calls import call_vjp
+from glimpsecli.sampling.checks import checked_image, checked_stack, colour_of
+from glimpsecli.sampling.devices import device_backend, device_cotangents, device_zeros, is_on_device
+from glimpsecli.sampling.taps import Taps
+from glimpsecli.window import Projective, is_single
+from glimpsecli.window.pullbacks import stack_vjp
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from glimpsecli.window import Size, Where
+
+    Glimpses = NDArray[np.float32]
+    Floats = NDArray[np.float64]
+
+BY = ("image", "where")
+
+
+class Gradients(NamedTuple):
+    """What a small change of each number would do to the loss; None what was not asked for.
+
+    Attributes
+    ----------
+    image : float32, shape of the image or of the batch
+    where : like `where`
+        Places whose numbers are derivatives: see :func:`vjp`.
+    """
+
+    image: Glimpses | None
+    where: Where | None
+
+
+def vjp(
+    image: ArrayLike,
+    where: Where,
+    size: Size,
+    cotangent: ArrayLike,
+    *,
+    sampler: str = "gaussian",
+    blur: float = 0.5,
+    border: str | None = None,
+    fill: ArrayLike | None = None,
+    backend: str = "auto",
+    threads: int | None = None,
+    by: Collection[str] = BY,
+) -> Gradients:
+    """Pull the gradient of a loss by glimpses back to the image and to the window: a vector-Jacobian product.
+
+    Parameters
+    ----------
+    image, where, size, sampler, blur, border, fill, backend, threads
+        As for :func:`~glimpsecli.extract`, of which this is the derivative.
+    cotangent : array_like, shape of what :func:`~glimpsecli.extract` gives
+        The gradient of the loss by each number of it.
+    by : {"image", "where"}, one or both
+        What to differentiate by; one alone takes less time.
+
+    Returns
+    -------
+    Gradients
+        ``.image`` is float32; ``.where`` is of the kind of `where` and holds the derivatives by its numbers: by
+        positions and extents per pixel, by an angle per degree. By sigma there are some where `where` has a sigma of
+        its own; otherwise they have gone into the extent. The hard sampler moves in jumps: by `where` it has zeros.
+        On a pixel's centre, where the bilinear sampler has a kink, the derivative is that to the right, and down.
+
+    Raises
+    ------
+    InvalidInputError, UnavailableError
+        As :func:`~glimpsecli.extract`, and where the cotangent has another shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glimpsecli import Window, vjp
+    >>> ramp = np.tile(np.arange(8, dtype=np.uint8), (8, 1))
+    >>> vjp(ramp, Window(4, 4, 2, 2), (2, 2), np.ones((2, 2)), sampler="bilinear").where.cx
+    4.0
+    """
+    wanted = _checked_by(by)
+    backend = device_backend(image, backend, alpha=False)
+    pixels = checked_image(image)
+    (height, width), channels = pixels.shape[:2], pixels.shape[2:]
+    taps = _taps(where, size, (height, width), sampler, blur, border)
+    stack = pixels.reshape(1, height, width, *(channels or (1,)))
+    windows = () if is_single(where) else (taps.windows,)
+    loss = _checked_cotangent(cotangent, (*windows, *taps.size, *channels), is_on_device(image))
+    colours = np.broadcast_to(colour_of(fill, stack.shape[3], taps.border), (taps.windows, stack.shape[3]))
+    loss = loss.reshape(taps.windows, *taps.size, stack.shape[3])
+    by_image, by_places = _pull_back(stack, taps, loss, colours, backend, threads, wanted)
+    return Gradients(
+        None if by_image is None else by_image.reshape(pixels.shape),
+        None if by_places is None else stack_vjp(where, taps.size, blur, by_places),
+    )
+
+
+def vjp_batch(
+    images: ArrayLike | Sequence[ArrayLike],
+    where: Where,
+    size: Size,
+    cotangents: ArrayLike,
+    *,
+    layout: Literal["NHWC", "NCHW"] = "NHWC",
+    sampler: str = "gaussian",
+    blur: float = 0.5,
+    border: str | None = None,
+    fill: ArrayLike | None = None,
+    backend: str = "auto",
+    threads: int | None = None,
+    by: Collection[str] = BY,
+) -> Gradients:
+    """Pull gradients back through :func:`~glimpsecli.extract_batch`, as :func:`vjp` does through `extract`.
+
+    Parameters
+    ----------
+    images, where, size, layout, sampler, blur, border, fill, backend, threads
+        As for :func:`~glimpsecli.extract_batch`. One place for all images gets the sum of their gradients.
+    cotangents : array_like, (N, h, w, C) or (N, C, h, w)
+    by : {"image", "where"}, one or both
+
+    Returns
+    -------
+    Gradients
+        ``.image`` in the shape of the batch, ``.where`` like `where`.
+    """
+    wanted = _checked_by(by)
+    stack = checked_stack(images, layout)
+    backend = device_backend(stack, backend, alpha=False)
+    channels_first = layout == "NCHW"
+    channels = stack.shape[1 if channels_first else 3]
+    taps = _taps(where, size, stack.shape[2:] if channels_first else stack.shape[1:3], sampler, blur, border)
+    given, taps = taps.windows, taps.for_each(len(stack))
+    shape = (len(stack), channels, *taps.size) if channels_first else (len(stack), *taps.size, channels)
+    loss = _checked_cotangent(cotangents, shape, is_on_device(stack))
+    colours, seen = np.tile(colour_of(fill, channels, taps.border), (len(stack), 1)), stack
+    if channels_first:  # planes are grey images of their own
+        count = len(stack) * channels
+        seen, loss = stack.reshape(count, *stack.shape[2:], 1), loss.reshape(count, *taps.size, 1)
+        colours, taps = colours.reshape(count, 1), taps.repeated(channels)
+    by_images, by_places = _pull_back(seen, taps, loss, colours, backend, threads, wanted)
+    if by_places is not None:
+        by_places = by_places.reshape(given, -1, *by_places.shape[1:]).sum(axis=1)
+    return Gradients(
+        None if by_images is None else by_images.reshape(stack.shape),
+        None if by_places is None else stack_vjp(where, taps.size, blur, by_places),
+    )
+
+
+def _taps(where: Where, size: Size, image_size: tuple[int, ...], sampler: str, blur: float, border: str | None) -> Taps:
+    """Make the taps; a projective place that happens to be affine can still move in all its numbers."""
+    taps = Taps.make(where, size, image_size, sampler, blur, border)
+    one = where if is_single(where) else where[0]  # type: ignore[index]
+    if isinstance(one, Projective) and taps.places.shape[1:] == (2, 3):
+        last = np.broadcast_to([[0.0, 0.0, 1.0]], (taps.windows, 1, 3))
+        return taps._replace(places=np.concatenate([taps.places, last], axis=1))
+    return taps
+
+
+def _pull_back(
+    images: Any, taps: Taps, loss: Any, colours: Glimpses, backend: str, threads: int | None, wanted: tuple[bool, bool]
+) -> tuple[Any, Floats | None]:
+    """Make the arrays of the gradients that are wanted, and fill them."""
+    if not is_on_device(images) and not images.dtype.isnative:
+        images = images.astype(images.dtype.newbyteorder("="))
+    by_images = None
+    if wanted[0]:
+        by_images = device_zeros(images.shape) if is_on_device(images) else np.zeros(images.shape, np.float32)
+    by_places = np.zeros(taps.places.shape) if wanted[1] else None
+    moving = by_places if taps.sampler != "hard" else None
+    call_vjp(images, taps, loss, by_images, moving, colours, backend, threads)
+    return by_images, by_places
+
+
+def _checked_by(by: Collection[str]) -> tuple[bool, bool]:
+    """Tell whether the gradient by the image is wanted, and that by where."""
+    names = {by} if isinstance(by, str) else set(by)
+    if not names or not names <= set(BY):
+        raise InvalidInputError(f"by is {by!r}", f"name {' or '.join(BY)}, or both")
+    return "image" in names, "where" in names
+
+
+def _checked_cotangent(cotangent: Any, shape: tuple[int, ...], on_device: bool) -> Any:
+    """Give the cotangent as contiguous float32, on the device if the images are there."""
+    if on_device:
+        loss = device_cotangents(cotangent)
+    else:
+        if is_on_device(cotangent):
+            raise InvalidInputError(
+                "the cotangent is on the device, and the image is not", "give both there, or neither"
+            )
+        try:
+            loss = np.ascontiguousarray(cotangent, dtype=np.float32)
+        except (TypeError, ValueError):
+            raise InvalidInputError(f"a cotangent of {type(cotangent).__name__}", "give an array of numbers") from None
+    if tuple(loss.shape) != shape:
+        raise InvalidInputError(
+            f"a cotangent of shape {tuple(loss.shape)} for glimpses of shape {shape}",
+            "give the gradient by each of their numbers",
+        )
+    return loss

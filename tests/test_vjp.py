@@ -1,0 +1,260 @@
+"""The way back through the public door: every backend against differences of the definitions and against each other."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from test_gradients import assert_close, differences
+
+from glimpsecli import Affine, GaussianParams, GlimpseError, Projective, Window, vjp, vjp_batch
+from glimpsecli.attention import gaussian, spatial
+from glimpsecli.window import stack_gaussians, stack_matrices
+
+BORDERS = ["zeros", "constant", "edge", "reflect"]
+SIZE = (5, 4)
+
+
+def definition(image, where, size, sampler, border="zeros", fill=0.0, blur=0.5):
+    """Look by the float64 definitions."""
+    pixels = np.asarray(image, dtype=np.float64)
+    if sampler == "gaussian":
+        return gaussian.glimpse(pixels, stack_gaussians(where, size, blur)[0], size)
+    grid = spatial.matrix_grid(stack_matrices(where, size)[0], size)
+    return spatial.sample(pixels, grid, border, 0 if sampler == "hard" else 1, fill)
+
+
+def scene(seed, shape=(14, 17, 3), size=SIZE, dtype="float32"):
+    random = np.random.default_rng(seed)
+    image = random.random(shape) if dtype == "float32" else random.integers(0, np.iinfo(dtype).max + 1, shape)
+    return image.astype(dtype), random.standard_normal((*size, shape[2])).astype(np.float32)
+
+
+positions, extents = st.floats(-4, 22), st.floats(0.3, 30)
+upright = st.builds(Window, positions, positions, extents, extents)
+turned = st.builds(Window, positions, positions, extents, extents, st.floats(-180, 180))
+seeds = st.integers(0, 99)
+
+
+def numbers(place):
+    return np.array([place.cx, place.cy, place.width, place.height, place.angle])
+
+
+def away_from_kinks(where, size):
+    grid = spatial.matrix_grid(stack_matrices(where, size)[0], size)
+    return np.abs((grid + 0.5) % 1 - 0.5).min() > 1e-3
+
+
+@settings(max_examples=40)
+@given(seeds, turned, st.sampled_from(BORDERS))
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+def test_by_a_window_bilinear(backend, seed, window, border):
+    assume(away_from_kinks(window, SIZE))
+    image, loss = scene(seed)
+    fill = 0.3 if border == "constant" else None
+    found = vjp(image, window, SIZE, loss, sampler="bilinear", border=border, fill=fill, backend=backend, by="where")
+
+    def value(five):
+        return np.sum(loss * definition(image, Window(*five), SIZE, "bilinear", border, fill or 0))
+
+    assert found.image is None
+    assert_close(numbers(found.where), differences(value, numbers(window)), 0.1, 1e-5)
+
+
+@settings(max_examples=40)
+@given(seeds, upright)
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+def test_by_a_window_gaussian(backend, seed, window):
+    assume(min(abs(window.width / SIZE[1] - 1), abs(window.height / SIZE[0] - 1)) > 1e-3)
+    image, loss = scene(seed)
+    found = vjp(image, window, SIZE, loss, backend=backend, by="where").where
+
+    def value(four):
+        return np.sum(loss * definition(image, Window(*four), SIZE, "gaussian"))
+
+    assert_close(numbers(found)[:4], differences(value, numbers(window)[:4], 1e-5), 0.1, 1e-5)
+    assert found.angle == 0
+
+
+gaussians = st.builds(
+    GaussianParams, positions, st.floats(0.3, 6), st.floats(-4, 4), positions, st.floats(0.3, 6), st.floats(-4, 4),
+    st.sampled_from([1.0, -0.4]),
+)  # fmt: skip
+SEVEN = ("u_y", "s_y", "d_y", "u_x", "s_x", "d_x", "gain")
+
+
+@settings(max_examples=60)
+@given(seeds, gaussians, st.sampled_from(["uint8", "uint16", "float32"]), st.integers(1, 5), st.tuples(
+    st.integers(1, 19), st.integers(1, 7)
+))  # fmt: skip
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+def test_by_gaussians(backend, seed, params, dtype, channels, size):
+    image, loss = scene(seed, (23, 19, channels), size, dtype)
+    found = vjp(image, params, size, loss, backend=backend)
+    row = np.array([getattr(params, name) for name in SEVEN])
+    by_image, by_row = gaussian.glimpse_vjp(image, row, size, loss)
+    told = np.array([getattr(found.where, name) for name in SEVEN])
+    full = 1.0 if dtype == "float32" else np.iinfo(dtype).max
+    assert_close(told / full, by_row / full, 1.0, 1e-5)
+    assert_close(found.image, by_image, 1e-2, 1e-5)
+
+
+matrices = st.builds(
+    lambda *m: Affine(np.reshape(m, (2, 3))),
+    *[st.floats(-4, 4), st.floats(-2, 2), st.floats(-6, 24), st.floats(-2, 2), st.floats(-4, 4), st.floats(-6, 24)],
+)
+
+
+@settings(max_examples=60)
+@given(seeds, matrices, st.sampled_from(BORDERS), st.sampled_from(["uint8", "float32"]), st.integers(1, 5), st.tuples(
+    st.integers(1, 40), st.integers(1, 7)
+), st.sampled_from(["bilinear", "hard"]))  # fmt: skip
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+def test_by_a_matrix(backend, seed, affine, border, dtype, channels, size, sampler):
+    order = int(sampler == "bilinear")
+    image, loss = scene(seed, (23, 19, channels), size, dtype)
+    fill = 0.25 if border == "constant" else None
+    grid = spatial.matrix_grid(affine.matrix, size)
+    found = vjp(image, affine, size, loss, sampler=sampler, border=border, fill=fill, backend=backend)
+    by_image, by_grid = spatial.sample_vjp(image, grid, loss, border, order, fill or 0)
+    full = 1.0 if dtype == "float32" else 255
+    assert_close(found.where.matrix / full, spatial.matrix_grid_vjp(affine.matrix, by_grid) / full, 1.0, 1e-5)
+    assert_close(found.image, by_image, 1e-2, 1e-5)
+    if sampler == "hard":
+        assert not found.where.matrix.any()
+
+
+@settings(max_examples=25)
+@given(seeds, st.sampled_from(BORDERS))
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+def test_by_a_quadrilateral(backend, seed, border):
+    image, loss = scene(seed)
+    corners = np.array([(1, 1), (12, 2), (15, 11), (2, 15)]) + np.random.default_rng(seed).uniform(-0.8, 0.8, (4, 2))
+    quad, fill = Projective.from_quad(corners, SIZE), 0.3 if border == "constant" else None
+    assume(away_from_kinks(quad, SIZE))
+    found = vjp(image, quad, SIZE, loss, sampler="bilinear", border=border, fill=fill, backend=backend)
+    grid = spatial.matrix_grid(quad.matrix, SIZE)
+    by_image, by_grid = spatial.sample_vjp(image, grid, loss, border, 1, fill or 0)
+    assert_close(found.where.matrix, spatial.matrix_grid_vjp(quad.matrix, by_grid), 1.0, 1e-5)
+    assert_close(found.image, by_image, 1e-2, 1e-5)
+
+
+def test_an_affine_quadrilateral_moves_in_all_its_numbers():
+    image, loss = scene(3)
+    quad = Projective([[1.317, 0.233, 2.171], [0.117, 1.431, 1.733], [0, 0, 1]])
+    found = vjp(image, quad, SIZE, loss, sampler="bilinear").where.matrix
+
+    def value(nine):
+        return np.sum(loss * spatial.sample(image, spatial.matrix_grid(nine, SIZE)))
+
+    assert_close(found, differences(value, quad.matrix), 1.0, 1e-5)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+@pytest.mark.parametrize("sampler", ["gaussian", "bilinear", "hard"])
+def test_windows_of_one_image_add_up(backend, sampler):
+    image, _ = scene(1, (150, 90, 3))
+    random = np.random.default_rng(2)
+    windows = np.column_stack([random.uniform(0, 90, (20, 2)), random.uniform(5, 160, (20, 2)), np.zeros(20)])
+    losses = random.standard_normal((20, *SIZE, 3)).astype(np.float32)
+    together = vjp(image, windows, SIZE, losses, sampler=sampler, backend=backend)
+    apart = [
+        vjp(image, Window(*row), SIZE, loss, sampler=sampler, backend=backend)
+        for row, loss in zip(windows, losses, strict=True)
+    ]
+    assert_close(together.image, np.sum([one.image for one in apart], axis=0), 1e-2, 1e-5)
+    assert_close(together.where, np.array([numbers(one.where) for one in apart]), 1e-2, 1e-6)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+@pytest.mark.parametrize("sampler", ["gaussian", "bilinear"])
+@pytest.mark.parametrize("one", [False, True])
+def test_a_batch_is_its_images(backend, sampler, one):
+    random = np.random.default_rng(5)
+    images = random.integers(0, 256, (4, 30, 20, 3), dtype=np.uint8)
+    windows = np.column_stack([random.uniform(5, 15, (4, 2)), random.uniform(5, 25, (4, 2)), np.zeros(4)])
+    where = windows[:1] if one else windows
+    losses = random.standard_normal((4, *SIZE, 3)).astype(np.float32)
+    last = vjp_batch(images, where, SIZE, losses, sampler=sampler, backend=backend)
+    planes, plane_losses = np.moveaxis(images, 3, 1), np.moveaxis(losses, 3, 1)
+    for contiguous in (False, True):
+        if contiguous:
+            planes = np.ascontiguousarray(planes)
+        first = vjp_batch(planes, where, SIZE, plane_losses, sampler=sampler, backend=backend, layout="NCHW")
+        assert_close(first.image, np.moveaxis(last.image, 3, 1), 1e-2, 1e-6)
+        assert_close(first.where, last.where, 1.0, 1e-5)
+    alone = [
+        vjp(image, Window(*where[0 if one else k]), SIZE, losses[k], sampler=sampler, backend=backend)
+        for k, image in enumerate(images)
+    ]
+    assert_close(last.image, np.array([each.image for each in alone]), 1e-2, 1e-6)
+    expected = np.array([numbers(each.where) for each in alone])
+    assert_close(last.where, expected.sum(axis=0, keepdims=True) if one else expected, 1.0, 1e-5)
+
+
+@pytest.mark.parametrize("sampler", ["gaussian", "bilinear"])
+def test_threads_change_nothing(sampler):
+    random = np.random.default_rng(7)
+    image = random.integers(0, 256, (700, 500, 3), dtype=np.uint8)
+    windows = np.column_stack([random.uniform(100, 400, (9, 2)), random.uniform(200, 600, (9, 2)), np.zeros(9)])
+    losses = random.standard_normal((9, 64, 64, 3)).astype(np.float32)
+    one, two = (vjp(image, windows, (64, 64), losses, sampler=sampler, backend="cpu", threads=t) for t in (1, 2))
+    np.testing.assert_array_equal(one.image, two.image)
+    np.testing.assert_array_equal(one.where, two.where)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+@pytest.mark.parametrize("sampler", ["gaussian", "bilinear"])
+def test_odd_arrays(backend, sampler):
+    random = np.random.default_rng(9)
+    image = random.random((30, 40, 3)).astype(np.float32)
+    window, loss = Window(14, 16, 18, 22), random.standard_normal((*SIZE, 3))
+    plain = vjp(image, window, SIZE, loss, sampler=sampler, backend=backend)
+    wide = np.zeros((30, 80, 6), np.float32)
+    wide[:, ::2, ::2] = image
+    read_only = image.copy()
+    read_only.flags.writeable = False
+    for odd in (wide[:, ::2, ::2], np.asfortranarray(image), image.astype(">f4"), read_only):
+        found = vjp(odd, window, SIZE, np.asfortranarray(loss), sampler=sampler, backend=backend)
+        assert found.image.dtype == np.float32
+        np.testing.assert_allclose(found.image, plain.image, atol=1e-6)
+        np.testing.assert_allclose(numbers(found.where), numbers(plain.where), rtol=1e-6)
+    grey = vjp(image[..., 0], window, SIZE, loss[..., 0], sampler=sampler, backend=backend)
+    assert grey.image.shape == (30, 40)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+@pytest.mark.parametrize("sampler", ["gaussian", "bilinear"])
+def test_a_bad_pixel_that_is_not_read_spoils_nothing(backend, sampler):
+    image, loss = scene(4, (60, 60, 3))
+    window = Window(20.3, 20.2, 10, 10)
+    image[45:], image[:, 45:] = np.nan, np.inf
+    found = vjp(image, window, SIZE, loss, sampler=sampler, backend=backend)
+    assert np.isfinite(numbers(found.where)).all()
+    assert np.isfinite(found.image).all()
+
+
+@pytest.mark.parametrize("places", [[Window(5, 5, 4, 4)], [Affine(np.eye(2, 3))] * 2, [GaussianParams(*[2.0] * 6)] * 3])
+def test_the_kind_of_where_comes_back(places):
+    image, _ = scene(0)
+    found = vjp(image, places, (2, 2), np.ones((len(places), 2, 2, 3))).where
+    assert [type(place) for place in found] == [type(place) for place in places]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cotangent": np.ones((2, 3, 3))}, r"cotangent of shape \(2, 3, 3\) for glimpses of shape \(2, 2, 3\)"),
+        ({"cotangent": "much"}, "cotangent of str"),
+        ({"by": ()}, r"by is \(\): name image or where"),
+        ({"by": "window"}, "by is 'window'"),
+        ({"threads": 0}, "threads is 0"),
+        ({"sampler": "cubic"}, "unknown sampler"),
+        ({"image": np.ones((4, 4), bool)}, "an image of bool"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(change, message):
+    given_ = {"image": np.ones((4, 4, 3), np.float32), "where": Window(2, 2, 2, 2), "size": (2, 2)}
+    given_ |= {"cotangent": np.ones((2, 2, 3))} | change
+    with pytest.raises(GlimpseError, match=message) as caught:
+        vjp(given_.pop("image"), given_.pop("where"), given_.pop("size"), given_.pop("cotangent"), **given_)
+    assert "\n" not in str(caught.value)
