@@ -1,12 +1,15 @@
 """The cache of compiled kernels never stops anybody's work, and neither do processes and threads."""
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
 import pytest
+
+import glimpsecli
 
 KERNEL = textwrap.dedent(
     """
@@ -38,6 +41,16 @@ def test_the_second_process_finds_the_code_of_the_first(tmp_path):
     value, folder, writable, hits = run(tmp_path, NUMBA_CACHE_DIR=str(cache))
     assert (value, writable, hits) == ("42", "True", "1")
     assert folder.startswith(str(cache))
+
+
+def test_a_change_beside_a_kernel_compiles_it_again(tmp_path):
+    package = Path(glimpsecli.__file__).parent
+    shutil.copytree(package, tmp_path / "glimpsecli", ignore=shutil.ignore_patterns("__pycache__", "*.ttf"))
+    given = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(tmp_path)}
+    assert [run(tmp_path, **given)[-1] for _ in range(2)] == ["0", "1"]
+    with (tmp_path / "glimpsecli" / "backends" / "support.py").open("a") as file:
+        file.write("# another line\n")
+    assert run(tmp_path, **given)[-1] == "0"
 
 
 @pytest.mark.parametrize("damage", [b"", b"rubbish", b"\x80\x05N."])

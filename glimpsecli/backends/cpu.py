@@ -118,3 +118,45 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False
     return view
+
+
+def gaussian_vjp(
+    images: Images,
+    params: Floats,
+    cotangents: Glimpses,
+    by_images: Glimpses | None,
+    by_params: Floats | None,
+    threads: int | None = None,
+) -> None:
+    """Pull gradients back through Gaussian glimpses."""
+    from glimpsecli.backends import cpu_gaussian_vjp as kernels
+
+    n, h, w, channels = cotangents.shape
+    height, width = images.shape[1:3]
+    boxes = gaussian_support(params, (h, w), (height, width))
+    losses, shared = _flat(cotangents), len(images) == 1
+    work = float(np.dot(boxes[:, 1] - boxes[:, 0], boxes[:, 3] - boxes[:, 2])) * h * channels
+    if by_images is not None:
+        run(
+            kernels.image_kernel,
+            (height, width, 0 if shared else height * width * channels, _read_only(params), _read_only(boxes), h, w,
+             channels, losses, by_images.reshape(-1)),
+            functools.partial(kernels.scratch, (h, w, channels), (height, width), params),
+            units=len(images) * -(-height // kernels.BAND), work=work, threads=threads,
+        )  # fmt: skip
+    if by_params is None:
+        return
+    if not images.flags.c_contiguous:
+        top, bottom, left, right = union(boxes)
+        images, params = images[:, top:bottom, left:right], params - [top, 0, 0, left, 0, 0, 0]
+        height, width = images.shape[1:3]
+    units = -(-h // cpu_gaussian.ROWS)
+    found = np.empty((n, units, 7))
+    run(
+        kernels.params_kernel,
+        (_flat(images), height, width, 0 if shared else height * width * channels, _read_only(params), h, w, channels,
+         losses, found.reshape(n * units, 7)),
+        functools.partial(kernels.scratch, (h, w, channels), (height, width), params),
+        units=n * units, work=2 * work, threads=threads,
+    )  # fmt: skip
+    by_params[...] = found.sum(axis=1)

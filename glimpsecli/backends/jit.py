@@ -14,11 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 
 class ForgivingCache(FunctionCache):
-    """Numba's own cache of one function, in which a failure means: not cached."""
+    """Numba's own cache of one function, in which a failure means: not cached.
+
+    Numba watches the file of the function alone; this watches all of this folder, for kernels share helpers and options.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        files = sorted(Path(__file__).parent.glob("*.py"))
+        stamps = tuple((file.name, status.st_mtime_ns, status.st_size) for file in files for status in [file.stat()])
+        own = self._impl.locator.get_source_stamp()
+        self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, (own, *stamps))
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Load a compiled function, or None."""
@@ -43,8 +53,8 @@ _OPTIONS: dict[str, Any] = {"error_model": "numpy", "_nrt": False, "no_cfunc_wra
 def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function that Python calls with ``numba.njit``, without the GIL, cached on disk where that is possible.
 
-    It makes no arrays. Keep the functions that it calls in its own file: Numba watches no other. And never compile one
-    ``def`` twice with different options: the two would share a cache entry.
+    It makes no arrays. The functions that it calls are in this folder: the cache watches no other. And never compile
+    one ``def`` twice with different options: the two would share a cache entry.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:

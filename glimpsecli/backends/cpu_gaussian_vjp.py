@@ -1,0 +1,283 @@
+"""The Gaussian sampler's gradients: the kernels of the way back, built of the same parts as the way there.
+
+With G the gradient by the glimpse, four of its rows at a time are first pulled back along x, ``P = G A_x``. That is all
+the image needs: ``dL/dI = A_y^T P``. For the parameters ``dL/dA_y = P I^T`` and ``dL/dA_x = G^T A_y I`` are made where
+the filterbanks have weights, and each row of them is then worth ::
+
+    dL/dA[r] . dA[r]/dp = sum_k dL/dA A psi_p - (sum_k dL/dA A) (sum_k A psi_p)
+
+with ``z = (k - c[r]) / s``, ``psi_u = z / s``, ``psi_s = z^2 / s`` and ``psi_d = r psi_u``. Sums over pixels are
+float32 in blocks, what they join is float64.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from glimpsecli.backends import cpu_gaussian
+from glimpsecli.backends.cpu_gaussian import BLOCK, ROWS, WHOLE, _filterbank, _two_rows, _weight
+from glimpsecli.backends.jit import helper, jit
+
+BAND = 64  # rows of an image that one unit of work adds to
+
+
+@helper(fastmath={"contract"})
+def _pull_back_columns(starts, counts, weights, cotangents, at, channels, rows, planes, lines, columns):
+    """Fill ``lines[r] = G[r] A_x``, interleaved, for four rows of cotangents from `at` on; only `rows` are there."""
+    w, step = len(starts), np.uintp(channels)
+    for line in range(np.uintp(4) * step):
+        for x in range(np.uintp(columns + WHOLE)):
+            planes[line, x] = np.float32(0)
+    row, zero = w * channels, np.float32(0)
+    for c in range(channels):
+        line = np.uintp(4 * c)
+        for j in range(w):
+            value, start = at + j * channels + c, np.uintp(starts[j])
+            g0 = cotangents[value]
+            g1 = cotangents[value + row] if rows > 1 else zero
+            g2 = cotangents[value + 2 * row] if rows > 2 else zero
+            g3 = cotangents[value + 3 * row] if rows > 3 else zero
+            for k in range(np.uintp((counts[j] + WHOLE - 1) & -WHOLE)):
+                weight, x = weights[j, k], start + k
+                planes[line, x] += g0 * weight
+                planes[line + np.uintp(1), x] += g1 * weight
+                planes[line + np.uintp(2), x] += g2 * weight
+                planes[line + np.uintp(3), x] += g3 * weight
+    for r in range(np.uintp(4)):
+        for c in range(step):
+            for x in range(np.uintp(columns)):
+                lines[r, x * step + c] = planes[np.uintp(4) * c + r, x]
+
+
+@helper(fastmath={"contract", "reassoc", "nsz"})
+def _row_dots(pixels, first, pitch, values, starts, counts, row, last_row, lines, by_rows):
+    """Add to ``by_rows[r, k] = sum_x P[r, x] I[k, x]`` for two rows of a glimpse and all pixels k that either keeps."""
+    other = min(row + 1, last_row)
+    one, two = starts[row], starts[other]
+    one_end, two_end = one + counts[row], two + counts[other]
+    begin, end, runs = min(one, two), max(one_end, two_end), 1
+    if max(one, two) >= min(one_end, two_end):  # far apart: each its own pixels
+        runs, begin, end = 2, one, one_end
+    line = np.uintp(row % 4)
+    for _ in range(runs):
+        for part in range(0, values, BLOCK):
+            width = np.uintp(min(BLOCK, values - part))
+            offset = np.uintp(part)
+            for k in range(begin, end, 4):
+                at0, last = np.uintp(first + part + k * pitch), end - 1 - k
+                at1 = at0 + np.uintp(min(1, last) * pitch)
+                at2 = at0 + np.uintp(min(2, last) * pitch)
+                at3 = at0 + np.uintp(min(3, last) * pitch)
+                p0, p1, p2, p3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+                q0, q1, q2, q3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+                for x in range(width):
+                    v0, v1 = np.float32(pixels[at0 + x]), np.float32(pixels[at1 + x])
+                    v2, v3 = np.float32(pixels[at2 + x]), np.float32(pixels[at3 + x])
+                    p, q = lines[line, offset + x], lines[line + np.uintp(1), offset + x]
+                    p0 += p * v0
+                    p1 += p * v1
+                    p2 += p * v2
+                    p3 += p * v3
+                    q0 += q * v0
+                    q1 += q * v1
+                    q2 += q * v2
+                    q3 += q * v3
+                for i in range(min(4, end - k)):
+                    p = p0 if i == 0 else p1 if i == 1 else p2 if i == 2 else p3
+                    q = q0 if i == 0 else q1 if i == 1 else q2 if i == 2 else q3
+                    if one <= k + i < one_end:
+                        by_rows[row, k + i - one] += p
+                    if other > row and two <= k + i < two_end:
+                        by_rows[other, k + i - two] += q
+        begin, end = two, two_end
+
+
+@helper(fastmath={"contract"})
+def _column_dots(starts, counts, cotangents, at, channels, rows, planes, by_columns):
+    """Add to ``by_columns[j, k] = sum_r G[r, j] (A_y I)[r, k]``, all channels, for `rows` rows, four at most."""
+    w = len(starts)
+    row, zero = w * channels, np.float32(0)
+    for c in range(channels):
+        line = np.uintp(4 * c)
+        for j in range(w):
+            value, start = at + j * channels + c, np.uintp(starts[j])
+            g0 = cotangents[value]
+            g1 = cotangents[value + row] if rows > 1 else zero
+            g2 = cotangents[value + 2 * row] if rows > 2 else zero
+            g3 = cotangents[value + 3 * row] if rows > 3 else zero
+            for k in range(np.uintp(counts[j])):
+                x = start + k
+                by_columns[j, k] += (
+                    g0 * planes[line, x]
+                    + g1 * planes[line + np.uintp(1), x]
+                    + g2 * planes[line + np.uintp(2), x]
+                    + g3 * planes[line + np.uintp(3), x]
+                )
+
+
+@helper(fastmath={"contract", "reassoc", "nsz"})
+def _contract(first, sigma, stride, first_tap, taps, origin, starts, counts, weights, by_bank):
+    """Give the gradients by the first centre, sigma, stride and gain (of 1) from those by rows of a filterbank.
+
+    Pixel 0 of `starts` is pixel `origin` of the axis.
+    """
+    by_first, by_sigma, by_stride, by_gain = 0.0, 0.0, 0.0, 0.0
+    for r in range(taps):
+        centre = first + (first_tap + r) * stride
+        sum_0, sum_1, sum_2, mean_1, mean_2 = 0.0, 0.0, 0.0, 0.0, 0.0
+        before = float(origin + starts[r]) - centre
+        for k in range(np.uintp(counts[r])):
+            z, weight = (before + float(k)) / sigma, float(weights[r, k])
+            worth = weight * float(by_bank[r, k])
+            sum_0 += worth
+            sum_1 += worth * z
+            sum_2 += worth * z * z
+            mean_1 += weight * z
+            mean_2 += weight * z * z
+        by_centre = (sum_1 - sum_0 * mean_1) / sigma
+        by_first += by_centre
+        by_stride += (first_tap + r) * by_centre
+        by_sigma += (sum_2 - sum_0 * mean_2) / sigma
+        by_gain += sum_0
+    return by_first, by_sigma, by_stride, by_gain
+
+
+def scratch(glimpse, image, params):
+    """Make the arrays in which one call of a kernel works, as :func:`cpu_gaussian.scratch` does for the way there.
+
+    Returns
+    -------
+    pulled, lines, by_rows, by_columns, sums, pair, planes, row_starts, ... : arrays
+    """
+    there = cpu_gaussian.scratch(glimpse, image, params)
+    planes, row_weights, weights = there[2], there[5], there[8]
+    return (
+        np.empty_like(planes),
+        np.empty((4, planes.shape[1] * glimpse[2]), np.float32),
+        np.empty(row_weights.shape),
+        np.empty(weights.shape, np.float32),
+        *there,
+    )
+
+
+@jit()
+def params_kernel(
+    pixels, height, width, image_stride, params, h, w, channels, cotangents, found,
+    pulled, lines, by_rows, by_columns,
+    sums, pair, planes, row_starts, row_counts, row_weights, starts, counts, weights, relative, first_unit, last_unit,
+):  # fmt: skip
+    """Compute the part of ``dL/dparams`` that each unit, `ROWS` rows of one glimpse, has: ``found[unit]``, float64.
+
+    `pixels` are the images and `cotangents` the gradients by the glimpses (h, w, channels), flat; `image_stride` is 0
+    where all windows look at one image. `pulled` and what follows are `scratch`.
+    """
+    pitch = width * channels
+    units = (h + ROWS - 1) // ROWS
+    left, columns, known = np.int64(0), np.int64(0), np.int64(-1)
+    for unit in range(first_unit, last_unit):
+        n = unit // units
+        top = (unit - n * units) * ROWS
+        if n != known:
+            known = n
+            u_x, s_x, d_x = params[n, 3], params[n, 4], params[n, 5]
+            _filterbank(u_x, s_x, d_x, n - n, w, width, starts, counts, weights, relative)
+            left = min(starts[0], starts[w - 1])
+            columns = max(starts[0] + counts[0], starts[w - 1] + counts[w - 1]) - left
+            for j in range(w):
+                starts[j] -= left
+        rows = min(ROWS, h - top)
+        u_y, s_y, d_y = params[n, 0], params[n, 1], params[n, 2]
+        _filterbank(u_y, s_y, d_y, top, rows, height, row_starts, row_counts, row_weights, relative)
+        for r in range(rows, ROWS):  # rows beyond the glimpse read nothing
+            row_starts[r], row_counts[r] = row_starts[rows - 1], 0
+        for r in range(rows):
+            for k in range(np.uintp(row_counts[r])):
+                by_rows[r, k] = 0.0
+        for j in range(w):
+            for k in range(np.uintp(counts[j])):
+                by_columns[j, k] = np.float32(0)
+        first = n * image_stride + left * channels
+        for i in range(0, rows, 4):
+            seen, at = min(4, rows - i), (n * h + top + i) * w * channels
+            _pull_back_columns(starts, counts, weights, cotangents, at, channels, seen, pulled, lines, columns)
+            for line in range(np.uintp(4 * channels)):
+                for x in range(np.uintp(columns + WHOLE)):
+                    planes[line, x] = np.float32(0)
+            for row in range(i, i + seen, 2):
+                _two_rows(
+                    pixels, first, pitch, channels, row_starts, row_counts, row_weights, row, rows, pair, sums, planes,
+                    columns,
+                )  # fmt: skip
+                _row_dots(
+                    pixels, first, pitch, columns * channels, row_starts, row_counts, row, i + seen - 1, lines, by_rows
+                )
+            _column_dots(starts, counts, cotangents, at, channels, seen, planes, by_columns)
+        gain = params[n, 6]
+        u, s, d, whole = _contract(u_y, s_y, d_y, top, rows, n - n, row_starts, row_counts, row_weights, by_rows)
+        found[unit, 0], found[unit, 1], found[unit, 2], found[unit, 6] = gain * u, gain * s, gain * d, whole
+        u_x, s_x, d_x = params[n, 3], params[n, 4], params[n, 5]
+        u, s, d, whole = _contract(u_x, s_x, d_x, n - n, w, left, starts, counts, weights, by_columns)
+        found[unit, 3], found[unit, 4], found[unit, 5] = gain * u, gain * s, gain * d
+
+
+@helper(fastmath={"contract"})
+def _add_rows(starts, counts, weights, row, rows, low, high, gain, lines, values, by_image, first, pitch):
+    """Add ``sum_r A_y[r, k] P[r]`` to rows k, `low` to `high`, of an image, for `rows` rows r, four at most."""
+    begin, end = high, low
+    for r in range(row, row + rows):
+        begin, end = min(begin, starts[r]), max(end, starts[r] + counts[r])
+    zero, gain = np.float32(0), np.float32(gain)
+    for k in range(max(begin, low), min(end, high)):
+        a = gain * _weight(starts, counts, weights, row, k)
+        b = gain * _weight(starts, counts, weights, row + 1, k) if rows > 1 else zero
+        c = gain * _weight(starts, counts, weights, row + 2, k) if rows > 2 else zero
+        d = gain * _weight(starts, counts, weights, row + 3, k) if rows > 3 else zero
+        to = np.uintp(first + k * pitch)
+        for x in range(np.uintp(values)):
+            by_image[to + x] += a * lines[0, x] + b * lines[1, x] + c * lines[2, x] + d * lines[3, x]
+
+
+@jit()
+def image_kernel(
+    height, width, image_stride, params, boxes, h, w, channels, cotangents, by_images,
+    pulled, lines, by_rows, by_columns,
+    sums, pair, planes, row_starts, row_counts, row_weights, starts, counts, weights, relative, first_unit, last_unit,
+):  # fmt: skip
+    """Add ``A_y^T G A_x`` to units of images: `BAND` rows of one each, so that no two threads add to one pixel.
+
+    `boxes` are the parts (top, bottom, left, right) that windows read. Where `image_stride` is 0 all of them look
+    at one image and are added in turn.
+    """
+    bands = (height + BAND - 1) // BAND
+    for unit in range(first_unit, last_unit):
+        b = unit // bands
+        low = (unit - b * bands) * BAND
+        high = min(low + BAND, height)
+        begin, end = b, b + 1
+        if image_stride == 0:
+            begin, end = np.int64(0), np.int64(len(params))
+        for n in range(begin, end):
+            if boxes[n, 0] >= high or boxes[n, 1] <= low:
+                continue
+            _filterbank(params[n, 3], params[n, 4], params[n, 5], n - n, w, width, starts, counts, weights, relative)
+            left = min(starts[0], starts[w - 1])
+            columns = max(starts[0] + counts[0], starts[w - 1] + counts[w - 1]) - left
+            for j in range(w):
+                starts[j] -= left
+            for top in range(0, h, ROWS):
+                rows = min(ROWS, h - top)
+                u_y, s_y, d_y = params[n, 0], params[n, 1], params[n, 2]
+                _filterbank(u_y, s_y, d_y, top, rows, height, row_starts, row_counts, row_weights, relative)
+                for i in range(0, rows, 4):
+                    seen = min(4, rows - i)
+                    touched = False
+                    for r in range(i, i + seen):
+                        touched = touched or (row_starts[r] < high and row_starts[r] + row_counts[r] > low)
+                    if not touched:
+                        continue
+                    at = (n * h + top + i) * w * channels
+                    _pull_back_columns(starts, counts, weights, cotangents, at, channels, seen, pulled, lines, columns)
+                    _add_rows(
+                        row_starts, row_counts, row_weights, i, seen, low, high, params[n, 6], lines,
+                        columns * channels, by_images, n * image_stride + left * channels, width * channels,
+                    )  # fmt: skip
