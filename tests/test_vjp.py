@@ -245,7 +245,7 @@ def test_the_kind_of_where_comes_back(places):
     [
         ({"cotangent": np.ones((2, 3, 3))}, r"cotangent of shape \(2, 3, 3\) for glimpses of shape \(2, 2, 3\)"),
         ({"cotangent": "much"}, "cotangent of str"),
-        ({"by": ()}, r"by is \(\): name image or where"),
+        ({"by": ()}, r"by is \(\); name image or where"),
         ({"by": "window"}, "by is 'window'"),
         ({"threads": 0}, "threads is 0"),
         ({"sampler": "cubic"}, "unknown sampler"),

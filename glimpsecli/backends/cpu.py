@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glimpsecli.backends import cpu_affine, cpu_gaussian
-from glimpsecli.backends.support import affine_support, gaussian_support, grid_support, union
+from glimpsecli.backends.support import CUT, affine_support, gaussian_support, grid_support, union
 from glimpsecli.backends.threads import run
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def gaussian(images: Images, params: Floats, out: Glimpses, threads: int | None 
         top, bottom, left, right = union(gaussian_support(params, (h, w), (height, width)))
         images, params = images[:, top:bottom, left:right], params - [top, 0, 0, left, 0, 0, 0]
         height, width = images.shape[1:3]
-    reach = 2 * cpu_gaussian.CUT
+    reach = 2 * CUT
     rows, columns = np.minimum(reach * params[:, 1], height), np.abs(params[:, 5]) * w + reach * params[:, 4]
     work = float(np.dot(rows, np.minimum(columns, width))) * h * channels
     stride = 0 if len(images) == 1 else height * width * channels
@@ -160,3 +160,87 @@ def gaussian_vjp(
         units=n * units, work=2 * work, threads=threads,
     )  # fmt: skip
     by_params[...] = found.sum(axis=1)
+
+
+def affine_vjp(
+    images: Images,
+    matrices: Floats,
+    cotangents: Glimpses,
+    by_images: Glimpses | None,
+    by_matrices: Floats | None,
+    order: int,
+    border: str,
+    fill: Glimpses,
+    threads: int | None = None,
+) -> None:
+    """Pull gradients back through bilinear (order 1) or nearest (order 0) glimpses."""
+    boxes = affine_support(matrices, cotangents.shape[1:3], images.shape[1:3], border)
+    _pull_back(images, boxes, matrices, _NO_GRIDS, cotangents, by_images, by_matrices, order, border, fill, threads)
+
+
+def grid_vjp(
+    images: Images,
+    grids: Floats,
+    cotangents: Glimpses,
+    by_images: Glimpses | None,
+    by_grids: Floats | None,
+    order: int,
+    border: str,
+    fill: Glimpses,
+    threads: int | None = None,
+) -> None:
+    """Pull gradients back to what (N, h, w, 2) points (x, y) see."""
+    boxes = grid_support(grids, images.shape[1:3], border)
+    _pull_back(images, boxes, _NO_MATRICES, grids, cotangents, by_images, by_grids, order, border, fill, threads)
+
+
+def _pull_back(
+    images: Images,
+    boxes: NDArray[np.int64],
+    matrices: Floats,
+    grids: Floats,
+    cotangents: Glimpses,
+    by_images: Glimpses | None,
+    by_places: Floats | None,
+    order: int,
+    border: str,
+    fill: Glimpses,
+    threads: int | None,
+) -> None:
+    """Call the kernels of the way back; one of `matrices` and `grids` is empty."""
+    from glimpsecli.backends import cpu_affine_vjp as kernels
+
+    n, h, w, channels = cotangents.shape
+    height, width = images.shape[1:3]
+    losses, form = _flat(cotangents), cpu_affine.BORDERS[border]
+    places, work = (_read_only(matrices), _read_only(grids)), 10.0 * cotangents.size
+    if by_images is not None:
+        stride = 0 if len(images) == 1 else height * width * channels
+        run(
+            kernels.image_kernel,
+            (by_images.reshape(-1), stride, height, width, *places, order, form, n, h, w, channels, losses),
+            tuple,
+            units=len(images) * -(-height // kernels.BAND),
+            work=work,
+            threads=threads,
+        )
+    if by_places is None:
+        return
+    if order == 0:
+        by_places[...] = 0
+        return
+    top, bottom, left, right = (0, height, 0, width) if images.flags.c_contiguous else union(boxes)
+    images, pitch = images[:, top:bottom, left:right], (right - left) * channels
+    first, stride = -top * pitch - left * channels, 0 if len(images) == 1 else (bottom - top) * pitch
+    colours = np.zeros(fill.shape, np.float32) if border == "zeros" else fill
+    units = -(-h // cpu_affine.ROWS)
+    found = np.empty((n * units if len(matrices) else 0, 2, 3))
+    run(
+        kernels.places_kernel,
+        (_flat(images), first, pitch, stride, height, width, *places, form, _read_only(colours), h, w, channels, losses,
+         by_places if len(grids) else _NO_GRIDS, found),
+        functools.partial(kernels.scratch, (h, w, channels), images.dtype),
+        units=n * units, work=work, threads=threads,
+    )  # fmt: skip
+    if len(matrices):
+        by_places[...] = found.reshape(n, units, 2, 3).sum(axis=1)

@@ -25,9 +25,9 @@ BAND = 64  # rows of an image that one unit of work adds to
 def _pull_back_columns(starts, counts, weights, cotangents, at, channels, rows, planes, lines, columns):
     """Fill ``lines[r] = G[r] A_x``, interleaved, for four rows of cotangents from `at` on; only `rows` are there."""
     w, step = len(starts), np.uintp(channels)
-    for line in range(np.uintp(4) * step):
-        for x in range(np.uintp(columns + WHOLE)):
-            planes[line, x] = np.float32(0)
+    for every in range(np.uintp(4) * step):
+        for here in range(np.uintp(columns + WHOLE)):
+            planes[every, here] = np.float32(0)
     row, zero = w * channels, np.float32(0)
     for c in range(channels):
         line = np.uintp(4 * c)
@@ -38,15 +38,15 @@ def _pull_back_columns(starts, counts, weights, cotangents, at, channels, rows, 
             g2 = cotangents[value + 2 * row] if rows > 2 else zero
             g3 = cotangents[value + 3 * row] if rows > 3 else zero
             for k in range(np.uintp((counts[j] + WHOLE - 1) & -WHOLE)):
-                weight, x = weights[j, k], start + k
+                x, weight = start + k, weights[j, k]
                 planes[line, x] += g0 * weight
                 planes[line + np.uintp(1), x] += g1 * weight
                 planes[line + np.uintp(2), x] += g2 * weight
                 planes[line + np.uintp(3), x] += g3 * weight
     for r in range(np.uintp(4)):
-        for c in range(step):
-            for x in range(np.uintp(columns)):
-                lines[r, x * step + c] = planes[np.uintp(4) * c + r, x]
+        for channel in range(step):
+            for here in range(np.uintp(columns)):
+                lines[r, here * step + channel] = planes[np.uintp(4) * channel + r, here]
 
 
 @helper(fastmath={"contract", "reassoc", "nsz"})

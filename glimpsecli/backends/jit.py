@@ -20,7 +20,7 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 class ForgivingCache(FunctionCache):
     """Numba's own cache of one function, in which a failure means: not cached.
 
-    Numba watches the file of the function alone; this watches all of this folder, for kernels share helpers and options.
+    Numba watches the file of the function alone; this watches all of this folder: kernels share helpers and options.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
