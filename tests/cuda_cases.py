@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from glimpsecli import Affine, GaussianParams, GlimpseError, Window, extract, extract_batch
+from glimpsecli import Affine, GaussianParams, GlimpseError, Projective, Window, extract, extract_batch, vjp, vjp_batch
 from glimpsecli.attention import gaussian, spatial
 from glimpsecli.backends import load
 
@@ -281,6 +281,85 @@ def test_what_cannot_be_done_on_the_device_is_named_in_one_line(foreign, call, w
 
 def batch_into(on, out, host=False, **changes):
     return extract_batch(on(np.zeros((1, 5, 5, 1), np.uint8)), WINDOW, (2, 2), out=out if host else on(out, **changes))
+
+
+def numbers(where):
+    """Give the numbers of a place."""
+    return np.hstack([np.ravel(number) for number in vars(where).values()])
+
+
+def assert_same_gradients(found, expected, scale):
+    """Compare with another backend's, which sums in another order."""
+    for one, other in ((found.image, expected.image), (numbers(found.where), numbers(expected.where))):
+        limit = 1e-5 * max(np.abs(other).max(), scale)
+        assert np.abs(one - other).max() <= limit
+
+
+gradual = st.builds(
+    GaussianParams, st.floats(-5, 20), st.floats(0.3, 5), st.floats(-4, 4), st.floats(-5, 20), st.floats(0.3, 5),
+    st.floats(-4, 4), st.sampled_from([1.0, -0.3]),
+)  # fmt: skip
+
+
+@few(25)
+@given(images(), gradual | affines | turned, sizes, borders, st.sampled_from(["bilinear", "hard"]), st.integers(0, 99))
+def test_gradients_equal_the_definitions(image, where, size, border, sampler, seed):
+    options = {"sampler": sampler, "border": border, "fill": 0.7 if border == "constant" else None}
+    if isinstance(where, GaussianParams):
+        options = {"sampler": "gaussian"}
+    loss = np.random.default_rng(seed).standard_normal((*size, image.shape[2]))
+    found, expected = (vjp(image, where, size, loss, backend=name, **options) for name in ("cuda", "numpy"))
+    assert_same_gradients(found, expected, 10 * full_scale(image))
+
+
+def test_gradients_through_a_quadrilateral():
+    noise = np.random.default_rng(8)
+    image, loss = noise.random((20, 22, 2), dtype=np.float32), noise.standard_normal((5, 6, 2))
+    quad = Projective.from_quad([(2, 3), (18, 1), (20, 17), (4, 15)], (5, 6))
+    found, expected = (vjp(image, quad, (5, 6), loss, sampler="bilinear", backend=n) for n in ("cuda", "numpy"))
+    assert_same_gradients(found, expected, 1)
+
+
+@pytest.mark.parametrize("sampler", ["gaussian", "bilinear"])
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_gradients_of_batches_on_either_side(foreign, sampler, layout, monkeypatch):
+    monkeypatch.setattr("glimpsecli.backends.cuda_vjp.MOST_VALUES", 300)
+    noise = np.random.default_rng(5)
+    batch = noise.random((3, 14, 16, 2) if layout == "NHWC" else (3, 2, 14, 16), dtype=np.float32)
+    windows = noise.uniform([3, 3, 4, 4, 0], [15, 12, 20, 20, 0], (3, 5))
+    shape = (3, 4, 5, 2) if layout == "NHWC" else (3, 2, 4, 5)
+    losses, options = noise.standard_normal(shape).astype(np.float32), {"sampler": sampler, "layout": layout}
+    expected = vjp_batch(batch, windows, (4, 5), losses, backend="numpy", **options)
+    host = vjp_batch(batch, windows, (4, 5), losses, backend="cuda", **options)
+    there = vjp_batch(foreign(batch), windows, (4, 5), foreign(losses), **options)
+    assert cuda_backend.is_device_array(there.image)
+    for image, where in ((host.image, host.where), (there.image.copy_to_host(), there.where)):
+        np.testing.assert_allclose(image, expected.image, atol=1e-5)
+        np.testing.assert_allclose(where, expected.where, atol=1e-4)
+    alone = vjp_batch(foreign(batch), windows, (4, 5), losses, by="image", **options)
+    assert alone.where is None
+    np.testing.assert_allclose(alone.image.copy_to_host(), expected.image, atol=1e-5)
+
+
+def test_windows_of_one_image_add_up():
+    noise = np.random.default_rng(6)
+    image, windows = noise.random((20, 30, 1), dtype=np.float32), noise.uniform([5, 5, 4, 4], [25, 15, 30, 30], (5, 4))
+    windows = np.column_stack([windows, np.zeros(5)])
+    losses = noise.standard_normal((5, 4, 5, 1))
+    for sampler in ("gaussian", "bilinear"):
+        found, expected = (
+            vjp(image, windows, (4, 5), losses, sampler=sampler, backend=name) for name in ("cuda", "numpy")
+        )
+        np.testing.assert_allclose(found.image, expected.image, atol=1e-5)
+        np.testing.assert_allclose(found.where, expected.where, atol=1e-4)
+
+
+def test_cotangents_on_the_device_must_be_as_they_are(foreign):
+    image = foreign(np.zeros((5, 5, 1), np.uint8))
+    with pytest.raises(GlimpseError, match="cotangents of float64"):
+        vjp(image, WINDOW, (2, 2), foreign(np.zeros((2, 2, 1))))
+    with pytest.raises(GlimpseError, match="and the image is not"):
+        vjp(np.zeros((5, 5, 1), np.uint8), WINDOW, (2, 2), foreign(np.zeros((2, 2, 1), np.float32)))
 
 
 def test_the_device_is_described():

@@ -6,13 +6,14 @@ device stays there; where `out` is, the call returns before the kernels, on the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from glimpsecli.backends import cuda_kernels as kernels
 from glimpsecli.backends.cpu_affine import BORDERS
+from glimpsecli.backends.cuda_banks import filterbanks_by_groups
 from glimpsecli.backends.cuda_device import SIMULATED, blocks, cuda, describe, require
 from glimpsecli.backends.cuda_memory import (
     as_device_array,
@@ -22,9 +23,23 @@ from glimpsecli.backends.cuda_memory import (
     rows_on_device,
     upload,
 )
-from glimpsecli.backends.support import CUT, affine_support, gaussian_support, grid_support
+from glimpsecli.backends.cuda_vjp import affine_vjp, gaussian_vjp, grid_vjp
+from glimpsecli.backends.support import affine_support, gaussian_support, grid_support
 
-__all__ = ["affine", "as_device_array", "describe", "empty", "gaussian", "grid", "require"]
+__all__ = [
+    "affine",
+    "affine_vjp",
+    "as_device_array",
+    "describe",
+    "empty",
+    "gaussian",
+    "gaussian_vjp",
+    "grid",
+    "grid_vjp",
+    "is_device_array",
+    "require",
+    "upload",
+]
 
 MOST_WEIGHTS = 1000 if SIMULATED else 1 << 26
 """Weights of filterbanks that are held at a time, 256 MB; windows that need more are computed group by group."""
@@ -36,19 +51,8 @@ def gaussian(images: Any, params: np.ndarray, out: Any, threads: int | None = No
     height, width = images.shape[1:3]
     rows, top, left = rows_on_device(images, lambda: gaussian_support(params, (h, w), (height, width)))
     target = out if is_device_array(out) else empty(out.shape)
-    # No row of a filterbank keeps more than this.
-    y_weights = h * np.minimum(2 * CUT * params[:, 1] + 3, height).astype(np.int64)
-    x_weights = w * np.minimum(2 * CUT * params[:, 4] + 3, width).astype(np.int64)
-    ends = np.cumsum(y_weights + x_weights)
-    y_begins = ends - x_weights - y_weights
-    for some in _groups(ends):
+    for some, windows, kept, weights in filterbanks_by_groups(params, (h, w), (height, width), MOST_WEIGHTS):
         n = some.stop - some.start
-        base = y_begins[some.start]
-        begins = np.stack([y_begins[some] - base, y_begins[some] + y_weights[some] - base], axis=1)
-        windows = cuda.to_device(np.concatenate([params[some], begins], axis=1))
-        kept, weights = empty((n, h + w, 2), np.int32), empty((int(ends[some.stop - 1] - base),))
-        launch = kernels.filterbanks[blocks(-(-n * (h + w) // kernels.BANK_ROWS)), kernels.THREADS]
-        launch(windows, h, height, width, kept, weights)
         launch = kernels.gaussian[blocks(n * -(-h // kernels.ROWS) * -(-w // kernels.TAPS)), kernels.THREADS]
         launch(rows if len(rows) == 1 else rows[some], top, left, windows, kept, weights, target[some])
     if target is not out:
@@ -110,15 +114,3 @@ def _interpolate(
     launch(rows, top, left, height, width, places, order, BORDERS[border], colours, target)
     if target is not out:
         download(target, out)
-
-
-def _groups(ends: np.ndarray) -> Iterator[slice]:
-    """Cut the windows into runs that need no more than MOST_WEIGHTS together, though one alone may.
-
-    `ends` is the number of weights of each window and all before it.
-    """
-    begin, base = 0, 0
-    while begin < len(ends):
-        end = max(int(np.searchsorted(ends, base + MOST_WEIGHTS, side="right")), begin + 1)
-        yield slice(begin, end)
-        begin, base = end, int(ends[end - 1])

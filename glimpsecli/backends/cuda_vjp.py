@@ -1,0 +1,167 @@
+"""The way back on the GPU: gradients by images and by places. See the package for the functions and the shapes.
+
+`images`, `cotangents` and `by_images` may be Numba's device arrays, contiguous, and stay there; `by_images` is where
+the images are. Gradients by places come to the host, so the call waits for the kernels unless they are not wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from glimpsecli.backends import cuda_vjp_kernels as kernels
+from glimpsecli.backends.cpu_affine import BORDERS
+from glimpsecli.backends.cuda_banks import filterbanks_by_groups
+from glimpsecli.backends.cuda_device import SIMULATED, blocks, cuda
+from glimpsecli.backends.cuda_kernels import PIXELS, THREADS
+from glimpsecli.backends.cuda_memory import download, empty, is_device_array, rows_on_device, upload
+from glimpsecli.backends.support import affine_support, gaussian_support, grid_support
+
+MOST_VALUES = 1000 if SIMULATED else 1 << 26
+"""Values of one kind, weights or pulled rows, that are held at a time; windows that need more go group by group."""
+
+
+def gaussian_vjp(
+    images: Any, params: np.ndarray, cotangents: Any, by_images: Any, by_params: Any, threads: int | None = None
+) -> None:
+    """Pull gradients back through Gaussian glimpses."""
+    _, h, w, channels = cotangents.shape
+    height, width = images.shape[1:3]
+    boxes = gaussian_support(params, (h, w), (height, width))
+    rows, top, left = rows_on_device(images, lambda: boxes)
+    losses = cotangents if is_device_array(cotangents) else upload(cotangents)
+    onto = _added_to(by_images, rows)
+    others = h * channels * (boxes[:, 3] - boxes[:, 2])
+    for some, windows, kept, weights in filterbanks_by_groups(params, (h, w), (height, width), MOST_VALUES, others):
+        spans = cuda.to_device(boxes[some].astype(np.int32))
+        n, (tall, wide) = some.stop - some.start, (boxes[some, 1::2] - boxes[some, ::2]).max(axis=0)
+        pulled = empty((n, h, int(wide) * channels))
+        kernels.pull_columns[blocks(n * h), THREADS](losses[some], kept, windows, weights, spans, pulled)
+        if by_images is not None:
+            to = onto if len(onto) == 1 else onto[some]
+            launch = kernels.spread_rows[blocks(n * int(tall)), THREADS]
+            launch(windows, kept, weights, spans, int(tall), pulled, top, left, channels, to)
+        if by_params is None:
+            continue
+        seen = rows if len(rows) == 1 else rows[some]
+        mixed, found = empty(pulled.shape), empty((n, h + w, 3), np.float64)
+        launch = kernels.row_gradients[blocks(n * h), THREADS]
+        launch(seen, top, left, channels, windows, kept, weights, spans, pulled, mixed, found)
+        launch = kernels.column_gradients[blocks(n * w), THREADS]
+        launch(losses[some], windows, kept, weights, spans, mixed, found)
+        by_params[some] = _summed(found.copy_to_host(), h, params[some, 6])
+    _give_back(onto, by_images, top, left)
+
+
+def affine_vjp(
+    images: Any,
+    matrices: np.ndarray,
+    cotangents: Any,
+    by_images: Any,
+    by_matrices: Any,
+    order: int,
+    border: str,
+    fill: np.ndarray,
+    threads: int | None = None,
+) -> None:
+    """Pull gradients back through bilinear (order 1) or nearest (order 0) glimpses."""
+    n, h, w, _ = cotangents.shape
+    parts = -(-h * w // PIXELS)
+    found = empty((n * parts, 6), np.float64)
+
+    def boxes() -> np.ndarray:
+        return affine_support(matrices, (h, w), images.shape[1:3], border)
+
+    by_places = by_matrices is not None and order == 1
+    _interpolate_back(
+        kernels.affine_gradients, images, matrices, boxes, cotangents, by_images, by_places, order, border, fill, found
+    )
+    if by_matrices is not None:
+        by_matrices[...] = found.copy_to_host().reshape(n, parts, 2, 3).sum(axis=1)
+
+
+def grid_vjp(
+    images: Any,
+    grids: np.ndarray,
+    cotangents: Any,
+    by_images: Any,
+    by_grids: Any,
+    order: int,
+    border: str,
+    fill: np.ndarray,
+    threads: int | None = None,
+) -> None:
+    """Pull gradients back to what stands at the points of grids."""
+    found = empty(grids.shape, np.float64)
+
+    def boxes() -> np.ndarray:
+        return grid_support(grids, images.shape[1:3], border)
+
+    by_places = by_grids is not None and order == 1
+    _interpolate_back(
+        kernels.grid_gradients, images, grids, boxes, cotangents, by_images, by_places, order, border, fill, found
+    )
+    if by_grids is not None:
+        by_grids[...] = found.copy_to_host()
+
+
+def _interpolate_back(
+    kernel: Any,
+    images: Any,
+    places: np.ndarray,
+    boxes: Callable[[], np.ndarray],
+    cotangents: Any,
+    by_images: Any,
+    by_places: bool,
+    order: int,
+    border: str,
+    fill: np.ndarray,
+    found: Any,
+) -> None:
+    n, h, w, _ = cotangents.shape
+    height, width = images.shape[1:3]
+    rows, top, left = rows_on_device(images, boxes)
+    losses = cotangents if is_device_array(cotangents) else upload(cotangents)
+    onto = _added_to(by_images, rows)
+    colours = cuda.to_device(fill if border == "constant" else np.zeros_like(fill))
+    wanted = (by_images is not None, by_places)
+    launch = kernel[blocks(n * -(-h * w // PIXELS)), THREADS]
+    launch(rows, top, left, height, width, upload(places), order, BORDERS[border], colours, losses, wanted, onto, found)
+    _give_back(onto, by_images, top, left)
+
+
+def _added_to(by_images: Any, rows: Any) -> Any:
+    """Give the array on the device that the kernels add to, like the `rows` of images; one number for None."""
+    if by_images is None:
+        return empty((1, 1, 1))
+    if is_device_array(by_images):
+        return by_images.reshape(*by_images.shape[:2], -1)
+    onto = empty(rows.shape)
+    onto[:] = np.float32(0)
+    return onto
+
+
+def _give_back(onto: Any, by_images: Any, top: int, left: int) -> None:
+    """Add what is on the device to `by_images` on the host."""
+    if by_images is None or is_device_array(by_images):
+        return
+    b, height, values = onto.shape
+    channels = by_images.shape[3]
+    found = np.empty(onto.shape, np.float32)
+    download(onto, found)
+    width = values // channels
+    by_images[:, top : top + height, left : left + width] += found.reshape(b, height, width, channels)
+
+
+def _summed(found: np.ndarray, h: int, gains: np.ndarray) -> np.ndarray:
+    """Give the gradients by (N, 7) Gaussians from those by each tap: (N, h + w, 3), by centre, sigma and gain."""
+    by_params = np.empty((len(found), 7))
+    for axis, taps in enumerate((found[:, :h], found[:, h:])):
+        steps = np.arange(taps.shape[1])
+        by_params[:, 3 * axis] = gains * taps[:, :, 0].sum(axis=1)
+        by_params[:, 3 * axis + 1] = gains * taps[:, :, 1].sum(axis=1)
+        by_params[:, 3 * axis + 2] = gains * (taps[:, :, 0] @ steps)
+    by_params[:, 6] = found[:, :h, 2].sum(axis=1)
+    return by_params
