@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from glimpsecli.sampling.gradients import vjp as vjp
     from glimpsecli.sampling.gradients import vjp_batch as vjp_batch
     from glimpsecli.sampling.masks import mask as mask
+    from glimpsecli.sampling.pasting import paste as paste
     from glimpsecli.window import Affine as Affine
     from glimpsecli.window import GaussianParams as GaussianParams
     from glimpsecli.window import Projective as Projective
@@ -32,10 +33,11 @@ _HOMES = {
     "extract": "glimpsecli.sampling",
     "extract_batch": "glimpsecli.sampling",
     "mask": "glimpsecli.sampling.masks",
+    "paste": "glimpsecli.sampling.pasting",
     "vjp": "glimpsecli.sampling.gradients",
     "vjp_batch": "glimpsecli.sampling.gradients",
 }
-_MODULES = {"attention": ("gaussian", "hard", "masks", "soft", "spatial")}
+_MODULES = {"attention": ("gaussian", "hard", "masks", "pasting", "soft", "spatial")}
 
 __all__ = [
     "Affine",
@@ -47,6 +49,7 @@ __all__ = [
     "extract",
     "extract_batch",
     "mask",
+    "paste",
     "vjp",
     "vjp_batch",
 ]

@@ -19,6 +19,7 @@ COMMANDS = {
     "replay": ("glimpsecli.commands.replay", "Make the glimpses of a batch again, byte for byte."),
     "mask": ("glimpsecli.commands.mask", "Show how much each pixel counts in a glimpse."),
     "overlay": ("glimpsecli.commands.overlay", "Lay windows, or the attention maps of a model, over images."),
+    "paste": ("glimpsecli.commands.paste", "Put glimpses back onto an image."),
     "compare": ("glimpsecli.commands.compare", "Draw what hard, Gaussian and spatial attention see, side by side."),
     "bench": ("glimpsecli.commands.bench", "Time the samplers and backends, beside what else there is."),
     "info": ("glimpsecli.commands.info", "Tell versions, backends, caches and formats."),

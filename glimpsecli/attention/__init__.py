@@ -7,4 +7,5 @@ Everything here is in index coordinates: the centre of pixel ``k`` is ``k``. Ima
 * :mod:`~glimpsecli.attention.gaussian`: DRAW's filterbanks, read and write.
 * :mod:`~glimpsecli.attention.spatial`: the spatial transformer's grid and sampler.
 * :mod:`~glimpsecli.attention.masks`: how much each pixel counts in a glimpse.
+* :mod:`~glimpsecli.attention.pasting`: a glimpse back onto its image.
 """

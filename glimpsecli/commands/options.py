@@ -107,11 +107,12 @@ _sampler_option = how(
     help="Default: gaussian; bilinear with --quad, and where neither --size nor --retina is given, so that a plain "
     "crop is a crop.",
 )  # fmt: skip
+blur_option = how(
+    "--blur", type=float, metavar="STRIDES",
+    help="Sigma of the Gaussians, in strides (in pixels where glimpses are enlarged). Default: 0.5.",
+)  # fmt: skip
 _blur_and_border_options = _all(
-    how(
-        "--blur", type=float, metavar="STRIDES",
-        help="Sigma of the Gaussians, in strides (in pixels where glimpses are enlarged). Default: 0.5.",
-    ),
+    blur_option,
     how(
         "--border", type=click.Choice(BORDERS),
         help="What stands outside the image. Default: zeros. Not for gaussian, which has no border.",
@@ -178,20 +179,24 @@ _quality_options = _all(
     out("--overwrite", is_flag=True, help="Replace files that exist. An input is never replaced."),
 )  # fmt: skip
 
+_depth_option = out("--depth", type=click.Choice(DEPTHS), help="Bits of the files. Default: those of the image.")
+_picture_format_option = out(
+    "--format", "format_name", type=click.Choice([name for name in FORMATS if name != "npz"]),
+    help="Default: by the suffix; png in a folder.",
+)  # fmt: skip
+
 encoding_options = _all(
     out("--format", "format_name", type=click.Choice(FORMATS), help="Default: by the suffix; png in a folder."),
-    out("--depth", type=click.Choice(DEPTHS), help="Bits of the files. Default: those of the image."),
+    _depth_option,
     _quality_options,
 )
 """How glimpses are stored."""
 
+image_options = _all(_picture_format_option, _depth_option, _quality_options)
+"""How an image is stored that keeps its depth."""
+
 picture_options = _all(
-    out(
-        "--format",
-        "format_name",
-        type=click.Choice([name for name in FORMATS if name != "npz"]),
-        help="Default: by the suffix; png in a folder.",
-    ),
+    _picture_format_option,
     out(
         "--depth",
         type=click.Choice(DEPTHS),

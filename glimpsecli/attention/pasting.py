@@ -1,0 +1,181 @@
+"""Pasting: a glimpse goes back onto an image, where its window says.
+
+What lies on the image is a layer: for each pixel a colour, weighted by an opacity from 0 to 1 in the last channel. With
+the glimpse ``w``, weighted by its own opacity, and that opacity ``o``::
+
+    Gaussian    m (A_y^T w A_x) / (A_y^T 1 A_x) / gain,   opacity  m (A_y^T o A_x) / (A_y^T 1 A_x)
+    spatial     w and o at the point of the glimpse that the pixel shows, inside the window
+
+``m`` is the attention mask (:mod:`~glimpsecli.attention.masks`). The Gaussian layer is DRAW's write divided by what it
+makes of ones, the mean of the glimpse's pixels that reach a pixel of the image: the plain write, the transpose of the
+read, would be brighter or darker the more or the fewer of them do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glimpsecli.attention import gaussian, masks, spatial
+from glimpsecli.attention.soft import separable_mask
+from glimpsecli.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+
+_FLAT = 1e-12
+"""A determinant below this, relative to the columns of its matrix, belongs to a window without area."""
+
+
+def gaussian_layer(glimpse: ArrayLike, params: Iterable[float], image_size: tuple[int, int]) -> Floats:
+    """Give the layer of a glimpse that Gaussian attention puts back.
+
+    Parameters
+    ----------
+    glimpse : (h, w, C + 1)
+        Colours times opacity, and the opacity, 0 to 1.
+    params : GaussianParams, or (u_y, s_y, d_y, u_x, s_x, d_x, gain)
+        Index coordinates, pixels. Colours are divided by the gain, so that what was read comes back as it was.
+    image_size : (int, int)
+        Height and width of the image.
+
+    Returns
+    -------
+    (H, W, C + 1) float64
+    """
+    values = np.asarray(glimpse, dtype=np.float64)
+    u_y, s_y, d_y, u_x, s_x, d_x, gain = params
+    size = (values.shape[0], values.shape[1])
+    written = gaussian.write(values, (u_y, s_y, d_y, u_x, s_x, d_x, 1), image_size)
+    rows, columns = (
+        gaussian.filterbank(u, s, d, taps, pixels).sum(axis=0)
+        for u, s, d, taps, pixels in zip((u_y, u_x), (s_y, s_x), (d_y, d_x), size, image_size, strict=True)
+    )
+    reach = separable_mask(rows, columns)[..., None]
+    layer = np.divide(written, reach, out=np.zeros_like(written), where=reach > 0)
+    layer *= masks.gaussian_mask((u_y, s_y, d_y, u_x, s_x, d_x, 1), size, image_size)[..., None]
+    layer[..., :-1] /= checked_gain(gain)
+    return layer
+
+
+def spatial_layer(glimpse: ArrayLike, matrix: ArrayLike, image_size: tuple[int, int], order: int = 1) -> Floats:
+    """Give the layer of a glimpse that the spatial transformer puts back: the inverse of its grid.
+
+    Parameters
+    ----------
+    glimpse : (h, w, C + 1)
+        Colours times opacity, and the opacity, 0 to 1.
+    matrix : (2, 3) or (3, 3)
+        From glimpse index (x, y, 1) to image index (x, y), or to (x w, y w, w).
+    image_size : (int, int)
+        Height and width of the image.
+    order : {0, 1}
+        0 shows the cell of the glimpse that a pixel's centre falls in, 1 is bilinear; the outermost cells have the
+        colour of their centre from there to the window's edge.
+
+    Returns
+    -------
+    (H, W, C + 1) float64
+        0 where a pixel's centre lies outside the window.
+    """
+    values = np.asarray(glimpse, dtype=np.float64)
+    points, inside = inverse_grid(matrix, (values.shape[0], values.shape[1]), image_size)
+    return spatial.sample(values, points, "edge", order) * inside[..., None]
+
+
+def inverse_grid(
+    matrix: ArrayLike, size: tuple[int, int], image_size: tuple[int, int], top: int = 0, left: int = 0
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Find the point of the glimpse that each pixel of the image shows.
+
+    Parameters
+    ----------
+    matrix : (2, 3) or (3, 3)
+        From glimpse index (x, y, 1) to image index (x, y), or to (x w, y w, w).
+    size, image_size : (int, int)
+        Height and width of the glimpse, and of the image or a part of it.
+    top, left : int
+        The pixel of the image that the part begins with.
+
+    Returns
+    -------
+    points : (H, W, 2) float64
+        (x, y) in index coordinates of the glimpse; 0 where there is none.
+    inside : (H, W) bool
+        Whether the pixel's centre lies in a cell of the glimpse: their edges at the left and the top belong to them.
+
+    Raises
+    ------
+    InvalidInputError
+        The window has no area.
+    """
+    forward = np.asarray(matrix, dtype=np.float64)
+    forward = np.vstack([forward, [0, 0, 1]]) if len(forward) == 2 else forward
+    x_column, y_column, shift = forward.T
+    backward = np.stack([np.cross(y_column, shift), np.cross(shift, x_column), np.cross(x_column, y_column)])
+    determinant = float(x_column @ backward[0])
+    scale = float(np.prod(np.sqrt(np.sum(forward * forward, axis=0))))
+    if not abs(determinant) > _FLAT * scale:
+        raise InvalidInputError(
+            f"the matrix {np.asarray(matrix).tolist()} has no inverse: its window has no area",
+            "give it an extent on both axes, that do not point the same way",
+        )
+    x, y = np.meshgrid(left + np.arange(image_size[1], dtype=np.float64), top + np.arange(image_size[0]))
+    (g, h, depth), (across, down) = backward[2], backward[:2]
+    ahead = (g * x + h * y) + depth
+    # Beyond the horizon of a projective window the sign turns: what would be seen there lies behind the viewer.
+    visible = ahead * np.sign(determinant) > 0
+    ahead[~visible] = 1
+    points = np.stack([((row[0] * x + row[1] * y) + row[2]) / ahead for row in (across, down)], axis=-1)
+    cells = np.floor(points + 0.5)
+    inside = visible & np.all((cells >= 0) & (cells < [size[1], size[0]]), axis=-1)
+    points[~inside] = 0
+    return points, inside
+
+
+def over(image: ArrayLike, layer: ArrayLike, *, alpha: bool = False, scale: float = 1.0) -> Floats:
+    """Lay a layer over an image (Porter and Duff 1984, "Compositing Digital Images").
+
+    Parameters
+    ----------
+    image : (H, W, C), or (H, W, C + 1) with `alpha`
+        What lies below.
+    layer : (H, W, C + 1)
+        Colours times opacity, and the opacity, 0 to 1.
+    alpha : bool
+        Whether the image's last channel is straight alpha.
+    scale : float
+        The alpha that is opaque.
+
+    Returns
+    -------
+    float64, shape of the image
+        The layer where it is opaque, whatever stands below, and the image where the layer is clear.
+    """
+    below, colours = np.asarray(image, dtype=np.float64), np.asarray(layer, dtype=np.float64)
+    rest = 1 - colours[..., -1:]
+    if not alpha:
+        return _product(rest, below) + colours[..., :-1]
+    share = rest * below[..., -1:] / scale
+    opacity = colours[..., -1:] + share
+    mixed = _product(share, below[..., :-1]) + colours[..., :-1]
+    out = below.copy()
+    np.divide(mixed, opacity, out=out[..., :-1], where=opacity > 0)
+    out[..., -1:] = opacity * scale
+    return out
+
+
+def checked_gain(gain: float) -> float:
+    """Refuse a gain that nothing can be divided by."""
+    if gain == 0:
+        raise InvalidInputError("pasting divides by the window's gain, which is 0", "give another gain")
+    return gain
+
+
+def _product(share: Floats, values: Floats) -> Floats:
+    """Multiply, where a share of 0 takes nothing of anything: neither of an infinity nor of a NaN."""
+    return np.multiply(share, values, out=np.zeros(values.shape), where=share != 0)

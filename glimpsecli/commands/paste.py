@@ -1,0 +1,107 @@
+"""``glimpse paste``: glimpses back onto an image."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import click
+
+from glimpsecli.commands import options, values
+from glimpsecli.commands.report import report
+
+BLENDS = ("over", "add")
+
+EXAMPLES = options.examples(
+    "glimpse extract sample_images/chelsea.png --at 55%,42% --extent 240x160 --size 24x16 -o eyes.png",
+    "glimpse paste eyes.png --onto sample_images/chelsea.png --at 55%,42% --extent 240x160 -o coarse.png",
+    "glimpse paste eyes.png --onto sample_images/rocket.jpg --box 20,200,240,160 --angle -15 -o note.png",
+    "glimpse paste eyes.png --onto sample_images/coffee.png --quad 210,20,410,60,390,280,150,230 -o straight.png",
+    "glimpse extract sample_images/camera.png --gaussian 100,4,8,180,4,8 --size 16 -o draw.png",
+    "glimpse paste draw.png --onto sample_images/camera.png --gaussian 100,4,8,180,4,8 --blend add --gain -9 -o less.png",
+    "glimpse extract sample_images/astronaut.png --at 220,110 --extent 64x64 --retina 5 --size 48 -o rings/",
+    "glimpse paste rings/*.png --onto sample_images/astronaut.png --at 220,110 --extent 64x64 --retina 5 -o fovea.png",
+)
+
+how = options.section("How to paste")
+
+
+@click.command(cls=options.Command, epilog=EXAMPLES)
+@click.argument("glimpses", nargs=-1, required=True, metavar="GLIMPSE...", type=click.Path(allow_dash=True))
+@options.which(
+    "--onto", "image", required=True, metavar="IMAGE", type=click.Path(allow_dash=True),
+    help="What the glimpses go onto. It is not changed.",
+)  # fmt: skip
+@options.which(
+    "--frame", type=click.IntRange(0), default=0, metavar="N",
+    help="Frame of the IMAGE, or page of a TIFF, from 0. Default: the first.",
+)  # fmt: skip
+@options.where_options
+@how(
+    "--sampler", type=click.Choice(options.SAMPLERS),
+    help="bilinear and hard fill the window with the glimpse, interpolated or as squares; gaussian spreads each of its "
+    "pixels over its Gaussian. Default: bilinear; gaussian with --gaussian and --draw.",
+)  # fmt: skip
+@how(
+    "--blend", type=click.Choice(BLENDS), default="over", show_default=True,
+    help="over: the glimpse covers the image, as its alpha says; with gaussian, as the attention mask says. add: it is "
+    "added to the image.",
+)  # fmt: skip
+@how("--gain", type=float, metavar="G", help="What the glimpse is multiplied by, to add; negative to take it away.")
+@options.blur_option
+@how("--fill", type=values.ColourValue(), help="Colour under the alpha of the IMAGE in a JPEG.")
+@options.out(
+    "-o", "--output", "target", required=True, metavar="FILE|FOLDER/|-",
+    help="A file; a folder (it ends in / or exists); standard output, with --format.",
+)  # fmt: skip
+@options.picture_name_option
+@options.image_options
+@options.dry_run_option
+@options.out("--json", "as_json", is_flag=True, help="Print a line of JSON that says what was pasted where.")
+@options.manner_options
+def paste(
+    glimpses: tuple[str, ...],
+    image: str,
+    target: str,
+    name: str | None,
+    blend: str,
+    gain: float | None,
+    dry_run: bool,
+    **given: Any,
+) -> None:
+    """Put GLIMPSEs back onto an image, where a window says.
+
+    Windows are said as for `glimpse extract`, with the options that the glimpse was seen through; none means the whole
+    image. One GLIMPSE goes through every window, or there is one for each, in the order in which extract wrote them.
+    The last lies on top, of a retina the finest.
+
+    A crop comes back bit for bit. Otherwise pasting does not undo extracting: what was averaged stays so. With
+    --sampler gaussian it is DRAW's write, A_y^T w A_x / gain, the transpose of the read and not its inverse, which
+    spreads each pixel over its Gaussian; `--blend add` adds just that, `over` divides by what it makes of ones, so that
+    brightness is kept. Where a window has fewer pixels than the glimpse, bilinear and hard skip some and may alias,
+    and gaussian averages.
+
+    A GLIMPSE is brought to the depth of the IMAGE; a grey one may go onto colour. `add` leaves alpha as it is, and
+    tells how many values were clipped at black and white.
+    """
+    from glimpsecli.jobs.pasting import Pasting, read_glimpses
+    from glimpsecli.jobs.picturing import make_picture_plan, named_sources
+    from glimpsecli.jobs.plan import check_sources
+
+    if gain is not None and (blend != "add" or not math.isfinite(gain)):
+        raise click.UsageError(f"--gain {gain:g} is for --blend add, and a finite number.")
+    streams = [*glimpses, image]
+    tables = options.check_streams(streams, target, given)
+    check_sources(streams)
+    given["sampler"] = given["sampler"] or ("gaussian" if given["gaussians"] or given["draws"] else "bilinear")
+    requests = options.requests_of(given)
+    looking = Pasting(tuple(read_glimpses(glimpses)), blend, 1.0 if gain is None else gain)
+    given["size"] = looking.glimpses[0].size
+    plan = make_picture_plan(
+        named_sources([image]), requests, options.how_of(given), options.output_of(target, name, given), looking,
+        noun="picture", inputs=[*tables, *(path for path in glimpses if path != "-")],
+    )  # fmt: skip
+    windows = sum(request.windows for request in plan.items[0].requests) * plan.how.shaping.retina
+    if len(glimpses) not in (1, windows):
+        raise click.UsageError(f"{len(glimpses)} glimpses for {windows} window{'s'[: windows != 1]}; give one for each.")
+    report(plan, given, dry_run=dry_run)

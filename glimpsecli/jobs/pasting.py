@@ -1,0 +1,145 @@
+"""Glimpses back onto an image."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from glimpsecli import images
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.images import DEPTHS, Picture, depth_of
+from glimpsecli.jobs.masking import told_of
+from glimpsecli.jobs.outputs import STREAM
+from glimpsecli.jobs.plan import Item, Plan
+from glimpsecli.jobs.products import Product, check_fits, stored
+from glimpsecli.jobs.requests import Sight, SizeRequest, as_matrix
+from glimpsecli.sampling.pasting import paste_onto
+from glimpsecli.window import corners
+
+if TYPE_CHECKING:
+    from glimpsecli.images.picture import Array
+    from glimpsecli.jobs.decoding import View
+
+SKIPS = 0.5
+"""Pixels of the image from one pixel of the glimpse to the next, below which interpolation passes some over."""
+
+
+class Glimpse(NamedTuple):
+    """A glimpse to paste, and the path that it came from."""
+
+    path: str
+    picture: Picture
+
+    @property
+    def size(self) -> SizeRequest:
+        """The size that its window has in pixels of its own."""
+        return SizeRequest(*self.picture.pixels.shape[:2])
+
+
+def read_glimpses(paths: Sequence[str]) -> list[Glimpse]:
+    """Read the glimpses; ``-`` is standard input.
+
+    Raises
+    ------
+    GlimpseError
+        A file cannot be read, or holds a NaN or an infinity.
+    """
+    glimpses = []
+    for path in paths:
+        if path == STREAM and sys.stdin is None:
+            raise InvalidInputError("standard input is closed", "name a file")
+        picture = images.read(sys.stdin.buffer, name="standard input") if path == STREAM else images.read(path)
+        if not np.all(np.isfinite(picture.pixels)):
+            raise InvalidInputError(f"{path} holds a NaN or an infinity", "paste finite numbers")
+        glimpses.append(Glimpse(path, picture))
+    return glimpses
+
+
+@dataclass(frozen=True)
+class Pasting:
+    """Pastes one glimpse through every window of an image, or a glimpse through each.
+
+    Attributes
+    ----------
+    glimpses : tuple of Glimpse
+    blend : {"over", "add"}
+    gain : float
+        Of the glimpses, to add.
+    """
+
+    glimpses: tuple[Glimpse, ...]
+    blend: str = "over"
+    gain: float = 1.0
+
+    def __call__(self, view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
+        """Make the one picture: the wide windows of a retina first, so that the finest lies on top."""
+        how, picture = plan.how, view.picture
+        check_fits(picture, plan)
+        pairs = self._pairs(item, view, plan)
+        canvas = picture.pixels.astype(np.float32)
+        depth = depth_of(picture.pixels)
+        for glimpse, sight in sorted(pairs, key=lambda pair: -pair[1].scale):
+            place: Any = sight.place
+            try:
+                paste_onto(
+                    canvas,
+                    _at_depth(glimpse.picture.pixels, depth)[None],
+                    place,
+                    sampler=how.chosen_sampler,
+                    blend=self.blend,
+                    blur=how.sigma,
+                    gain=self.gain,
+                    alpha=picture.alpha,
+                    glimpse_alpha=glimpse.picture.alpha,
+                    scale=DEPTHS[depth].scale,
+                )
+            except InvalidInputError as error:
+                raise InvalidInputError(f"{glimpse.path}: {error.message}", error.hint) from None
+        told = told_of(view, item, [sight for _, sight in pairs], plan) | {"blend": self.blend, "gain": self.gain}
+        notes = []
+        for row, (glimpse, sight) in zip(told["windows"], pairs, strict=True):
+            row["glimpse"] = glimpse.path
+            if row["outside"] == 1:
+                notes.append(f"the window of {glimpse.path} lies outside the image")
+            elif how.chosen_sampler != "gaussian" and _stride(sight) < SKIPS:
+                notes.append(
+                    f"the window of {glimpse.path} has so few pixels that some of the glimpse are skipped; make it "
+                    "smaller first, with glimpse extract --size, or give --sampler gaussian"
+                )
+        product = stored(canvas, picture, told, plan)
+        return [product._replace(notes=(*product.notes, *notes), details=self._conversions(depth))]
+
+    def _pairs(self, item: Item, view: View, plan: Plan) -> list[tuple[Glimpse, Sight]]:
+        """Give each window its glimpse, and the size of that, which need not be that of the others."""
+        shapings = [plan.how.shaping._replace(size=glimpse.size) for glimpse in self.glimpses]
+        pairs = []
+        for request in item.requests:
+            for number in range(request.windows * plan.how.shaping.retina):
+                which = len(pairs) if len(self.glimpses) > 1 else 0
+                pairs.append((self.glimpses[which], request.sights(view.image_size, shapings[which])[number]))
+        return pairs
+
+    def _conversions(self, depth: str) -> tuple[str, ...]:
+        found = [(glimpse.path, depth_of(glimpse.picture.pixels)) for glimpse in self.glimpses]
+        return tuple(
+            f"{path} is of {DEPTHS[own].title}, and brought to that of the image, {DEPTHS[depth].title}"
+            for path, own in found
+            if own != depth
+        )
+
+
+def _at_depth(pixels: Array, depth: str) -> Array:
+    """Bring pixels to the scale of a depth, white to white, without rounding them."""
+    own = depth_of(pixels)
+    return pixels if own == depth else pixels * np.float64(DEPTHS[depth].scale / DEPTHS[own].scale)
+
+
+def _stride(sight: Sight) -> float:
+    """Give the least mean distance, in pixels of the image, of neighbours in the glimpse."""
+    outline = corners(as_matrix(sight), sight.size)
+    across, right, below, left = np.hypot(*(np.roll(outline, -1, axis=0) - outline).T).tolist()
+    return min(max(across, below) / sight.size[1], max(right, left) / sight.size[0])

@@ -1,0 +1,213 @@
+"""The door back: glimpses go onto an image, each where its window says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glimpsecli import backends
+from glimpsecli.attention import gaussian, pasting
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.sampling.choice import choose_backend
+from glimpsecli.sampling.devices import is_on_device
+from glimpsecli.sampling.calls import GRID_POINTS
+from glimpsecli.sampling.checks import FULL_SCALE, checked_image
+from glimpsecli.sampling.taps import Taps
+from glimpsecli.window import Affine, Projective, corners
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from glimpsecli.window import Where
+
+    Canvas = NDArray[np.float32]
+
+BLENDS = ("over", "add")
+
+
+def paste(
+    image: ArrayLike,
+    glimpse: ArrayLike,
+    where: Where,
+    *,
+    sampler: str = "gaussian",
+    blend: str = "over",
+    blur: float = 0.5,
+    gain: float = 1.0,
+    alpha: bool = False,
+    glimpse_alpha: bool = False,
+) -> NDArray[np.float32]:
+    """Put a glimpse back onto an image, through one or several windows.
+
+    Parameters
+    ----------
+    image : array_like, (H, W) or (H, W, C)
+        uint8, uint16 or float32. It is not changed.
+    glimpse : array_like, (h, w) or (h, w, C)
+        As many axes as the image; with one more in front, (N, h, w) or (N, h, w, C), one for each window. Any real
+        numbers, in the scale of the image: what :func:`~glimpsecli.extract` gives. One channel of colour may go onto
+        several, as grey.
+    where : Window, Affine, Projective, GaussianParams, a sequence of one of them, or an (N, 5) array
+        Where the glimpse was seen, or is to be. Several are pasted in order, the last on top.
+    sampler : {"gaussian", "bilinear", "hard"}
+        ``bilinear`` and ``hard`` invert the spatial transformer's grid: each pixel whose centre lies in the window
+        shows the point of the glimpse that falls on it, interpolated, or the cell that it is in. Where a window has
+        fewer pixels than the glimpse some of these are skipped.
+        ``gaussian`` is DRAW's write ``A_y^T w A_x / gain``, the transpose of the read and not its inverse: each pixel
+        of the glimpse is spread over its Gaussian.
+    blend : {"over", "add"}
+        ``over`` lays the glimpse over the image: opaque inside the window, or as its alpha says. With ``gaussian`` the
+        write is divided by what it makes of ones, so that brightness is kept, and the attention mask (as
+        :func:`~glimpsecli.mask` gives it) is its opacity.
+        ``add`` adds the write, or the pixels inside the window, to the colours of the image; its alpha stays.
+    blur : float
+        Sigma of the Gaussians in strides (in pixels where the stride is below one), for a `where` without its own.
+    gain : float
+        What ``add`` multiplies the glimpse by; negative to take it away.
+    alpha, glimpse_alpha : bool
+        Whether the last channel of the image, and of the glimpse, is straight alpha.
+
+    Returns
+    -------
+    (H, W) or (H, W, C) float32, in the scale of the image
+        Nothing is clipped. What is outside the windows is as it was.
+
+    Raises
+    ------
+    InvalidInputError
+        An argument cannot mean anything; the message says which.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glimpsecli import Window, paste
+    >>> image = np.zeros((3, 4), np.uint8)
+    >>> paste(image, [[5, 6], [9, 10]], Window.from_box(1, 1, 2, 2), sampler="bilinear")
+    array([[ 0.,  0.,  0.,  0.],
+           [ 0.,  5.,  6.,  0.],
+           [ 0.,  9., 10.,  0.]], dtype=float32)
+    """
+    if is_on_device(image) or is_on_device(glimpse):
+        raise InvalidInputError("pasting with an array on the device", "copy it to the host")
+    pixels, values = checked_image(image), np.asarray(glimpse)
+    if values.ndim not in (pixels.ndim, pixels.ndim + 1) or 0 in values.shape:
+        shapes = "(h, w) or (N, h, w)" if pixels.ndim == 2 else "(h, w, C) or (N, h, w, C)"
+        raise InvalidInputError(f"a glimpse of shape {values.shape} for an image of {pixels.shape}", f"give {shapes}")
+    values = values if values.ndim > pixels.ndim else values[None]
+    canvas = pixels.astype(np.float32).reshape(*pixels.shape[:2], -1)
+    paste_onto(
+        canvas,
+        values if pixels.ndim == 3 else values[..., None],
+        where,
+        sampler=sampler,
+        blend=blend,
+        blur=blur,
+        gain=gain,
+        alpha=alpha,
+        glimpse_alpha=glimpse_alpha,
+        scale=FULL_SCALE[pixels.dtype.name],
+    )
+    return canvas.reshape(pixels.shape)
+
+
+def paste_onto(
+    canvas: Canvas,
+    glimpses: NDArray[Any],
+    where: Where,
+    *,
+    sampler: str,
+    blend: str,
+    blur: float,
+    gain: float,
+    alpha: bool,
+    glimpse_alpha: bool,
+    scale: float,
+) -> None:
+    """Paste (1 or N, h, w, C) glimpses onto an (H, W, C) canvas, which is changed; `scale` is its white.
+
+    The rest is as in :func:`paste`.
+    """
+    if blend not in BLENDS:
+        raise InvalidInputError(f"unknown blend {blend!r}", f"choose from {', '.join(BLENDS)}")
+    if not np.isfinite(gain) or (gain != 1 and blend != "add"):
+        raise InvalidInputError(f"a gain of {gain:g} to paste {blend}", "give a finite number, and only to add")
+    layers = _layers(glimpses, canvas.shape[2], alpha=alpha, glimpse_alpha=glimpse_alpha, scale=scale)
+    size = (layers.shape[1], layers.shape[2])
+    taps = Taps.make(where, size, canvas.shape[:2], sampler, blur, None)
+    if len(layers) not in (1, taps.windows):
+        raise InvalidInputError(f"{len(layers)} glimpses for {taps.windows} windows", "give one for each, or one")
+    boxes = taps.boxes() if sampler == "gaussian" else np.array([_box(one, taps) for one in taps.places])
+    for number, (top, bottom, left, right) in enumerate(boxes.tolist()):
+        one = taps._replace(places=taps.places[number : number + 1])
+        glimpse = layers[number if len(layers) > 1 else 0]
+        deep = bottom - top if sampler == "gaussian" else max(1, GRID_POINTS // max(1, right - left))
+        for start in range(top, bottom, max(1, deep)):
+            part = canvas[start : min(start + deep, bottom), left:right]
+            layer = _layer(glimpse, one, part.shape[:2], start, left, blend, repeats=taps.windows)
+            if blend == "over":
+                part[...] = pasting.over(part, layer, alpha=alpha, scale=scale)
+            else:
+                part[..., : layer.shape[2] - 1] += gain * layer[..., :-1]
+
+
+def _layers(glimpses: NDArray[Any], channels: int, *, alpha: bool, glimpse_alpha: bool, scale: float) -> Canvas:
+    """Give (N, h, w, colours + 1) float32: colours times opacity, and opacity, 0 to 1."""
+    for name, has_alpha, count in (("the image", alpha, channels), ("the glimpse", glimpse_alpha, glimpses.shape[3])):
+        if has_alpha and count not in (2, 4):
+            raise InvalidInputError(
+                f"{name} has alpha and {count} channels", "grey and alpha are 2, red, green, blue and alpha 4"
+            )
+    if glimpses.dtype.kind not in "iuf":
+        raise InvalidInputError(f"a glimpse of {glimpses.dtype}", "give real numbers, in the scale of the image")
+    if not np.all(np.isfinite(glimpses)):
+        raise InvalidInputError("the glimpse holds a NaN or an infinity", "give finite numbers")
+    colours, given = channels - alpha, glimpses.shape[3] - glimpse_alpha
+    if given not in (1, colours):
+        raise InvalidInputError(
+            f"a glimpse of {_counted(given)} on an image of {_counted(colours)}", "give as many as the image has, or 1"
+        )
+    layers = np.ones((*glimpses.shape[:3], colours + 1), np.float32)
+    layers[..., :-1] = glimpses[..., :given]
+    if glimpse_alpha:
+        opacity = glimpses[..., -1:] / scale
+        if not np.all((opacity >= 0) & (opacity <= 1)):
+            raise InvalidInputError(
+                f"the glimpse's alpha runs from {glimpses[..., -1].min():g} to {glimpses[..., -1].max():g}",
+                f"in the scale of the image it is within 0 to {scale:g}",
+            )
+        layers[..., -1:] = opacity
+        layers[..., :-1] *= layers[..., -1:]
+    return layers
+
+
+def _layer(glimpse: Canvas, one: Taps, part: tuple[int, ...], top: int, left: int, blend: str, repeats: int) -> Any:
+    """Give what one window puts on a part of the image that begins at (top, left): (H, W, colours + 1)."""
+    extent = (part[0], part[1])
+    if one.sampler == "gaussian":
+        params = one.moved(top, left, extent).places[0].tolist()
+        if blend == "over":
+            return pasting.gaussian_layer(glimpse, params, extent)
+        pasting.checked_gain(params[6])
+        return gaussian.write(glimpse, params, extent)
+    points, inside = pasting.inverse_grid(one.places[0], one.size, extent, top, left)
+    seen = np.empty((1, *extent, glimpse.shape[2]), np.float32)
+    module = backends.load(choose_backend(one._replace(size=extent), glimpse.shape[2], repeats)[0])
+    fill = np.zeros((1, glimpse.shape[2]), np.float32)
+    module.grid(glimpse[None], points[None], seen, int(one.sampler == "bilinear"), "edge", fill, None)
+    return seen[0] * inside[..., None]
+
+
+def _box(matrix: NDArray[np.float64], taps: Taps) -> tuple[int, int, int, int]:
+    """Give the part (top, bottom, left, right) of the image that holds a window, empty where it lies outside."""
+    points = corners(Affine(matrix) if len(matrix) == 2 else Projective(matrix), taps.size)
+    height, width = taps.image_size
+    low, high = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0))
+    (left, right), (top, bottom) = (
+        np.clip([low[axis], high[axis]], 0, extent).astype(int).tolist() for axis, extent in ((0, width), (1, height))
+    )
+    return (top, bottom, left, right) if right > left else (top, top, left, left)
+
+
+def _counted(colours: int) -> str:
+    return f"{colours} colour channel{'s'[: colours != 1]}"
