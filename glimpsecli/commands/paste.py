@@ -17,10 +17,10 @@ EXAMPLES = options.examples(
     "glimpse paste eyes.png --onto sample_images/chelsea.png --at 55%,42% --extent 240x160 -o coarse.png",
     "glimpse paste eyes.png --onto sample_images/rocket.jpg --box 20,200,240,160 --angle -15 -o note.png",
     "glimpse paste eyes.png --onto sample_images/coffee.png --quad 210,20,410,60,390,280,150,230 -o straight.png",
-    "glimpse extract sample_images/camera.png --gaussian 100,4,8,180,4,8 --size 16 -o draw.png",
-    "glimpse paste draw.png --onto sample_images/camera.png --gaussian 100,4,8,180,4,8 --blend add --gain -9 -o less.png",
+    "glimpse extract sample_images/camera.png --gaussian 90,4,8,99,4,8 --size 9 -o dot.png",
+    "glimpse paste dot.png --onto sample_images/camera.png --gaussian 90,4,8,99,4,8 --blend add --gain -40 -o less.png",
     "glimpse extract sample_images/astronaut.png --at 220,110 --extent 64x64 --retina 5 --size 48 -o rings/",
-    "glimpse paste rings/*.png --onto sample_images/astronaut.png --at 220,110 --extent 64x64 --retina 5 -o fovea.png",
+    "glimpse paste rings/*.png --onto sample_images/astronaut.png --at 220,110 --extent 64x64 --retina 5 -o fovea.jpg",
 )
 
 how = options.section("How to paste")
@@ -103,5 +103,6 @@ def paste(
     )  # fmt: skip
     windows = sum(request.windows for request in plan.items[0].requests) * plan.how.shaping.retina
     if len(glimpses) not in (1, windows):
-        raise click.UsageError(f"{len(glimpses)} glimpses for {windows} window{'s'[: windows != 1]}; give one for each.")
+        many = "1 window" if windows == 1 else f"{windows} windows"
+        raise click.UsageError(f"{len(glimpses)} glimpses for {many}; give one for each.")
     report(plan, given, dry_run=dry_run)

@@ -116,7 +116,7 @@ class Pasting:
     def _pairs(self, item: Item, view: View, plan: Plan) -> list[tuple[Glimpse, Sight]]:
         """Give each window its glimpse, and the size of that, which need not be that of the others."""
         shapings = [plan.how.shaping._replace(size=glimpse.size) for glimpse in self.glimpses]
-        pairs = []
+        pairs: list[tuple[Glimpse, Sight]] = []
         for request in item.requests:
             for number in range(request.windows * plan.how.shaping.retina):
                 which = len(pairs) if len(self.glimpses) > 1 else 0
@@ -141,5 +141,5 @@ def _at_depth(pixels: Array, depth: str) -> Array:
 def _stride(sight: Sight) -> float:
     """Give the least mean distance, in pixels of the image, of neighbours in the glimpse."""
     outline = corners(as_matrix(sight), sight.size)
-    across, right, below, left = np.hypot(*(np.roll(outline, -1, axis=0) - outline).T).tolist()
+    across, right, below, left = map(float, np.hypot(*(np.roll(outline, -1, axis=0) - outline).T))
     return min(max(across, below) / sight.size[1], max(right, left) / sight.size[0])
