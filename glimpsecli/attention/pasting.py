@@ -95,7 +95,7 @@ def inverse_grid(
     Parameters
     ----------
     matrix : (2, 3) or (3, 3)
-        From glimpse index (x, y, 1) to image index (x, y), or to (x w, y w, w).
+        From glimpse index (x, y, 1) to image index (x, y), or to (x w, y w, w) with a positive w in all cells.
     size, image_size : (int, int)
         Height and width of the glimpse, and of the image or a part of it.
     top, left : int
@@ -125,14 +125,12 @@ def inverse_grid(
             "give it an extent on both axes, that do not point the same way",
         )
     x, y = np.meshgrid(left + np.arange(image_size[1], dtype=np.float64), top + np.arange(image_size[0]))
-    (g, h, depth), (across, down) = backward[2], backward[:2]
-    ahead = (g * x + h * y) + depth
-    # Beyond the horizon of a projective window the sign turns: what would be seen there lies behind the viewer.
-    visible = ahead * np.sign(determinant) > 0
-    ahead[~visible] = 1
-    points = np.stack([((row[0] * x + row[1] * y) + row[2]) / ahead for row in (across, down)], axis=-1)
+    across, down, depth = ((row[0] * x + row[1] * y) + row[2] for row in backward)
+    # Nothing is on the horizon of a projective window, and what is beyond it falls in no cell: they are on this side.
+    points = np.full((*image_size, 2), -1.0)
+    np.divide(np.stack([across, down], axis=-1), depth[..., None], out=points, where=depth[..., None] != 0)
     cells = np.floor(points + 0.5)
-    inside = visible & np.all((cells >= 0) & (cells < [size[1], size[0]]), axis=-1)
+    inside = np.all((cells >= 0) & (cells < [size[1], size[0]]), axis=-1)
     points[~inside] = 0
     return points, inside
 

@@ -75,7 +75,7 @@ def paste(
     image. One GLIMPSE goes through every window, or there is one for each, in the order in which extract wrote them.
     The last lies on top, of a retina the finest.
 
-    A crop comes back bit for bit. Otherwise pasting does not undo extracting: what was averaged stays so. With
+    An opaque crop comes back bit for bit. Otherwise pasting does not undo extracting: what was averaged stays so. With
     --sampler gaussian it is DRAW's write, A_y^T w A_x / gain, the transpose of the read and not its inverse, which
     spreads each pixel over its Gaussian; `--blend add` adds just that, `over` divides by what it makes of ones, so that
     brightness is kept. Where a window has fewer pixels than the glimpse, bilinear and hard skip some and may alias,

@@ -9,10 +9,10 @@ import numpy as np
 from glimpsecli import backends
 from glimpsecli.attention import gaussian, pasting
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.sampling.choice import choose_backend
-from glimpsecli.sampling.devices import is_on_device
 from glimpsecli.sampling.calls import GRID_POINTS
 from glimpsecli.sampling.checks import FULL_SCALE, checked_image
+from glimpsecli.sampling.choice import choose_backend
+from glimpsecli.sampling.devices import is_on_device
 from glimpsecli.sampling.taps import Taps
 from glimpsecli.window import Affine, Projective, corners
 
