@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from glimpsecli import attention as attention
     from glimpsecli.errors import GlimpseError as GlimpseError
+    from glimpsecli.learning import fit as fit
     from glimpsecli.sampling import extract as extract
     from glimpsecli.sampling import extract_batch as extract_batch
     from glimpsecli.sampling.gradients import vjp as vjp
@@ -32,6 +33,7 @@ _HOMES = {
     "Window": "glimpsecli.window",
     "extract": "glimpsecli.sampling",
     "extract_batch": "glimpsecli.sampling",
+    "fit": "glimpsecli.learning",
     "mask": "glimpsecli.sampling.masks",
     "paste": "glimpsecli.sampling.pasting",
     "vjp": "glimpsecli.sampling.gradients",
@@ -48,6 +50,7 @@ __all__ = [
     "attention",
     "extract",
     "extract_batch",
+    "fit",
     "mask",
     "paste",
     "vjp",

@@ -143,22 +143,47 @@ def sample_vjp(
             f"a cotangent of shape {loss.shape} for samples of shape {points.shape[:-1] + pixels.shape[2:]}",
             "it has a number for each of them",
         )
-    colour = np.broadcast_to(np.asarray(fill if border == "constant" else 0, dtype=np.float64), pixels.shape[2:])
     flat = loss.reshape(*points.shape[:-1], -1)
     by_image = np.zeros(pixels.shape) if by_image is None else by_image
     onto = by_image.reshape(pixels.shape[0] * pixels.shape[1], -1)
-    by_grid = np.zeros(points.shape)
+    for row, column, weight in neighbours(points, order):
+        y, y_present = resolve(row, pixels.shape[0], border)
+        x, x_present = resolve(column, pixels.shape[1], border)
+        np.add.at(onto, y * pixels.shape[1] + x, flat * (weight * (y_present & x_present))[..., None])
+    slopes = sample_slopes(pixels, points, border, order, fill)
+    by_grid = np.stack([np.sum((slope * loss).reshape(flat.shape), axis=-1) for slope in slopes], axis=-1)
+    return by_image, by_grid
+
+
+def sample_slopes(
+    image: ArrayLike, grid: ArrayLike, border: str = "zeros", order: int = 1, fill: ArrayLike = 0
+) -> tuple[Floats, Floats]:
+    """Give the derivatives of :func:`sample` by the x and by the y of each point.
+
+    They are the differences of the two neighbours on that axis: see :func:`sample_vjp`, which contracts them.
+
+    Parameters
+    ----------
+    image, grid, border, order, fill
+        As for :func:`sample`.
+
+    Returns
+    -------
+    by_x, by_y : (...) or (..., C) float64
+    """
+    pixels, points = np.asarray(image, dtype=np.float64), np.asarray(grid, dtype=np.float64)
+    colour = np.broadcast_to(np.asarray(fill if border == "constant" else 0, dtype=np.float64), pixels.shape[2:])
+    tail = (1,) * (pixels.ndim - 2)
+    by_x, by_y = (np.zeros(points.shape[:-1] + pixels.shape[2:]) for _ in "xy")
     for column, x_weight, x_slope in _axis_slopes(points[..., 0], order):
         for row, y_weight, y_slope in _axis_slopes(points[..., 1], order):
             y, y_present = resolve(row, pixels.shape[0], border)
             x, x_present = resolve(column, pixels.shape[1], border)
-            present = y_present & x_present
-            np.add.at(onto, y * pixels.shape[1] + x, flat * (y_weight * x_weight * present)[..., None])
-            value = np.where(present if pixels.ndim == 2 else present[..., None], pixels[y, x], colour)
-            worth = np.sum(value.reshape(flat.shape) * flat, axis=-1)
-            by_grid[..., 0] += x_slope * y_weight * worth
-            by_grid[..., 1] += x_weight * y_slope * worth
-    return by_image, by_grid
+            present = (y_present & x_present).reshape(*points.shape[:-1], *tail)
+            value = np.where(present, pixels[y, x], colour)
+            by_x += x_slope * y_weight.reshape(present.shape) * value
+            by_y += x_weight.reshape(present.shape) * y_slope * value
+    return by_x, by_y
 
 
 def matrix_grid_vjp(matrix: ArrayLike, by_grid: ArrayLike) -> Floats:

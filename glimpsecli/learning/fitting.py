@@ -1,0 +1,255 @@
+"""Find the window of an image whose glimpse is a target: the door to the search."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.learning.model import Level
+from glimpsecli.learning.places import FREE, Range, are_apart, to_window
+from glimpsecli.learning.refine import State, Step, refine
+from glimpsecli.learning.search import SIDE, candidates
+from glimpsecli.learning.verdict import Spread, judge, noise_of, spread_of
+from glimpsecli.sampling import FULL_SCALE
+from glimpsecli.window import Window
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from glimpsecli.window import Size
+
+    Images = NDArray[Any]
+
+SAMPLERS = ("gaussian", "bilinear")
+LEAST_SIDE = 8
+LEAST_ENERGY = 0.01
+"""Gradient energy below which a target is refused: see :func:`gradient_energy`."""
+
+ROUGH = 1.25
+"""A single stride is searched from a 1.25th of it to 1.25 times it."""
+
+FINALISTS = 4
+_COARSE = 1.0
+
+
+class Fit(NamedTuple):
+    """What was found.
+
+    Attributes
+    ----------
+    window : Window
+        The best window, whatever the verdict.
+    spread : Spread
+        Standard deviations of its numbers, from the normal matrix and the residual.
+    zncc : float
+        Zero-mean normalised cross-correlation of target and glimpse, over all channels together.
+    next_best : float
+        The ZNCC of the best place that is another; 0 where there is none.
+    gain : float
+        Contrast of the target, in that of the glimpse.
+    noise : float
+        Standard deviation of what the glimpse does not explain, 1 being white.
+    energy : float
+        The target's gradient energy.
+    verdict : {"found", "doubtful", "lost"}
+    reason : str
+    path : tuple of Step
+        The way from the coarse search to the window.
+    """
+
+    window: Window
+    spread: Spread
+    zncc: float
+    next_best: float
+    gain: float
+    noise: float
+    energy: float
+    verdict: str
+    reason: str
+    path: tuple[Step, ...]
+
+
+def fit(
+    target: ArrayLike,
+    image: ArrayLike,
+    *,
+    sampler: str = "gaussian",
+    blur: float = 0.5,
+    stride: float | tuple[float, float] | None = None,
+    free: Iterable[str] = ("position", "scale"),
+) -> Fit:
+    """Find the window of an image whose glimpse is a target.
+
+    A coarse search by normalised cross-correlation over positions, scales and whatever else is free gives candidates.
+    Each is refined by Levenberg and Marquardt's method with the sampler's own derivatives, on ever less blurred copies
+    of target and image. Brightness and contrast are solved for on the way, so that the ZNCC is what grows.
+
+    Parameters
+    ----------
+    target : (h, w) or (h, w, C)
+        uint8, uint16 or float32, 8 x 8 pixels at least.
+    image : (H, W) or (H, W, C)
+        Likewise; its type may be another, its channels not.
+    sampler : {"gaussian", "bilinear"}
+        What the target was made with.
+    blur : float
+        Sigma of the Gaussian sampler, in strides.
+    stride : float or (float, float), optional
+        Pixels of the image to one of the target: a rough value, which may be wrong by 20 %, or the least and the
+        greatest. By default from 1 to what fits into the image. Where the scale is not free it is needed, and exact.
+    free : iterable of {"position", "scale", "aspect", "angle"}
+        What is searched; the position always is. The angle only with the bilinear sampler.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    InvalidInputError
+        An argument cannot mean anything, or the target has nothing to hold on to.
+    """
+    turned = frozenset(free)
+    _check_options(sampler, blur, turned)
+    wanted, scene = _checked(target, "the target"), _checked(image, "the image")
+    size, image_size = (wanted.shape[0], wanted.shape[1]), (scene.shape[0], scene.shape[1])
+    if wanted.shape[2] != scene.shape[2]:
+        raise InvalidInputError(
+            f"the target has {_channels(wanted)} and the image {_channels(scene)}", "convert one of them"
+        )
+    if min(size) < LEAST_SIDE:
+        raise InvalidInputError(
+            f"a target of {size[1]}x{size[0]} pixels", f"it takes {LEAST_SIDE}x{LEAST_SIDE} at least"
+        )
+    strides = _strides(stride, size, image_size, turned)
+    energy = gradient_energy(wanted)
+    if energy < LEAST_ENERGY:
+        raise InvalidInputError(
+            f"the target is almost constant in some direction: its gradient energy is {energy:.2g}",
+            f"there is nothing to hold on to below {LEAST_ENERGY:g}: take a larger or a busier window",
+        )
+    states = _search(wanted, scene, strides, turned, sampler, float(blur))
+    best = states[0]
+    others = [state.zncc for state in states[1:] if are_apart(state.place, best.place)]
+    next_best = max(others, default=0.0)
+    indices = [index for name, some in FREE.items() if name in turned for index in some]
+    noise = noise_of(best.residual, len(indices), _step(target))
+    spread = spread_of(best, indices, noise, size)
+    verdict, reason = judge(best, next_best, noise, spread, size, image_size, strides)
+    window, remainder = Window(*to_window(best.place, size)), math.sqrt(noise.variance)
+    return Fit(window, spread, best.zncc, next_best, best.gain, remainder, energy, verdict, reason, best.steps)
+
+
+def gradient_energy(target: Images) -> float:
+    """Measure how much there is to hold on to in an (h, w, C) target whose white is 1.
+
+    The lesser eigenvalue of the sum over pixels and channels of ``grad grad^T`` (central differences, after a Gaussian
+    of one pixel, so that noise counts little): what fixes the position in the direction in which it is fixed least, as
+    for the corners of Shi and Tomasi 1994. With noise of standard deviation n, white being 1, that position is known to
+    about ``n / sqrt(energy)`` strides.
+    """
+    soft = Level(1, 1.0).soften(target).astype(np.float64)
+    by_y, by_x = np.gradient(soft, axis=(0, 1))
+    cross = float(np.sum(by_x * by_y))
+    tensor = [[float(np.sum(by_x**2)), cross], [cross, float(np.sum(by_y**2))]]
+    return max(float(np.linalg.eigvalsh(tensor)[0]), 0.0)
+
+
+def _search(
+    target: Images, image: Images, strides: Range, free: frozenset[str], sampler: str, blur: float
+) -> list[State]:
+    """Give the refined finalists, the best first."""
+    coarse, fine = _levels(target.shape, sampler, strides)
+    starts = candidates(target, image, strides, free)
+    if not starts:
+        raise InvalidInputError("the target fits nowhere into the image", "give a smaller stride")
+    warm = sorted(
+        (refine(target, image, start.place, coarse, free, sampler, blur) for start in starts),
+        key=lambda state: -state.zncc,
+    )
+    finalists: list[State] = []
+    for state in warm:
+        if len(finalists) < FINALISTS and all(are_apart(state.place, other.place) for other in finalists):
+            finalists.append(state)
+    done = []
+    for state in finalists:
+        last = refine(target, image, state.place, fine, free, sampler, blur)
+        done.append(last._replace(steps=state.steps + last.steps))
+    return sorted(done, key=lambda state: -state.zncc)
+
+
+def _levels(shape: tuple[int, ...], sampler: str, strides: Range) -> tuple[list[Level], list[Level]]:
+    """Give the levels for all candidates, and those for the finalists, which end with the target as it is."""
+    reduction = 2 ** max(0, math.floor(math.log2(max(shape[:2]) / SIDE)))
+    coarse = [Level(reduction, _COARSE)]
+    fine = [Level(2**power, 0.6) for power in reversed(range(reduction.bit_length()))]
+    if sampler == "bilinear":  # it reads single pixels: a stride is many of them, and the way is found in smaller steps
+        fine += [Level(1, 0.6 / 2**halving) for halving in range(1, 1 + max(0, math.ceil(math.log2(strides.high))))]
+    return coarse, [*fine, Level(1, 0.0)]
+
+
+def _strides(stride: float | tuple[float, float] | None, size: Size, image_size: Size, free: frozenset[str]) -> Range:
+    """Give the range of strides to search, none of them too large for the image."""
+    most = min(extent / taps for extent, taps in zip(image_size, size, strict=True))
+    shapes = f"a target of {size[1]}x{size[0]} pixels", f"an image of {image_size[1]}x{image_size[0]}"
+    exact = "scale" not in free
+    if stride is None:
+        if exact:
+            raise InvalidInputError("the scale is not free, and no stride is given", "give the stride")
+        low, high = 1.0, max(most, 1.0)
+    elif isinstance(stride, tuple):
+        low, high = stride
+        if exact and low != high:
+            raise InvalidInputError(f"strides from {low:g} to {high:g}, and the scale is not free", "give one stride")
+    else:
+        low, high = (stride, stride) if exact else (stride / ROUGH, stride * ROUGH)
+    if not 0 < low <= high < math.inf:
+        raise InvalidInputError(f"strides from {low:g} to {high:g}", "give positive numbers, the lesser first")
+    if low > most * (1 + 1e-9):
+        raise InvalidInputError(
+            f"{shapes[0]} at a stride of {low:.3g} is larger than {shapes[1]}", "give a smaller stride or target"
+        )
+    return Range(low, max(low, min(high, most)))
+
+
+def _check_options(sampler: str, blur: float, free: frozenset[str]) -> None:
+    if sampler == "hard":
+        raise InvalidInputError("the hard sampler has no gradient to follow", "use bilinear")
+    if sampler not in SAMPLERS:
+        raise InvalidInputError(f"unknown sampler {sampler!r}", f"choose from {', '.join(SAMPLERS)}")
+    if not 0 < blur < math.inf:
+        raise InvalidInputError(f"blur is {blur!r}", "give a positive number of strides")
+    unknown = sorted(free - FREE.keys())
+    if unknown:
+        raise InvalidInputError(f"{unknown[0]!r} cannot be free", f"choose from {', '.join(FREE)}")
+    if "position" not in free:
+        raise InvalidInputError("the position is not free", "it is what is searched")
+    if "angle" in free and sampler == "gaussian":
+        raise InvalidInputError("the Gaussian sampler cannot turn", "use bilinear where the angle is free")
+
+
+def _checked(given: ArrayLike, name: str) -> Images:
+    """Give an image as (H, W, C) float32 whose white is 1."""
+    pixels = np.asarray(given)
+    if pixels.dtype.name not in FULL_SCALE:
+        raise InvalidInputError(f"{name} is of type {pixels.dtype}", f"convert it to {', '.join(FULL_SCALE)}")
+    if pixels.ndim not in (2, 3) or 0 in pixels.shape:
+        raise InvalidInputError(f"{name} has the shape {pixels.shape}", "give (H, W) or (H, W, C)")
+    if not np.all(np.isfinite(pixels)):
+        raise InvalidInputError(f"{name} holds NaN or infinity", "give finite numbers")
+    scaled = pixels.astype(np.float32) / np.float32(FULL_SCALE[pixels.dtype.name])
+    return scaled if scaled.ndim == 3 else scaled[:, :, None]
+
+
+def _channels(pixels: Images) -> str:
+    return f"{pixels.shape[2]} channel{'s'[: pixels.shape[2] > 1]}"
+
+
+def _step(target: ArrayLike) -> float:
+    """Give the step between the target's grey levels, white being 1."""
+    pixels = np.asarray(target)
+    return 1 / FULL_SCALE[pixels.dtype.name] if pixels.dtype.kind == "u" else 0.0

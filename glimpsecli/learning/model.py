@@ -1,0 +1,149 @@
+"""What a sampler sees in a window, and how that changes with the window."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from glimpsecli.attention import gaussian, spatial
+from glimpsecli.learning.places import to_window, window_slopes
+from glimpsecli.sampling import Taps, extract
+from glimpsecli.window import GaussianParams, Window
+from glimpsecli.window.pullbacks import matrices_to_gaussians_vjp, windows_to_matrices_vjp
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from glimpsecli.window import Size
+
+    Floats = NDArray[np.float64]
+    Images = NDArray[Any]
+
+ROOM = 0.3
+"""How far a window may move within a scene, as a share of half its extent, beside two strides."""
+
+GROWTH = 1.15
+"""How much it may grow."""
+
+_REDUCING = 0.5  # sigma of the Gaussians that reduce a scene, in its own pixels
+
+
+class Level(NamedTuple):
+    """How soft target and glimpse are made, so that the way down leads to the right place.
+
+    Attributes
+    ----------
+    reduction : int
+        Pixels of the target to one of its reduced copy.
+    softness : float
+        Sigma of the blur that is added, in pixels of the reduced copy; 0 for none, at the end.
+    """
+
+    reduction: int
+    softness: float
+
+    @property
+    def sigma(self) -> float:
+        """Sigma of the blur that is added, in pixels of the target."""
+        return self.reduction * self.softness
+
+    def soften(self, target: Images) -> Images:
+        """Give the target at this level."""
+        if self.softness == 0:
+            return target
+        h, w = target.shape[:2]
+        size = max(2, -(-h // self.reduction)), max(2, -(-w // self.reduction))
+        return extract(target, Window(w / 2, h / 2, w, h), size, blur=self.softness)
+
+
+class Scene(NamedTuple):
+    """The part of an image around a window, softened for a level.
+
+    Attributes
+    ----------
+    pixels : (H, W, C) float64
+        At a soft level of a large stride it is reduced: the Gaussians are many pixels wide there.
+    origin : (2,) float64
+        x and y in the image of the corner of its first pixel.
+    shrink : int
+        Pixels of the image to one of its own.
+    sampler : {"gaussian", "bilinear"}
+    blur : float
+        Sigma of the Gaussian sampler in strides of the level.
+    bounds : (2, 2) float64
+        Least and greatest cx and cy for which it shows all that is read.
+    """
+
+    pixels: Floats
+    origin: Floats
+    shrink: int
+    sampler: str
+    blur: float
+    bounds: Floats
+
+    @classmethod
+    def around(cls, image: Images, place: Floats, size: Size, level: Level, sampler: str, blur: float) -> Scene:
+        """Cut the surroundings of a place out of an (H, W, C) image; `size` is that of the whole target."""
+        window = to_window(place, size)
+        stride = math.exp(place[2] + max(place[3], 0.0))
+        reach = _upright_extent(window) / 2
+        room = ROOM * float(reach.max()) + 2 * stride
+        own = blur if sampler == "gaussian" else 0.0
+        sigma = math.hypot(own, level.sigma)  # of a Gaussian, in strides of the target
+        far = reach * GROWTH + room + 6 * sigma * max(stride, 1.0) + 2
+        low = np.maximum(np.floor(window[:2] - far), 0).astype(int)
+        high = np.maximum(np.minimum(np.ceil(window[:2] + far), image.shape[1::-1]).astype(int), low + 1)
+        shrink = max(1, math.floor(min(sigma * stride / 2, stride * level.reduction))) if level.softness else 1
+        pixels = image[low[1] : high[1], low[0] : high[0]]
+        height, width = (-(-n // shrink) for n in pixels.shape[:2])  # beyond the edge Gaussians see the edge
+        if sampler == "bilinear" and level.softness:
+            soft = level.sigma * stride
+            middle = (shrink - 1) / 2
+            pixels = extract(pixels, GaussianParams(middle, soft, shrink, middle, soft, shrink), (height, width))
+        elif shrink > 1:
+            cells = Window(width * shrink / 2, height * shrink / 2, width * shrink, height * shrink)
+            pixels = extract(pixels, cells, (height, width), blur=_REDUCING)
+            sigma = math.sqrt(sigma**2 - (_REDUCING * shrink / stride) ** 2)
+        bounds = np.stack([window[:2] - room, window[:2] + room])
+        return cls(pixels.astype(np.float64), low + 0.0, shrink, sampler, sigma / level.reduction or 1.0, bounds)
+
+    def holds(self, place: Floats) -> bool:
+        """Tell whether a place is one that the scene was cut for."""
+        return bool(np.all(place[:2] >= self.bounds[0]) and np.all(place[:2] <= self.bounds[1]))
+
+    def look(self, place: Floats, target_size: Size, size: Size) -> tuple[Floats, Floats]:
+        """See a glimpse of `size` at a place.
+
+        Returns
+        -------
+        glimpse : (h, w, C) float64
+        slopes : (5, h, w, C) float64
+            Its derivatives by the numbers of the place.
+        """
+        window = to_window(place, target_size)
+        window[:2] -= self.origin
+        window[:4] /= self.shrink
+        taps = Taps.make(window[None], size, self.pixels.shape[:2], self.sampler, self.blur, None)
+        if self.sampler == "gaussian":
+            glimpse, by_params = gaussian.glimpse_jacobian(self.pixels, taps.places[0], size)
+            matrices = np.repeat(Taps.make(window[None], size, (1, 1), "bilinear", 1, None).places, 7, axis=0)
+            by_matrix = matrices_to_gaussians_vjp(matrices, self.blur, np.eye(7))
+            by_window = windows_to_matrices_vjp(np.repeat(window[None], 7, axis=0), size, by_matrix)
+        else:
+            grid = spatial.matrix_grid(taps.places[0], size)
+            glimpse = spatial.sample(self.pixels, grid, "edge")
+            by_x, by_y = spatial.sample_slopes(self.pixels, grid, "edge")
+            x, y = (np.arange(n, dtype=np.float64) for n in (size[1], size[0]))
+            steps = (x[None, :, None], y[:, None, None], 1.0)
+            by_params = np.stack([slope * step for slope in (by_x, by_y) for step in steps])
+            by_window = windows_to_matrices_vjp(np.repeat(window[None], 6, axis=0), size, np.eye(6).reshape(6, 2, 3))
+        by_window[:, :4] /= self.shrink
+        return glimpse, np.tensordot((by_window @ window_slopes(place, target_size)).T, by_params, axes=(1, 0))
+
+
+def _upright_extent(window: Floats) -> Floats:
+    """Give the width and height of the upright box around a window."""
+    cos, sin = abs(np.cos(np.deg2rad(window[4]))), abs(np.sin(np.deg2rad(window[4])))
+    return np.array([cos * window[2] + sin * window[3], sin * window[2] + cos * window[3]])

@@ -1,0 +1,74 @@
+"""The numbers that a search turns, and the window they stand for.
+
+A place is (cx, cy, log stride, log aspect, angle): the centre on the image plane in pixels, the pixels of the image
+between the taps of a row, how much longer a step down is than a step to the right, and degrees clockwise. For a target
+of h x w the window has the width ``w stride`` and the height ``h stride aspect``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from glimpsecli.window import Size
+
+    Floats = NDArray[np.float64]
+
+FREE = {"position": (0, 1), "scale": (2,), "aspect": (3,), "angle": (4,)}
+"""What may be turned, and its numbers in a place."""
+
+
+class Range(NamedTuple):
+    """The strides that a search covers."""
+
+    low: float
+    high: float
+
+
+class Found(NamedTuple):
+    """A place, and how well the glimpse there is the target.
+
+    Attributes
+    ----------
+    place : (5,) float64
+    zncc : float
+        Zero-mean normalised cross-correlation of target and glimpse, -1 to 1.
+    """
+
+    place: Floats
+    zncc: float
+
+
+def to_window(place: Floats, size: Size) -> Floats:
+    """Give the (5,) window (cx, cy, width, height, angle) of a place."""
+    cx, cy, log_stride, log_aspect, angle = place
+    return np.array([cx, cy, size[1] * math.exp(log_stride), size[0] * math.exp(log_stride + log_aspect), angle])
+
+
+def window_slopes(place: Floats, size: Size) -> Floats:
+    """Give the (5, 5) derivatives of :func:`to_window`: a row for each number of the window."""
+    _, _, width, height, _ = to_window(place, size)
+    slopes = np.eye(5)
+    slopes[2, 2], slopes[3, 2:4] = width, height
+    slopes[3, 3] = height
+    return slopes
+
+
+def are_apart(one: Floats, other: Floats, within: float = 2.0) -> bool:
+    """Tell whether two places are different answers, and not one that was reached twice.
+
+    Centres further apart than `within` strides, scales by 12 %, or a turn by 8 degrees.
+    """
+    stride = math.exp(max(one[2], other[2]))
+    turn = abs((one[4] - other[4] + 180) % 360 - 180)
+    return bool(
+        np.hypot(*(one[:2] - other[:2])) > within * stride
+        or abs(one[2] - other[2]) > 0.12
+        or abs(one[3] - other[3]) > 0.12
+        or turn > 8
+    )
