@@ -148,6 +148,14 @@ def test_what_is_no_window_is_refused(quad, words):
         Projective.from_quad(quad, (4, 4))
 
 
+@pytest.mark.parametrize(
+    ("last", "words"), [(1e-320, "not finite"), (-1e-300, "beyond"), (0, "is 0"), (float("inf"), "not finite")]
+)
+def test_a_matrix_is_judged_as_it_will_be_used(last, words):
+    with pytest.raises(InvalidInputError, match=words):
+        Projective([[1, 0, 0], [0, 1, 0], [0, 0, last]])
+
+
 def test_a_horizon_in_the_glimpse_is_refused(photo):
     place = Projective([[1, 0, 0], [0, 1, 0], [-0.2, 0, 1]])
     with pytest.raises(InvalidInputError, match="horizon"):

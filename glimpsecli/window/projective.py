@@ -42,7 +42,9 @@ class Projective:
         check_finite(array, "the projective matrix")
         if array[2, 2] == 0:
             raise InvalidInputError("the last element of the projective matrix is 0: its first tap lies at infinity")
-        array = array / array[2, 2] + 0.0  # -0.0 becomes 0.0, so that equal matrices print and hash alike
+        with np.errstate(over="ignore"):
+            array = array / array[2, 2] + 0.0  # -0.0 becomes 0.0, so that equal matrices print and hash alike
+        check_finite(array, "the projective matrix, divided by its last element,")
         array.flags.writeable = False
         object.__setattr__(self, "matrix", array)
 
