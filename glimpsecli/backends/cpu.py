@@ -42,7 +42,7 @@ def gaussian(images: Images, params: Floats, out: Glimpses, threads: int | None 
     arguments = (_flat(images), height, width, stride, _read_only(params), h, w, channels, out.reshape(-1))
     scratch = functools.partial(cpu_gaussian.scratch, (h, w, channels), (height, width), params)
     units = n * -(-h // cpu_gaussian.ROWS)
-    if not run(cpu_gaussian.gaussian_kernel, arguments, scratch, units=units, work=work, threads=threads):
+    if not all(run(cpu_gaussian.gaussian_kernel, arguments, scratch, units=units, work=work, threads=threads)):
         run(cpu_gaussian.mending_kernel, arguments, scratch, units=units, work=work, threads=threads)
 
 

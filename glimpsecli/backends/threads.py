@@ -11,7 +11,7 @@ import functools
 import os
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import numba
@@ -28,34 +28,39 @@ def run(
     units: int,
     work: float,
     threads: int | None,
-) -> bool:
+) -> list[Any]:
     """Call a kernel for so many units, with threads where that pays; the result is the same.
 
     `scratch` makes more arguments, arrays that no two threads may share; `work` is in multiply-adds; `threads` is the
-    most that may be used, None for as many as Numba may. Tells whether all calls returned true.
+    most that may be used, None for as many as Numba may. Gives what the calls returned.
     """
     limit = processors()
     wanted = min(limit if threads is None else min(threads, limit), units)
     if wanted == 1 or work < PARALLEL_WORK:
-        return bool(kernel(*arguments, *scratch(), 0, units))
+        return [kernel(*arguments, *scratch(), 0, units)]
     step = -(-units // (SHARES * wanted))
     shares = deque(range(0, units, step))
 
-    def take_shares() -> bool:
-        own, good = scratch(), True
+    def take_shares() -> list[Any]:
+        own: tuple[Any, ...] = scratch()
+        told: list[Any] = []
         while True:
             try:
                 first = shares.popleft()
             except IndexError:
-                return good
-            good = bool(kernel(*arguments, *own, first, min(first + step, units))) and good
+                return told
+            told.append(kernel(*arguments, *own, first, min(first + step, units)))
 
     helpers = [_pool(os.getpid(), limit).submit(take_shares) for _ in range(wanted - 1)]
-    good = take_shares()
-    for helper in helpers:
-        if not helper.cancel():  # one that has not begun has nothing left to do
-            good = helper.result() and good
-    return good
+    try:
+        told = take_shares()
+        for helper in helpers:
+            if not helper.cancel():  # one that has not begun has nothing left to do
+                told += helper.result()
+        return told
+    finally:  # whatever ends this, Ctrl-C too, ends it for all: the caller's arrays are its own again
+        shares.clear()
+        wait([helper for helper in helpers if not helper.cancel()])
 
 
 def processors() -> int:
