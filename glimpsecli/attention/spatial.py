@@ -47,7 +47,7 @@ def affine_grid(theta: ArrayLike, size: tuple[int, int], image_size: tuple[int, 
     return grid
 
 
-def matrix_grid(matrix: ArrayLike, size: tuple[int, int]) -> Floats:
+def matrix_grid(matrix: ArrayLike, size: tuple[int, int], rows: slice = slice(None)) -> Floats:
     """Generate the grid of an :class:`~glimpsecli.Affine` or a :class:`~glimpsecli.Projective`.
 
     Parameters
@@ -56,13 +56,15 @@ def matrix_grid(matrix: ArrayLike, size: tuple[int, int]) -> Floats:
         From output index (x, y, 1) to source index (x, y), or to (x w, y w, w), which is divided by w.
     size : (int, int)
         Height and width of the glimpse.
+    rows : slice
+        The rows of the glimpse that are wanted; each number is the same as in the whole grid.
 
     Returns
     -------
-    (h, w, 2) float64
+    (h, w, 2) float64, h of the rows
         (x, y) in index coordinates.
     """
-    x, y = np.meshgrid(np.arange(size[1], dtype=np.float64), np.arange(size[0], dtype=np.float64))
+    x, y = np.meshgrid(np.arange(size[1], dtype=np.float64), np.arange(size[0], dtype=np.float64)[rows])
     points = _transform(np.asarray(matrix, dtype=np.float64), x, y)
     return points if points.shape[-1] == 2 else points[..., :2] / points[..., 2:]
 
@@ -186,10 +188,14 @@ def sample_slopes(
     return by_x, by_y
 
 
-def matrix_grid_vjp(matrix: ArrayLike, by_grid: ArrayLike) -> Floats:
-    """Give the gradient by the (2, 3) or (3, 3) matrix of :func:`matrix_grid` from that by its (h, w, 2) grid."""
+def matrix_grid_vjp(matrix: ArrayLike, by_grid: ArrayLike, first_row: int = 0) -> Floats:
+    """Give the gradient by the (2, 3) or (3, 3) matrix of :func:`matrix_grid` from that by its (h, w, 2) grid.
+
+    Of some rows, the first of which is `first_row`, it is their share.
+    """
     transform, loss = np.asarray(matrix, dtype=np.float64), np.asarray(by_grid, dtype=np.float64)
-    x, y = np.meshgrid(np.arange(loss.shape[1], dtype=np.float64), np.arange(loss.shape[0], dtype=np.float64))
+    last_row = first_row + loss.shape[0]
+    x, y = np.meshgrid(np.arange(loss.shape[1], dtype=np.float64), np.arange(first_row, last_row, dtype=np.float64))
     taps = np.stack([x, y, np.ones_like(x)], axis=-1)
     if len(transform) == 3:
         points = _transform(transform, x, y)

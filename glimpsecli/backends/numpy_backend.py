@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Images = NDArray[np.generic]
 
+POINTS = 2**15
+"""Points that are sampled at once, or those of one row: what the definition makes of them stays in the cache."""
+
 
 def gaussian(images: Images, params: Floats, out: NDArray[np.float32], threads: int | None = None) -> None:
     """Fill `out` with Gaussian glimpses; see the package for the shapes. `threads` is NumPy's own affair here."""
@@ -26,15 +30,34 @@ def gaussian(images: Images, params: Floats, out: NDArray[np.float32], threads: 
         cut = images[n if len(images) > 1 else 0, top:bottom, left:right]
         shifted = row - [top, 0, 0, left, 0, 0, 0]
         finite = np.isfinite(cut) if cut.dtype.kind == "f" else None
-        if finite is None or finite.all():
-            out[n] = definition.glimpse(cut, shifted, size)
-        else:
-            # In a product of matrices one NaN would spoil every tap: let it spoil those that read it.
-            out[n] = definition.glimpse(np.where(finite, cut, 0), shifted, size)
-            u_y, s_y, d_y, u_x, s_x, d_x, _ = shifted
-            rows = gaussian_kept(u_y, s_y, d_y, size[0], cut.shape[0])
-            columns = gaussian_kept(u_x, s_x, d_x, size[1], cut.shape[1])
-            out[n][np.einsum("iy,yxc,jx->ijc", rows, ~finite, columns, optimize=True)] = np.nan
+        with np.errstate(over="ignore", invalid="ignore"):  # a gain can lift pixels out of float32, or be 0
+            if finite is None or finite.all():
+                out[n] = definition.glimpse(cut, shifted, size)
+            else:
+                # In a product of matrices one NaN would spoil every tap: let it spoil those that read it.
+                seen = definition.glimpse(np.where(finite, cut, 0), shifted, size)
+                out[n] = seen + row[6] * _not_finite(cut, shifted, size)
+
+
+def _not_finite(cut: Images, params: Floats, size: tuple[int, int]) -> Floats:
+    """Give what each tap's sum of weights times pixels makes of those that are not finite: 0, inf, -inf or NaN.
+
+    Infinities of both signs are a NaN, and so is one whose weight is 0 in float32.
+    """
+    kept, weightless = [], []
+    for (first, sigma, stride), taps, pixels in zip((params[:3], params[3:6]), size, cut.shape[:2], strict=True):
+        reads = gaussian_kept(first, sigma, stride, taps, pixels)
+        bank = definition.filterbank(first, sigma, stride, taps, pixels).astype(np.float32)
+        kept.append(reads.astype(np.float32))  # numbers are multiplied faster than truth values
+        weightless.append((reads & (bank == 0)).astype(np.float32))
+
+    def find(rows: NDArray[np.float32], pixels: NDArray[np.bool_], columns: NDArray[np.float32]) -> NDArray[np.bool_]:
+        return np.asarray(np.einsum("iy,yxc,jx->ijc", rows, pixels.astype(np.float32), columns, optimize=True) > 0)
+
+    up, down = find(kept[0], cut == np.inf, kept[1]), find(kept[0], cut == -np.inf, kept[1])
+    lost = find(kept[0], np.isnan(cut), kept[1]) | (up & down)
+    lost |= find(weightless[0], np.isinf(cut), kept[1]) | find(kept[0], np.isinf(cut), weightless[1])
+    return np.select([lost, up, down], [np.nan, np.inf, -np.inf], 0.0)
 
 
 def affine(
@@ -54,7 +77,9 @@ def affine(
             left, top = matrix[:, 2].astype(int)
             out[n] = hard.crop(image, top, left, size, border)
         else:
-            out[n] = spatial.sample(image, spatial.matrix_grid(matrix, size), border, order, fill[n])
+            for rows in _some_rows(size):
+                points = spatial.matrix_grid(matrix, size, rows)
+                out[n, rows] = spatial.sample(image, points, border, order, fill[n])
 
 
 def grid(
@@ -68,7 +93,16 @@ def grid(
 ) -> None:
     """Fill `out` with what stands at the points of grids; see the package for the shapes."""
     for n, points in enumerate(grids):
-        out[n] = spatial.sample(images[n if len(images) > 1 else 0], points, border, order, fill[n])
+        image = images[n if len(images) > 1 else 0]
+        for rows in _some_rows((out.shape[1], out.shape[2])):
+            out[n, rows] = spatial.sample(image, points[rows], border, order, fill[n])
+
+
+def _some_rows(size: tuple[int, int]) -> Iterator[slice]:
+    """Cut a glimpse into rows of no more than POINTS together."""
+    step = max(1, POINTS // size[1])
+    for top in range(0, size[0], step):
+        yield slice(top, top + step)
 
 
 def gaussian_vjp(

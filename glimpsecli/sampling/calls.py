@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -21,22 +22,20 @@ if TYPE_CHECKING:
     Glimpses = NDArray[np.float32]
     Floats = NDArray[np.float64]
 
-GRID_POINTS = 2**22
-"""Points of grids that are in memory at once, or those of one window."""
-
-BACKWARD = 4
-"""What gradients cost, in glimpses."""
+GRID_POINTS = 2**19
+"""Points of grids that are in memory at once, or those of one row."""
 
 
 def call(images: Images, taps: Taps, out: Glimpses, colours: Glimpses, backend: str, threads: int | None) -> None:
     """Fill `out`, (N, h, w, C) contiguous, from (1 or N, H, W, C) images; `colours` are (N, C)."""
-    module = backends.load(_chosen(taps, images.shape[3], backend, threads))
+    threads = _checked_threads(threads)
+    module = backends.load(_chosen(taps, images.shape[3], backend))
     if taps.sampler == "gaussian":
         module.gaussian(images, taps.places, out, threads)
     elif taps.projective:
-        for some, grids in _grids(taps):
+        for some, rows, grids in _grids(taps):
             seen = images if len(images) == 1 else images[some]
-            module.grid(seen, grids, out[some], taps.order, taps.border, colours[some], threads)
+            module.grid(seen, grids, out[some, rows], taps.order, taps.border, colours[some], threads)
     else:
         module.affine(images, taps.places, out, taps.order, taps.border, colours, threads)
 
@@ -55,35 +54,53 @@ def call_vjp(
 
     Both are contiguous; one that is None is not computed. On whole pixels, too, the bilinear sampler has derivatives.
     """
-    module = backends.load(_chosen(taps, images.shape[3], backend, threads, BACKWARD))
+    threads = _checked_threads(threads)
+    module = backends.load(_chosen(taps, images.shape[3], backend, backward=True))
     order = 0 if taps.sampler == "hard" else 1
     if taps.sampler == "gaussian":
         module.gaussian_vjp(images, taps.places, cotangents, by_images, by_places, threads)
     elif not taps.projective:
         module.affine_vjp(images, taps.places, cotangents, by_images, by_places, order, taps.border, colours, threads)
     else:
-        for some, grids in _grids(taps):
+        if by_places is not None:
+            by_places[...] = 0
+        for some, rows, grids in _grids(taps):
             seen = images if len(images) == 1 else images[some]
             to = by_images if by_images is None or len(images) == 1 else by_images[some]
             by_grids = None if by_places is None else np.empty(grids.shape)
-            module.grid_vjp(seen, grids, cotangents[some], to, by_grids, order, taps.border, colours[some], threads)
+            module.grid_vjp(
+                seen, grids, cotangents[some, rows], to, by_grids, order, taps.border, colours[some], threads
+            )
             if by_places is not None and by_grids is not None:
-                by_places[some] = [
-                    spatial.matrix_grid_vjp(matrix, one)
+                by_places[some] += [
+                    spatial.matrix_grid_vjp(matrix, one, rows.start)
                     for matrix, one in zip(taps.places[some], by_grids, strict=True)
                 ]
 
 
-def _chosen(taps: Taps, channels: int, backend: str, threads: int | None, cost: int = 1) -> str:
-    if threads is not None and (not isinstance(threads, int) or threads < 1):
+def _chosen(taps: Taps, channels: int, backend: str, backward: bool = False) -> str:
+    return choose_backend(taps, channels, backward=backward)[0] if backend == "auto" else backend
+
+
+def _checked_threads(threads: int | None) -> int | None:
+    """Give the number of threads as Python's own int."""
+    if threads is None:
+        return None
+    try:
+        count = 0 if isinstance(threads, (bool, np.bool_)) else operator.index(threads)
+    except TypeError:
+        count = 0
+    if count < 1:
         raise InvalidInputError(f"threads is {threads!r}", "give a whole number from 1")
-    return choose_backend(taps, channels, cost)[0] if backend == "auto" else backend
+    return count
 
 
-def _grids(taps: Taps) -> Iterator[tuple[slice, Floats]]:
-    """Generate the grids of projective places, for as many windows at a time as memory is good for."""
+def _grids(taps: Taps) -> Iterator[tuple[slice, slice, Floats]]:
+    """Generate the grids of projective places: of some windows, or of some rows of one, as memory is good for."""
     h, w = taps.size
-    step = max(1, GRID_POINTS // (h * w))
-    for start in range(0, taps.windows, step):
-        some = slice(start, start + step)
-        yield some, np.stack([spatial.matrix_grid(matrix, taps.size) for matrix in taps.places[some]])
+    windows, rows = max(1, GRID_POINTS // (h * w)), min(h, max(1, GRID_POINTS // w))
+    for first in range(0, taps.windows, windows):
+        some = slice(first, first + windows)
+        for top in range(0, h, rows):
+            part = slice(top, min(top + rows, h))
+            yield some, part, np.stack([spatial.matrix_grid(matrix, taps.size, part) for matrix in taps.places[some]])
