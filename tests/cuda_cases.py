@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from glimpsecli import Affine, GaussianParams, GlimpseError, Projective, Window, extract, extract_batch, vjp, vjp_batch
 from glimpsecli.attention import gaussian, spatial
 from glimpsecli.backends import load
+from glimpsecli.sampling import calls
 
 ON_GPU = os.environ.get("GLIMPSE_TEST_GPU") == "1"
 TOLERANCE = 2e-6  # of full scale
@@ -114,11 +115,11 @@ def test_grid_equals_the_definition(image, seed, size, border, order):
         assert np.abs(out[n] - expected).max() <= TOLERANCE * full_scale(image)
 
 
-def test_a_grid_may_be_on_the_device_and_each_image_has_its_own():
+def test_each_image_may_have_its_own_grid():
     noise = np.random.default_rng(1)
     batch, grids = noise.random((3, 9, 8, 2), dtype=np.float32), noise.uniform(-2, 10, (3, 4, 5, 2))
     fill, out = np.zeros((3, 2), np.float32), np.empty((3, 4, 5, 2), np.float32)
-    cuda_backend.grid(batch, cuda_device.cuda.to_device(grids), out, 1, "edge", fill)
+    cuda_backend.grid(batch, grids, out, 1, "edge", fill)
     expected = np.stack([spatial.sample(*pair, "edge") for pair in zip(batch, grids, strict=True)])
     np.testing.assert_allclose(out, expected, atol=TOLERANCE)
 
@@ -241,6 +242,18 @@ def test_batches_on_the_device_stay_there(foreign, sampler, layout):
     np.testing.assert_array_equal(out.array.copy_to_host(), expected)
 
 
+def test_a_projective_glimpse_is_the_same_however_it_is_cut(foreign, monkeypatch):
+    image = np.random.default_rng(6).integers(0, 256, (14, 16, 3), dtype=np.uint8)
+    places = [Projective([[1, 0.1, 3 + shift], [0.2, 1, 2], [0.02, 0.03, 1]]) for shift in range(3)]
+    expected = extract(image, places, (6, 7), sampler="bilinear", backend="numpy")
+    for points in (10, 90, 4000):  # one row, two windows, all
+        monkeypatch.setattr(calls, "GRID_POINTS", points)
+        found = extract(image, places, (6, 7), sampler="bilinear", backend="cuda")
+        np.testing.assert_allclose(found, expected, atol=TOLERANCE * 255)
+        there = extract(foreign(image), places, (6, 7), sampler="bilinear")
+        np.testing.assert_array_equal(there.copy_to_host(), found)
+
+
 WINDOW = Window(3, 3, 2, 2)
 
 
@@ -259,6 +272,7 @@ class WantsGradients:
         (lambda on: extract(on(np.zeros((5, 5, 2), np.uint8, order="F")), WINDOW, (2, 2)), "contiguous"),
         (lambda on: extract(on(np.zeros(5, np.uint8)), WINDOW, (2, 2)), r"\(5,\)"),
         (lambda on: extract(WantsGradients(), WINDOW, (2, 2)), "requires grad"),
+        (lambda on: extract(on(np.zeros((5, 5), np.uint8), mask=np.ones((5, 5), bool)), WINDOW, (2, 2)), "masked"),
         (lambda on: extract_batch([on(np.zeros((5, 5, 1), np.uint8))], WINDOW, (2, 2)), "stack them"),
         (lambda on: extract_batch(on(np.zeros((5, 5, 1), np.uint8)), WINDOW, (2, 2)), r"\(5, 5, 1\)"),
         (lambda on: batch_into(on, np.zeros((1, 2, 2, 1), np.float32), host=True), "give both there"),

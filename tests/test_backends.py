@@ -7,9 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from glimpsecli import Affine, GaussianParams, GlimpseError, Window, extract, extract_batch
+from glimpsecli import Affine, GaussianParams, GlimpseError, Projective, Window, extract, extract_batch, vjp
 from glimpsecli.attention import gaussian, spatial
-from glimpsecli.backends import cpu_gaussian, load, support
+from glimpsecli.backends import cpu_gaussian, load, numpy_backend, support
+from glimpsecli.sampling import Taps, calls, choose_backend
 
 TOLERANCE = 2e-6  # of full scale
 BACKENDS = ["numpy", "cpu"]
@@ -131,6 +132,39 @@ def test_backends_agree_where_a_nan_spoils_a_gaussian():
         np.testing.assert_allclose(one[seen], two[seen], atol=TOLERANCE)
 
 
+@given(images(), gaussians, sizes, st.integers(0, 999), st.sampled_from([1.0, -2.0, 0.0]))
+@example(np.ones((9, 9, 1), np.float32), GaussianParams(-24, 1, 1, 4, 1, 1), (12, 2), 3, 1.0)  # float32 has no weights
+def test_backends_agree_on_which_infinity_or_nan_a_gaussian_gives(image, params, size, seed, gain):
+    noise = np.random.default_rng(seed)
+    image = image.astype(np.float32)
+    for value in (np.inf, -np.inf, np.nan):
+        image[noise.random(image.shape) < noise.choice([0, 0.02, 0.3])] = value
+    where = GaussianParams(*[getattr(params, name) for name in ("u_y", "s_y", "d_y", "u_x", "s_x", "d_x")], gain)
+    one, two = (extract(image, where, size, backend=backend) for backend in BACKENDS)
+    odd = ~np.isfinite(two)
+    np.testing.assert_array_equal(one[odd], two[odd])
+    assert np.isfinite(one[~odd]).all()
+
+
+def test_infinities_add_up_as_they_do_elsewhere():
+    image = np.ones((5, 30, 1), np.float32)
+    image[2, [3, 13, 14, 23], 0] = np.inf, np.inf, -np.inf, -np.inf
+    where = GaussianParams(2, 0.5, 0, 3.5, 0.5, 5)
+    for backend in BACKENDS:
+        seen = extract(image, where, (1, 5), backend=backend)[0, :, 0]
+        np.testing.assert_array_equal(seen[[0, 2, 4]], [np.inf, np.nan, -np.inf])
+        np.testing.assert_allclose(seen[[1, 3]], 1, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_float32_cannot_hold_is_infinite_without_a_warning(backend, alpha):
+    image = np.full((9, 9, 2), 3e38, np.float32)
+    image[..., 1] = 1
+    seen = extract(image, GaussianParams(4, 1, 1, 4, 1, 1, 1e9), (2, 2), backend=backend, alpha=alpha)
+    assert (seen[..., 0] == np.inf).all()
+
+
 @pytest.mark.parametrize("sampler", ["gaussian", "bilinear", "hard"])
 @pytest.mark.parametrize("count", [1, 3, 40])
 def test_the_result_does_not_depend_on_the_threads(sampler, count):
@@ -192,6 +226,27 @@ def test_any_strides_byte_order_and_protection_will_do(backend, sampler):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@given(
+    st.integers(-40, 80), st.integers(-40, 80), st.integers(1, 24), st.integers(1, 24), sizes,
+    st.sampled_from(["zeros", "edge", "reflect"]), st.sampled_from([0, 90, 30]),
+)  # fmt: skip
+@example(5, 5, 6, 5, (5, 5), "zeros", 0)
+def test_the_byte_order_never_counts(backend, x, y, width, height, size, border, angle):
+    # Windows like these have many taps on ties.
+    image = np.random.default_rng(0).integers(0, 65536, (40, 40), dtype=np.uint16)
+    window = Window(x / 2, y / 2, width / 2, height / 2, angle)
+    for sampler in ("hard", "bilinear"):
+        options = {"sampler": sampler, "border": border, "backend": backend}
+        expected = extract(image, window, size, **options)
+        np.testing.assert_array_equal(
+            extract(image.astype(image.dtype.newbyteorder()), window, size, **options), expected
+        )
+        batch = np.broadcast_to(image.astype(image.dtype.newbyteorder()), (2, 1, 40, 40))
+        found = extract_batch(batch, window, size, layout="NCHW", **options)
+        np.testing.assert_array_equal(found, np.broadcast_to(expected, found.shape))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_shapes_follow_the_image_and_the_windows(backend):
     grey, colour = np.ones((9, 8), np.uint8), np.ones((9, 8, 2), np.uint8)
     one, many = Window(4, 4, 3, 3), [Window(4, 4, 3, 3)] * 2
@@ -243,6 +298,30 @@ def test_a_whole_pixel_window_keeps_the_colours_that_alpha_hides_whatever_stands
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@given(images(), affines | turned, sizes, st.sampled_from(["edge", "reflect"]))
+def test_an_opaque_image_looks_the_same_with_alpha(backend, image, where, size, border):
+    scale = FULL.get(image.dtype.name, 1)
+    image = np.concatenate([image[..., :1], np.full_like(image[..., :1], scale)], axis=2)
+    for sampler, tolerance in (("hard", 0), ("bilinear", 2 * TOLERANCE)):
+        options = {"sampler": sampler, "border": border, "backend": backend}
+        found, expected = (extract(image, where, size, alpha=alpha, **options) for alpha in (True, False))
+        np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * full_scale(image))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("hidden", [np.nan, np.inf])
+def test_alpha_hides_numbers_that_are_none(backend, hidden):
+    image = np.ones((12, 12, 4), np.float32)
+    image[:, 6:] = [hidden, hidden, hidden, 0]
+    for sampler in ("gaussian", "bilinear"):
+        options = {"sampler": sampler, "backend": backend, "alpha": True}
+        seen = extract(image, Window(6, 6, 7, 7), (5, 5), **options)
+        assert np.isfinite(seen).all()
+        np.testing.assert_allclose(seen[..., :3][seen[..., 3] > 0], 1, atol=1e-5)
+        assert seen[..., 3].max() > 0.9 > 0.1 > seen[..., 3].min()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 @settings(max_examples=60)
 @given(images(), affines | turned, sizes, st.sampled_from(["zeros", "edge", "reflect"]))
 def test_alpha_over_any_window_is_the_weighted_mean(backend, image, where, size, border):
@@ -282,6 +361,85 @@ def test_only_what_is_read_of_a_foreign_array_is_copied():
     assert peak < foreign.nbytes / 20
 
 
+LARGE = {
+    "affine": Window(300, 310, 400, 380, 20),
+    "projective": Projective([[0.5, 0.1, 3], [0.1, 0.5, 4], [1e-4, 2e-4, 1]]),
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("where", LARGE.values(), ids=LARGE)
+@pytest.mark.parametrize("sampler", ["bilinear", "hard"])
+def test_a_large_glimpse_needs_little_more_memory_than_it_has(backend, where, sampler):
+    image = np.zeros((600, 600, 3), np.uint8)
+    options = {"sampler": sampler, "backend": backend}
+    extract(image, where, (4, 4), **options)  # compile
+    tracemalloc.start()
+    found = extract(image, where, (1300, 1200), **options)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < found.nbytes + 60e6  # as a whole, its points and their neighbours take 110 MB and more
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("where", [*LARGE.values(), [LARGE["projective"]] * 5], ids=[*LARGE, "many"])
+@given(points=st.integers(1, 4000))
+def test_each_pixel_is_the_same_however_a_glimpse_is_cut(backend, where, points):
+    image = np.random.default_rng(1).integers(0, 256, (60, 70, 2), dtype=np.uint8)
+    options = {"sampler": "bilinear", "border": "reflect", "backend": backend}
+    expected = extract(image, where, (23, 29), **options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calls, "GRID_POINTS", points)
+        patch.setattr(numpy_backend, "POINTS", max(1, points // 3))
+        np.testing.assert_array_equal(extract(image, where, (23, 29), **options), expected)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("points", [1, 100, 800])
+def test_gradients_add_up_however_a_glimpse_is_cut(backend, points, monkeypatch):
+    noise = np.random.default_rng(2)
+    image, loss = noise.random((60, 70, 2), dtype=np.float32), noise.standard_normal((3, 12, 29, 2))
+    places = [LARGE["projective"]] * 3
+    options = {"sampler": "bilinear", "border": "edge", "backend": backend}
+    expected = vjp(image, places, (12, 29), loss, **options)
+    monkeypatch.setattr(calls, "GRID_POINTS", points)
+    found = vjp(image, places, (12, 29), loss, **options)
+    np.testing.assert_allclose(found.image, expected.image, atol=1e-5)
+    for one, other in zip(found.where, expected.where, strict=True):
+        np.testing.assert_allclose(one.matrix, other.matrix, rtol=1e-6, atol=1e-6 * np.abs(other.matrix).max())
+
+
+def chosen(where, size, channels=3, backward=False, **options):
+    taps = Taps.make(where, size, (2000, 2000), **{"sampler": "bilinear", "blur": 0.5, "border": None, **options})
+    return choose_backend(taps, channels, backward=backward)[0]
+
+
+def test_a_crop_needs_no_compiler_and_a_large_turned_window_does():
+    crop, turned_window = Window.from_box(10, 20, 1500, 1500), Window(800, 800, 1500, 1500, 3)
+    for sampler in ("bilinear", "hard"):
+        assert chosen(crop, (1500, 1500), sampler=sampler) == "numpy"
+        assert chosen(turned_window, (3000, 3000), sampler=sampler) == "cpu"
+    assert chosen([crop, turned_window], (1500, 1500)) == "cpu"
+    assert chosen(crop, (1500, 1500), border="constant") == "cpu"  # it is sampled: a fill need not fit the dtype
+    assert chosen(crop, (1500, 1500), backward=True) == "cpu"  # where there are derivatives there is work
+
+
+def test_threads_may_be_any_whole_number():
+    expected = extract(IMAGE, WINDOW, (2, 2), backend="cpu")
+    for threads in (2, np.int64(2), np.uint8(1)):
+        np.testing.assert_array_equal(extract(IMAGE, WINDOW, (2, 2), backend="cpu", threads=threads), expected)
+
+
+class WantsGradients:
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("Can't call numpy()\non Tensor that requires grad.")
+
+
+def overlapping():
+    room = np.zeros((2, 6, 7, 3), np.float32)
+    return extract_batch(room, WINDOW, (6, 7), out=room)
+
+
 IMAGE = np.zeros((6, 7, 3), np.uint8)
 WINDOW = Window(3, 3, 2, 2)
 LOCKED = np.empty((1, 2, 2, 3), np.float32)
@@ -307,8 +465,18 @@ LOCKED.flags.writeable = False
         (lambda: extract(IMAGE, WINDOW, (2, 2), backend="cuda"), "CUDA"),
         (lambda: extract(IMAGE, WINDOW, (2, 2), backend="cpu", threads=0), "threads is 0"),
         (lambda: extract(IMAGE, WINDOW, (2, 2), backend="numpy", threads=1.5), "threads is 1.5"),
+        (lambda: extract(IMAGE, WINDOW, (2, 2), threads=True), "threads is True"),
+        (lambda: extract(IMAGE, WINDOW, (2, 2), threads=np.bool_(True)), "threads is"),
+        (lambda: extract([[1, 2], [3]], WINDOW, (2, 2)), "list is no array"),
+        (lambda: extract(WantsGradients(), WINDOW, (2, 2)), "requires grad"),
+        (lambda: extract_batch([[[1, 2], [3]]], WINDOW, (2, 2)), "list is no array"),
+        (lambda: extract_batch([WantsGradients()], WINDOW, (2, 2)), "requires grad"),
+        (lambda: extract_batch(WantsGradients(), WINDOW, (2, 2)), "requires grad"),
+        (overlapping, "overlaps"),
         (lambda: extract(IMAGE, WINDOW, (2, 2), sampler="hard", border="constant", fill="red"), "'red'"),
         (lambda: extract(IMAGE, WINDOW, (2, 2), sampler="hard", border="constant", fill=1e300), "1e\\+300"),
+        (lambda: extract(IMAGE, WINDOW, (2, 2), sampler="hard", border="constant", fill=10**400), "no colour"),
+        (lambda: extract(IMAGE, WINDOW, (2, 2), sampler="hard", border="constant", fill=WantsGradients()), "no colour"),
         (lambda: extract(IMAGE, Window(3, 3, 2, 2, 10), (2, 2)), "rotated"),
         (lambda: extract_batch([IMAGE], WINDOW, (2, 2), layout="CHWN"), "CHWN"),
         (lambda: extract_batch(IMAGE, WINDOW, (2, 2)), "6, 7, 3"),

@@ -1,7 +1,7 @@
 """The samplers on the GPU, compiled by Numba. See the package for the functions and the shapes.
 
-`images` and `out`, and the `grids` of :func:`grid`, may also be Numba's device arrays, contiguous. What is on the
-device stays there; where `out` is, the call returns before the kernels, on the default stream, are done.
+`images` and `out` may also be Numba's device arrays, contiguous. What is on the device stays there; where `out` is,
+the call returns before the kernels, on the default stream, are done.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def affine(
 
 def grid(
     images: Any,
-    grids: Any,
+    grids: np.ndarray,
     out: Any,
     order: int,
     border: str,
@@ -88,8 +88,7 @@ def grid(
     """Fill `out` with bilinear (order 1) or nearest (order 0) glimpses at given points."""
 
     def boxes() -> np.ndarray:
-        host = grids.copy_to_host() if is_device_array(grids) else grids
-        return grid_support(host, images.shape[1:3], border)
+        return grid_support(grids, images.shape[1:3], border)
 
     _interpolate(kernels.grid, images, grids, boxes, out, order, border, fill)
 
@@ -97,7 +96,7 @@ def grid(
 def _interpolate(
     kernel: Any,
     images: Any,
-    places: Any,
+    places: np.ndarray,
     boxes: Callable[[], np.ndarray],
     out: Any,
     order: int,
@@ -108,9 +107,8 @@ def _interpolate(
     height, width = images.shape[1:3]
     rows, top, left = rows_on_device(images, boxes)
     target = out if is_device_array(out) else empty(out.shape)
-    places = places if is_device_array(places) else upload(places)
     colours = cuda.to_device(fill if border == "constant" else np.zeros_like(fill))
     launch = kernel[blocks(n * -(-h * w // kernels.PIXELS)), kernels.THREADS]
-    launch(rows, top, left, height, width, places, order, BORDERS[border], colours, target)
+    launch(rows, top, left, height, width, upload(places), order, BORDERS[border], colours, target)
     if target is not out:
         download(target, out)

@@ -32,7 +32,7 @@ def colour_of(fill: ArrayLike | None, channels: int, border: str) -> Glimpses:
         raise InvalidInputError(f"fill {fill!r} with the border {border}", "only the constant border has a colour")
     try:
         colour = np.asarray(fill, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError, RuntimeError):
         raise InvalidInputError(f"fill {fill!r} is no colour", "give one number, or one for each channel") from None
     if colour.shape not in ((), (1,), (channels,)) or not np.all(np.abs(colour) <= np.finfo(np.float32).max):
         raise InvalidInputError(f"fill {fill!r} is no colour for {channels} channels", "give one number, or one each")
@@ -41,7 +41,7 @@ def colour_of(fill: ArrayLike | None, channels: int, border: str) -> Glimpses:
 
 def checked_image(image: ArrayLike) -> Images:
     """Give the image as (H, W) or (H, W, C)."""
-    pixels = checked_dtype(device_images(image) if is_on_device(image) else np.asarray(image))
+    pixels = checked_dtype(device_images(image) if is_on_device(image) else _host(image))
     if pixels.ndim not in (2, 3) or 0 in pixels.shape:
         raise InvalidInputError(f"an array of shape {tuple(pixels.shape)} is no image", "give (H, W) or (H, W, C)")
     return pixels
@@ -61,16 +61,27 @@ def _stacked(images: ArrayLike | Sequence[ArrayLike]) -> Images:
     if not isinstance(images, np.ndarray) and isinstance(images, Sequence):
         if any(map(is_on_device, images)):
             raise InvalidInputError("a sequence of images on the device", "stack them there into one array")
-        kinds = {(one.shape, one.dtype.name) for one in map(np.asarray, images)}
+        kinds = {(one.shape, one.dtype.name) for one in map(_host, images)}
         if len(kinds) > 1:
             raise InvalidInputError(
                 f"the images of a batch have one size and one type, these differ: {sorted(kinds)}", "extract from each"
             )
-    return np.asarray(images)
+    return _host(images)
 
 
-def checked_out(out: Glimpses, shape: tuple[int, ...]) -> Glimpses:
-    """Give `out` if glimpses of this shape can be written to it."""
+def _host(array: Any) -> Images:
+    """Give what is on the host as NumPy's array."""
+    try:
+        return np.asarray(array)
+    except Exception as error:  # ragged lists, torch tensors that want gradients, and what else has __array__
+        reason = " ".join(str(error).split())
+        raise InvalidInputError(
+            f"{type(array).__name__} is no array of pixels: {reason}", "give numbers in even rows, or a NumPy array"
+        ) from None
+
+
+def checked_out(out: Glimpses, shape: tuple[int, ...], images: Images) -> Glimpses:
+    """Give `out` if glimpses of this shape can be written to it while the images are read."""
     if is_on_device(out):
         raise InvalidInputError("out is on the device, and the images are not", "give both there, or neither")
     if not isinstance(out, np.ndarray):
@@ -78,6 +89,8 @@ def checked_out(out: Glimpses, shape: tuple[int, ...]) -> Glimpses:
     if out.shape != shape or out.dtype != np.float32 or not out.flags.writeable:
         kind = "" if out.flags.writeable else ", read-only"
         raise InvalidInputError(f"out is {out.shape}, {out.dtype}{kind}", f"it must be {shape}, float32")
+    if np.may_share_memory(out, images):
+        raise InvalidInputError("out overlaps the images, which are read while it is written", "give another array")
     return out
 
 

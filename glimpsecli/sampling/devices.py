@@ -41,7 +41,7 @@ def device_backend(images: Any, backend: str, alpha: bool) -> str:
 
 def device_images(images: Any) -> Any:
     """Give an image, or several, as Numba's device array, contiguous."""
-    array = backends.load("cuda").as_device_array(images)
+    array = _device_array(images)
     if not array.is_c_contiguous():
         raise InvalidInputError(f"an image of shape {tuple(array.shape)} with gaps or turned axes", CONTIGUOUS)
     if not array.dtype.isnative:
@@ -56,7 +56,7 @@ def device_out(out: Any, shape: tuple[int, ...]) -> Any:
         return backend.empty(shape)
     if not is_on_device(out):
         raise InvalidInputError(f"out is {type(out).__name__}, and the images are on the device", "give both there")
-    array = backend.as_device_array(out)
+    array = _device_array(out)
     read_only = getattr(out, "__cuda_array_interface__", {"data": (0, False)})["data"][1]
     if tuple(array.shape) != shape or array.dtype != np.float32 or read_only or not array.is_c_contiguous():
         kind = ", read-only" if read_only else "" if array.is_c_contiguous() else ", not contiguous"
@@ -64,6 +64,13 @@ def device_out(out: Any, shape: tuple[int, ...]) -> Any:
             f"out is {tuple(array.shape)}, {array.dtype}{kind}", f"it must be {shape}, float32, contiguous"
         )
     return array
+
+
+def _device_array(array: Any) -> Any:
+    """Take an array on the device as Numba's, without a copy."""
+    if getattr(array, "__cuda_array_interface__", {}).get("mask") is not None:
+        raise InvalidInputError("a masked array on the device", "give it without its mask")
+    return backends.load("cuda").as_device_array(array)
 
 
 def device_zeros(shape: tuple[int, ...]) -> Any:
@@ -78,7 +85,7 @@ def device_cotangents(cotangents: Any) -> Any:
     backend = backends.load("cuda")
     if not is_on_device(cotangents):
         return backend.upload(np.asarray(cotangents, dtype=np.float32))
-    array = backend.as_device_array(cotangents)
+    array = _device_array(cotangents)
     if array.dtype != np.float32 or not array.is_c_contiguous():
         kind = "" if array.is_c_contiguous() else ", not contiguous"
         raise InvalidInputError(f"cotangents of {array.dtype}{kind} on the device", "they must be float32, contiguous")

@@ -65,6 +65,7 @@ def extract(
         same bytes are wanted again.
     threads : int, optional
         The most threads that the cpu backend may use, all processors by default. The result does not depend on it.
+        The numpy backend leaves threads to NumPy's linear algebra, which this does not limit.
     alpha : bool
         Whether the last channel is straight alpha. Colours are then weighted by it.
 
@@ -130,7 +131,7 @@ def extract_batch(
     layout : {"NHWC", "NCHW"}
         Order of the axes of `images` and of the result. Contiguous arrays are not copied; of others, what is read.
     out : (N, h, w, C) or (N, C, h, w) float32, optional
-        Where the glimpses go: on the device if the images are there, else on the host.
+        Where the glimpses go: on the device if the images are there, else on the host, in memory of its own.
     sampler, blur, border, fill, backend, threads, alpha
         As in :func:`extract`.
 
@@ -154,7 +155,7 @@ def extract_batch(
     if is_on_device(stack):
         result, in_place = device_out(out, shape), True
     else:
-        result = np.empty(shape, np.float32) if out is None else checked_out(out, shape)
+        result = np.empty(shape, np.float32) if out is None else checked_out(out, shape, stack)
         in_place = stack.flags.c_contiguous and stack.dtype.isnative and result.flags.c_contiguous
     given: Glimpses = result if out is None else out
     if channels_first and in_place and not alpha:
@@ -191,7 +192,8 @@ def _sample(
     if alpha and channels not in (2, 4):
         raise InvalidInputError(f"alpha with {channels} channels", "grey and alpha are 2, red, green, blue and alpha 4")
     if not images.dtype.isnative:
-        cut, taps = _cut(images, taps)
+        # A tap that moved would round otherwise, and on a tie see another pixel; to a Gaussian that is nothing.
+        cut, taps = _cut(images, taps, moving=taps.sampler == "gaussian")
         images = cut.astype(cut.dtype.newbyteorder("="))
     if not alpha or taps.order == 0:  # single pixels keep their own alpha
         call(images, taps, out, colours, backend, threads)
@@ -204,7 +206,8 @@ def _sample(
         moved.places[:, 6] = 1
     call(weigh_by_alpha(cut, scale), moved, out, weigh_by_alpha(colours, scale), backend, threads)
     unweigh(out, scale)
-    out[..., :-1] *= gain[:, None, None, None]
+    with np.errstate(over="ignore", invalid="ignore"):
+        out[..., :-1] *= gain[:, None, None, None]
     whole = taps.whole_pixels()
     if np.any(whole):  # crops keep the colours that alpha hides
         crops = np.empty((int(whole.sum()), *out.shape[1:]), np.float32)
@@ -212,7 +215,9 @@ def _sample(
         out[whole] = crops
 
 
-def _cut(images: Images, taps: Taps) -> tuple[Images, Taps]:
-    """Cut images to what all windows read of them, and move the windows along."""
+def _cut(images: Images, taps: Taps, moving: bool = True) -> tuple[Images, Taps]:
+    """Cut images to what all windows read of them, and move the windows along; else keep all above and to the left."""
     top, bottom, left, right = union(taps.boxes())
+    if not moving:
+        top = left = 0
     return images[:, top:bottom, left:right], taps.moved(top, left, (bottom - top, right - left))

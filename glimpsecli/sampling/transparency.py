@@ -11,13 +11,18 @@ if TYPE_CHECKING:
 
 
 def weigh_by_alpha(pixels: NDArray[Any], full_scale: float) -> NDArray[np.float32]:
-    """Weight the colours of (..., C) pixels by their last channel, straight alpha."""
+    """Weight the colours of (..., C) pixels by their last channel, straight alpha; where that is 0 they are 0."""
     weighted = pixels.astype(np.float32)
-    weighted[..., :-1] *= weighted[..., -1:] / np.float32(full_scale)
+    colours, alpha = weighted[..., :-1], weighted[..., -1:]
+    if pixels.dtype.kind == "f":  # times 0 a NaN is still one
+        np.copyto(colours, 0, where=alpha == 0)
+    with np.errstate(over="ignore"):
+        colours *= alpha / np.float32(full_scale)
     return weighted
 
 
 def unweigh(glimpses: NDArray[np.float32], full_scale: float) -> None:
     """Undo :func:`weigh_by_alpha` in place. What is fully transparent has no colour: 0."""
     alpha = glimpses[..., -1:] / np.float32(full_scale)
-    np.divide(glimpses[..., :-1], alpha, out=glimpses[..., :-1], where=alpha != 0)
+    with np.errstate(over="ignore", invalid="ignore"):  # pixels that are not finite, or hardly
+        np.divide(glimpses[..., :-1], alpha, out=glimpses[..., :-1], where=alpha != 0)
