@@ -26,6 +26,10 @@ from glimpsecli.backends import cuda_device, cuda_kernels  # noqa: E402
 assert cuda_device.SIMULATED != ON_GPU
 
 if not ON_GPU:
+    from contextlib import contextmanager
+    from threading import Lock
+
+    from numba.cuda.simulator import kernel as simulator
     from numba.cuda.simulator.kernel import BlockThread
     from numba.cuda.simulator.kernelapi import FakeCUDAShared
 
@@ -42,6 +46,30 @@ if not ON_GPU:
 
     # The simulator's own looks for the array of a line and then makes one: two threads at once get one each.
     FakeCUDAShared.array = shared_array
+
+    swapped, turn, held = simulator.swapped_cuda_module, Lock(), {}
+
+    @contextmanager
+    def swapped_while_any_thread_is_inside(function, fake):
+        key = id(function.__globals__)
+        with turn:
+            threads, swap = held.get(key, (0, None))
+            if threads == 0:
+                swap = swapped(function, fake)
+                swap.__enter__()
+            held[key] = threads + 1, swap
+        try:
+            yield
+        finally:
+            with turn:
+                threads, swap = held[key]
+                held[key] = threads - 1, swap
+                if threads == 1:
+                    swap.__exit__(None, None, None)
+
+    # The simulator puts itself in the place of `cuda` in a device function's module while the function runs. The first
+    # thread that leaves would take it away from the others, where the kernel is of another module.
+    simulator.swapped_cuda_module = swapped_while_any_thread_is_inside
     sys.setswitchinterval(1e-5)  # it polls its threads; each step would take 5 ms
 
 
