@@ -6,6 +6,7 @@ import gc
 import importlib
 import signal
 import sys
+from typing import Any
 
 import click
 
@@ -59,6 +60,16 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; Ctrl-C is told here, for click would print an empty line first, terminal or not."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            if sys.stderr is not None and sys.stderr.isatty():
+                click.echo(err=True)  # behind the ^C
+            complain("interrupted")
+            raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table, without importing them."""
         with formatter.section("Commands"):
@@ -80,7 +91,10 @@ def main() -> None:
     """Run the command line and end the process with its exit code."""
     # Imports make many objects and no garbage: looking for some as they load takes a tenth of a short run.
     gc.set_threshold(100_000)
-    signal.signal(signal.SIGTERM, _stop)  # as an exception it takes half-written files along
+    for name in ("SIGTERM", "SIGHUP"):  # as an exception it takes half-written files along
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores hang-ups
+            signal.signal(number, _stop)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -114,7 +128,9 @@ def run(arguments: list[str]) -> int:
             )
             return ExitCode.FAILED
         forget_output()
-        complain(f"standard output could not be written: {error.strerror or error}; free some space, or use -o")
+        complain(
+            f"standard output could not be written: {error.strerror or error}; free some space, or send it elsewhere"
+        )
         return ExitCode.FAILED
 
 

@@ -15,3 +15,21 @@ ROOT = Path(__file__).resolve().parent.parent
 def samples():
     """The folder of sample photographs."""
     return ROOT / "sample_images"
+
+
+@pytest.fixture
+def pretend(monkeypatch):
+    """Let `glimpse bench` measure pretenders in this process."""
+    from pretenders import clock
+
+    from glimpsecli.bench import apart, machine
+    from glimpsecli.bench.measuring import measure
+
+    def install(*contenders):
+        monkeypatch.setattr(
+            apart, "measure_apart",
+            lambda recipe, asked, tell: measure(recipe, asked, contenders=contenders, clock=clock, tell=tell),
+        )  # fmt: skip
+        monkeypatch.setattr(machine, "load", lambda: 0.0)
+
+    return install

@@ -15,88 +15,16 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from pretenders import QUICK, bench, clock, digits, fake, measured, parameters, results
 
-from glimpsecli import GlimpseError, cli
+from glimpsecli import GlimpseError
 from glimpsecli.bench import apart, baseline, cases, checking, exporters, machine, report, timing
 from glimpsecli.bench.contenders import OURS, PEERS, chosen
 from glimpsecli.bench.contenders.base import Contender, Scene
 from glimpsecli.bench.contenders.ours import Cpu, Numpy
-from glimpsecli.bench.measuring import Parameters, measure
 from glimpsecli.bench.results import Results
 from glimpsecli.bench.timing import Samples
 from glimpsecli.errors import InvalidInputError
-
-QUICK = ("--runs", "3", "--min-time", "0")
-
-
-class FakeClock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
-clock = FakeClock()
-
-
-def fake(name, cost, *, off=0.0, **attributes):
-    """Make a class of contenders that give the definition plus an error, and take the time they are told to."""
-
-    class Fake(Contender):
-        tolerance = 2e-6
-        views = ("gaussian", "bilinear")
-
-        def prepare(self, scene, view):
-            self.honest = Numpy()
-            self.honest.prepare(scene, view)
-            self.result = self.honest.glimpses(self.honest.run()) + off
-            self.calls = 0
-
-        def run(self):
-            seconds = cost(self.calls) if callable(cost) else cost
-            self.calls += 1
-            clock.now += seconds
-            return self.result
-
-        def glimpses(self, result):
-            return result
-
-    for key, value in {"name": name, **attributes}.items():
-        setattr(Fake, key, value)
-    return Fake()
-
-
-def parameters(**changed):
-    given = {"views": ("gaussian",), "backends": ("cpu",), "peers": False, "runs": 5, "min_time": 0.0, "threads": 1}
-    return Parameters(**{**given, "seed": 0, **changed})
-
-
-def digits(many=3):
-    return cases.builtin("5", 0, many)
-
-
-def measured(*contenders, recipe=None, **changed):
-    return measure(recipe or digits(), parameters(**changed), contenders=contenders, clock=clock)
-
-
-@pytest.fixture
-def pretend(monkeypatch):
-    """Let the command measure pretenders in this process."""
-
-    def install(*contenders):
-        monkeypatch.setattr(
-            apart, "measure_apart",
-            lambda recipe, asked, tell: measure(recipe, asked, contenders=contenders, clock=clock, tell=tell),
-        )  # fmt: skip
-        monkeypatch.setattr(machine, "load", lambda: 0.0)
-
-    return install
-
-
-def bench(*arguments):
-    return cli.run(["bench", *map(str, arguments)])
-
 
 # --- the clock
 
@@ -307,7 +235,7 @@ def test_the_peers_that_are_here_compute_what_they_say(path):
     ):
         scene = Scene(cases.build(recipe), 1)
         for view in peer.views:
-            if not peer.suits(scene, view):
+            if peer.obstacle(scene):
                 continue
             expected = checking.truth(scene, view, 0)
             peer.prepare(scene, view)
@@ -362,13 +290,6 @@ def test_random_windows_of_a_users_image_lie_inside():
 
 
 # --- reports
-
-
-def results(*found, **changed):
-    return Results(
-        {"cpu": "Imaginary 1", "gpu": None, "cores": 2, "processors": 2, "memory": 2**33, "python": "3.12"},
-        {"glimpse": "0"}, parameters(**changed), 0.1, "2026-01-01T00:00:00+00:00", found,
-    )  # fmt: skip
 
 
 def test_json_comes_back_whole():
@@ -595,9 +516,13 @@ def test_failures_in_the_other_process_come_back(tmp_path):
 def test_the_stages_of_an_extract(samples):
     done = glimpse("--stages", samples / "chelsea.png", "--size", "64x48", "--box", "10%,10%,50%,50%", *QUICK)
     assert done.returncode == 0, done.stderr
-    names = [line.split()[0] for line in done.stdout.splitlines()[2:]]
+    heading, _, table = done.stdout.partition("\n\n")
+    assert f"{machine.describe()['cpu']}, " in heading
+    assert "one glimpse of 64x48, gaussian on " in heading
+    assert ", 1 thread, written as png; 3 runs" in heading
+    names = [line.split()[0] for line in table.splitlines()[1:]]
     assert names == ["read", "decode", "sample", "encode", "write", "together"]
-    shares = [int(word[:-1]) for line in done.stdout.splitlines()[2:-1] for word in line.split() if word[-1] == "%"]
+    shares = [int(word[:-1]) for line in table.splitlines()[1:-1] for word in line.split() if word[-1] == "%"]
     assert sum(shares) in range(97, 104)
     done = glimpse("--stages", samples / "chelsea.png", "--peers")
     assert done.returncode == 2

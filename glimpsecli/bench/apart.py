@@ -12,14 +12,16 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from glimpsecli import errors
 from glimpsecli.bench.cases import Recipe
 from glimpsecli.bench.machine import THREADS
-from glimpsecli.bench.measuring import Entry, Measured, Parameters, measure
-from glimpsecli.bench.timing import Samples
+from glimpsecli.bench.measuring import Measured, Parameters, measure
+from glimpsecli.bench.plain import from_plain, to_plain
+from glimpsecli.bench.stages import Job, split
 from glimpsecli.errors import FileProblemError, GlimpseError
 
 Tell = Callable[[str], None]
@@ -36,8 +38,17 @@ main()
 
 def measure_apart(recipe: Recipe, parameters: Parameters, tell: Tell) -> Measured:
     """Do what :func:`~glimpsecli.bench.measuring.measure` does, in a process of its own."""
-    asked = {"do": "measure", "recipe": recipe._asdict(), "parameters": parameters._asdict()}
-    return measured_from(call(asked, parameters.threads, tell))
+    asked = {"do": "measure", "recipe": to_plain(recipe), "parameters": to_plain(parameters)}
+    return from_plain(Measured, call(asked, parameters.threads, tell))
+
+
+def split_apart(job: Job, tell: Tell) -> Any:
+    """Do what :func:`~glimpsecli.bench.stages.split` does, in a process of its own.
+
+    The folder in which it writes is made and removed here: that process may be killed.
+    """
+    with tempfile.TemporaryDirectory(prefix="glimpse-bench-") as folder:
+        return call({"do": "stages", "job": to_plain(job), "folder": folder}, job.threads, tell)
 
 
 def call(asked: Mapping[str, Any], threads: int, tell: Tell) -> Any:
@@ -89,44 +100,22 @@ def answer(asked: Mapping[str, Any], stream: TextIO) -> None:
 
     try:
         if asked["do"] == "measure":
-            recipe, parameters = recipe_from(asked["recipe"]), Parameters(**asked["parameters"])
-            send(answer=plain(measure(recipe, parameters, tell=tell)))
+            recipe, parameters = from_plain(Recipe, asked["recipe"]), from_plain(Parameters, asked["parameters"])
+            send(answer=to_plain(measure(recipe, parameters, tell=tell)))
         else:
-            from glimpsecli.bench.stages import Job, split
-
-            send(answer=split(Job.from_plain(asked["job"]), tell))
+            send(answer=split(from_plain(Job, asked["job"]), asked["folder"], tell))
     except GlimpseError as error:
         send(failure=[type(error).__name__, error.message, error.hint])
     except MemoryError:
         send(failure=["FileProblemError", "not enough memory", "try fewer contenders, or a smaller case"])
 
 
-def plain(measured: Measured) -> dict[str, Any]:
-    """Give what was measured as plain data."""
-    entries = [
-        entry._asdict() | {"samples": None if entry.samples is None else entry.samples._asdict()}
-        for entry in measured.entries
-    ]
-    return measured._asdict() | {"recipe": measured.recipe._asdict(), "entries": entries}
-
-
-def measured_from(data: Mapping[str, Any]) -> Measured:
-    """Take back what `plain` gave."""
-    entries = []
-    for row in data["entries"]:
-        samples = None if row["samples"] is None else Samples(**row["samples"])
-        entries.append(Entry(**{**row, "samples": samples}))
-    return Measured(**{**data, "recipe": recipe_from(data["recipe"]), "entries": tuple(entries)})
-
-
-def recipe_from(data: Mapping[str, Any]) -> Recipe:
-    """Take back a recipe."""
-    return Recipe(**{**data, "size": tuple(data["size"])})
-
-
 def main() -> None:
     """Answer one request; whatever a library prints goes to standard error."""
     asked = json.loads(sys.stdin.read())
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as stream:
-        os.dup2(2, 1)
-        answer(asked, stream)
+    try:
+        with os.fdopen(os.dup(1), "w", encoding="utf-8") as stream:
+            os.dup2(2, 1)
+            answer(asked, stream)
+    except BrokenPipeError:  # whoever asked is gone, and nobody is there to be told
+        sys.exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from glimpsecli.bench.cases import Recipe
@@ -9,7 +10,11 @@ from glimpsecli.bench.results import Results
 from glimpsecli.bench.timing import Quartiles
 from glimpsecli.errors import InvalidInputError
 
-Key = tuple[str, str, str, str]
+Key = tuple[str, str, str]
+"""Case, view and contender."""
+
+MADE_OF = {"source": "image", "seed": "seed", "size": "size", "many": "count", "windows": "windows", "title": "title"}
+"""What a case is made of, as people call it."""
 
 
 class Change(NamedTuple):
@@ -43,26 +48,48 @@ class Change(NamedTuple):
         return self.relative > limit and self.certain
 
 
+def check_comparable(old: Results, recipes: Sequence[Recipe], wanted: Iterable[tuple[str, str]], label: str) -> None:
+    """Refuse a baseline that timed nothing of what a run will time.
+
+    Parameters
+    ----------
+    old : Results
+        The baseline.
+    recipes : sequence of Recipe
+        The cases that will run.
+    wanted : iterable of (view, contender)
+        Who will be timed in them.
+    label : str
+        What an error calls the baseline.
+    """
+    before = {measured.recipe.name: measured.recipe for measured in old.cases}
+    same = {recipe.name for recipe in recipes if recipe == before.get(recipe.name)}
+    if not same:
+        has = ", ".join(sorted(before)) or "nothing"
+        other = next((told for recipe in recipes if (told := _otherwise(before, recipe))), f"it holds {has}")
+        raise InvalidInputError(f"{label} has no case of this run: {other}", "run the same cases")
+    timed = {(view, contender) for case, view, contender in _medians(old) if case in same}
+    if not timed & set(wanted):
+        has = ", ".join(sorted({contender for _, contender in timed})) or "nobody"
+        views = ", ".join(sorted({view for view, _ in timed})) or "no sampler"
+        raise InvalidInputError(
+            f"{label} has no times of what this run compares; it timed {has} with {views}",
+            "time the same samplers and backends",
+        )
+
+
 def changes(old: Results, new: Results) -> list[Change]:
     """Give what both runs timed: the same contender in the same view of the same case."""
     before = _medians(old)
     return [
-        Change(name, view, contender, before[name, title, view, contender], now)
-        for (name, title, view, contender), now in _medians(new).items()
-        if (name, title, view, contender) in before
+        Change(*key, before[key], now)
+        for key, now in _medians(new).items()
+        if key in before and key[0] in _same_cases(old, new)
     ]
 
 
-def check_comparable(old: Results, recipes: list[Recipe], label: str) -> None:
-    """Refuse a baseline that has none of the cases that will run."""
-    known = {(measured.recipe.name, measured.recipe.title) for measured in old.cases}
-    if not any((recipe.name, recipe.title) in known for recipe in recipes):
-        has = ", ".join(sorted({name for name, _ in known})) or "nothing"
-        raise InvalidInputError(f"{label} has no case of this run; it holds {has}", "run the same cases")
-
-
 def differences(old: Results, new: Results) -> list[str]:
-    """Tell what makes the two hard to compare."""
+    """Tell what makes the two hard to compare, and who is in one of them only."""
     found = [
         f"the baseline was taken on another {what}, {old.machine.get(what)}"
         for what in ("cpu", "gpu")
@@ -70,12 +97,52 @@ def differences(old: Results, new: Results) -> list[str]:
     ]
     if old.parameters.threads != new.parameters.threads:
         found.append(f"the baseline was taken with --threads {old.parameters.threads}")
+    recipes = {measured.recipe.name: measured.recipe for measured in old.cases}
+    for measured in new.cases:
+        if measured.recipe.name not in recipes:
+            found.append(f"the baseline has no case {measured.recipe.name}")
+        elif told := _otherwise(recipes, measured.recipe):
+            found.append(f"the baseline says nothing of case {measured.recipe.name}: {told}")
+    same, before, now = _same_cases(old, new), _medians(old), _medians(new)
+    absent: dict[tuple[str, str], list[str]] = {}
+    for lacking, keys, others in (("the baseline", now, before), ("this run", before, now)):
+        for case, view, contender in keys:
+            if (case, view, contender) in others or case not in same:
+                continue
+            if lacking == "this run" and not _was_asked(new, view, contender):
+                continue
+            absent.setdefault((lacking, contender), []).append(f"{view} of case {case}")
+    found += [f"{who} lacks {contender}: {', '.join(where)}" for (who, contender), where in absent.items()]
     return found
+
+
+def _was_asked(results: Results, view: str, contender: str) -> bool:
+    """Tell whether a run was to time a contender; what nobody asked for is not missed."""
+    told = {entry.contender for _, entry in results.entries()}
+    return view in results.parameters.views and any(
+        contender in told or contender in measured.missing for measured in results.cases
+    )
+
+
+def _same_cases(old: Results, new: Results) -> set[str]:
+    before = {measured.recipe.name: measured.recipe for measured in old.cases}
+    return {one.recipe.name for one in new.cases if one.recipe == before.get(one.recipe.name)}
+
+
+def _otherwise(before: Mapping[str, Recipe], recipe: Recipe) -> str | None:
+    """Say how the older case of a name differs; None where there was none, or it is the same."""
+    old = before.get(recipe.name)
+    if old is None or old == recipe:
+        return None
+    field = next((one for one in MADE_OF if getattr(old, one) != getattr(recipe, one)), "title")
+    if field in ("source", "seed"):
+        return f"its case {recipe.name} has the {MADE_OF[field]} {getattr(old, field)}, not {getattr(recipe, field)}"
+    return f"its case {recipe.name} has another {MADE_OF[field]}: {old.title}"
 
 
 def _medians(results: Results) -> dict[Key, Quartiles]:
     return {
-        (measured.recipe.name, measured.recipe.title, entry.view, entry.contender): entry.seconds
+        (measured.recipe.name, entry.view, entry.contender): entry.seconds
         for measured, entry in results.entries()
         if entry.seconds is not None
     }

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from glimpsecli.bench import machine
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.window import Size, Window
 
@@ -17,6 +18,7 @@ TURN = math.degrees(0.5)
 """Degrees by which the window of a single glimpse is turned; the windows of many are turned at random."""
 SWEPT: Size = (64, 64)
 """Size of the glimpses of a sweep for which none is asked."""
+_BYTES_OF_A_WINDOW = 1000
 
 
 class Recipe(NamedTuple):
@@ -134,6 +136,9 @@ def builtin(number: str, seed: int, count: int | None = None) -> Recipe:
     kind = CASES[number]
     if count is not None and kind.many == 1:
         raise InvalidInputError(f"--count {count} with case {number}, which is one glimpse", "use cases 2, 3 and 5")
+    if count is not None:
+        image = 8 * math.prod(kind.image) if kind.layout else 0  # float32, as it is and as contenders want it
+        _check_memory(count, kind.size, image)
     title = kind.title.format(count=count or kind.many)
     return Recipe(f"{number} {kind.word}", title, seed, kind.size, many=count)
 
@@ -142,7 +147,7 @@ def own(
     source: str, image_size: Size, window: Window, size: Size, *, count: int | None = None, seed: int = 0
 ) -> Recipe:
     """Give the recipe of a window of a user's image, or of `count` windows of its extent at random places."""
-    places = [_row(window)] if count is None else _random_windows(window, image_size, count, seed)
+    places = _places(window, image_size, size, count, seed)
     kind = _extent(window.width, window.height)
     many = "one glimpse" if count is None else f"{count} glimpses"
     title = f"{many} of {size[1]}x{size[0]} from {source}, {image_size[1]}x{image_size[0]}, window {kind}"
@@ -188,7 +193,7 @@ def sweep(
         if left < 0 or top < 0 or left + across > width or top + down > height:
             notes.append(f"stride {stride:g} is left out: its window {_extent(across, down)} is not inside the image")
             continue
-        places = [_row(one)] if count is None else _random_windows(one, (height, width), count, seed)
+        places = _places(one, (height, width), size, count, seed)
         many = "one glimpse" if count is None else f"{count} glimpses"
         title = f"{many} of {size[1]}x{size[0]} from {source or 'the photo of case 1'}, window {_extent(across, down)}"
         recipes.append(Recipe(f"stride {stride:g}", title, seed, size, places, source=source, stride=stride))
@@ -248,6 +253,25 @@ def _some_windows(rng: np.random.Generator, count: int, extents: tuple[float, fl
     cx = rng.uniform(room[0], width - room[0])
     cy = rng.uniform(room[1], height - room[1])
     return np.stack([cx, cy, side, side, rng.uniform(-180, 180, count)], axis=1)
+
+
+def _check_memory(count: int, size: Size, image: int = 0) -> None:
+    """Refuse glimpses that memory could not hold with the images, of so many bytes, that come with each."""
+    # Two float32 RGB results of a contender at a time, and what a window takes as numbers and in JSON.
+    needed = count * (8 * size[0] * size[1] * 3 + image + _BYTES_OF_A_WINDOW)
+    there = machine.memory()
+    if there is not None and needed > there:
+        raise InvalidInputError(
+            f"{count} glimpse{'s'[: count > 1]} of {size[1]}x{size[0]} take about {needed / 2**30:.3g} GiB of memory, "
+            f"more than the {there / 2**30:.3g} GiB here",
+            "lower --count" if count > 1 else "lower --size",
+        )
+
+
+def _places(window: Window, image_size: Size, size: Size, count: int | None, seed: int) -> list[list[float]]:
+    """Give the rows of a window, or of `count` of its extent at random places."""
+    _check_memory(count or 1, size)
+    return [_row(window)] if count is None else _random_windows(window, image_size, count, seed)
 
 
 def _random_windows(window: Window, image_size: Size, count: int, seed: int) -> list[list[float]]:

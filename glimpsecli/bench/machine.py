@@ -14,7 +14,7 @@ THREADS = (
     "NUMBA_NUM_THREADS", "VIPS_CONCURRENCY",
 )  # fmt: skip
 """Environment variables that libraries read, once, when they start."""
-BUSY = 0.3
+BUSY = 0.5
 """Load average for each processor above which something else is running."""
 
 
@@ -26,7 +26,7 @@ def describe() -> dict[str, Any]:
         "architecture": platform.machine(),
         "processors": processors(),
         "cores": _cores(),
-        "memory": _memory(),
+        "memory": memory(),
         "os": platform.platform(),
         "python": platform.python_version(),
         "gpu": _gpu(),
@@ -76,7 +76,8 @@ def _cores() -> int | None:
     return len(cores) or None
 
 
-def _memory() -> int | None:
+def memory() -> int | None:
+    """Give the bytes of memory; None where the system does not tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):

@@ -42,23 +42,23 @@ class Entry(NamedTuple):
         Largest error relative to full scale; of another filter, how much it differs. None: there is no result.
     checked : str
         How much of the case was checked.
-    first : float
-        Seconds of the first call: what is compiled, is compiled here.
+    first : float or None
+        Seconds of the first call: what is compiled, is compiled here. None: there was none.
     samples : Samples or None
         None where it was not timed.
     wrong : str or None
         Why its result is refused.
     skipped : str or None
-        Why it was not timed, though it is right.
+        Why it was not timed, though it is not wrong.
     """
 
     view: str
     contender: str
     filter: str | None
     outside: str
-    error: float | None
-    checked: str
-    first: float
+    error: float | None = None
+    checked: str = ""
+    first: float | None = None
     samples: timing.Samples | None = None
     wrong: str | None = None
     skipped: str | None = None
@@ -133,14 +133,19 @@ def measure(
     entries: dict[tuple[str, str], Entry] = {}
     runs: dict[tuple[str, str], timing.Run] = {}
     for view in parameters.views:
-        suitable = [type(one)() for one in present if one.suits(scene, view)]
+        able = [type(one)() for one in present if view in one.views]
         expected = None
-        for contender in suitable:
+        for contender in able:
+            entry = Entry(view, contender.name, contender.filter, contender.outside)
+            reason = contender.obstacle(scene)
+            if reason is not None:
+                entries[view, contender.name] = entry._replace(skipped=reason)
+                continue
             if expected is None:
                 tell(f"computing the definition of {view}")
                 expected = checking.truth(scene, view, recipe.seed)
             tell(f"checking {contender.name}, {view}")
-            entry = _checked(contender, scene, view, expected, clock)
+            entry = _checked(entry._replace(checked=expected.told), contender, scene, expected, clock)
             entries[view, contender.name] = entry
             if entry.wrong is None and entry.skipped is None:
                 runs[view, contender.name] = contender.run
@@ -154,11 +159,10 @@ def measure(
     return Measured(recipe, _reference(done), done, missing, versions)
 
 
-def _checked(contender: Contender, scene: Scene, view: str, expected: checking.Truth, clock: timing.Clock) -> Entry:
+def _checked(entry: Entry, contender: Contender, scene: Scene, expected: checking.Truth, clock: timing.Clock) -> Entry:
     """Call a contender for the first time and hold the result against the definition."""
-    entry = Entry(view, contender.name, contender.filter, contender.outside, None, expected.told, 0.0)
     try:
-        contender.prepare(scene, view)
+        contender.prepare(scene, entry.view)
         begin = clock()
         result = contender.run()
         first = clock() - begin

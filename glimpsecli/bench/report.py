@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from glimpsecli.bench import timing
@@ -16,23 +16,30 @@ COLUMNS = ("contender", "median", "quartiles", "ratio", "error", "first call", "
 UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 NAMED = 5
 """Contenders that a warning names."""
+IN_BRACKETS = "an error in brackets is of another filter: so much does its result differ from ours"
+"""What the tables do not say themselves."""
 _LEFT = {"contender", "computes"}
 
 
 def heading(results: Results) -> list[str]:
     """Say what the times were taken on and with."""
     machine, parameters = results.machine, results.parameters
-    cores = f"{machine['cores']} core{'s'[: machine['cores'] > 1]}, " if machine["cores"] else ""
-    memory = f", {machine['memory'] / 2**30:.0f} GiB" if machine["memory"] else ""
-    count, threads = machine["processors"], parameters.threads
-    gpu = f", {machine['gpu']}" if machine["gpu"] else ""
+    threads = parameters.threads
     versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
     return [
-        f"{machine['cpu']}, {cores}{count} processor{'s'[: count > 1]}{memory}{gpu}",
+        machine_line(machine),
         f"{versions}, Python {machine['python']}",
-        f"{threads} thread{'s'[: threads > 1]} for everyone; {parameters.runs} rounds in random order, at least "
-        f"{parameters.min_time:g} s each",
+        f"{threads} thread{'s'[: threads > 1]} for everyone; {parameters.runs} round{'s'[: parameters.runs > 1]} in "
+        f"random order, at least {parameters.min_time:g} s each",
     ]
+
+
+def machine_line(machine: Mapping[str, Any]) -> str:
+    """Say what the times were taken on."""
+    cores = f"{machine['cores']} core{'s'[: machine['cores'] > 1]}, " if machine["cores"] else ""
+    memory = f", {machine['memory'] / 2**30:.0f} GiB" if machine["memory"] else ""
+    count, gpu = machine["processors"], f", {machine['gpu']}" if machine["gpu"] else ""
+    return f"{machine['cpu']}, {cores}{count} processor{'s'[: count > 1]}{memory}{gpu}"
 
 
 def table_of(measured: Measured) -> list[str]:
@@ -47,7 +54,8 @@ def table_of(measured: Measured) -> list[str]:
     lines.append("    " + body.pop(0))
     for view in views:
         entries = [entry for entry in measured.entries if entry.view == view]
-        lines.append(f"  {view}, {entries[0].checked} checked")
+        told = next((entry.checked for entry in entries if entry.checked), "nothing")
+        lines.append(f"  {view}, {told} checked")
         lines += ["    " + body.pop(0) for _ in entries]
     return lines
 
@@ -68,7 +76,7 @@ def row_of(measured: Measured, entry: Entry) -> tuple[str, ...]:
         else "-",
         ratio_text(ratio, itself=entry.contender == measured.reference),
         error,
-        duration(entry.first),
+        "-" if entry.first is None else duration(entry.first),
         told,
     )
 
@@ -99,7 +107,7 @@ def remarks(measured: Measured) -> list[str]:
     found: dict[str, list[str]] = {kind: [] for kind in timing.ADVICE}
     for entry in measured.entries:
         if entry.samples is not None:
-            for kind, how in timing.doubts(entry.samples, entry.first).items():
+            for kind, how in timing.doubts(entry.samples, entry.first or 0.0).items():
                 found[kind].append(f"{entry.contender} {entry.view} ({how})")
     lines = []
     for kind, names in found.items():
@@ -145,7 +153,21 @@ def change_lines(found: Sequence[Change], limit: float | None) -> list[str]:
     ]
 
 
-def stage_lines(found: dict[str, Any]) -> list[str]:
+def stage_heading(found: Mapping[str, Any]) -> list[str]:
+    """Say what was looked at, how and on what."""
+    glimpse, job, versions = found["glimpse"], found["job"], found["versions"]
+    size, image = ("{width}x{height}".format(**glimpse[name]) for name in ("size", "image_size"))
+    threads, count = job["threads"], len(found["stages"]["read"])
+    return [
+        machine_line(found["machine"]),
+        ", ".join(f"{name} {version}" for name, version in versions.items()),
+        f"{glimpse['source']}, {image}, decoded: {glimpse['decoded']}; one glimpse of {size}, {glimpse['sampler']} on "
+        f"{glimpse['backend']}, {threads} thread{'s'[: threads > 1]}, written as {found['written']}; "
+        f"{count} run{'s'[: count > 1]}",
+    ]
+
+
+def stage_lines(found: Mapping[str, Any]) -> list[str]:
     """Lay out the stages of an extract: medians, quartiles and shares."""
     times = {name: timing.quartiles(found["stages"][name]) for name in STAGES}
     total = sum(one.median for one in times.values())

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from glimpsecli.bench.apart import measured_from, plain
 from glimpsecli.bench.measuring import Entry, Measured, Parameters
+from glimpsecli.bench.plain import from_plain, to_plain
 from glimpsecli.errors import InvalidInputError
 
 FORMAT = "glimpse bench 1"
@@ -39,11 +39,7 @@ class Results(NamedTuple):
 
     def to_json(self) -> str:
         """Write everything down, every sample too."""
-        told = self._asdict() | {
-            "format": FORMAT,
-            "parameters": self.parameters._asdict(),
-            "cases": [_with_summary(measured) for measured in self.cases],
-        }
+        told = to_plain(self) | {"format": FORMAT, "cases": [_with_summary(measured) for measured in self.cases]}
         return json.dumps(told, indent=1) + "\n"
 
     @classmethod
@@ -58,20 +54,19 @@ class Results(NamedTuple):
         hint = "give a file that --export-json wrote"
         try:
             data = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InvalidInputError(f"{label} is no JSON", hint) from None
-        if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise InvalidInputError(f"{label} is not of the format {FORMAT!r}", hint)
         try:
-            for case in data["cases"]:
-                for row in case["entries"]:
-                    row.pop("summary")
-            data["cases"] = tuple(measured_from(case) for case in data["cases"])
-            names = ("views", "backends")
-            parameters = data["parameters"] | {name: tuple(data["parameters"][name]) for name in names}
-            return cls(**data | {"parameters": Parameters(**parameters)})
-        except (TypeError, KeyError, AttributeError, ValueError) as error:
-            raise InvalidInputError(f"{label} is damaged: {type(error).__name__} at {error}", hint) from None
+            results = from_plain(cls, data)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{label} is damaged: {error.message}", hint) from None
+        for measured, entry in results.entries():
+            if entry.samples is not None and not entry.samples.sound:
+                whose = f"{entry.contender}, {entry.view}, case {measured.recipe.name}"
+                raise InvalidInputError(f"{label} is damaged: {whose} has no samples, or some without a time", hint)
+        return results
 
     def entries(self) -> Iterator[tuple[Measured, Entry]]:
         """Give each contender of each view of each case."""
@@ -86,7 +81,7 @@ class Results(NamedTuple):
 
 
 def _with_summary(measured: Measured) -> dict[str, Any]:
-    data = plain(measured)
+    data: dict[str, Any] = to_plain(measured)
     for row, entry in zip(data["entries"], measured.entries, strict=True):
         seconds, ratio = entry.seconds, measured.ratio(entry)
         row["summary"] = {"seconds": seconds and seconds._asdict(), "ratio": ratio and ratio._asdict()}

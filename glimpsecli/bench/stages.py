@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import io
 import os
-import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from glimpsecli import images
-from glimpsecli.annotations.boxes import WHOLE, Box, Length
+from glimpsecli.annotations.boxes import WHOLE, Box
 from glimpsecli.bench import timing
+from glimpsecli.errors import GlimpseError
 from glimpsecli.images.atomic import place
 from glimpsecli.jobs.decoding import Origin, decode
 from glimpsecli.jobs.glimpses import look_at
 from glimpsecli.jobs.outputs import Output
 from glimpsecli.jobs.plan import How, Plan, make_plan
+from glimpsecli.jobs.products import check_fits
 from glimpsecli.jobs.requests import BoxRequest, Shaping, SizeRequest
 
+FORMAT = "glimpse bench stages 1"
 STAGES = ("read", "decode", "sample", "encode", "write")
 
 
@@ -35,8 +38,6 @@ class Job(NamedTuple):
     sampler : str or None
         As in ``glimpse extract``: Gaussian where there is a size.
     backend : str
-    format : str
-        Of the file that is written, in a temporary folder.
     runs, min_time, threads
         As for the contenders; `min_time` is for all stages together.
     """
@@ -46,17 +47,9 @@ class Job(NamedTuple):
     size: SizeRequest = SizeRequest()
     sampler: str | None = None
     backend: str = "auto"
-    format: str = "png"
     runs: int = 10
     min_time: float = 1.0
     threads: int = 1
-
-    @classmethod
-    def from_plain(cls, data: Mapping[str, Any]) -> Job:
-        """Take back what JSON made of a job."""
-        x, y, width, height, *rest = data["box"]
-        box = Box(Length(*x), Length(*y), Length(*width), Length(*height), *rest)
-        return cls(**{**data, "box": box, "size": SizeRequest(*data["size"])})
 
     @property
     def how(self) -> How:
@@ -66,39 +59,50 @@ class Job(NamedTuple):
 
     def plan(self, folder: str) -> Plan:
         """Plan it as the command does; this finds what is wrong with it."""
-        target = os.path.join(folder, f"glimpse.{self.format}")
-        return make_plan([self.source], [BoxRequest(self.box)], self.how, Output(target))
+        target = os.path.join(folder, "glimpse")
+        return make_plan([self.source], [BoxRequest(self.box)], self.how, Output(target, format="png"))
 
 
 def split(
-    job: Job, tell: Callable[[str], None] = lambda text: None, clock: timing.Clock = time.perf_counter
+    job: Job, folder: str, tell: Callable[[str], None] = lambda text: None, clock: timing.Clock = time.perf_counter
 ) -> dict[str, Any]:
     """Time the stages of a job, each run through all of them, by the functions that ``extract`` calls.
+
+    Parameters
+    ----------
+    job : Job
+    folder : str
+        Where the glimpse is written, again and again: as PNG, or as .npy where PNG cannot hold it.
+    tell : callable
+        Told, in a few words, what is being done.
+    clock : callable
+        Gives seconds.
 
     Returns
     -------
     dict
         ``stages``: for each of :data:`STAGES` its samples in seconds. ``first``: the seconds of the first run's stages,
-        in which kernels are compiled or loaded; it is not among the samples. ``decoded``: how much of the image was.
+        in which kernels are compiled or loaded; it is not among the samples. ``glimpse``: what a manifest tells of the
+        glimpse. ``written``: the format of its file. ``versions``: of the packages that did the work.
     """
-    with tempfile.TemporaryDirectory(prefix="glimpse-bench-") as folder:
-        plan = job.plan(folder)
-        tell("first run")
-        first, decoded = _once(plan, clock)
-        samples: dict[str, list[float]] = {name: [] for name in STAGES}
-        spent, done = 0.0, 0
-        while done < job.runs or spent < job.min_time:
-            seconds, _ = _once(plan, clock)
-            for name in STAGES:
-                samples[name].append(seconds[name])
-            spent += sum(seconds.values())
-            done += 1
-            tell(f"run {done}")
-    return {"stages": samples, "first": first, "decoded": decoded}
+    plan = job.plan(folder)
+    tell("first run")
+    first, told, written = _once(plan, clock)
+    samples: dict[str, list[float]] = {name: [] for name in STAGES}
+    spent, done = 0.0, 0
+    while done < job.runs or spent < job.min_time:
+        seconds, *_ = _once(plan, clock)
+        for name in STAGES:
+            samples[name].append(seconds[name])
+        spent += sum(seconds.values())
+        done += 1
+        tell(f"run {done}")
+    versions = {name: importlib.metadata.version(name) for name in ("numpy", "numba", "pillow")}
+    return {"stages": samples, "first": first, "glimpse": told, "written": written, "versions": versions}
 
 
-def _once(plan: Plan, clock: timing.Clock) -> tuple[dict[str, float], str]:
-    """Run through all stages and give the seconds of each, and what was decoded."""
+def _once(plan: Plan, clock: timing.Clock) -> tuple[dict[str, float], dict[str, Any], str]:
+    """Run through all stages and give the seconds of each, what is told of the glimpse, and the format it got."""
     item = plan.items[0]
     times = [clock()]
     with images.opened(item.source) as (stream, _):
@@ -107,6 +111,7 @@ def _once(plan: Plan, clock: timing.Clock) -> tuple[dict[str, float], str]:
     origin = Origin(item.source, content)
     view, sights = decode(origin, lambda size: item.requests[0].sights(size, plan.how.shaping), plan.how)
     times.append(clock())
+    plan = _fitting(plan, view.picture)
     product = look_at(view, item, sights, plan)[0]
     times.append(clock())
     encoded = io.BytesIO()
@@ -115,4 +120,13 @@ def _once(plan: Plan, clock: timing.Clock) -> tuple[dict[str, float], str]:
     place(item.targets[0], lambda stream: stream.write(encoded.getbuffer()), overwrite=True)
     times.append(clock())
     seconds = [end - begin for begin, end in pairwise(times)]
-    return dict(zip(STAGES, seconds, strict=True)), view.decoded
+    return dict(zip(STAGES, seconds, strict=True)), product.record, plan.format.name
+
+
+def _fitting(plan: Plan, picture: images.Picture) -> Plan:
+    """Give the plan a format that holds the picture's glimpses."""
+    try:
+        check_fits(picture, plan)
+    except GlimpseError:  # float, 16 bit without pyvips, channels that are no colours
+        return plan._replace(format=images.FORMATS["npy"])
+    return plan

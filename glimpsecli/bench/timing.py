@@ -49,6 +49,11 @@ class Samples(NamedTuple):
         """All samples."""
         return [sample for block in self.rounds for sample in block]
 
+    @property
+    def sound(self) -> bool:
+        """Whether these can be times: some in each round, all of them positive."""
+        return self.calls > 0 and bool(self.rounds) and all(self.rounds) and min(self.all) > 0
+
 
 class Quartiles(NamedTuple):
     """The median and the quartiles of some numbers."""

@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from glimpsecli.commands import options, values
-from glimpsecli.commands.bench_values import ExcessValue, StridesValue, WordsValue
+from glimpsecli.commands import bench_requests, options, values
+from glimpsecli.commands.bench_values import ExcessValue, SecondsValue, StridesValue, WordsValue
 from glimpsecli.commands.report import complain, end, say
 from glimpsecli.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from glimpsecli.bench.cases import Recipe
-    from glimpsecli.bench.measuring import Parameters
     from glimpsecli.bench.results import Results
 
 EXAMPLES = options.examples(
@@ -35,12 +33,11 @@ EXAMPLES = options.examples(
 what, who, clock, reports = (
     options.section(title) for title in ("What is timed", "Who is timed", "How it is timed", "Reports")
 )
-EXPORTS = ("json", "csv", "markdown", "png")
 
 
 @click.command(cls=options.Command, epilog=EXAMPLES)
-@what("--case", "names", multiple=True, metavar="NAME", help="A case, by number or word. Default: all of --list.")
-@what("--list", "show_list", is_flag=True, help="Print the cases.")
+@what("--case", "names", multiple=True, metavar="NAME,...", help="Cases, by number or word. Default: all of --list.")
+@what("--list", "show_list", is_flag=True, help="Print the cases, or those of --case.")
 @what("--image", metavar="FILE", type=click.Path(), help="Your own image instead.")
 @what("--box", type=values.BoxValue(), help="The window in it. Default: the whole image.")
 @what("--size", type=values.SizeValue(), help="Size of the glimpses; N alone is the longer side. Default: 64.")
@@ -59,15 +56,14 @@ EXPORTS = ("json", "csv", "markdown", "png")
 @who("--peers", is_flag=True, help="Beside NumPy, SciPy, Pillow, OpenCV, torch and pyvips, as installed.")
 @clock("--runs", type=click.IntRange(1, 100_000), default=10, show_default=True, metavar="N", help="Rounds.")
 @clock(
-    "--min-time", type=click.FloatRange(0, 3600), default=1.0, show_default=True, metavar="SECONDS",
-    help="For each contender, at least.",
+    "--min-time", type=SecondsValue(), default=1.0, show_default=True, help="For each contender, at least.",
 )  # fmt: skip
 @clock("--threads", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Of everyone.")
 @clock("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Of images and orders.")
 @reports("--export-json", metavar="FILE", type=click.Path(), help="Every sample, machine, versions, parameters.")
 @reports("--export-csv", metavar="FILE", type=click.Path(), help="A row for each contender.")
 @reports("--export-markdown", metavar="FILE", type=click.Path(), help="The tables.")
-@reports("--export-png", metavar="FILE", type=click.Path(), help="A chart: bars, or lines for --stride.")
+@reports("--export-png", metavar="FILE", type=click.Path(), help="A chart: a dot for each, or lines for --stride.")
 @reports("--overwrite", is_flag=True, help="Replace files that exist.")
 @reports("--baseline", metavar="FILE", type=click.Path(), help="Compare with an older --export-json.")
 @reports("--fail-above", type=ExcessValue(), help="Exit with 1 if a median is slower than the baseline's by this.")
@@ -80,46 +76,23 @@ def bench(show_list: bool, stages: str | None, **given: Any) -> None:
     contenders take turns in random order. The first call, which compiles kernels or loads them, stands apart. The ratio
     is to our cpu backend, round by round; in brackets its quartiles.
     """
+    given["names"] = [name.strip() for names in given["names"] for name in names.split(",")]
     if show_list:
-        _list()
+        _list(given["names"])
     elif stages is not None:
-        _stages(stages, given)
+        from glimpsecli.commands.bench_stages import time_stages
+
+        time_stages(stages, given, _status)
     else:
         _bench(given)
 
 
-def _list() -> None:
-    from glimpsecli.bench.cases import CASES
+def _list(names: Sequence[str]) -> None:
+    from glimpsecli.bench.cases import CASES, case_named
 
-    for number, kind in CASES.items():
+    for number in dict.fromkeys(map(case_named, names)) or CASES:
+        kind = CASES[number]
         click.echo(f"{number}  {kind.word:6}  {kind.title.format(count=kind.many)}")
-
-
-def _stages(image: str, given: dict[str, Any]) -> None:
-    from glimpsecli.bench import apart, report
-    from glimpsecli.bench.stages import Job
-    from glimpsecli.jobs.plan import check_sources
-
-    also = [f"--export-{kind}" for kind in EXPORTS if given[f"export_{kind}"]]
-    also += [
-        f"--{option}" for option, name in (
-            ("case", "names"), ("image", "image"), ("count", "count"), ("stride", "strides"), ("rotated", "rotated"),
-            ("peers", "peers"), ("baseline", "baseline"), ("fail-above", "fail_above"),
-        ) if given[name]
-    ]  # fmt: skip
-    if also:
-        raise click.UsageError(f"--stages with {also[0]}, which is for timing contenders.")
-    for option in ("samplers", "backends"):
-        if given[option] and len(given[option]) > 1:
-            raise click.UsageError(f"--stages takes one of --{option[:-1]}, not {len(given[option])}.")
-    check_sources([image])
-    job = Job(image, runs=given["runs"], min_time=given["min_time"], threads=given["threads"])
-    job = job._replace(sampler=(given["samplers"] or (None,))[0], backend=(given["backends"] or ("auto",))[0])
-    job = job._replace(**{name: given[name] for name in ("box", "size") if given[name] is not None})
-    with _status(given) as tell:
-        found = apart.call({"do": "stages", "job": job._asdict()}, job.threads, tell)
-    click.echo(f"{image}, decoded: {found['decoded']}; {len(found['stages']['read'])} runs")
-    click.echo("\n".join(report.stage_lines(found)))
 
 
 def _bench(given: dict[str, Any]) -> None:
@@ -131,20 +104,16 @@ def _bench(given: dict[str, Any]) -> None:
 
     if given["fail_above"] is not None and given["baseline"] is None:
         raise click.UsageError("--fail-above belongs to --baseline FILE.")
-    recipes, notes = _recipes(given)
-    parameters = _parameters(given)
-    targets = {kind: given[f"export_{kind}"] for kind in EXPORTS if given[f"export_{kind}"]}
-    inputs = [path for path in (given["image"], given["baseline"]) if path]
-    exporters.check(targets, inputs, overwrite=given["overwrite"])
-    old = _older(given["baseline"], recipes) if given["baseline"] else None
+    parameters = bench_requests.parameters(given)
+    recipes, notes = bench_requests.recipes(given)
+    targets = bench_requests.targets(given, [path for path in (given["image"], given["baseline"]) if path is not None])
+    old = None if given["baseline"] is None else bench_requests.older(given["baseline"], recipes, parameters)
     if "cuda" in parameters.backends:
         backends.load("cuda")
     average = machine.load()
     began = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     results = Results(machine.describe(), {"glimpse": __version__}, parameters, average, began)
     notes += [machine.load_warning(average) or ""]
-    if parameters.threads > machine.processors():
-        notes.append(f"--threads {parameters.threads} on {machine.processors()} processors: they take turns")
     missing: dict[str, str] = {}
     _tell(notes, given)
     for recipe in recipes:
@@ -172,12 +141,15 @@ def _bench(given: dict[str, Any]) -> None:
 
 
 def _compare(old: Results, new: Results, given: dict[str, Any]) -> bool:
-    """Tell what changed since the baseline, and whether anything became too slow."""
+    """Tell what changed since the baseline, and whether anything became too slow, or nothing could be compared."""
     from glimpsecli.bench import baseline, report
 
     limit = given["fail_above"]
     _tell(baseline.differences(old, new), given)
     found = baseline.changes(old, new)
+    if not found:
+        complain(f"nothing that this run timed is in {given['baseline']} too")
+        return True
     click.echo(f"\nagainst {given['baseline']}")
     click.echo("\n".join(report.change_lines(found, limit)))
     slower = [change for change in found if limit is not None and change.fails(limit)]
@@ -187,67 +159,6 @@ def _compare(old: Results, new: Results, given: dict[str, Any]) -> bool:
             f"{given['baseline']}; {limit:.0%} is allowed"
         )
     return bool(slower)
-
-
-def _older(path: str, recipes: Sequence[Recipe]) -> Results:
-    from pathlib import Path
-
-    from glimpsecli.bench.baseline import check_comparable
-    from glimpsecli.bench.results import Results
-    from glimpsecli.errors import InvalidInputError
-
-    try:
-        text = Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise InvalidInputError(f"{path}: {error.strerror or error}", "check the path") from None
-    old = Results.from_json(text, path)
-    check_comparable(old, list(recipes), path)
-    return old
-
-
-def _parameters(given: dict[str, Any]) -> Parameters:
-    from glimpsecli.bench.measuring import Parameters
-
-    views = given["samplers"] or ("gaussian", "bilinear")
-    names = ("peers", "runs", "min_time", "threads", "seed")
-    return Parameters(
-        (*views, "rotated") if given["rotated"] else views,
-        given["backends"] or ("numpy", "cpu"),
-        **{name: given[name] for name in names},
-    )
-
-
-def _recipes(given: dict[str, Any]) -> tuple[list[Recipe], list[str]]:
-    """Say what will be timed; the notes tell what is left out."""
-    from glimpsecli.bench import cases
-    from glimpsecli.jobs.plan import check_sources
-    from glimpsecli.jobs.requests import SizeRequest
-
-    image, strides, count, seed = given["image"], given["strides"], given["count"], given["seed"]
-    if given["names"] and (image or strides):
-        raise click.UsageError(f"--case with {'--image' if image else '--stride'}; time one or the other.")
-    if given["box"] and not image:
-        raise click.UsageError("--box belongs to --image FILE.")
-    if given["size"] and not (image or strides):
-        raise click.UsageError("--size belongs to --image FILE and --stride; the cases have sizes of their own.")
-    if not image and not strides:
-        numbers = [cases.case_named(name) for name in given["names"]] or list(cases.CASES)
-        return [cases.builtin(number, seed, count) for number in dict.fromkeys(numbers)], []
-    size = given["size"] or SizeRequest(longer=cases.SWEPT[0])
-    image_size = window = None
-    if image:
-        from glimpsecli.annotations.boxes import WHOLE
-        from glimpsecli.images import upright_size
-
-        check_sources([image])
-        image_size = upright_size(image)
-        window = (given["box"] or WHOLE).to_window(image_size)
-    if not strides and image_size is not None and window is not None:
-        shape = size.for_extent(window.width, window.height)
-        return [cases.own(image, image_size, window, shape, count=count, seed=seed)], []
-    return cases.sweep(
-        strides, size.for_extent(1, 1), image_size=image_size, window=window, source=image, count=count, seed=seed
-    )
 
 
 def _tell(notes: Sequence[str], given: dict[str, Any]) -> None:

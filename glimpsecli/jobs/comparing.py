@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 TITLES = {"hard": "Hard attention", "gaussian": "Gaussian attention", "bilinear": "Spatial transformer"}
 CANNOT_TURN = "cannot turn or shear"
+CANNOT_TILT = "cannot follow perspective"
 _PALE = 236
 
 
@@ -124,7 +125,7 @@ class Comparison:
 
     def _subtitle(self, name: str, glimpse: Array | None, sight: Sight) -> str:
         if glimpse is None:
-            return CANNOT_TURN
+            return CANNOT_TURN if _is_affine(sight) else CANNOT_TILT
         size = f"{sight.size[1]}×{sight.size[0]}"
         if name != "gaussian":
             return f"{size}, {'nearest pixel' if name == 'hard' else 'bilinear'}"
@@ -135,5 +136,10 @@ class Comparison:
 
 def _separable(sight: Sight) -> bool:
     matrix = as_matrix(sight).matrix
-    affine = len(matrix) == 2 or bool(np.all(matrix[2] == [0, 0, 1]))
-    return isinstance(sight.place, GaussianParams) or (affine and matrix[0, 1] == 0 and matrix[1, 0] == 0)
+    upright = _is_affine(sight) and matrix[0, 1] == 0 and matrix[1, 0] == 0
+    return isinstance(sight.place, GaussianParams) or bool(upright)
+
+
+def _is_affine(sight: Sight) -> bool:
+    matrix = as_matrix(sight).matrix
+    return len(matrix) == 2 or bool(np.all(matrix[2] == [0, 0, 1]))

@@ -15,8 +15,8 @@ def arrays_of(kept: Sequence[Product]) -> dict[str, Array]:
     """Lay glimpses out for one ``.npz``.
 
     ``glimpses`` is (N, h, w, C) where all are of one shape and type, otherwise there is a ``glimpse_0000`` for each;
-    ``windows`` is (N, 5) with NaN where no window has the taps, ``matrices`` (N, 2, 3), ``sources`` and ``labels``
-    (N,).
+    ``windows`` is (N, 5) with NaN where no window has the taps, as for projective ones; ``matrices`` is (N, 2, 3), or
+    (N, 3, 3) of projective windows, whose corners then are ``quads`` (N, 4, 2); ``sources`` and ``labels`` are (N,).
     """
     pixels = [seen.pixels for seen in kept]
     if len({(array.shape, array.dtype) for array in pixels}) == 1:
@@ -24,6 +24,8 @@ def arrays_of(kept: Sequence[Product]) -> dict[str, Array]:
     else:
         arrays = {f"glimpse_{index:04d}": array for index, array in enumerate(pixels)}
     told = [seen.record for seen in kept]
+    if all(one["quad"] for one in told):
+        arrays["quads"] = np.array([one["quad"] for one in told])
     return arrays | {
         "windows": np.stack([window_row(one) for one in told]),
         "matrices": np.array([one["matrix"] for one in told]),

@@ -33,7 +33,7 @@ from glimpsecli.jobs.products import Product
 if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Item, Plan
 
-PACKAGES = ("numpy", "numba", "pillow", "tifffile", "pyvips")
+PACKAGES = ("numpy", "numba", "numba-cuda", "pillow", "tifffile", "pyvips")
 
 
 class Manifest:

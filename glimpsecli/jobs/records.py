@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glimpsecli.jobs.requests import Sight, as_matrix, as_window
-from glimpsecli.window import GaussianParams, Size, share_outside, stack_gaussians
+from glimpsecli.window import GaussianParams, Projective, Size, corners, share_outside, stack_gaussians
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +44,9 @@ def record(
     dict
         ``file`` (filled in when it is written), ``source``, ``index``, ``label``, ``scale``, ``size`` of the glimpse
         and ``image_size`` ({width, height}, pixels), ``window`` (image plane; null where no window has these taps),
-        ``matrix`` (2x3, or 3x3 of a projective window), ``sampler``, ``gaussian`` (index coordinates; null for the
+        ``quad`` (the corners [x, y] of a projective window on the image plane, in the order of the glimpse's own from
+        the top left clockwise, to a millionth of a pixel; null for all others), ``matrix`` (2x3, or 3x3 of a projective
+        window), ``sampler``, ``gaussian`` (index coordinates; null for the
         other samplers), ``backend``, ``decoded`` (``whole``, ``window`` or ``reduced:N``), and ``outside``, the share
         of the window's area beyond the image.
     """
@@ -61,6 +63,7 @@ def record(
         "size": _width_height(sight.size),
         "image_size": _width_height(image_size),
         "window": asdict(window) if window else None,
+        "quad": _quad(affine, sight.size) if isinstance(affine, Projective) else None,
         "matrix": affine.matrix.tolist(),
         "sampler": sampler,
         "gaussian": params,
@@ -74,6 +77,11 @@ def window_row(told: dict[str, Any]) -> NDArray[np.float64]:
     """Give (cx, cy, width, height, angle) of a record, NaN where it has no window."""
     window = told["window"]
     return np.array(list(window.values()) if window else [np.nan] * 5)
+
+
+def _quad(place: Projective, size: Size) -> list[list[float]]:
+    rounded: list[list[float]] = (np.round(corners(place, size), 6) + 0.0).tolist()  # no -0.0
+    return rounded
 
 
 def _width_height(size: Size) -> dict[str, int]:

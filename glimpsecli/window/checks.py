@@ -47,10 +47,11 @@ def numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
 
 def check_finite(values: NDArray[np.float64], name: str) -> None:
     """Raise unless all `values` are finite and within :data:`LARGEST_COORDINATE`."""
+    told = ",".join(f"{value:g}" for value in values.ravel().tolist())
     if not np.all(np.isfinite(values)):
-        raise InvalidInputError(f"{name} has numbers that are not finite: {values.ravel().tolist()}")
+        raise InvalidInputError(f"{name} has numbers that are not finite: {told}")
     if np.any(np.abs(values) > LARGEST_COORDINATE):
-        raise InvalidInputError(f"{name} has numbers beyond {LARGEST_COORDINATE:g}: {values.ravel().tolist()}")
+        raise InvalidInputError(f"{name} has numbers beyond {LARGEST_COORDINATE:g}: {told}")
 
 
 def check_windows(windows: NDArray[np.float64]) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _FLAT = 1e-9
 """A corner whose sine is below this is none: the quadrilateral is flat there."""
+_SMALLEST = 1e-6
+"""Pixels below which a quadrilateral is not told from a point."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,23 +83,14 @@ class Projective:
         Raises
         ------
         InvalidInputError
-            The quadrilateral is not convex: it folds, crosses itself, or has three corners in a line.
+            The quadrilateral has no area, two corners in one place or three in a line, or it is not convex.
         """
         h, w = check_size(size)
         points = numbers(corners, "the quadrilateral")
         if points.shape != (4, 2):
             raise InvalidInputError(f"a quadrilateral has 4 corners x,y, not an array of shape {points.shape}")
         check_finite(points, "the quadrilateral")
-        edges = np.roll(points, -1, axis=0) - points
-        after = np.roll(edges, -1, axis=0)
-        turns = edges[:, 0] * after[:, 1] - edges[:, 1] * after[:, 0]
-        lengths = np.hypot(*edges.T) * np.hypot(*after.T)
-        if not (np.all(turns > _FLAT * lengths) or np.all(turns < -_FLAT * lengths)):
-            told = " ".join(f"{x:g},{y:g}" for x, y in points.tolist())
-            raise InvalidInputError(
-                f"the quadrilateral {told} is not convex",
-                "give the corners in turn: top left, top right, bottom right, bottom left",
-            )
+        _check_convex(points)
         (x0, y0), (x1, y1), (x2, y2), (x3, y3) = points.tolist()
         (sx, sy), (ax, ay), (bx, by) = (x0 - x1 + x2 - x3, y0 - y1 + y2 - y3), (x1 - x2, y1 - y2), (x3 - x2, y3 - y2)
         denominator = ax * by - bx * ay
@@ -108,3 +101,28 @@ class Projective:
         cells = np.array([[1 / w, 0, 0.5 / w], [0, 1 / h, 0.5 / h], [0, 0, 1]])
         to_index = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
         return cls(to_index @ square @ cells)
+
+
+def _check_convex(points: Floats) -> None:
+    """Raise unless four corners turn the same way all around; say what they do instead."""
+    extent = float(np.ptp(points, axis=0).max())
+    told = "the quadrilateral " + " ".join(f"{x:g},{y:g}" for x, y in points.tolist())
+    if extent < _SMALLEST:
+        raise InvalidInputError(f"{told} is less than {_SMALLEST:g} pixels large", "give corners that lie apart")
+    edges = np.roll(points, -1, axis=0) - points
+    after = np.roll(edges, -1, axis=0)
+    turns = edges[:, 0] * after[:, 1] - edges[:, 1] * after[:, 0]
+    flat = np.abs(turns) <= _FLAT * np.hypot(*edges.T) * np.hypot(*after.T)
+    left, right = np.count_nonzero(turns < 0), np.count_nonzero(turns > 0)
+    if not flat.any() and 0 in (left, right):
+        return
+    distances = np.hypot(*(points[:, None] - points).transpose(2, 0, 1))
+    if np.count_nonzero(distances <= _FLAT * extent) > 4:  # more than each from itself
+        reason = "two of its corners are in one place"
+    elif flat.any():
+        reason = "its corners lie in a line, so it has no area" if flat.all() else "three of its corners lie in a line"
+    else:
+        reason = "its sides cross" if left == right else "one of its corners points inwards"
+    raise InvalidInputError(
+        f"{told} is not convex: {reason}", "give the corners in turn: top left, top right, bottom right, bottom left"
+    )

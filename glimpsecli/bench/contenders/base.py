@@ -130,9 +130,9 @@ class Contender(abc.ABC):
         except importlib.metadata.PackageNotFoundError:
             return getattr(importlib.import_module(self.module), "__version__", None) if self.module else None
 
-    def suits(self, scene: Scene, view: str) -> bool:
-        """Tell whether it can take part."""
-        return view in self.views
+    def obstacle(self, scene: Scene) -> str | None:
+        """Tell why it cannot take part in a scene, though it has the view; None where it can."""
+        return None
 
     @abc.abstractmethod
     def prepare(self, scene: Scene, view: str) -> None:

@@ -16,9 +16,13 @@ class Pillow(Contender):
     package, module = "pillow", "PIL"
     outside = "images as PIL.Image"
 
-    def suits(self, scene: Scene, view: str) -> bool:
-        """Pillow has no 16-bit colour."""
-        return super().suits(scene, view) and scene.case.images.dtype != np.uint16
+    def obstacle(self, scene: Scene) -> str | None:
+        """Tell of 16 bits, and of a fourth channel, which Pillow takes for alpha."""
+        if scene.case.images.dtype == np.uint16:
+            return "Pillow has no 16-bit colour"
+        if scene.case.images.dtype == np.uint8 and scene.image(0).shape[2] == 4:
+            return "Pillow weighs colours by alpha"
+        return None
 
     def prepare(self, scene: Scene, view: str) -> None:
         """Convert the images."""
@@ -74,12 +78,12 @@ class Bicubic(Pillow):
     method = "BICUBIC"
     gap: float | None = None
 
-    def suits(self, scene: Scene, view: str) -> bool:
-        """Pillow's boxes may not leave the image."""
+    def obstacle(self, scene: Scene) -> str | None:
+        """Tell of windows beyond the image too."""
         height, width = scene.case.image_size
         cx, cy, w, h, _ = scene.case.windows.T
         inside = (cx >= w / 2) & (cy >= h / 2) & (cx + w / 2 <= width) & (cy + h / 2 <= height)
-        return super().suits(scene, view) and bool(inside.all())
+        return super().obstacle(scene) or (None if inside.all() else "Pillow's boxes may not leave the image")
 
     def look(self, image: Any, n: int) -> Any:
         """Resize."""

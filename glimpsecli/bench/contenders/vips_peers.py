@@ -67,12 +67,21 @@ class Cubic(Vips):
     views = ("gaussian",)
     filter = "bicubic, window in whole pixels"
 
+    def obstacle(self, scene: Scene) -> str | None:
+        """Tell of windows that lie outside: nothing is left of them to cut."""
+        height, width = scene.case.image_size
+        cx, cy, w, h, _ = scene.case.windows.T
+        left, top, right, bottom = (np.rint(edge) for edge in (cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2))
+        # One that rounds to no pixels gets one, where it begins.
+        inside = (left < width) & (top < height) & (np.maximum(right, left + 1) > 0) & (np.maximum(bottom, top + 1) > 0)
+        return None if inside.all() else "libvips cuts nothing outside the image"
+
     def look(self, image: Any, n: int) -> Any:
         """Cut and resize."""
         cx, cy, width, height, _ = self.places[n].tolist()
         left, top = max(round(cx - width / 2), 0), max(round(cy - height / 2), 0)
-        across = max(min(round(width), image.width - left), 1)
-        down = max(min(round(height), image.height - top), 1)
+        across = max(min(round(cx + width / 2), image.width) - left, 1)
+        down = max(min(round(cy + height / 2), image.height) - top, 1)
         cut = image.crop(left, top, across, down)
         seen = cut.resize(self.size[1] / across, vscale=self.size[0] / down, kernel="cubic")
         return seen if (seen.width, seen.height) == self.size[::-1] else seen.gravity("centre", *self.size[::-1])

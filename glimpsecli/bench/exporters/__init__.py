@@ -17,6 +17,8 @@ EXPORTERS = {
     "markdown": "glimpsecli.bench.exporters.markdown_file",
     "png": "glimpsecli.bench.exporters.png_file",
 }
+SUFFIXES = {"json": (".json",), "csv": (".csv",), "markdown": (".md", ".markdown"), "png": (".png",)}
+"""How the files of each may be called, the usual first."""
 
 
 def check(targets: Mapping[str, str], inputs: Sequence[str], *, overwrite: bool) -> None:
@@ -30,6 +32,10 @@ def check(targets: Mapping[str, str], inputs: Sequence[str], *, overwrite: bool)
     overwrite : bool
         Whether files may be replaced.
     """
+    for kind, path in targets.items():
+        if path in ("", "-"):
+            told = "standard output, where the tables go" if path else "no name"
+            raise InvalidInputError(f"--export-{kind} {path or repr(path)} is {told}", "name a file")
     taken: dict[str, str] = {os.path.realpath(path): f"the input {path}" for path in inputs}
     for kind, path in targets.items():
         real = os.path.realpath(path)
@@ -48,10 +54,21 @@ def check(targets: Mapping[str, str], inputs: Sequence[str], *, overwrite: bool)
         except OSError as error:
             reason = error.strerror or str(error)
             raise InvalidInputError(f"{path} could not be written: {reason}", "choose another folder") from None
+    for kind, path in targets.items():
+        suffix = os.path.splitext(path)[1].lower()
+        if suffix in SUFFIXES[kind] or (os.path.exists(path) and not os.path.isfile(path)):
+            continue  # a device may be called as it likes
+        other = next((one for one, suffixes in SUFFIXES.items() if suffix in suffixes), None)
+        hint = f"use --export-{other}, or a name in {SUFFIXES[kind][0]}" if other else f"end it in {SUFFIXES[kind][0]}"
+        raise InvalidInputError(f"--export-{kind} {path} has {f'the suffix {suffix}' if suffix else 'no suffix'}", hint)
 
 
 def export(results: Results, targets: Mapping[str, str], *, overwrite: bool) -> None:
     """Write results, each file whole or not at all."""
     for kind, path in targets.items():
-        content: bytes = importlib.import_module(EXPORTERS[kind]).encode(results)
-        place(path, lambda stream, content=content: stream.write(content), overwrite=overwrite)  # type: ignore[misc]
+        write(path, importlib.import_module(EXPORTERS[kind]).encode(results), overwrite=overwrite)
+
+
+def write(path: str, content: bytes, *, overwrite: bool) -> None:
+    """Write a file whole or not at all."""
+    place(path, lambda stream: stream.write(content), overwrite=overwrite)

@@ -1,0 +1,121 @@
+"""What ``glimpse bench`` is asked for, checked before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from glimpsecli.errors import FileProblemError, InvalidInputError
+
+if TYPE_CHECKING:
+    from glimpsecli.bench.cases import Recipe
+    from glimpsecli.bench.measuring import Parameters
+    from glimpsecli.bench.results import Results
+
+EXPORTS = ("json", "csv", "markdown", "png")
+
+
+def parameters(given: dict[str, Any]) -> Parameters:
+    """Say who will be timed and how."""
+    from glimpsecli.bench.measuring import Parameters
+
+    check_threads(given["threads"])
+    views = given["samplers"] or ("gaussian", "bilinear")
+    names = ("peers", "runs", "min_time", "threads", "seed")
+    return Parameters(
+        (*views, "rotated") if given["rotated"] else views,
+        given["backends"] or ("numpy", "cpu"),
+        **{name: given[name] for name in names},
+    )
+
+
+def recipes(given: dict[str, Any]) -> tuple[list[Recipe], list[str]]:
+    """Say what will be timed; the notes tell what is left out."""
+    from glimpsecli.bench import cases
+    from glimpsecli.jobs.requests import SizeRequest
+    from glimpsecli.window import share_outside
+
+    image, strides, count, seed = given["image"], given["strides"], given["count"], given["seed"]
+    if given["names"] and (image is not None or strides):
+        raise click.UsageError(f"--case with {'--stride' if image is None else '--image'}; time one or the other.")
+    if given["box"] and image is None:
+        raise click.UsageError("--box belongs to --image FILE.")
+    if given["size"] and image is None and not strides:
+        raise click.UsageError("--size belongs to --image FILE and --stride; the cases have sizes of their own.")
+    if image is None and not strides:
+        numbers = [cases.case_named(name) for name in given["names"]] or list(cases.CASES)
+        return [cases.builtin(number, seed, count) for number in dict.fromkeys(numbers)], []
+    size = given["size"] or SizeRequest(longer=cases.SWEPT[0])
+    image_size = window = None
+    if image is not None:
+        from glimpsecli.annotations.boxes import WHOLE
+
+        image_size = check_image(image)
+        window = (given["box"] or WHOLE).to_window(image_size)
+    if not strides and image_size is not None and window is not None:
+        shape = size.for_extent(window.width, window.height)
+        outside = count is None and share_outside(window.to_affine(shape), shape, image_size) == 1
+        recipe = cases.own(image, image_size, window, shape, count=count, seed=seed)
+        return [recipe], ["its window lies outside the image"] * outside
+    return cases.sweep(
+        strides, size.for_extent(1, 1), image_size=image_size, window=window, source=image, count=count, seed=seed
+    )
+
+
+def check_image(path: str) -> tuple[int, int]:
+    """Read an image before any work, and give its height and width; what is wrong is told as a mistake."""
+    import os
+
+    from glimpsecli.images import read
+    from glimpsecli.jobs.plan import check_sources
+
+    if path == "-":
+        raise InvalidInputError(
+            "- is standard input, which can be read once, and the image is read often", "name a file"
+        )
+    if os.path.isdir(path):
+        raise InvalidInputError(f"{path} is a folder", "name an image in it")
+    check_sources([path])
+    try:
+        height, width = read(path).pixels.shape[:2]
+    except FileProblemError as error:
+        raise InvalidInputError(error.message, error.hint) from None
+    return height, width
+
+
+def check_threads(threads: int) -> None:
+    """Refuse more threads than can run at once: they would take turns."""
+    from glimpsecli.bench.machine import processors
+
+    if threads > processors():
+        raise click.UsageError(f"--threads {threads} on {processors()} processors; give at most {processors()}.")
+
+
+def targets(given: dict[str, Any], inputs: Sequence[str]) -> dict[str, str]:
+    """Give the files to export to, after a look whether they could be written."""
+    from glimpsecli.bench import exporters
+
+    files = {kind: given[f"export_{kind}"] for kind in EXPORTS if given[f"export_{kind}"] is not None}
+    exporters.check(files, inputs, overwrite=given["overwrite"])
+    return files
+
+
+def older(path: str, recipes: Sequence[Recipe], parameters: Parameters) -> Results:
+    """Read a baseline, and refuse one with which nothing would be compared."""
+    from pathlib import Path
+
+    from glimpsecli.bench.baseline import check_comparable
+    from glimpsecli.bench.contenders import chosen
+    from glimpsecli.bench.results import Results
+
+    try:
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InvalidInputError(f"{path or repr(path)}: {error.strerror or error}", "check the path") from None
+    old = Results.from_json(text, path)
+    contenders = chosen(parameters.backends, peers=parameters.peers)
+    wanted = [(view, one.name) for one in contenders for view in parameters.views if view in one.views]
+    check_comparable(old, recipes, wanted, path)
+    return old

@@ -1,0 +1,51 @@
+"""``glimpse bench --stages``: where the time of an extract goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import click
+
+from glimpsecli.commands.bench_requests import EXPORTS, check_image, check_threads, targets
+
+
+def time_stages(
+    image: str, given: dict[str, Any], status: Callable[[Any], AbstractContextManager[Callable[[str], None]]]
+) -> None:
+    """Time the stages and print them; `status` shows what is being done."""
+    import json
+
+    from glimpsecli import __version__
+    from glimpsecli.bench import apart, exporters, machine, plain, report
+    from glimpsecli.bench.stages import FORMAT, Job
+
+    also = [f"--export-{kind}" for kind in EXPORTS if kind != "json" and given[f"export_{kind}"] is not None]
+    if also:
+        raise click.UsageError(f"--stages with {also[0]}; --export-json FILE takes its times.")
+    also = [
+        f"--{option}" for option, name in (
+            ("case", "names"), ("image", "image"), ("count", "count"), ("stride", "strides"), ("rotated", "rotated"),
+            ("peers", "peers"), ("baseline", "baseline"), ("fail-above", "fail_above"),
+        ) if given[name] not in (None, False, [])
+    ]  # fmt: skip
+    if also:
+        raise click.UsageError(f"--stages with {also[0]}, which is for timing contenders; leave it out.")
+    for option in ("samplers", "backends"):
+        if given[option] and len(given[option]) > 1:
+            raise click.UsageError(f"--stages takes one of --{option[:-1]}, not {len(given[option])}.")
+    check_threads(given["threads"])
+    check_image(image)
+    target = targets(given, [image]).get("json")
+    job = Job(image, runs=given["runs"], min_time=given["min_time"], threads=given["threads"])
+    job = job._replace(sampler=(given["samplers"] or (None,))[0], backend=(given["backends"] or ("auto",))[0])
+    job = job._replace(**{name: given[name] for name in ("box", "size") if given[name] is not None})
+    with status(given) as tell:
+        found = apart.split_apart(job, tell)
+    found |= {"format": FORMAT, "machine": machine.describe(), "versions": {"glimpse": __version__} | found["versions"]}
+    found |= {"job": plain.to_plain(job)}
+    click.echo("\n".join(report.stage_heading(found)))
+    click.echo("\n" + "\n".join(report.stage_lines(found)))
+    if target is not None:
+        exporters.write(target, (json.dumps(found, indent=1) + "\n").encode(), overwrite=given["overwrite"])

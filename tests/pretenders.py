@@ -1,0 +1,72 @@
+"""Contenders that take the time they are told to, on a clock of their own."""
+
+from glimpsecli import cli
+from glimpsecli.bench import cases
+from glimpsecli.bench.contenders.base import Contender
+from glimpsecli.bench.contenders.ours import Numpy
+from glimpsecli.bench.measuring import Parameters, measure
+from glimpsecli.bench.results import Results
+
+QUICK = ("--runs", "3", "--min-time", "0")
+
+
+class FakeClock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+clock = FakeClock()
+
+
+def fake(name, cost, *, off=0.0, **attributes):
+    """Make a class of contenders that give the definition plus an error, and take the time they are told to."""
+
+    class Fake(Contender):
+        tolerance = 2e-6
+        views = ("gaussian", "bilinear")
+
+        def prepare(self, scene, view):
+            self.honest = Numpy()
+            self.honest.prepare(scene, view)
+            self.result = self.honest.glimpses(self.honest.run()) + off
+            self.calls = 0
+
+        def run(self):
+            seconds = cost(self.calls) if callable(cost) else cost
+            self.calls += 1
+            clock.now += seconds
+            return self.result
+
+        def glimpses(self, result):
+            return result
+
+    for key, value in {"name": name, **attributes}.items():
+        setattr(Fake, key, value)
+    return Fake()
+
+
+def parameters(**changed):
+    given = {"views": ("gaussian",), "backends": ("cpu",), "peers": False, "runs": 5, "min_time": 0.0, "threads": 1}
+    return Parameters(**{**given, "seed": 0, **changed})
+
+
+def digits(many=3):
+    return cases.builtin("5", 0, many)
+
+
+def measured(*contenders, recipe=None, **changed):
+    return measure(recipe or digits(), parameters(**changed), contenders=contenders, clock=clock)
+
+
+def bench(*arguments):
+    return cli.run(["bench", *map(str, arguments)])
+
+
+def results(*found, **changed):
+    return Results(
+        {"cpu": "Imaginary 1", "gpu": None, "cores": 2, "processors": 2, "memory": 2**33, "python": "3.12"},
+        {"glimpse": "0"}, parameters(**changed), 0.1, "2026-01-01T00:00:00+00:00", found,
+    )  # fmt: skip
