@@ -104,14 +104,13 @@ def targets(given: dict[str, Any], inputs: Sequence[str]) -> dict[str, str]:
 
 def older(path: str, recipes: Sequence[Recipe], parameters: Parameters) -> Results:
     """Read a baseline, and refuse one with which nothing would be compared."""
-    from pathlib import Path
-
     from glimpsecli.bench.baseline import check_comparable
     from glimpsecli.bench.contenders import chosen
     from glimpsecli.bench.results import Results
 
     try:
-        text = Path(path).read_text(encoding="utf-8", errors="replace")
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = file.read()
     except OSError as error:
         raise InvalidInputError(f"{path or repr(path)}: {error.strerror or error}", "check the path") from None
     old = Results.from_json(text, path)
