@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from glimpsecli import GlimpseError
 from glimpsecli.pictures.axes import log_scale, log_ticks, nice_range, spread
-from glimpsecli.pictures.charts import Bar, Group, Line, bar_chart, line_chart
+from glimpsecli.pictures.charts import Dot, Group, Line, dot_chart, line_chart
 from glimpsecli.pictures.strokes import disc, fill, stroke
 
-BLUE, RED = (0, 0, 255), (255, 0, 0)
+BLUE, RED, GREEN = (0, 0, 255), (255, 0, 0), (0, 255, 0)
 
 
 def is_nice(value):
@@ -117,22 +117,28 @@ def ink(picture, colour):
     return np.argwhere((picture == colour).all(axis=2))
 
 
-def test_bars_end_where_their_value_is():
-    bars = [Bar("a", 0.01, 0.01, 0.01, BLUE), Bar("b, whose name is longer", 0.1, 0.1, 0.1, RED, "100 ms")]
-    chart = bar_chart(
-        [Group("case", "note " * 60, bars)], title="Time", axis="s", told=str, legend=[("other", (0, 99, 0))]
+def test_dots_lie_where_their_value_is():
+    dots = [
+        Dot("a", 0.01, 0.01, 0.01, BLUE), Dot("b, whose name is longer", 0.1, 0.1, 0.1, RED, "100 ms"),
+        Dot("c", 0.05, 0.02, 0.1, GREEN),
+    ]  # fmt: skip
+    chart = dot_chart(
+        [Group("case", "note " * 60, dots)], title="Time", axis="s", told=str, legend=[("other", (0, 99, 0))]
     )
     assert chart.dtype == np.uint8
-    blue, red = ink(chart, BLUE), ink(chart, RED)
-    left = blue[:, 1].min()
-    assert left == red[:, 1].min()
+    blue, red, green = (ink(chart, colour) for colour in (BLUE, RED, GREEN))
     low, high = nice_range([0.01, 0.1])
-    share = math.log(0.01 / low) / math.log(0.1 / low)
-    assert (blue[:, 1].max() - left) / (red[:, 1].max() - left) == pytest.approx(share, abs=0.01)
-    assert blue[:, 0].max() < red[:, 0].min()
+    x = [ends[:, 1].mean() for ends in (blue, red)]
+    share = math.log(0.05 / 0.01) / math.log(0.1 / 0.01)
+    dot = green[abs(green[:, 0] - green[:, 0].mean()) > 4]  # above and below the whisker
+    assert (dot[:, 1].mean() - x[0]) / (x[1] - x[0]) == pytest.approx(share, abs=0.01)
+    ends = [(end - x[0]) / (x[1] - x[0]) for end in (green[:, 1].min(), green[:, 1].max())]
+    assert ends == pytest.approx([math.log10(2), 1], abs=0.01)
+    assert np.ptp(blue[:, 1]) == np.ptp(red[:, 1])  # no bars
+    assert blue[:, 0].max() < red[:, 0].min() < red[:, 0].max() < green[:, 0].min()
     assert len(ink(chart, (0, 99, 0))) > 100
     assert (chart[:, -20:] == 255).all()
-    assert high == 0.2
+    assert (low, high) == (0.005, 0.2)
 
 
 def test_lines_go_through_their_points():
@@ -153,7 +159,7 @@ def test_lines_go_through_their_points():
 
 
 def test_an_empty_chart_is_refused():
-    with pytest.raises(GlimpseError, match="without bars"):
-        bar_chart([Group("a", "", [])], title="", axis="", told=str)
+    with pytest.raises(GlimpseError, match="without dots"):
+        dot_chart([Group("a", "", [])], title="", axis="", told=str)
     with pytest.raises(GlimpseError, match="without lines"):
         line_chart([], title="", x_axis="", y_axis="", x_told=str, y_told=str)

@@ -205,3 +205,27 @@ def test_info_tells_what_runs_here_and_why_something_does_not():
     text = glimpse("info").stdout.decode()
     assert "kernel cache" in text
     assert "missing: " in text
+
+
+def test_a_full_disk_behind_standard_output_is_one_line():
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "glimpsecli", "bench", "--list"],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "free some space, or send it elsewhere" in done.stderr
+
+
+def test_ctrl_c_is_one_line(monkeypatch, capsys):
+    from glimpsecli.commands import info
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(info.info, "invoke", interrupted)
+    assert cli.run(["info"]) == 130
+    assert capsys.readouterr().err == "glimpse: error: interrupted\n"

@@ -203,3 +203,76 @@ def test_a_large_jpeg_is_decoded_in_part_to_the_same_pixels(glimpse, samples):
     code, out, _ = glimpse(f"extract large.jpg --quad {quad} --size 50x40 -o fast.npy --fast-decode --json")
     assert json.loads(out)["decoded"].startswith("reduced")
     assert np.abs(np.load("fast.npy").astype(float) - np.load("whole.npy")).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ("quad", "words"),
+    [
+        ([(0, 0), (9, 9), (9, 0), (0, 9)], "not convex: its sides cross"),
+        ([(0, 0), (9, 0), (3, 3), (0, 9)], "not convex: one of its corners points inwards"),
+        ([(0, 0), (5, 0), (9, 0), (4, 9)], "not convex: three of its corners lie in a line"),
+        ([(0, 0), (1, 1), (3, 3), (2, 2)], "its corners lie in a line, so it has no area"),
+        ([(0, 0), (0, 0), (9, 9), (0, 9)], "two of its corners are in one place"),
+        ([(0, 0), (9, 0), (0, 0), (0, 9)], "two of its corners are in one place"),
+        ([(5, 5)] * 4, "less than 1e-06 pixels large"),
+        ([(0, 0), (1e-9, 0), (1e-9, 1e-9), (0, 1e-9)], "0,0 1e-09,0 1e-09,1e-09 0,1e-09 is less than"),
+        ([(0, 0), (1e-300, 0), (1e-300, 1e-300), (0, 1e-300)], "less than"),
+        ([(0, 0), (1e300, 0), (9, 9), (0, 9)], r"numbers beyond 1e\+09: 0,0,1e\+300,0,9,9,0,9$"),
+        ([(0, 0), (float("inf"), 0), (9, 9), (0, 9)], "not finite: 0,0,inf,0,9,9,0,9$"),
+    ],
+)
+def test_it_is_said_what_a_quadrilateral_is_instead(quad, words):
+    with pytest.raises(InvalidInputError, match=words):
+        Projective.from_quad(quad, (4, 4))
+
+
+@given(quads(), st.floats(-3, 6))
+def test_quadrilaterals_of_any_scale_are_taken(quad, power):
+    points = np.array(quad) * 10.0**power
+    np.testing.assert_allclose(corners(Projective.from_quad(points, (3, 5)), (3, 5)), points, rtol=1e-6, atol=1e-9)
+
+
+def test_the_corners_are_recorded_in_the_image_plane(glimpse):
+    quad = [[45.1, 30], [300, 60], [280.5, 220], [90, 200]]
+    line = "10%,10%,300,60,280.5,220,90,200"
+    _, out, _ = glimpse(f"extract cat.png -o q.png --size 20 --quad {line} --json")
+    assert glimpse(f"batch cat.png -o out --size 20 --quad {line}")[0] == 0
+    with open("out/metadata.jsonl", encoding="ascii") as file:
+        rows = [json.loads(out), json.loads(file.readline())]
+    for row in rows:
+        assert (row["quad"], row["window"]) == (quad, None)
+        assert np.shape(row["matrix"]) == (3, 3)
+    _, out, _ = glimpse("extract cat.png -o plain.png --box 1,2,30,40 --json")
+    assert json.loads(out)["quad"] is None
+    assert glimpse(f"extract cat.png -o q.npz --size 20 --quad {line} --quad 1,1,90,2,80,70,3,60")[0] == 0
+    with np.load("q.npz") as kept:
+        assert np.isnan(kept["windows"]).all()
+        np.testing.assert_array_equal(kept["quads"], [quad, [[1, 1], [90, 2], [80, 70], [3, 60]]])
+        assert kept["matrices"].shape == (2, 3, 3)
+    assert glimpse("extract cat.png -o plain.npz --box 1,2,30,40")[0] == 0
+    with np.load("plain.npz") as kept:
+        assert "quads" not in kept
+
+
+def test_a_comparison_says_why_gaussian_attention_is_left_out(glimpse, monkeypatch):
+    from glimpsecli.jobs import comparing
+
+    told = []
+    row = comparing.panel_row
+    monkeypatch.setattr(
+        comparing,
+        "panel_row",
+        lambda panels, titles, below, **how: told.append(below) or row(panels, titles, below, **how),
+    )
+    assert glimpse("compare cat.png -o a.png --quad 100,40,300,60,280,220,90,200 --size 20")[0] == 0
+    assert glimpse("compare cat.png -o b.png --quad 100,40,300,60,290,220,90,200 --size 20")[0] == 0
+    assert glimpse("compare cat.png -o c.png --box 100,40,90,90 --angle 9 --size 20")[0] == 0
+    assert glimpse("compare cat.png -o d.png --quad 10,10,50,10,50,40,10,40 --size 20")[0] == 0
+    gaussian = [[one for one in below if "cannot" in one] for below in told]
+    assert gaussian == [["cannot follow perspective"], ["cannot turn or shear"], ["cannot turn or shear"], []]
+
+
+def test_a_gaussian_takes_an_upright_rectangle_only(glimpse):
+    assert glimpse("extract cat.png -o a.png --quad 10,10,50,10,50,40,10,40 --sampler gaussian --size 9")[0] == 0
+    out = glimpse("extract -h")[1]
+    assert "gaussian takes upright rectangles only" in " ".join(out.split())

@@ -82,8 +82,8 @@ where_options = _all(
     ),
     where(
         "--quad", "quads", type=values.QuadValue(), multiple=True,
-        help="A projective window, to straighten what is seen at an angle: its corners from the top left, clockwise. In "
-        "another order the glimpse is turned or mirrored. gaussian takes upright rectangles only.",
+        help="A projective window, to straighten what is seen at an angle: its corners from the top left, clockwise. "
+        "In another order the glimpse is turned or mirrored. gaussian takes upright rectangles only.",
     ),
     where("--align-corners", is_flag=True, help="In --theta, -1 and 1 are centres of pixels, not edges."),
     where(

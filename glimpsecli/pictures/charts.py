@@ -1,4 +1,7 @@
-"""Charts on logarithmic axes: bars in groups, and lines. Numbers in, a picture on white out."""
+"""Charts on logarithmic axes: dots in groups, and lines. Numbers in, a picture on white out.
+
+A logarithmic axis has no zero from which a bar could begin, so values are dots.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,14 @@ if TYPE_CHECKING:
     Colour = tuple[int, int, int]
 
 GRID = (228, 228, 228)
+LEADER = (196, 196, 196)
 AXIS = (150, 150, 150)
 SIZE = 13  # of the words, in units
 _MIDDLE = 0.654  # of a digit: from the top of its line, in ems
 
 
-class Bar(NamedTuple):
-    """A bar: its name, its value with the ends of a whisker, its colour, and words behind it."""
+class Dot(NamedTuple):
+    """A dot: its name, its value with the ends of a whisker, its colour, and words behind it."""
 
     name: str
     value: float
@@ -39,11 +43,11 @@ class Bar(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Bars under a title, with fainter words beside it."""
+    """Dots under a title, with fainter words beside it."""
 
     title: str
     note: str
-    bars: Sequence[Bar]
+    dots: Sequence[Dot]
 
 
 class Line(NamedTuple):
@@ -59,7 +63,7 @@ class Line(NamedTuple):
     dashed: bool = False
 
 
-def bar_chart(
+def dot_chart(
     groups: Sequence[Group],
     *,
     title: str,
@@ -70,7 +74,7 @@ def bar_chart(
     width: int = 860,
     unit: int = 2,
 ) -> Figure:
-    """Draw horizontal bars in groups, all on one logarithmic axis.
+    """Draw dots in rows and groups, all on one logarithmic axis.
 
     Parameters
     ----------
@@ -93,19 +97,19 @@ def bar_chart(
     -------
     (H, W, 3) uint8
     """
-    bars = [bar for group in groups for bar in group.bars]
-    if not bars:
-        raise InvalidInputError("a chart without bars", "give one or more")
+    dots = [dot for group in groups for dot in group.dots]
+    if not dots:
+        raise InvalidInputError("a chart without dots", "give one or more")
     u, size = unit, SIZE * unit
     row, head, gap, margin = 22 * u, 30 * u, 12 * u, 24 * u
-    low, high = nice_range([value for bar in bars for value in (bar.low, bar.value, bar.high)])
-    names = max(width_of(bar.name, size, bold=bar.strong) for bar in bars)
-    words = max(width_of(bar.words, size) for bar in bars)
+    low, high = nice_range([value for dot in dots for value in (dot.low, dot.value, dot.high)])
+    names = max(width_of(dot.name, size, bold=dot.strong) for dot in dots)
+    words = max(width_of(dot.words, size, bold=dot.strong) for dot in dots)
     left, right = margin + names + 10 * u, width * u - margin - 12 * u - words
     if right - left < 200 * u:  # long names: the chart grows
         width, right = width + math.ceil((200 * u - right + left) / u), left + 200 * u
     above = _height_of_heading(title, note, legend, u)
-    height = above + sum(head + row * len(group.bars) for group in groups) + gap * (len(groups) - 1) + 52 * u
+    height = above + sum(head + row * len(group.dots) for group in groups) + gap * (len(groups) - 1) + 52 * u
     figure = np.full((height, width * u, 3), 255, np.uint8)
     _heading(figure, title, note, legend, u, margin)
     across = log_scale(low, high, left, right)
@@ -126,9 +130,9 @@ def bar_chart(
         )
         top += head
         for tick in ticks:
-            fill(figure, top - 4 * u, across(tick) - u / 4, top + row * len(group.bars), across(tick) + u / 4, GRID)
-        for bar in group.bars:
-            _bar(figure, bar, top, left, across, row, size, u)
+            fill(figure, top - 4 * u, across(tick) - u / 4, top + row * len(group.dots), across(tick) + u / 4, GRID)
+        for dot in group.dots:
+            _dot(figure, dot, top, left, across, row, size, u)
             top += row
         top += gap
     fill(figure, bottom, left, bottom + u / 2, right, AXIS)
@@ -211,26 +215,19 @@ def line_chart(
     return figure
 
 
-def _bar(
-    figure: Figure, bar: Bar, top: int, left: int, across: Callable[[float], float], row: int, size: int, u: int
+def _dot(
+    figure: Figure, dot: Dot, top: int, left: int, across: Callable[[float], float], row: int, size: int, u: int
 ) -> None:
-    write(
-        figure,
-        bar.name,
-        left - 10 * u,
-        round(top + row / 2 - _MIDDLE * size),
-        size=size,
-        align="right",
-        bold=bar.strong,
-    )
-    end = across(bar.value)
-    fill(figure, top + 4 * u, left, top + row - 4 * u, end, bar.colour)
-    middle = top + row / 2
-    if across(bar.high) - across(bar.low) > 1.5 * u:
-        dark: Colour = tuple(round(0.55 * c) for c in bar.colour)  # type: ignore[assignment]
-        fill(figure, middle - u / 2, across(bar.low), middle + u / 2, across(bar.high), dark)
-    behind = round(max(end, across(bar.high)) + 8 * u)
-    write(figure, bar.words, behind, round(middle - _MIDDLE * size), size=size, bold=bar.strong)
+    middle, baseline = top + row / 2, round(top + row / 2 - _MIDDLE * size)
+    write(figure, dot.name, left - 10 * u, baseline, size=size, align="right", bold=dot.strong)
+    centre = across(dot.value)
+    # A dotted line leads the eye from the name; it is no bar, for its length means nothing.
+    stroke(figure, [(left, middle), (centre, middle)], 0.8 * u, LEADER, dash=2.5 * u)
+    fill(figure, middle - u, across(dot.low), middle + u, across(dot.high), dot.colour)
+    disc(figure, centre, middle, 6 * u, (255, 255, 255))
+    disc(figure, centre, middle, 5 * u, dot.colour)
+    behind = round(max(centre + 5 * u, across(dot.high)) + 8 * u)
+    write(figure, dot.words, behind, baseline, size=size, bold=dot.strong)
 
 
 def _line(figure: Figure, line: Line, across: Callable[[float], float], up: Callable[[float], float], u: int) -> None:
@@ -257,9 +254,9 @@ def _heading(figure: Figure, title: str, note: str, legend: Sequence[tuple[str, 
         top += 20 * u
     x = margin
     for name, colour in legend:
-        fill(figure, top + 5 * u, x, top + 15 * u, x + 18 * u, colour)
-        write(figure, name, x + 24 * u, round(top + 10 * u - _MIDDLE * size), size=size)
-        x += 24 * u + width_of(name, size) + 22 * u
+        disc(figure, x + 5 * u, top + 10 * u, 5 * u, colour)
+        write(figure, name, x + 15 * u, round(top + 10 * u - _MIDDLE * size), size=size)
+        x += 15 * u + width_of(name, size) + 22 * u
 
 
 def _cut(text: str, size: int, room: float) -> str:

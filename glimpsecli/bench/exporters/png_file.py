@@ -1,4 +1,4 @@
-"""A chart: bars for cases, lines where the stride was swept."""
+"""A chart: dots for cases, lines where the stride was swept."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from glimpsecli.bench.measuring import Entry, Measured
 from glimpsecli.bench.report import UNITS, duration, number
 from glimpsecli.bench.results import Results
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.pictures.charts import Bar, Group, Line, bar_chart, line_chart
+from glimpsecli.pictures.charts import Dot, Group, Line, dot_chart, line_chart
 
 OURS = (31, 95, 168)
 PLAIN = (120, 163, 212)
-SAME = (146, 156, 168)
-OTHER = (214, 219, 225)
+SAME = (104, 112, 122)
+OTHER = (184, 191, 200)
+TIMES = "×"
 HUES = {"gaussian": (31, 95, 168), "bilinear": (204, 92, 18), "rotated": (26, 133, 92), "hard": (128, 62, 152)}
 LEGEND = (("glimpse", OURS), ("glimpse numpy", PLAIN), ("the same mathematics", SAME), ("another filter", OTHER))
 
@@ -40,41 +41,42 @@ def draw(results: Results) -> np.ndarray:
             _lines(steps),
             title=f"Time of a {w}x{h} glimpse against the stride of its taps",
             note=note + "; dashed: another filter" * filtered,
-            x_axis="stride: pixels of the image from tap to tap",
-            y_axis="time of a call, median; upright lines: the quartiles",
+            x_axis="stride: pixels of the image from tap to tap, logarithmic",
+            y_axis="time of a call, logarithmic: the median; upright lines: the quartiles",
             x_told=lambda x: f"{x:g}",
             y_told=_tick,
         )
     groups = [group for measured in results.cases for group in _groups(measured)]
     if not groups:
         raise InvalidInputError("nothing was timed, so there is no chart", "look at the reasons above")
-    drawn = {bar.colour for group in groups for bar in group.bars}
+    dots = [dot for group in groups for dot in group.dots]
+    drawn = {dot.colour for dot in dots}
     legend = [(name, colour) for name, colour in LEGEND if colour in drawn]
-    return bar_chart(
-        groups, title="Time of a call", note=note, told=_tick, legend=legend,
-        axis=f"time of a call, median; thin lines: the quartiles; ×: times that of {results.cases[0].reference}",
-    )  # fmt: skip
+    axis = "time of a call, logarithmic: the median, and from quartile to quartile"
+    if any(TIMES in dot.words for dot in dots):
+        axis += f"; {TIMES}: times that of {results.cases[0].reference}"
+    return dot_chart(groups, title="Time of a call", note=note, told=_tick, legend=legend, axis=axis)
 
 
 def _groups(measured: Measured) -> list[Group]:
     groups = []
     for view in dict.fromkeys(entry.view for entry in measured.entries):
         entries = [one for one in measured.entries if one.view == view and one.samples is not None]
-        bars = [_bar(measured, one) for one in sorted(entries, key=_median)]
-        if bars:
-            groups.append(Group(f"{measured.recipe.name}, {view}", measured.recipe.title, bars))
+        dots = [_dot(measured, one) for one in sorted(entries, key=_median)]
+        if dots:
+            groups.append(Group(f"{measured.recipe.name}, {view}", measured.recipe.title, dots))
     return groups
 
 
-def _bar(measured: Measured, entry: Entry) -> Bar:
+def _dot(measured: Measured, entry: Entry) -> Dot:
     seconds, ratio = entry.seconds, measured.ratio(entry)
     assert seconds is not None
     words = duration(seconds.median)
     if ratio is not None and entry.contender != measured.reference:
-        words += f"   × {number(ratio.median)}"
+        words += f"   {TIMES} {number(ratio.median)}"
     ours = _is_ours(entry)
     plain = PLAIN if entry.contender == "glimpse numpy" else OTHER if entry.filter else SAME
-    return Bar(entry.contender, *seconds, colour=OURS if ours else plain, words=words, strong=ours)
+    return Dot(entry.contender, *seconds, colour=OURS if ours else plain, words=words, strong=ours)
 
 
 def _lines(steps: list[Measured]) -> list[Line]:
