@@ -18,7 +18,6 @@ from pretenders import QUICK, bench, digits, fake, measured, parameters, results
 
 from glimpsecli.bench import apart, baseline, cases, exporters, machine, plain, report, stages
 from glimpsecli.bench.cases import Recipe
-from glimpsecli.bench.contenders import PEERS
 from glimpsecli.bench.contenders.pillow_peers import Bicubic, Transform
 from glimpsecli.bench.contenders.vips_peers import Cubic
 from glimpsecli.bench.measuring import Measured, measure
@@ -250,13 +249,18 @@ def test_options_that_cannot_be_meant_are_refused(idle, capsys, samples, tmp_pat
 
 
 def test_a_device_may_be_called_as_it_likes():
-    exporters.check({"json": os.devnull, "png": os.devnull[:0] + "x.png"}, [], overwrite=False)
+    exporters.check({"json": os.devnull}, [], overwrite=False)
 
 
 def test_the_list_is_of_the_cases_that_are_named(capsys):
     assert bench("--list", "--case", "5,photo", "--case", 5) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["5", "1"]
     assert bench("--list", "--case", "6") == 2
+
+
+def test_the_help_explains_the_brackets(capsys):
+    assert bench("-h") == 0
+    assert "An error in brackets is of another filter" in " ".join(capsys.readouterr().out.split())
 
 
 def test_one_round_is_no_rounds(pretend, capsys):
@@ -302,7 +306,7 @@ def run(recipe, *contenders):
     return measure(recipe, parameters(views=("gaussian", "bilinear"), runs=1), contenders=contenders)
 
 
-def test_a_window_outside_keeps_out_who_cannot_look_there(samples, capsys):
+def test_a_window_outside_keeps_out_who_cannot_look_there(samples):
     source = str(samples / "chelsea.png")
     for box in ((1000, 1000), (-200, 20), (20, -200), (451, 0)):
         recipe = cases.own(source, (300, 451), stub_window(box[0] + 25, box[1] + 25, 50, 50), (8, 8))
@@ -324,16 +328,6 @@ def test_a_window_outside_is_told(samples, pretend, capsys):
     assert "glimpse: its window lies outside the image" in capsys.readouterr().err
     assert bench(*words, "--box", "400,200,90,90") == 0
     assert "outside" not in capsys.readouterr().err
-
-
-def test_every_peer_says_whether_it_can(samples):
-    from glimpsecli.bench.contenders import chosen
-    from glimpsecli.bench.contenders.base import Scene
-
-    scene = Scene(cases.build(digits(3)), 1)
-    for one in chosen((), peers=True):
-        assert one.obstacle(scene) is None or "image" in one.obstacle(scene)
-    assert len(PEERS) == len(chosen((), peers=True))
 
 
 # --- stages

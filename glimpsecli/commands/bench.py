@@ -72,9 +72,10 @@ def bench(show_list: bool, stages: str | None, **given: Any) -> None:
     """Time the samplers and backends, and with --peers what people use instead.
 
     Whole calls are timed. Each result is held against the float64 definition first, and the error stands beside the
-    time; ours may be off by 2e-6 of full scale. Every case has a process of its own with a fixed number of threads. Its
-    contenders take turns in random order. The first call, which compiles kernels or loads them, stands apart. The ratio
-    is to our cpu backend, round by round; in brackets its quartiles.
+    time; ours may be off by 2e-6 of full scale. An error in brackets is of another filter: so much does its result
+    differ from ours. Every case has a process of its own with a fixed number of threads. Its contenders take turns in
+    random order. The first call, which compiles kernels or loads them, stands apart. The ratio is to our cpu backend,
+    round by round; in brackets its quartiles.
     """
     given["names"] = [name.strip() for names in given["names"] for name in names.split(",")]
     if show_list:

@@ -50,10 +50,6 @@ class WarpAffine(OpenCV):
     name = "OpenCV warpAffine"
     views = ("bilinear", "rotated")
 
-    def obstacle(self, scene: Scene) -> str | None:
-        """Tell of too many channels."""
-        return "warpAffine takes at most 4 channels" if scene.image(0).shape[2] > 4 else None
-
     def look(self, image: Array, n: int) -> Any:
         """Warp."""
         flags = self.cv2.INTER_LINEAR | self.cv2.WARP_INVERSE_MAP
