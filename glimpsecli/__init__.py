@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from glimpsecli import attention as attention
+    from glimpsecli import torch as torch
     from glimpsecli.errors import GlimpseError as GlimpseError
     from glimpsecli.learning import fit as fit
     from glimpsecli.sampling import extract as extract
@@ -39,7 +40,10 @@ _HOMES = {
     "vjp": "glimpsecli.sampling.gradients",
     "vjp_batch": "glimpsecli.sampling.gradients",
 }
-_MODULES = {"attention": ("gaussian", "hard", "masks", "pasting", "soft", "spatial")}
+_MODULES: dict[str, tuple[str, ...]] = {
+    "attention": ("gaussian", "hard", "masks", "pasting", "soft", "spatial"),
+    "torch": (),  # not among __all__: it can only be had where torch is
+}
 
 __all__ = [
     "Affine",

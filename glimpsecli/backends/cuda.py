@@ -14,7 +14,7 @@ import numpy as np
 from glimpsecli.backends import cuda_kernels as kernels
 from glimpsecli.backends.cpu_affine import BORDERS
 from glimpsecli.backends.cuda_banks import filterbanks_by_groups
-from glimpsecli.backends.cuda_device import SIMULATED, blocks, cuda, describe, require
+from glimpsecli.backends.cuda_device import SIMULATED, blocks, cuda, describe, device_number, require
 from glimpsecli.backends.cuda_memory import (
     as_device_array,
     download,
@@ -31,6 +31,7 @@ __all__ = [
     "affine_vjp",
     "as_device_array",
     "describe",
+    "device_number",
     "empty",
     "gaussian",
     "gaussian_vjp",

@@ -40,6 +40,11 @@ def require() -> None:
         raise RuntimeError("a kernel of the CUDA device computed nothing")
 
 
+def device_number() -> int:
+    """Give the number of the device that kernels run on, among those that are visible."""
+    return int(cuda.get_current_device().id)
+
+
 def describe() -> dict[str, Any]:
     """Describe the device: ``device``, ``compute_capability`` and ``memory``, in bytes."""
     if SIMULATED:

@@ -10,6 +10,7 @@ from glimpsecli.attention.borders import BORDERS
 from glimpsecli.backends.support import affine_support, gaussian_support, whole_pixels
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.window import check_size, stack_gaussians, stack_matrices
+from glimpsecli.window.checks import check_gaussians, check_matrices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,23 +54,22 @@ class Taps(NamedTuple):
         InvalidInputError
             An argument cannot mean anything, or the glimpse is over the limit.
         """
-        if sampler not in SAMPLERS:
-            raise InvalidInputError(f"unknown sampler {sampler!r}", f"choose from {', '.join(SAMPLERS)}")
-        if border is not None and border not in BORDERS:
-            raise InvalidInputError(f"unknown border {border!r}", f"choose from {', '.join(BORDERS)}")
-        if border is not None and sampler == "gaussian":
-            raise InvalidInputError(
-                f"border {border!r} with the Gaussian sampler, which has none: its weights stay inside the image",
-                "leave the border out, or use the bilinear or the hard sampler",
-            )
-        h, w = check_size(size)
-        if h * w > LARGEST_GLIMPSE:
-            raise InvalidInputError(
-                f"a glimpse of {w}x{h} has {h * w / 1e6:.0f} megapixels",
-                f"{LARGEST_GLIMPSE / 1e6:.0f} is the limit: ask for a smaller size",
-            )
+        h, w = _checked_look(sampler, size, border)
         stack = stack_gaussians(where, (h, w), blur) if sampler == "gaussian" else stack_matrices(where, (h, w))
         return cls(sampler, stack, (h, w), (image_size[0], image_size[1]), border or "zeros")
+
+    @classmethod
+    def at(cls, places: Floats, size: Size, image_size: tuple[int, int], sampler: str, border: str | None) -> Taps:
+        """Check places that are in the sampler's own numbers: (N, 7), or (N, 2, 3).
+
+        Raises
+        ------
+        InvalidInputError
+            As :meth:`make`.
+        """
+        size = _checked_look(sampler, size, border)
+        (check_gaussians if sampler == "gaussian" else check_matrices)(places)
+        return cls(sampler, places, size, image_size, border or "zeros")
 
     @property
     def windows(self) -> int:
@@ -122,3 +122,23 @@ class Taps(NamedTuple):
         else:
             places[:, :, 2] -= [left, top]
         return self._replace(places=places, image_size=image_size)
+
+
+def _checked_look(sampler: str, size: Size, border: str | None) -> Size:
+    """Give the size as two ints if sampler, size and border can be had together."""
+    if sampler not in SAMPLERS:
+        raise InvalidInputError(f"unknown sampler {sampler!r}", f"choose from {', '.join(SAMPLERS)}")
+    if border is not None and border not in BORDERS:
+        raise InvalidInputError(f"unknown border {border!r}", f"choose from {', '.join(BORDERS)}")
+    if border is not None and sampler == "gaussian":
+        raise InvalidInputError(
+            f"border {border!r} with the Gaussian sampler, which has none: its weights stay inside the image",
+            "leave the border out, or use the bilinear or the hard sampler",
+        )
+    h, w = check_size(size)
+    if h * w > LARGEST_GLIMPSE:
+        raise InvalidInputError(
+            f"a glimpse of {w}x{h} has {h * w / 1e6:.0f} megapixels",
+            f"{LARGEST_GLIMPSE / 1e6:.0f} is the limit: ask for a smaller size",
+        )
+    return h, w

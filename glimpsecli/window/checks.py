@@ -70,14 +70,26 @@ def check_windows(windows: NDArray[np.float64]) -> None:
     )
 
 
-def check_gaussian(row: NDArray[np.float64]) -> None:
-    """Raise unless the seven numbers (u_y, s_y, d_y, u_x, s_x, d_x, gain) are finite and both sigmas positive."""
+def check_gaussians(rows: NDArray[np.float64]) -> None:
+    """Raise, naming the first culprit, unless all (N, 7) rows (u_y, s_y, d_y, u_x, s_x, d_x, gain) are Gaussians."""
+    good = np.all(np.abs(rows) <= LARGEST_COORDINATE, axis=1) & np.all(rows[:, [1, 4]] > 0, axis=1)
+    if np.all(good):
+        return
+    row = int(np.flatnonzero(~good)[0])
+    which = "" if len(rows) == 1 else f" {row}"
     names = ("u_y", "s_y", "d_y", "u_x", "s_x", "d_x", "gain")
-    for field, value in zip(names, row.tolist(), strict=True):
+    for field, value in zip(names, rows[row].tolist(), strict=True):
         if not abs(value) <= LARGEST_COORDINATE:
             raise InvalidInputError(
-                f"Gaussian attention with {field} {value:g}", f"its limit is {LARGEST_COORDINATE:g}"
+                f"Gaussian attention{which} with {field} {value:g}", f"its limit is {LARGEST_COORDINATE:g}"
             )
-    sigma = min(row[1], row[4])
-    if sigma <= 0:
-        raise InvalidInputError(f"sigma is {sigma:g}", "the standard deviation of a Gaussian must be positive")
+    sigma = min(rows[row, 1], rows[row, 4])
+    where = f" of Gaussian attention{which}" if which else ""
+    raise InvalidInputError(f"sigma{where} is {sigma:g}", "the standard deviation of a Gaussian must be positive")
+
+
+def check_matrices(matrices: NDArray[np.float64]) -> None:
+    """Raise, naming the first culprit, unless all (N, 2, 3) matrices are finite and of sensible size."""
+    bad = np.flatnonzero(~np.all(np.abs(matrices) <= LARGEST_COORDINATE, axis=(1, 2)))
+    if len(bad):
+        check_finite(matrices[bad[0]], "the affine matrix" if len(matrices) == 1 else f"affine matrix {bad[0]}")

@@ -11,7 +11,7 @@ import numpy as np
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.window import conversions
-from glimpsecli.window.checks import check_finite, check_gaussian, check_size, check_windows, number, numbers
+from glimpsecli.window.checks import check_finite, check_gaussians, check_size, check_windows, number, numbers
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -246,7 +246,7 @@ class GaussianParams:
 
     def __post_init__(self) -> None:
         _freeze_floats(self)
-        check_gaussian(np.array(astuple(self)))
+        check_gaussians(np.array([astuple(self)]))
 
     def __iter__(self) -> Iterator[float]:
         return iter(astuple(self))

@@ -1,0 +1,206 @@
+"""The samplers as differentiable functions of tensors: memory is shared, and the gradients come from their backends."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+
+from glimpsecli import backends
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.sampling.calls import call, call_vjp
+from glimpsecli.sampling.definitions import define, define_vjp
+from glimpsecli.sampling.taps import Taps
+from glimpsecli.torch.checks import checked_backend, checked_images, fill_colour
+from glimpsecli.window import stack_gaussians, stack_matrices
+from glimpsecli.window.pullbacks import stack_vjp
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+    from torch import Tensor
+
+    from glimpsecli.window import Size
+
+
+class Look(NamedTuple):
+    """What a call is told beside images and places; see :func:`~glimpsecli.torch.affine_glimpse`."""
+
+    sampler: str
+    size: Size
+    border: str | None
+    fill: ArrayLike | None
+    backend: str
+    threads: int | None
+
+
+def look(images: Tensor, places: Tensor, how: Look) -> Tensor:
+    """Look at (B, C, H, W) images through (N, 7) or (N, 2, 3) places, float64 on the host: B is N, or one of them 1."""
+    images = checked_images(images)
+    if len(places) != len(images) and 1 not in (len(places), len(images)):
+        raise InvalidInputError(
+            f"{len(places)} places for {len(images)} images", "give one for each image, or one of either for all"
+        )
+    count = max(len(images), len(places))
+    glimpses: Tensor = Glimpse.apply(images, places.expand(count, *places.shape[1:]), how)
+    return glimpses
+
+
+class Glimpse(torch.autograd.Function):
+    """From (1 or N, C, H, W) images and N places to (N, C, h, w) glimpses."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, places: Tensor, how: Look) -> Tensor:
+        """Look, and remember at what."""
+        ctx.save_for_backward(images, places)
+        ctx.how = how
+        return _Job.of(images, places, how).see()
+
+    @staticmethod
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, ...]:
+        """Give the gradients by images and places."""
+        images, places = ctx.saved_tensors
+        return *GlimpseGradient.apply(images, places, cotangent, ctx.how, ctx.needs_input_grad[:2]), None
+
+
+class GlimpseGradient(torch.autograd.Function):
+    """The way back from glimpses; a function of its own, so that who would differentiate it is told."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, images: Tensor, places: Tensor, cotangent: Tensor, how: Look, wanted: tuple[bool, bool]
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Give the gradients that are wanted."""
+        return _Job.of(images, places, how).pull_back(cotangent, *wanted)
+
+    @staticmethod
+    def backward(ctx: Any, *_: Any) -> Any:
+        """Refuse."""
+        raise InvalidInputError("glimpses have no second derivatives here", "leave create_graph out")
+
+
+class Places(torch.autograd.Function):
+    """From (N, 5) windows, float64 on the host, to the places that a sampler takes."""
+
+    @staticmethod
+    def forward(ctx: Any, windows: Tensor, sampler: str, size: Size, blur: float) -> Tensor:
+        """Convert."""
+        ctx.save_for_backward(windows)
+        ctx.size, ctx.blur = size, blur
+        rows = _host(windows)
+        return torch.from_numpy(
+            stack_gaussians(rows, size, blur) if sampler == "gaussian" else stack_matrices(rows, size)
+        )
+
+    @staticmethod
+    def backward(ctx: Any, by_places: Tensor) -> tuple[Tensor | None, ...]:
+        """Give the gradient by the windows."""
+        (windows,) = ctx.saved_tensors
+        return PlacesGradient.apply(windows, by_places, ctx.size, ctx.blur), None, None, None
+
+
+class PlacesGradient(torch.autograd.Function):
+    """The way back from places to windows, which cannot be differentiated either."""
+
+    @staticmethod
+    def forward(ctx: Any, windows: Tensor, by_places: Tensor, size: Size, blur: float) -> Tensor:
+        """Give the gradient."""
+        return torch.from_numpy(stack_vjp(_host(windows), size, blur, _host(by_places)))
+
+    backward = GlimpseGradient.backward
+
+
+class _Job(NamedTuple):
+    """A call in the form that backends take: channels last.
+
+    Attributes
+    ----------
+    images : (B, C, H, W) tensor
+    taps : Taps
+        N, or N * C where each plane of the images is taken for a grey image of its own, which leaves it in its place.
+    layout : torch.memory_format
+        Order in memory of all that is made: channels last, but for planes.
+    colours : (N, C) or (N * C, 1)
+    how : Look
+    """
+
+    images: Tensor
+    taps: Taps
+    layout: torch.memory_format
+    colours: NDArray[Any]
+    how: Look
+
+    @classmethod
+    def of(cls, images: Tensor, places: Tensor, how: Look) -> _Job:
+        """Check what is left to check, and arrange."""
+        _, channels, height, width = images.shape
+        taps = Taps.at(_host(places), how.size, (height, width), how.sampler, how.border)
+        colour = fill_colour(how.fill, images, taps.border)
+        layout = torch.channels_last
+        if len(images) == len(places) and images.is_contiguous():
+            layout, taps = torch.contiguous_format, taps.repeated(channels)
+        colours = np.tile(colour, len(places)).reshape(taps.windows, -1)
+        return cls(images, taps, layout, colours, how._replace(backend=checked_backend(images, how.backend)))
+
+    def see(self) -> Tensor:
+        """Give the glimpses."""
+        count = self.colours.size // self.images.shape[1]
+        kind = torch.float64 if self._exact else torch.float32
+        shape = (count, self.images.shape[1], *self.taps.size)
+        out = torch.empty(shape, dtype=kind, device=self.images.device, memory_format=self.layout)
+        with self._arrays(self.images, out) as (pixels, glimpses):
+            if self._exact:
+                define(pixels, self.taps, glimpses, self.colours)
+            else:
+                call(pixels, self.taps, glimpses, self.colours, self.how.backend, self.how.threads)
+        return out
+
+    def pull_back(self, cotangent: Tensor, by_images: bool, by_places: bool) -> tuple[Tensor | None, Tensor | None]:
+        """Give the gradients by images and places, those that are wanted."""
+        kind = torch.float64 if self._exact else torch.float32
+        loss = cotangent.to(kind).contiguous(memory_format=self.layout)
+        onto = torch.empty_like(self.images, dtype=kind, memory_format=self.layout).zero_() if by_images else None
+        moving = np.zeros(self.taps.places.shape) if by_places else None
+        with self._arrays(self.images, loss, onto) as (pixels, losses, sums):
+            if self._exact:
+                define_vjp(pixels, self.taps, losses, sums, moving, self.colours)
+            else:
+                call_vjp(pixels, self.taps, losses, sums, moving, self.colours, self.how.backend, self.how.threads)
+        if moving is None:
+            return onto, None
+        return onto, torch.from_numpy(moving.reshape(len(cotangent), -1, *moving.shape[1:]).sum(axis=1))
+
+    @property
+    def _exact(self) -> bool:
+        return bool(self.images.dtype == torch.float64)
+
+    @contextlib.contextmanager
+    def _arrays(self, *tensors: Tensor | None) -> Iterator[list[Any]]:
+        """Give tensors as arrays of four axes, channels last, to the kernels, which run on the default stream."""
+        arrays = [None if tensor is None else self._array(tensor) for tensor in tensors]
+        if not self.images.is_cuda:
+            yield arrays
+            return
+        current, default = (
+            stream(self.images.device) for stream in (torch.cuda.current_stream, torch.cuda.default_stream)
+        )
+        if current != default:
+            current.synchronize()
+        yield arrays
+        if current != default:
+            default.synchronize()
+
+    def _array(self, tensor: Tensor) -> Any:
+        """Give the memory of a tensor: a NumPy array or, contiguous, a device array."""
+        if tensor.is_cuda:
+            tensor = tensor.contiguous(memory_format=self.layout)
+        planes = self.layout == torch.contiguous_format
+        last = tensor.reshape(-1, *tensor.shape[2:], 1) if planes else tensor.permute(0, 2, 3, 1)
+        return backends.load("cuda").as_device_array(last.detach()) if tensor.is_cuda else last.numpy(force=True)
+
+
+def _host(tensor: Tensor) -> NDArray[np.float64]:
+    array: NDArray[np.float64] = tensor.numpy(force=True)
+    return array

@@ -1,0 +1,201 @@
+"""The functions: places in each convention, brought to what the samplers take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.torch.autograd import Look, Places, look
+from glimpsecli.torch.checks import checked_images, checked_places
+from glimpsecli.window import check_size
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+    from torch import Tensor
+
+    from glimpsecli.window import Size
+
+
+def gaussian_glimpse(
+    images: Tensor, params: Tensor, size: Size, *, backend: str = "auto", threads: int | None = None
+) -> Tensor:
+    """Look with Gaussian attention: ``gain * A_y I A_x^T`` of each channel, as :mod:`glimpsecli.attention.gaussian`.
+
+    Parameters
+    ----------
+    images : (B, C, H, W) tensor
+        uint8, uint16, float32 or float64. Contiguous or channels last, they are not copied.
+    params : (N, 7) or (N, 6) tensor, floating point
+        Rows (u_y, s_y, d_y, u_x, s_x, d_x, gain), index coordinates, pixels; without the last column the gain is 1.
+        N is B; where N is 1 they are for all images, and where B is 1 all look at one image.
+    size : (int, int)
+        Height and width of the glimpses in pixels.
+    backend : {"auto", "cpu", "numpy", "cuda"}
+        ``auto`` takes cpu or cuda, by where the images are: a job that is done again and again repays compiling.
+    threads : int, optional
+        The most threads that the cpu backend may use, all processors by default. The result does not depend on it.
+
+    Returns
+    -------
+    (B or N, C, h, w) tensor
+        In the scale and on the device of the images; float64 for float64 images, else float32.
+
+    Raises
+    ------
+    InvalidInputError
+        A tensor or a number cannot mean anything; the message says which. A second derivative is refused likewise.
+    UnavailableError
+        The backend cannot run here.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from glimpsecli.torch import gaussian_glimpse
+    >>> ramp = torch.arange(9.0).expand(1, 1, 9, 9)
+    >>> params = torch.tensor([[4.0, 1, 1, 4, 1, 1]], requires_grad=True)
+    >>> gaussian_glimpse(ramp, params, (1, 1)).sum().backward()
+    >>> params.grad[0, 3]  # a pixel further to the right the ramp is higher by nearly 1: it ends at 8
+    tensor(0.9989)
+    """
+    places = checked_places(params, "params", (7,), (6,))
+    if places.shape[1] == 6:
+        places = torch.nn.functional.pad(places, (0, 1), value=1.0)
+    return look(images, places, Look("gaussian", size, None, None, backend, threads))
+
+
+def affine_glimpse(
+    images: Tensor,
+    theta: Tensor,
+    size: Size,
+    *,
+    align_corners: bool = False,
+    border: str = "zeros",
+    fill: ArrayLike | None = None,
+    backend: str = "auto",
+    threads: int | None = None,
+) -> Tensor:
+    """Look with the bilinear sampler of a spatial transformer: ``grid_sample(images, affine_grid(theta, ...))``.
+
+    Parameters
+    ----------
+    images, size, backend, threads
+        As for :func:`gaussian_glimpse`.
+    theta : (N, 2, 3) tensor, floating point
+        From normalised output (x, y, 1) to normalised source (x, y), as ``torch.nn.functional.affine_grid`` takes it.
+    align_corners : bool
+        Whether -1 and 1 are the centres of the outermost pixels (True) or the edges of the image (False).
+    border : {"zeros", "constant", "edge", "reflect"}
+        What stands outside the image. ``edge`` is grid_sample's ``border``; ``reflect`` mirrors about the image's edge
+        whatever `align_corners` is.
+    fill : array_like, scalar or (C,), optional
+        Colour of the ``constant`` border, in the scale of the images. It gets no gradient.
+
+    Returns
+    -------
+    (B or N, C, h, w) tensor
+        As :func:`gaussian_glimpse`. By `theta`, the derivative on a pixel's centre is that to the right, and down.
+
+    Raises
+    ------
+    InvalidInputError, UnavailableError
+        As :func:`gaussian_glimpse`.
+    """
+    places = checked_places(theta, "theta", (2, 3))
+    matrices = _theta_to_matrices(places, checked_images(images).shape[2:], check_size(size), align_corners)
+    return look(images, matrices, Look("bilinear", size, border, fill, backend, threads))
+
+
+def matrix_glimpse(
+    images: Tensor,
+    matrices: Tensor,
+    size: Size,
+    *,
+    border: str = "zeros",
+    fill: ArrayLike | None = None,
+    backend: str = "auto",
+    threads: int | None = None,
+) -> Tensor:
+    """Look with the bilinear sampler through matrices in pixels, as :class:`~glimpsecli.Affine` has them.
+
+    Parameters
+    ----------
+    images, size, border, fill, backend, threads
+        As for :func:`affine_glimpse`.
+    matrices : (N, 2, 3) tensor, floating point
+        From output index (x, y, 1) to source index (x, y).
+
+    Returns
+    -------
+    (B or N, C, h, w) tensor
+        As :func:`affine_glimpse`.
+
+    Raises
+    ------
+    InvalidInputError, UnavailableError
+        As :func:`gaussian_glimpse`.
+    """
+    places = checked_places(matrices, "matrices", (2, 3))
+    return look(images, places, Look("bilinear", size, border, fill, backend, threads))
+
+
+def window_glimpse(
+    images: Tensor,
+    windows: Tensor,
+    size: Size,
+    *,
+    sampler: str = "gaussian",
+    blur: float = 0.5,
+    border: str | None = None,
+    fill: ArrayLike | None = None,
+    backend: str = "auto",
+    threads: int | None = None,
+) -> Tensor:
+    """Look through windows, as :func:`glimpsecli.extract_batch` does.
+
+    Parameters
+    ----------
+    images, size, backend, threads
+        As for :func:`gaussian_glimpse`.
+    windows : (N, 5) tensor, floating point
+        Rows (cx, cy, width, height, angle): image plane, pixels, degrees clockwise on the screen.
+    sampler : {"gaussian", "bilinear"}
+        Gaussian attention cannot turn: it refuses an angle other than 0, whose gradient is 0.
+    blur : float
+        Sigma of the Gaussians in strides (in pixels where the stride is below one).
+    border, fill
+        As for :func:`affine_glimpse`; not for the Gaussian sampler.
+
+    Returns
+    -------
+    (B or N, C, h, w) tensor
+        As :func:`affine_glimpse`.
+
+    Raises
+    ------
+    InvalidInputError, UnavailableError
+        As :func:`gaussian_glimpse`.
+    """
+    if sampler not in ("gaussian", "bilinear"):
+        raise InvalidInputError(
+            f"the sampler {sampler!r} has no gradient by windows",
+            "choose from gaussian, bilinear; or use extract_batch",
+        )
+    rows = checked_places(windows, "windows", (5,))
+    places = Places.apply(rows, sampler, check_size(size), blur)
+    return look(images, places, Look(sampler, size, border, fill, backend, threads))
+
+
+def _theta_to_matrices(theta: Tensor, image_size: Size, size: Size, align_corners: bool) -> Tensor:
+    """Convert (N, 2, 3) theta as :meth:`glimpsecli.Affine.from_theta` does; a single tap has no use for a stride."""
+    (h, w), extent = size, torch.tensor([image_size[1], image_size[0]], dtype=theta.dtype)
+    taps = torch.tensor([w, h], dtype=theta.dtype)
+    if align_corners:
+        span, steps = extent - 1, (taps - 1).clamp(min=1)
+    else:
+        span, steps = extent, taps
+    strides = theta[:, :, :2] * span[:, None] / steps
+    # The middle of the glimpse looks at the point of the image that the shift says.
+    first = theta[:, :, 2] * span / 2 + (extent - 1) / 2 - strides @ ((taps - 1) / 2)
+    return torch.cat([strides, first[:, :, None]], dim=2)
