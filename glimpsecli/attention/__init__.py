@@ -3,6 +3,7 @@
 Everything here is in index coordinates: the centre of pixel ``k`` is ``k``. Images are (H, W) or (H, W, C).
 
 * :mod:`~glimpsecli.attention.hard`: a crop.
+* :mod:`~glimpsecli.attention.score`: how a crop's place is learnt, the score function.
 * :mod:`~glimpsecli.attention.soft`: a mask times the image.
 * :mod:`~glimpsecli.attention.gaussian`: DRAW's filterbanks, read and write.
 * :mod:`~glimpsecli.attention.spatial`: the spatial transformer's grid and sampler.

@@ -1,0 +1,365 @@
+"""The samplers as functions of torch: against torch's own, against finite differences, and in a training loop."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from glimpsecli import Affine, GlimpseError, Window, extract_batch
+
+torch = pytest.importorskip("torch")
+from torch.nn import functional  # noqa: E402
+
+from glimpsecli.torch import affine_glimpse, gaussian_glimpse, matrix_glimpse, window_glimpse  # noqa: E402
+
+SIZE = (5, 4)
+BACKENDS = ["numpy", "cpu"]
+
+
+def scene(seed=0, shape=(2, 3, 13, 11), dtype=torch.float32):
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+
+
+def gaussians(rows=2, dtype=torch.float32):
+    some = [[3.1, 1.2, 1.3, 2.2, 0.9, 1.7, 1.4], [7.5, 2.1, -1.1, -2.0, 1.5, 2.2, -0.6]]
+    return torch.tensor(some[:rows], dtype=dtype, requires_grad=True)
+
+
+def thetas(dtype=torch.float32):
+    some = [[[0.71, 0.13, 0.051], [-0.22, 0.83, 0.107]], [[-1.31, 0.11, 0.153], [0.21, 0.94, 0.208]]]
+    return torch.tensor(some, dtype=dtype, requires_grad=True)
+
+
+def dense_gaussian(images, params, size):
+    """Look by products of dense filterbanks, whose gradients torch knows."""
+
+    def bank(first, sigma, stride, taps, pixels):
+        centres = first[:, None] + stride[:, None] * torch.arange(taps)
+        z = (torch.arange(pixels) - centres[:, :, None]) / sigma[:, None, None]
+        weights = torch.exp(-0.5 * z * z)
+        return weights / (weights.sum(-1, keepdim=True) + 1e-8)
+
+    u_y, s_y, d_y, u_x, s_x, d_x, gain = params.T
+    rows = bank(u_y, s_y, d_y, size[0], images.shape[2])
+    columns = bank(u_x, s_x, d_x, size[1], images.shape[3])
+    return gain[:, None, None, None] * (rows[:, None] @ images @ columns[:, None].mT)
+
+
+def grid_sample(images, theta, size, align_corners, border="zeros"):
+    grid = functional.affine_grid(theta, (len(theta), images.shape[1], *size), align_corners=align_corners)
+    return functional.grid_sample(images, grid, padding_mode=border, align_corners=align_corners)
+
+
+def pixels_of(theta, image_size, size, align_corners):
+    matrices = [Affine.from_theta(one, image_size, size, align_corners).matrix for one in theta.detach().numpy()]
+    y, x = np.mgrid[: size[0], : size[1]]
+    return np.einsum("nij,jhw->nihw", matrices, np.stack([x, y, np.ones_like(x)]))
+
+
+def gradients(glimpses, inputs, seed=1):
+    weights = torch.randn(glimpses.shape, generator=torch.Generator().manual_seed(seed)).to(glimpses.dtype)
+    return torch.autograd.grad((glimpses * weights).sum(), inputs)
+
+
+def close(found, expected, tolerance=1e-5):
+    scale = max(float(expected.detach().abs().max()), 1.0)
+    assert found.shape == expected.shape
+    assert float((found.detach().double() - expected.detach().double()).abs().max()) <= tolerance * scale
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_gaussian_attention_is_that_of_dense_filterbanks(backend, channels_last):
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    images = scene().contiguous(memory_format=layout).requires_grad_()
+    params = gaussians()
+    found = gaussian_glimpse(images, params, SIZE, backend=backend)
+    expected = dense_gaussian(images.double(), params.double(), SIZE)
+    assert found.dtype == torch.float32
+    close(found, expected, 2e-6)
+    for mine, theirs in zip(gradients(found, (images, params)), gradients(expected, (images, params)), strict=True):
+        assert mine.dtype == torch.float32
+        close(mine, theirs)
+
+
+def test_six_numbers_are_seven_with_a_gain_of_one():
+    params = gaussians()
+    six, seven = params[:, :6], torch.cat([params[:, :6], torch.ones(2, 1)], dim=1)
+    found, expected = (gaussian_glimpse(scene(), rows, SIZE) for rows in (six, seven))
+    assert torch.equal(found, expected)
+    close(gradients(found, params)[0], gradients(expected, params)[0])
+
+
+scales, shears, shifts = st.floats(-1.5, 1.5), st.floats(-0.5, 0.5), st.floats(-0.7, 0.7)
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(st.tuples(scales, shears, shifts, shears, scales, shifts), min_size=2, max_size=2),
+    st.booleans(),
+    st.sampled_from(["zeros", "edge", "reflect"]),
+    st.tuples(st.integers(1, 6), st.integers(1, 5)),
+)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_theta_means_what_it_means_to_torch(backend, rows, align_corners, border, size):
+    assume(not (align_corners and border == "reflect"))  # grid_sample then mirrors about the outermost pixels
+    images = scene(dtype=torch.float32).requires_grad_()
+    theta = torch.tensor(rows).reshape(2, 2, 3).requires_grad_()
+    pixels = pixels_of(theta, (13, 11), size, align_corners)
+    # Next to a kink rounding chooses between two derivatives: on pixels, and where torch clips at their edge.
+    assume(np.abs(2 * pixels - np.rint(2 * pixels)).min() > 1e-3)
+    found = affine_glimpse(images, theta, size, align_corners=align_corners, border=border, backend=backend)
+    theirs = {"zeros": "zeros", "edge": "border", "reflect": "reflection"}[border]
+    expected = grid_sample(images.double(), theta.double(), size, align_corners, theirs)
+    close(found, expected, 2e-6)
+    for mine, other in zip(gradients(found, (images, theta)), gradients(expected, (images, theta)), strict=True):
+        close(mine, other)
+
+
+SMALL = {"shape": (2, 2, 6, 5), "dtype": torch.float64}
+
+
+def test_float64_runs_the_definitions_whose_gradients_are_the_differences():
+    images, params = scene(**SMALL).requires_grad_(), gaussians(dtype=torch.float64)
+    for inputs in ((images, params), (images, params[:1]), (images[:1], params)):
+        assert torch.autograd.gradcheck(lambda *given: gaussian_glimpse(*given, (3, 2)), inputs)
+    close(gaussian_glimpse(images, params, SIZE), dense_gaussian(images, params, SIZE), 1e-14)
+
+
+@pytest.mark.parametrize("border", ["zeros", "constant", "edge", "reflect"])
+def test_float64_theta(border):
+    images, theta = scene(**SMALL).requires_grad_(), thetas(torch.float64)
+    options = {"border": border, "fill": [0.1, 0.2] if border == "constant" else None}
+    for inputs, corners in (((images, theta), False), ((images, theta[:1]), True), ((images[:1], theta), True)):
+        assert torch.autograd.gradcheck(
+            lambda *given, corners=corners: affine_glimpse(*given, (3, 2), align_corners=corners, **options), inputs
+        )
+    beyond = torch.tensor([[[1, 0, 50], [0, 1, 0]]], dtype=torch.float64)
+    if border == "constant":
+        assert affine_glimpse(images, beyond, (1, 1), **options)[0, :, 0, 0].tolist() == [0.1, 0.2]
+
+
+@pytest.mark.parametrize(
+    ("sampler", "windows"),
+    [
+        ("gaussian", [[5.2, 6.1, 7.3, 8.4, 0], [1.0, 12.0, 2.2, 30.1, 0]]),
+        ("bilinear", [[5.2, 6.1, 7.3, 8.4, 20], [1.03, 12.01, 2.2, 30.1, -70]]),
+    ],
+)
+def test_windows(sampler, windows):
+    images = scene(dtype=torch.float64).requires_grad_()
+    rows = torch.tensor(windows, dtype=torch.float64, requires_grad=True)
+    places = [Window(*row) for row in windows]
+    found = window_glimpse(images.float(), rows, SIZE, sampler=sampler, backend="numpy")
+    expected = extract_batch(images.detach().float(), places, SIZE, sampler=sampler, layout="NCHW", backend="numpy")
+    np.testing.assert_array_equal(found.detach(), expected)
+
+    turn, pixels = rows[:, 4:].detach(), images.detach()
+    assert torch.autograd.gradcheck(
+        lambda four: window_glimpse(pixels, torch.cat([four, turn], 1), SIZE, sampler=sampler), rows[:, :4]
+    )
+    if sampler == "bilinear":
+        assert torch.autograd.gradcheck(lambda five: window_glimpse(pixels, five, SIZE, sampler=sampler), rows)
+    blurred = window_glimpse(images, rows * torch.tensor([1, 1, 1, 1, 0.0]), SIZE, blur=0.9)
+    plain = extract_batch(images.detach().float(), np.array(windows) * [1, 1, 1, 1, 0], SIZE, layout="NCHW", blur=0.9)
+    close(blurred, torch.from_numpy(plain), 1e-6)
+
+
+def test_matrices_are_in_pixels():
+    images = torch.arange(20.0).reshape(1, 1, 4, 5)
+    found = matrix_glimpse(images, torch.tensor([[[1.0, 0, 1], [0, 1, 2]]]), (2, 3))
+    assert found.tolist() == [[[[11, 12, 13], [16, 17, 18]]]]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_one_image_serves_many_places_and_one_place_many_images(backend, channels):
+    images = scene(shape=(4, channels, 13, 11)).requires_grad_()
+    params = torch.cat([gaussians(), gaussians() + 0.5]).detach().requires_grad_()
+    for some, rows in ((images[:1], params), (images, params[:1])):
+        both = some.detach().requires_grad_(), rows.detach().requires_grad_()
+        spread = some.detach().expand(4, -1, -1, -1).clone().requires_grad_(), rows.detach().repeat(4 // len(rows), 1)
+        spread[1].requires_grad_()
+        found = gaussian_glimpse(*both, SIZE, backend=backend)
+        expected = gaussian_glimpse(*spread, SIZE, backend=backend)
+        close(found, expected, 1e-6)
+        mine, theirs = gradients(found, both), gradients(expected, spread)
+        close(mine[0], theirs[0].sum(0, keepdim=True) if len(some) == 1 else theirs[0])
+        close(mine[1], theirs[1].sum(0, keepdim=True) if len(rows) == 1 else theirs[1])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_only_what_wants_a_gradient_gets_one(backend, monkeypatch):
+    from glimpsecli.torch import autograd
+
+    asked = []
+    way_back = autograd.call_vjp
+
+    def watched(images, taps, cotangents, by_images, by_places, *rest):
+        asked.append((by_images is not None, by_places is not None))
+        way_back(images, taps, cotangents, by_images, by_places, *rest)
+
+    monkeypatch.setattr(autograd, "call_vjp", watched)
+    for wanted in ((True, False), (False, True), (True, True)):
+        images, params = scene().requires_grad_(wanted[0]), gaussians().detach().requires_grad_(wanted[1])
+        gaussian_glimpse(images, params, SIZE, backend=backend).sum().backward()
+        assert (images.grad is not None, params.grad is not None) == wanted == asked.pop()
+    images, params = scene().requires_grad_(), gaussians()
+    with torch.no_grad():
+        assert not gaussian_glimpse(images, params, SIZE, backend=backend).requires_grad
+    assert not gaussian_glimpse(images.detach(), params.detach(), SIZE, backend=backend).requires_grad
+    assert not asked
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_whole_numbers_are_looked_at_as_they_are(backend, dtype):
+    numbers = np.random.default_rng(3).integers(0, np.iinfo(dtype).max + 1, (2, 3, 13, 11)).astype(dtype)
+    params = gaussians()
+    found = gaussian_glimpse(torch.from_numpy(numbers), params, SIZE, backend=backend)
+    expected = dense_gaussian(torch.from_numpy(numbers.astype(np.float64)), params.double(), SIZE)
+    assert found.dtype == torch.float32
+    close(found, expected, 2e-6)
+    close(gradients(found, params)[0], gradients(expected, params)[0])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("count", [1, 2])
+def test_odd_strides(backend, count):
+    wide = scene(shape=(count, 6, 26, 11)).requires_grad_()
+    params = gaussians()
+    odd = wide[:, ::2, ::2].transpose(2, 3)
+    found = gaussian_glimpse(odd, params, SIZE, backend=backend)
+    plain = gaussian_glimpse(wide[:, ::2, ::2].transpose(2, 3).contiguous(), params, SIZE, backend=backend)
+    close(found, plain, 1e-6)
+    for one, other in zip(gradients(found, (wide, params)), gradients(plain, (wide, params)), strict=True):
+        close(one, other)
+    by_sum, by_product = (  # the cotangent of a sum has strides of 0
+        torch.autograd.grad(reduce(gaussian_glimpse(odd.detach(), params, SIZE, backend=backend)), params)[0]
+        for reduce in (torch.sum, lambda glimpses: (glimpses * torch.ones(glimpses.shape)).sum())
+    )
+    close(by_sum, by_product)
+
+
+def test_glimpses_may_be_changed_in_place():
+    for images in (scene(), scene().contiguous(memory_format=torch.channels_last), scene(shape=(1, 3, 13, 11))):
+        params = gaussians()
+        found = functional.relu_(gaussian_glimpse(images, params, SIZE) - 0.3)
+        in_place = functional.relu_(gaussian_glimpse(images, params, SIZE).sub_(0.3))
+        assert torch.equal(gradients(found, params)[0], gradients(in_place, params)[0])
+
+
+def test_what_was_looked_at_may_not_be_changed_before_the_way_back():
+    for images, params in ((scene(), gaussians(dtype=torch.float64)), (scene().requires_grad_(), gaussians().detach())):
+        loss = gaussian_glimpse(images, params, SIZE).sum()
+        with torch.no_grad():
+            images += 1
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            loss.backward()
+
+
+@pytest.mark.parametrize("sampler", ["gaussian", "bilinear"])
+def test_a_second_derivative_is_refused_and_never_left_out(sampler):
+    windows = torch.tensor([[5.2, 6.1, 7.3, 8.4, 0]], requires_grad=True)
+    glimpses = window_glimpse(scene(), windows, SIZE, sampler=sampler, backend="numpy")
+    (slope,) = torch.autograd.grad(glimpses.sum(), windows, create_graph=True)
+    loss = windows.square().sum() + slope.square().sum()
+    with pytest.raises(GlimpseError, match="no second derivatives"):
+        loss.backward()
+
+
+def test_half_precision_places_and_their_gradients():
+    params = gaussians().detach().half().requires_grad_()
+    gaussian_glimpse(scene(), params, SIZE).sum().backward()
+    assert params.grad.dtype == torch.float16
+    exact = params.detach().double().requires_grad_()
+    dense_gaussian(scene().double(), exact, SIZE).sum().backward()
+    close(params.grad, exact.grad, 1e-3)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_training_finds_a_shift(backend):
+    y, x = np.mgrid[:24, :24]
+    blob = torch.from_numpy(np.exp(-((y - 10.0) ** 2 + (x - 14.0) ** 2) / 40).astype(np.float32))[None, None]
+    target = window_glimpse(blob, torch.tensor([[14.5, 10.5, 12, 12, 0]]), (8, 8), backend=backend)
+    centre = torch.nn.Parameter(torch.tensor([[11.0, 13.0]]))
+    optimiser = torch.optim.SGD([centre], lr=40.0)
+    for _ in range(100):
+        optimiser.zero_grad()
+        windows = torch.cat([centre, torch.tensor([[12.0, 12, 0]])], dim=1)
+        loss = (window_glimpse(blob, windows, (8, 8), backend=backend) - target).square().mean()
+        loss.backward()
+        optimiser.step()
+    np.testing.assert_allclose(centre.detach(), [[14.5, 10.5]], atol=1e-3)
+
+
+IMAGES, PARAMS, EYE = torch.zeros(2, 3, 6, 7), torch.ones(2, 7), torch.eye(2, 3).expand(2, 2, 3)
+TURN = torch.tensor([0.0, 0, 0, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: gaussian_glimpse(np.zeros((2, 3, 6, 7)), PARAMS, (2, 2)), "images are ndarray"),
+        (lambda: gaussian_glimpse(IMAGES[0], PARAMS, (2, 2)), r"images of shape \(3, 6, 7\)"),
+        (lambda: gaussian_glimpse(IMAGES[:0], PARAMS, (2, 2)), r"images of shape \(0, 3, 6, 7\)"),
+        (lambda: gaussian_glimpse(IMAGES.half(), PARAMS, (2, 2)), "images of float16; convert them to uint8"),
+        (lambda: gaussian_glimpse(IMAGES.to("meta"), PARAMS, (2, 2)), "images on meta"),
+        (lambda: gaussian_glimpse(IMAGES.double(), PARAMS, (2, 2), backend="cpu"), "float64 images and the cpu"),
+        (lambda: gaussian_glimpse(IMAGES, [1.0] * 7, (2, 2)), "params are list"),
+        (lambda: gaussian_glimpse(IMAGES, PARAMS[0], (2, 2)), r"params of shape \(7,\); give \(N, 7\) or \(N, 6\)"),
+        (lambda: gaussian_glimpse(IMAGES, PARAMS[:0], (2, 2)), r"params of shape \(0, 7\)"),
+        (lambda: gaussian_glimpse(IMAGES, PARAMS.int(), (2, 2)), "params of int32"),
+        (lambda: gaussian_glimpse(IMAGES, torch.ones(3, 7), (2, 2)), "3 places for 2 images"),
+        (lambda: gaussian_glimpse(IMAGES, -PARAMS, (2, 2)), "sigma of Gaussian attention 0 is -1"),
+        (lambda: gaussian_glimpse(IMAGES, PARAMS.clone().fill_(torch.nan), (2, 2)), "attention 0 with u_y nan"),
+        (lambda: gaussian_glimpse(IMAGES, PARAMS, (2, 0)), r"\(2, 0\) is not a size"),
+        (lambda: gaussian_glimpse(IMAGES, PARAMS, (2, 2), threads=0), "threads is 0"),
+        (lambda: gaussian_glimpse(IMAGES, PARAMS, (2, 2), backend="fpga"), "unknown backend 'fpga'"),
+        (lambda: affine_glimpse(IMAGES, EYE[:, 0], (2, 2)), r"theta of shape \(2, 3\); give \(N, 2, 3\)"),
+        (lambda: affine_glimpse(IMAGES, EYE, (2, 2), border="wrap"), "unknown border 'wrap'"),
+        (lambda: affine_glimpse(IMAGES, EYE, (2, 2), border="constant"), "needs a colour"),
+        (lambda: affine_glimpse(IMAGES, EYE, 2), "2 is not a size"),
+        (
+            lambda: affine_glimpse(IMAGES, EYE, (2, 2), border="constant", fill=torch.ones(3, requires_grad=True)),
+            "fill requires gradients",
+        ),
+        (lambda: matrix_glimpse(IMAGES, EYE * torch.inf, (2, 2)), "affine matrix 0 has numbers that are not finite"),
+        (lambda: window_glimpse(IMAGES, torch.ones(2, 5), (2, 2), sampler="hard"), "no gradient by windows"),
+        (lambda: window_glimpse(IMAGES, torch.ones(2, 5), (2, 2)), "rotated"),
+        (
+            lambda: window_glimpse(IMAGES, torch.ones(2, 5) - TURN, (2, 2), border="edge"),
+            "border 'edge' with the Gaussian",
+        ),
+        (lambda: window_glimpse(IMAGES, -torch.ones(2, 5), (2, 2)), "window 0 at -1,-1"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(call, words):
+    with pytest.raises(GlimpseError, match=words) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_fill_may_be_a_tensor():
+    fill = torch.tensor([1.0, 2, 3])
+    found = matrix_glimpse(IMAGES, EYE + torch.tensor([0, 0, 90.0]), (1, 1), border="constant", fill=fill)
+    assert found[:, :, 0, 0].tolist() == [[1, 2, 3]] * 2
+
+
+def test_places_need_not_be_whole_to_be_differentiated():
+    # A whole-pixel crop looks nearest, and yet has the bilinear sampler's slope: to the right.
+    ramp = torch.arange(5.0).square().expand(1, 1, 5, 5)
+    theta = torch.tensor([[[1.0, 0, 2], [0, 1, 1]]], requires_grad=True)
+    found = matrix_glimpse(ramp, theta, (1, 1), backend="numpy")
+    assert found.item() == 4
+    assert torch.autograd.grad(found.sum(), theta)[0].tolist() == [[[0, 0, 5], [0, 0, 0]]]
+
+
+def test_torch_is_loaded_by_nobody_but_who_asks():
+    script = "import sys, glimpsecli; glimpsecli.extract; glimpsecli.vjp; assert 'torch' not in sys.modules"
+    script += "; glimpsecli.torch.gaussian_glimpse; assert 'torch' in sys.modules"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
