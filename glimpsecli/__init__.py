@@ -41,7 +41,7 @@ _HOMES = {
     "vjp_batch": "glimpsecli.sampling.gradients",
 }
 _MODULES: dict[str, tuple[str, ...]] = {
-    "attention": ("gaussian", "hard", "masks", "pasting", "soft", "spatial"),
+    "attention": ("gaussian", "hard", "masks", "pasting", "score", "soft", "spatial"),
     "torch": (),  # not among __all__: it can only be had where torch is
 }
 

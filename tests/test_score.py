@@ -81,7 +81,7 @@ def test_a_baseline_lowers_the_variance():
 
 
 def test_the_score_of_a_clipped_sample_would_be_biased():
-    policy = GaussianPolicy(np.zeros((COUNT, 2)) + [1.0, 4.5], SIGMA)  # near the left edge
+    policy = GaussianPolicy(np.tile([1.0, 4.5], (COUNT, 1)), SIGMA)  # near the left edge
     samples = policy.sample(np.random.default_rng(1))
     clipped = clip_to_image(samples, (9, 12))
     assert off(policy.score(samples)[0], 0).max() < 4
@@ -164,7 +164,7 @@ def test_a_policy_learns_where_to_look():
         (lambda: CategoricalPolicy([1, 2]), r"logits of shape \(2,\)"),
         (lambda: CategoricalPolicy([[-np.inf, -np.inf]]), "finite highest"),
         (lambda: CategoricalPolicy([[0, np.nan]]), "NaN"),
-        (lambda: CategoricalPolicy(LOGITS).score((2, 0)), "holds no cells of a grid of 2x3"),
+        (lambda: CategoricalPolicy(LOGITS).score((2, 0)), r"holds no cells of a grid of \(2, 3\)"),
         (lambda: CategoricalPolicy(LOGITS).score((0.5, 0)), "no cells"),
         (lambda: CategoricalPolicy(np.zeros((4, 2, 3))).score((1, 0)), "a cell for each grid"),
         (lambda: MovingMean(1.0).update([1]), "decay is 1.0"),

@@ -159,7 +159,7 @@ class CategoricalPolicy:
         chosen = np.asarray(cells)
         if chosen.shape[-1:] != (2,) or chosen.dtype.kind not in "iu" or np.any((chosen < 0) | (chosen >= self.grid)):
             raise InvalidInputError(
-                f"an array of shape {chosen.shape}, {chosen.dtype}, holds no cells of a grid of {self.grid[0]}x{self.grid[1]}",
+                f"an array of shape {chosen.shape}, {chosen.dtype}, holds no cells of a grid of {self.grid}",
                 "give (row, column), whole numbers from 0 and inside the grid",
             )
         return chosen.astype(np.int64)
