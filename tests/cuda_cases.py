@@ -462,3 +462,37 @@ if ON_GPU:
         for refused in (batch.permute(0, 1, 3, 2), batch.clone().requires_grad_()):
             with pytest.raises(GlimpseError):
                 extract_batch(refused, Window(9, 9, 8, 7), (5, 6), **options)
+
+    @pytest.mark.parametrize("layout", ["contiguous_format", "channels_last"])
+    @pytest.mark.parametrize("sampler", ["gaussian", "bilinear"])
+    @pytest.mark.parametrize("count", [1, 3])
+    @pytest.mark.parametrize("other_stream", [False, True])
+    def test_torch_trains_through_the_device(sampler, layout, count, other_stream):
+        torch = pytest.importorskip("torch")
+        from glimpsecli.torch import window_glimpse
+
+        images = torch.rand(count, 3, 40, 50).contiguous(memory_format=getattr(torch, layout))
+        windows = torch.tensor([[20.3, 15.2, 17.1, 13.4, 0], [31.7, 22.9, 41.3, 12.8, 0], [9.1, 30.3, 8.7, 31.2, 0]])
+        found = []
+        stream = torch.cuda.Stream() if other_stream else torch.cuda.default_stream()
+        for device in ("cpu", "cuda"):
+            with torch.cuda.stream(stream):
+                seen, where = images.to(device).requires_grad_(), windows.to(device).requires_grad_()
+                glimpses = window_glimpse(seen, where, (8, 9), sampler=sampler)
+                assert glimpses.device.type == device
+                glimpses.square().sum().backward()
+                assert (seen.grad.device, where.grad.device) == (seen.device, where.device)
+                found.append([one.detach().cpu() for one in (glimpses, seen.grad, where.grad)])
+        torch.cuda.synchronize()
+        for mine, theirs in zip(*found, strict=True):
+            torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
+
+    def test_torch_keeps_float64_and_other_backends_off_the_device():
+        torch = pytest.importorskip("torch")
+        from glimpsecli.torch import window_glimpse
+
+        images, windows = torch.rand(1, 1, 9, 9, device="cuda"), torch.tensor([[4.0, 4, 3, 3, 0]])
+        with pytest.raises(GlimpseError, match="float64 images on cuda"):
+            window_glimpse(images.double(), windows, (2, 2))
+        with pytest.raises(GlimpseError, match="the cpu backend"):
+            window_glimpse(images, windows, (2, 2), backend="cpu")
