@@ -57,7 +57,7 @@ def gaussian_glimpse(
     >>> params = torch.tensor([[4.0, 1, 1, 4, 1, 1]], requires_grad=True)
     >>> gaussian_glimpse(ramp, params, (1, 1)).sum().backward()
     >>> params.grad[0, 3]  # a pixel further to the right the ramp is higher by nearly 1: it ends at 8
-    tensor(0.9989)
+    tensor(0.9999)
     """
     places = checked_places(params, "params", (7,), (6,))
     if places.shape[1] == 6:
