@@ -112,12 +112,13 @@ blur_option = how(
     "--blur", type=float, metavar="STRIDES",
     help="Sigma of the Gaussians, in strides (in pixels where glimpses are enlarged). Default: 0.5.",
 )  # fmt: skip
+_border_option = how(
+    "--border", type=click.Choice(BORDERS),
+    help="What stands outside the image. Default: zeros. Not for gaussian, which has no border.",
+)  # fmt: skip
 _blur_and_border_options = _all(
     blur_option,
-    how(
-        "--border", type=click.Choice(BORDERS),
-        help="What stands outside the image. Default: zeros. Not for gaussian, which has no border.",
-    ),
+    _border_option,
 )  # fmt: skip
 _fill_option = how(
     "--fill", type=values.ColourValue(),
@@ -153,6 +154,9 @@ taps_options = _all(_size_option, _sampler_option, _blur_and_border_options, _fi
 
 all_samplers_options = _all(_size_option, _blur_and_border_options, _fill_option, _computing_options, frame_option)
 """How to look, through every sampler."""
+
+gradient_options = _all(_size_option, _border_option, _fill_option, _computing_options, frame_option)
+"""How to look, through samplers that the command names itself."""
 
 name_option = out(
     "--name", metavar="TEMPLATE",

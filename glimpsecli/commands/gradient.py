@@ -1,0 +1,127 @@
+"""``glimpse gradient``: what each sampler lets gradient descent know of a window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from glimpsecli.commands import options, values
+from glimpsecli.commands.bench_values import WordsValue
+from glimpsecli.commands.report import report
+
+DEFAULT_SIZE = 32
+DEFAULT_BLURS = (0.5, 2.0)
+MOST_BLURS = 4
+
+EXAMPLES = options.examples(
+    "glimpse gradient sample_images/astronaut.png --box 175,50,96,96 --size 12 --steps 21 -o face.png",
+    "glimpse gradient sample_images/camera.png --at 55%,25% --extent 20%x20% --size 12 --reach 30 --steps 15 "
+    "--sampler gaussian --blur 0.5,1,4 -o blurs.png",
+    "glimpse gradient sample_images/coffee.png --box 200,120,160,120 --size 8 --steps 11 --json -o surfaces.npy",
+)
+
+
+class BlursValue(values.Value):
+    """Sigmas of Gaussians, in strides."""
+
+    form = "STRIDES,..."
+
+    def parse(self, text: str) -> Any:
+        """Give positive numbers, each once, in their order."""
+        from glimpsecli.errors import InvalidInputError
+
+        numbers = self.plain_numbers(text, *range(1, MOST_BLURS + 1))
+        if min(numbers) <= 0:
+            raise InvalidInputError(f"{text!r} has a sigma that is not positive", "write strides such as 0.5,2")
+        return tuple(dict.fromkeys(numbers))
+
+
+class ReachValue(values.Value):
+    """The largest offset."""
+
+    form = "LENGTH"
+
+    def parse(self, text: str) -> Any:
+        """Give a Length."""
+        from glimpsecli.errors import InvalidInputError
+
+        (length,) = self.numbers(text, 1)
+        if length.value <= 0:
+            raise InvalidInputError(f"{text!r} reaches nowhere", "write pixels, such as 40, or a percentage")
+        return length
+
+
+@click.command(cls=options.Command, epilog=EXAMPLES)
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(allow_dash=True))
+@options.where_options
+@options.how(
+    "--sampler", "samplers", type=WordsValue("hard", "bilinear", "gaussian"),
+    help="Which samplers. Default: all three.",
+)  # fmt: skip
+@options.how(
+    "--blur", "blurs", type=BlursValue(),
+    help="Sigma of the Gaussians, in strides: up to four, a column for each. Default: 0.5,2.",
+)  # fmt: skip
+@options.how(
+    "--reach", type=ReachValue(),
+    help="The largest offset along x and y, in pixels or as a percentage of the image's shorter side. Default: half the "
+    "shorter side of the window.",
+)  # fmt: skip
+@options.how(
+    "--steps", type=click.IntRange(3, 401), default=41, show_default=True, metavar="N",
+    help="Offsets along x and along y; odd.",
+)  # fmt: skip
+@options.gradient_options
+@options.out(
+    "-o", "--output", "target", required=True, metavar="FILE|FOLDER/|-",
+    help="A file; a folder (it ends in / or exists); standard output, with --format. A .npy file holds the surfaces "
+    "themselves: for each column loss, derivative by x and by y, and 1 where descent reaches the truth.",
+)  # fmt: skip
+@options.out(
+    "--panel", type=click.IntRange(100, 1000), default=220, show_default=True, metavar="PIXELS", help="Side of a panel."
+)
+@options.out("--colour", type=values.ColourValue(), default="#ffd900", show_default=True, help="Of the outline.")
+@options.picture_name_option
+@options.picture_options
+@options.dry_run_option
+@options.out("--json", "as_json", is_flag=True, help="Print a line of JSON for each picture.")
+@options.manner_options
+def gradient(images: tuple[str, ...], target: str, name: str | None, dry_run: bool, **given: Any) -> None:
+    """Draw what gradient descent can know of one window of each IMAGE through each sampler.
+
+    The window is moved off its place, and what it sees there is compared with what it saw: a loss, with the gradient that
+    the sampler gives. A column for each sampler shows the loss over the offsets, how steep it is, and from where descent
+    finds back: the capture range. Windows are said as for `glimpse extract`; without --size the longer side of a glimpse
+    has 32 pixels.
+    """
+    from glimpsecli.jobs.picturing import make_picture_plan, named_sources
+    from glimpsecli.jobs.requests import SizeRequest
+    from glimpsecli.learning.explaining import Explanation
+
+    samplers, blurs, steps = given.pop("samplers") or options.SAMPLERS, given.pop("blurs"), given.pop("steps")
+    if blurs is not None and "gaussian" not in samplers:
+        raise click.UsageError(f"--blur without gaussian among --sampler {','.join(samplers)}.")
+    if steps % 2 == 0:
+        raise click.UsageError(f"--steps {steps} is even; an odd number has the truth in the middle.")
+    sigmas = {"gaussian": blurs or DEFAULT_BLURS}
+    explanation = Explanation(
+        tuple((sampler, blur) for sampler in samplers for blur in sigmas.get(sampler, DEFAULT_BLURS[:1])),
+        given.pop("reach"),
+        steps,
+        given.pop("panel"),
+        given.pop("colour").on(3, alpha=False, scale=1.0),
+    )
+    tables = options.check_streams(images, target, given)
+    given["size"] = given["size"] or SizeRequest(longer=DEFAULT_SIZE)
+    given["sampler"] = "bilinear"  # which can do all that is asked for; the others do what they can
+    requests = options.requests_of(given)
+    plan = make_picture_plan(
+        named_sources(images), requests, options.how_of(given), options.output_of(target, name, given), explanation,
+        noun="picture", inputs=tables,
+    )  # fmt: skip
+    for item in plan.items:
+        windows = sum(request.windows for request in item.requests) * plan.how.shaping.retina
+        if windows != 1:
+            raise click.UsageError(f"{item.source} has {windows} windows to move; give one.")
+    report(plan, given, dry_run=dry_run)

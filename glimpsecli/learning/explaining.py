@@ -1,0 +1,211 @@
+"""The picture that explains what learns: loss, gradient and capture range of one window for several samplers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.images import Picture
+from glimpsecli.jobs.comparing import TITLES
+from glimpsecli.jobs.masking import told_of, with_depth
+from glimpsecli.jobs.overlaying import YELLOW
+from glimpsecli.jobs.products import Product, border_colour, flat, stored
+from glimpsecli.jobs.requests import as_window
+from glimpsecli.learning.landscape import Capture, Eye, Landscape, capture, descents, landscape, losses
+from glimpsecli.pictures.landscape import Column, landscape_figure
+from glimpsecli.pictures.outline import outline
+from glimpsecli.pictures.scale import as_rgb, fitted
+from glimpsecli.sampling import extract
+from glimpsecli.window import GaussianParams, corners, stack_gaussians
+
+if TYPE_CHECKING:
+    from glimpsecli.annotations.boxes import Length
+    from glimpsecli.images.picture import Array
+    from glimpsecli.jobs.decoding import View
+    from glimpsecli.jobs.plan import Item, Plan
+    from glimpsecli.jobs.requests import Sight
+    from glimpsecli.window import Size, Window
+
+PATHS = 9
+"""Starts of the paths that are drawn, along an axis."""
+FINE = 8
+"""Points of the cut for each step of the grid, so that it shows jumps."""
+_WHITE = (1.0, 1.0, 1.0)
+
+
+class Study(NamedTuple):
+    """What was found for one sampler.
+
+    Attributes
+    ----------
+    eye : Eye
+    surface : Landscape
+    captured : Capture
+    """
+
+    eye: Eye
+    surface: Landscape
+    captured: Capture
+
+
+class Explanation(NamedTuple):
+    """Draws what each sampler lets gradient descent know of one window; in an array it keeps the surfaces themselves.
+
+    Attributes
+    ----------
+    samplers : tuple of (str, float)
+        With the sigma of each, in strides, of which only the Gaussian sampler takes notice.
+    reach : Length, optional
+        The largest offset; percentages are of the image's shorter side. Half the window's shorter side by default.
+    steps : int
+        Offsets along an axis.
+    panel : int
+        Height of a panel, in pixels.
+    colour : (float, float, float)
+        Of the outline.
+    """
+
+    samplers: tuple[tuple[str, float], ...]
+    reach: Length | None = None
+    steps: int = 41
+    panel: int = 220
+    colour: tuple[float, float, float] = YELLOW
+
+    def __call__(self, view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
+        """Make the one picture of an image."""
+        sight, photo = sights[0], flat(view.picture, plan.how)
+        window = _window_of(sight)
+        told = told_of(view, item, sights, plan)
+        if told["windows"][0]["outside"] == 1:
+            raise InvalidInputError("the window lies outside the image", "move it to where there is something to see")
+        reach = min(window.width, window.height) / 2
+        if self.reach is not None:
+            reach = self.reach.pixels(min(view.image_size))
+        studies = [self._study(photo, window, eye, reach) for eye in self._eyes(photo, sight.size, plan)]
+        told["windows"] = [{name: value for name, value in told["windows"][0].items() if name not in _OF_A_SAMPLER}]
+        told |= {"reach": reach, "steps": self.steps, "samplers": [_told(study) for study in studies]}
+        if plan.format.name == "npy":
+            product = _arrays(studies, told, plan)
+        else:
+            columns = [_column(study, photo, window, reach) for study in studies]
+            drawn, note = self._input(photo.pixels, sight, window, reach)
+            figure = landscape_figure(drawn, note, columns, reach=reach, panel=self.panel)
+            product = stored(figure, Picture(figure), told, with_depth(plan, "8"))
+        flats = all(not study.surface.loss.any() for study in studies)
+        return (
+            [product._replace(notes=("all offsets look alike: there is nothing to descend",))] if flats else [product]
+        )
+
+    def _eyes(self, photo: Picture, size: Size, plan: Plan) -> list[Eye]:
+        how = plan.how
+        bounded = {"border": how.border, "fill": border_colour(photo, how)}
+        computed = {"backend": how.backend, "threads": how.threads}
+        return [
+            Eye(size, sampler, blur, **({} if sampler == "gaussian" else bounded), **computed)  # type: ignore[arg-type]
+            for sampler, blur in self.samplers
+        ]
+
+    def _study(self, photo: Picture, window: Window, eye: Eye, reach: float) -> Study:
+        surface = landscape(photo.pixels, window, eye, reach=reach, steps=self.steps)
+        return Study(eye, surface, capture(surface))
+
+    def _input(self, pixels: Array, sight: Sight, window: Window, reach: float) -> tuple[Array, str]:
+        """Draw the image with the window, and the square over which its centre moves; describe both."""
+        panel = fitted(as_rgb(pixels), self.panel, self.panel).copy()
+        scale = np.array([panel.shape[1] / pixels.shape[1], panel.shape[0] / pixels.shape[0]])
+        weight = max(1.5, self.panel / 140)
+        square = np.array([window.cx, window.cy]) + reach * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+        outline(panel, square * scale, colour=_WHITE, weight=0.6 * weight)
+        outline(panel, corners(window.to_affine(sight.size), sight.size) * scale, colour=self.colour, weight=weight)
+        extent = f"{window.width:.4g}×{window.height:.4g}"
+        return panel, f"The window, {extent} px; in white where its centre is tried."
+
+
+_OF_A_SAMPLER = ("sampler", "gaussian", "backend", "decoded", "file", "source")
+
+
+def _window_of(sight: Sight) -> Window:
+    """Give the window of a sight, whose centre is what moves."""
+    window = None if isinstance(sight.place, GaussianParams) else as_window(sight)
+    if window is None:
+        raise InvalidInputError("a loss is compared over places of a window, and this is none", "give --box or --at")
+    return window
+
+
+def _column(study: Study, photo: Picture, window: Window, reach: float) -> Column:
+    eye, surface, captured = study
+    across = np.linspace(-reach, reach, FINE * (len(surface.offsets) - 1) + 1)
+    cut = losses(photo.pixels, window, eye, np.stack([across, np.zeros_like(across)], axis=1))
+    # Starts keep off the edges, from where every path that goes out is lost at once.
+    ends = reach * np.arange(1 - PATHS, PATHS, 2) / PATHS
+    starts = np.stack(np.meshgrid(ends, ends), axis=-1).reshape(-1, 2)
+    slope = np.hypot(surface.gradient[..., 0], surface.gradient[..., 1])
+    moving = slope.any()
+    paths = descents(surface, starts) / reach if moving else np.zeros((1, 0, 2))
+    glimpse = extract(photo.pixels, window, **eye._asdict())
+    return Column(
+        TITLES[eye.sampler],
+        _note(eye, window),
+        eye.sampler,
+        _shown(glimpse, photo),
+        surface.loss,
+        slope,
+        captured.reached,
+        paths,
+        cut,
+        _verdict(captured, reach),
+    )
+
+
+def _shown(glimpse: Array, photo: Picture) -> Array:
+    from glimpsecli.images import convert, depth_of
+
+    depth = depth_of(photo.pixels)
+    return convert(glimpse, depth, depth).pixels
+
+
+def _note(eye: Eye, window: Window) -> str:
+    size = f"{eye.size[1]}×{eye.size[0]}"
+    if eye.sampler != "gaussian":
+        return f"{size}, {'nearest pixel' if eye.sampler == 'hard' else 'bilinear'}"
+    _, s_y, _, _, s_x, _, _ = stack_gaussians(window, eye.size, eye.blur)[0]
+    sigma = f"{s_x:.3g}" if round(s_x, 3) == round(s_y, 3) else f"{s_x:.3g}×{s_y:.3g}"
+    return f"{size}, σ = {sigma} px"
+
+
+def _verdict(captured: Capture, reach: float) -> tuple[str, str]:
+    """Say from where descent arrives."""
+    share = f"{100 * captured.share:.0f} %" if 0.005 <= captured.share else f"{100 * captured.share:.2g} %"
+    if captured.share == 0:
+        return "captures nothing", "no descent reaches the truth"
+    if captured.share == 1:
+        return "captures all offsets", f"to {reach:.3g} px on every side"
+    if captured.radius == 0:
+        return f"captures {share} of the offsets", "not even all of the nearest"
+    return f"captures {share} of the offsets", f"all within {captured.radius:.3g} px"
+
+
+def _told(study: Study) -> dict[str, Any]:
+    """Give the numbers of a sampler."""
+    eye, surface, captured = study
+    return {
+        "sampler": eye.sampler,
+        "blur": eye.blur if eye.sampler == "gaussian" else None,
+        "captured": captured.share,
+        "radius": captured.radius,
+        "largest_loss": float(surface.loss.max()),
+        "largest_gradient": float(np.hypot(surface.gradient[..., 0], surface.gradient[..., 1]).max()),
+    }
+
+
+def _arrays(studies: Sequence[Study], told: dict[str, Any], plan: Plan) -> Product:
+    """Keep the surfaces: for each sampler loss, derivative by x and by y, and 1 where descent reaches the truth."""
+    planes = [
+        np.dstack([study.surface.loss, study.surface.gradient, study.captured.reached]).astype(np.float32)
+        for study in studies
+    ]
+    told["planes"] = ["loss", "by_cx", "by_cy", "reached"]
+    return Product(np.concatenate(planes, axis=2), False, None, told)

@@ -1,0 +1,199 @@
+"""The loss about a window as it is moved, its gradient, and from where descent leads back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.sampling import extract
+from glimpsecli.sampling.checks import FULL_SCALE, checked_image
+from glimpsecli.sampling.gradients import vjp
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from glimpsecli.window import Size, Window
+
+    Floats = NDArray[np.float64]
+
+STILL = 1e-10
+"""Slope per pixel, of a loss whose white is 1, that is rounding and leads nowhere."""
+
+_STRIDE = 0.25  # of a descent, in steps of the grid
+_PATIENCE = 8  # strides after which one that is no farther from where it was has ended
+_NUMBERS = 2**22  # of glimpses that are in memory at once
+
+
+class Eye(NamedTuple):
+    """How a window is looked through: what :func:`~glimpsecli.extract` is told, beside the image and the window."""
+
+    size: Size
+    sampler: str = "gaussian"
+    blur: float = 0.5
+    border: str | None = None
+    fill: ArrayLike | None = None
+    backend: str = "auto"
+    threads: int | None = None
+
+
+class Landscape(NamedTuple):
+    """Loss and gradient on a square grid of offsets about the truth.
+
+    Attributes
+    ----------
+    offsets : (S,) float64
+        Of the window's centre from the truth along either axis, in pixels, ascending; the middle one is 0.
+    loss : (S, S) float64
+        Row k holds the offsets (x, ``offsets[k]``).
+    gradient : (S, S, 2) float64
+        Derivatives of the loss by the centre's x and y, per pixel.
+    """
+
+    offsets: Floats
+    loss: Floats
+    gradient: Floats
+
+
+class Capture(NamedTuple):
+    """From where descent leads to the truth.
+
+    Attributes
+    ----------
+    reached : (S, S) bool
+        For each offset of the landscape.
+    share : float
+        Of the offsets other than 0, from 0 to 1.
+    radius : float
+        The largest distance, in pixels, at which and below which all offsets are captured; the reach at most.
+    """
+
+    reached: NDArray[np.bool_]
+    share: float
+    radius: float
+
+
+def landscape(image: ArrayLike, window: Window, eye: Eye, *, reach: float, steps: int = 41) -> Landscape:
+    """Move a window about and compare what is seen with what is seen where it belongs.
+
+    The loss is L(dx, dy) = |g(cx + dx, cy + dy) - g(cx, cy)|^2 / (2 n), where g is the glimpse of n numbers on a scale
+    whose white is 1. The gradient is what :func:`~glimpsecli.vjp` makes of (g - g(cx, cy)) / n.
+
+    Parameters
+    ----------
+    image : array_like, (H, W) or (H, W, C)
+        uint8, uint16 or float32.
+    window : Window
+        The truth, on the image plane.
+    eye : Eye
+    reach : float
+        The largest offset along an axis, in pixels of the image.
+    steps : int
+        Offsets along an axis: odd, so that the truth is one of them.
+
+    Raises
+    ------
+    InvalidInputError
+        The reach is not positive, the steps are even or fewer than 3, or the sampler cannot look through the window.
+    """
+    if not 0 < reach < np.inf:
+        raise InvalidInputError(f"a reach of {reach:g} pixels", "give a positive number")
+    if steps < 3 or steps % 2 == 0:
+        raise InvalidInputError(f"{steps} steps", "give an odd number from 3, so that the truth is on the grid")
+    offsets = np.linspace(-reach, reach, steps)
+    offsets[steps // 2] = 0
+    moves = np.stack(np.meshgrid(offsets, offsets), axis=-1).reshape(-1, 2)
+    loss, gradient = _looked(image, window, eye, moves, derive=True)
+    if not (np.isfinite(loss).all() and np.isfinite(gradient).all()):
+        raise InvalidInputError("the window sees values that are not finite", "replace NaN and infinity in the image")
+    return Landscape(offsets, loss.reshape(steps, steps), gradient.reshape(steps, steps, 2))
+
+
+def losses(image: ArrayLike, window: Window, eye: Eye, moves: Floats) -> Floats:
+    """Give the loss of :func:`landscape` at (N, 2) offsets (dx, dy) in pixels: (N,) float64."""
+    return _looked(image, window, eye, moves, derive=False)[0]
+
+
+def capture(surface: Landscape) -> Capture:
+    """Find the offsets from which descent reaches the truth.
+
+    It follows the negative gradient, bilinearly interpolated between offsets, in strides of a quarter of the grid's step;
+    whoever leaves the grid is lost.
+    """
+    steps, reach = len(surface.offsets), float(surface.offsets[-1])
+    moves = np.stack(np.meshgrid(surface.offsets, surface.offsets), axis=-1).reshape(-1, 2)
+    for ends in _strides(surface, moves):
+        pass
+    reached = np.all(ends == 0, axis=1)
+    far = np.hypot(*moves.T)
+    safe = far[far < far[~reached].min(initial=np.inf) - 1e-9 * reach]
+    radius = min(float(safe.max(initial=0.0)), reach)
+    return Capture(reached.reshape(steps, steps), float((reached.sum() - 1) / (steps**2 - 1)), radius)
+
+
+def descents(surface: Landscape, starts: Floats) -> Floats:
+    """Give the paths of descent, as in :func:`capture`, from (N, 2) offsets (dx, dy) in pixels: (T, N, 2) float64.
+
+    One that has ended stays where it is; one that has reached the truth stays at exactly (0, 0).
+    """
+    return np.stack(list(_strides(surface, starts)))
+
+
+def _looked(image: ArrayLike, window: Window, eye: Eye, moves: Floats, *, derive: bool) -> tuple[Floats, Floats]:
+    """Give the losses (N,), and where they are wanted the gradients (N, 2), in parts that memory is good for."""
+    pixels = checked_image(image)
+    given: dict[str, Any] = eye._asdict()
+    scale = FULL_SCALE[pixels.dtype.name]
+    truth = extract(pixels, window, **given)
+    windows = np.tile([window.cx, window.cy, window.width, window.height, window.angle], (len(moves), 1))
+    windows[:, :2] += moves
+    loss, gradient = np.empty(len(moves)), np.zeros((len(moves), 2))
+    step = max(1, _NUMBERS // truth.size)
+    for start in range(0, len(moves), step):
+        some = slice(start, start + step)
+        apart = (extract(pixels, windows[some], **given) - truth) / np.float32(scale)
+        loss[some] = np.mean(np.square(apart, dtype=np.float64), axis=tuple(range(1, apart.ndim))) / 2
+        if derive and eye.sampler != "hard":  # which moves in jumps: its derivative is 0
+            found = vjp(pixels, windows[some], cotangent=apart / np.float32(truth.size), by="where", **given).where
+            gradient[some] = np.asarray(found)[:, :2] / scale
+    return loss, gradient
+
+
+def _strides(surface: Landscape, starts: Floats) -> Iterator[Floats]:
+    """Generate where descents from some offsets are after each stride, in pixels."""
+    middle = len(surface.offsets) // 2
+    step = float(surface.offsets[-1]) / middle
+    points = np.array(starts, np.float64) / step  # from the truth, in steps of the grid
+    before, active = points.copy(), np.arange(len(points))
+    for count in range(1, 16 * len(surface.offsets) + 1):
+        yield points * step
+        here = points[active]
+        # The direction half a stride ahead is that of the whole: in a narrow valley it does not swing from side to side.
+        ahead = _downhill(surface.gradient, here + _STRIDE / 2 * _downhill(surface.gradient, here))
+        here += _STRIDE * ahead
+        arrived = np.hypot(*here.T) <= 2 * _STRIDE
+        points[active] = np.where(arrived[:, None], 0, here)
+        going = ~arrived & (np.abs(here).max(axis=1) <= middle) & ahead.any(axis=1)
+        if count % _PATIENCE == 0:
+            going &= np.hypot(*(here - before[active]).T) > _STRIDE
+            before = points.copy()
+        active = active[going]
+        if not len(active):
+            break
+    yield points * step
+
+
+def _downhill(gradient: Floats, points: Floats) -> Floats:
+    """Give the (N, 2) directions of steepest descent, of length 1 or 0, at points in steps of the grid from the truth."""
+    steps = len(gradient)
+    places = np.clip(points + steps // 2, 0, steps - 1)
+    x, y = np.minimum(places.astype(np.intp), steps - 2).T
+    fx, fy = (places - np.stack([x, y], axis=1)).T[:, :, None]
+    slope = (gradient[y, x] * (1 - fx) + gradient[y, x + 1] * fx) * (1 - fy)
+    slope += (gradient[y + 1, x] * (1 - fx) + gradient[y + 1, x + 1] * fx) * fy
+    size = np.hypot(*slope.T)[:, None]
+    return np.divide(-slope, size, out=np.zeros_like(slope), where=size > STILL)
