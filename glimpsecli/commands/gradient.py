@@ -65,8 +65,8 @@ class ReachValue(values.Value):
 )  # fmt: skip
 @options.how(
     "--reach", type=ReachValue(),
-    help="The largest offset along x and y, in pixels or as a percentage of the image's shorter side. Default: half the "
-    "shorter side of the window.",
+    help="The largest offset along x and y, in pixels or as a percentage of the image's shorter side. Default: half "
+    "the shorter side of the window.",
 )  # fmt: skip
 @options.how(
     "--steps", type=click.IntRange(3, 401), default=41, show_default=True, metavar="N",
@@ -90,11 +90,12 @@ class ReachValue(values.Value):
 def gradient(images: tuple[str, ...], target: str, name: str | None, dry_run: bool, **given: Any) -> None:
     """Draw what gradient descent can know of one window of each IMAGE through each sampler.
 
-    The window is moved off its place, and what it sees there is compared with what it saw: a loss, with the gradient that
-    the sampler gives. A column for each sampler shows the loss over the offsets, how steep it is, and from where descent
-    finds back: the capture range. Windows are said as for `glimpse extract`; without --size the longer side of a glimpse
-    has 32 pixels.
+    The window is moved off its place, and what it sees there is compared with what it saw: a loss, with the gradient
+    that the sampler gives. A column for each sampler shows the loss over the offsets, how steep it is, and from where
+    descent finds back: the capture range. Windows are said as for `glimpse extract`; without --size the longer side of
+    a glimpse has 32 pixels.
     """
+    from glimpsecli.jobs.outputs import chosen_format
     from glimpsecli.jobs.picturing import make_picture_plan, named_sources
     from glimpsecli.jobs.requests import SizeRequest
     from glimpsecli.learning.explaining import Explanation
@@ -114,11 +115,15 @@ def gradient(images: tuple[str, ...], target: str, name: str | None, dry_run: bo
     )
     tables = options.check_streams(images, target, given)
     given["size"] = given["size"] or SizeRequest(longer=DEFAULT_SIZE)
-    given["sampler"] = "bilinear"  # which can do all that is asked for; the others do what they can
-    requests = options.requests_of(given)
+    # Bilinear can do all that is asked for, and the others do what they can; Gaussians alone must be able to.
+    given["sampler"] = "gaussian" if samplers == ("gaussian",) else "bilinear"
+    requests, output = options.requests_of(given), options.output_of(target, name, given)
+    arrays = chosen_format(output).name == "npy"
+    if arrays and output.depth not in (None, "float"):
+        raise click.UsageError(f"--depth {output.depth} with surfaces, which are float; leave it out.")
     plan = make_picture_plan(
-        named_sources(images), requests, options.how_of(given), options.output_of(target, name, given), explanation,
-        noun="picture", inputs=tables,
+        named_sources(images), requests, options.how_of(given), output, explanation,
+        noun="array" if arrays else "picture", figure=not arrays, inputs=tables,
     )  # fmt: skip
     for item in plan.items:
         windows = sum(request.windows for request in item.requests) * plan.how.shaping.retina

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.images import Picture
-from glimpsecli.jobs.comparing import TITLES
+from glimpsecli.images import Picture, convert, depth_of
+from glimpsecli.jobs.comparing import CANNOT_TURN, TITLES
 from glimpsecli.jobs.masking import told_of, with_depth
 from glimpsecli.jobs.overlaying import YELLOW
 from glimpsecli.jobs.products import Product, border_colour, flat, stored
-from glimpsecli.jobs.requests import as_window
+from glimpsecli.jobs.requests import as_matrix, as_window
 from glimpsecli.learning.landscape import Capture, Eye, Landscape, capture, descents, landscape, losses
 from glimpsecli.pictures.landscape import Column, landscape_figure
 from glimpsecli.pictures.outline import outline
@@ -51,7 +52,8 @@ class Study(NamedTuple):
     captured: Capture
 
 
-class Explanation(NamedTuple):
+@dataclass(frozen=True)
+class Explanation:
     """Draws what each sampler lets gradient descent know of one window; in an array it keeps the surfaces themselves.
 
     Attributes
@@ -84,47 +86,49 @@ class Explanation(NamedTuple):
         reach = min(window.width, window.height) / 2
         if self.reach is not None:
             reach = self.reach.pixels(min(view.image_size))
-        studies = [self._study(photo, window, eye, reach) for eye in self._eyes(photo, sight.size, plan)]
-        told["windows"] = [{name: value for name, value in told["windows"][0].items() if name not in _OF_A_SAMPLER}]
+        eyes = [eye for eye in self._eyes(photo, sight.size, plan) if eye.sampler != "gaussian" or _upright(sight)]
+        studies = [self._study(photo, window, eye, reach) for eye in eyes]
+        told["windows"] = [{name: told["windows"][0][name] for name in _OF_THE_WINDOW}]
         told |= {"reach": reach, "steps": self.steps, "samplers": [_told(study) for study in studies]}
         if plan.format.name == "npy":
-            product = _arrays(studies, told, plan)
+            product = _arrays(studies, told)
         else:
             columns = [_column(study, photo, window, reach) for study in studies]
             drawn, note = self._input(photo.pixels, sight, window, reach)
             figure = landscape_figure(drawn, note, columns, reach=reach, panel=self.panel)
             product = stored(figure, Picture(figure), told, with_depth(plan, "8"))
-        flats = all(not study.surface.loss.any() for study in studies)
-        return (
-            [product._replace(notes=("all offsets look alike: there is nothing to descend",))] if flats else [product]
-        )
+        notes: tuple[str, ...] = ()
+        if len(eyes) < len(self.samplers):
+            notes = (f"Gaussian attention {CANNOT_TURN}: it is left out",)
+        if all(not study.surface.loss.any() for study in studies):
+            notes += ("the window sees the same at all offsets: there is nothing to descend",)
+        return [product._replace(notes=notes)]
 
     def _eyes(self, photo: Picture, size: Size, plan: Plan) -> list[Eye]:
-        how = plan.how
-        bounded = {"border": how.border, "fill": border_colour(photo, how)}
-        computed = {"backend": how.backend, "threads": how.threads}
-        return [
-            Eye(size, sampler, blur, **({} if sampler == "gaussian" else bounded), **computed)  # type: ignore[arg-type]
-            for sampler, blur in self.samplers
-        ]
+        """Say how each sampler looks; Gaussian attention has no border."""
+        how, fill = plan.how, border_colour(photo, plan.how)
+        plain = Eye(size, backend=how.backend, threads=how.threads)
+        eyes = [plain._replace(sampler=sampler, blur=blur) for sampler, blur in self.samplers]
+        return [eye if eye.sampler == "gaussian" else eye._replace(border=how.border, fill=fill) for eye in eyes]
 
     def _study(self, photo: Picture, window: Window, eye: Eye, reach: float) -> Study:
         surface = landscape(photo.pixels, window, eye, reach=reach, steps=self.steps)
         return Study(eye, surface, capture(surface))
 
     def _input(self, pixels: Array, sight: Sight, window: Window, reach: float) -> tuple[Array, str]:
-        """Draw the image with the window, and the square over which its centre moves; describe both."""
+        """Draw the image with the window, and the part over which it moves; describe both."""
         panel = fitted(as_rgb(pixels), self.panel, self.panel).copy()
         scale = np.array([panel.shape[1] / pixels.shape[1], panel.shape[0] / pixels.shape[0]])
         weight = max(1.5, self.panel / 140)
-        square = np.array([window.cx, window.cy]) + reach * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
-        outline(panel, square * scale, colour=_WHITE, weight=0.6 * weight)
-        outline(panel, corners(window.to_affine(sight.size), sight.size) * scale, colour=self.colour, weight=weight)
-        extent = f"{window.width:.4g}×{window.height:.4g}"
-        return panel, f"The window, {extent} px; in white where its centre is tried."
+        ends = corners(window.to_affine(sight.size), sight.size)
+        (left, top), (right, bottom) = ends.min(axis=0) - reach, ends.max(axis=0) + reach
+        around = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+        outline(panel, around * scale, colour=_WHITE, weight=0.5 * weight)
+        outline(panel, ends * scale, colour=self.colour, weight=weight)
+        return panel, f"The window, {window.width:.4g}×{window.height:.4g} px, and all that it is moved over."
 
 
-_OF_A_SAMPLER = ("sampler", "gaussian", "backend", "decoded", "file", "source")
+_OF_THE_WINDOW = ("label", "size", "window", "matrix", "outside")
 
 
 def _window_of(sight: Sight) -> Window:
@@ -135,6 +139,11 @@ def _window_of(sight: Sight) -> Window:
     return window
 
 
+def _upright(sight: Sight) -> bool:
+    matrix = as_matrix(sight).matrix
+    return bool(matrix[0, 1] == 0 == matrix[1, 0])
+
+
 def _column(study: Study, photo: Picture, window: Window, reach: float) -> Column:
     eye, surface, captured = study
     across = np.linspace(-reach, reach, FINE * (len(surface.offsets) - 1) + 1)
@@ -143,14 +152,14 @@ def _column(study: Study, photo: Picture, window: Window, reach: float) -> Colum
     ends = reach * np.arange(1 - PATHS, PATHS, 2) / PATHS
     starts = np.stack(np.meshgrid(ends, ends), axis=-1).reshape(-1, 2)
     slope = np.hypot(surface.gradient[..., 0], surface.gradient[..., 1])
-    moving = slope.any()
-    paths = descents(surface, starts) / reach if moving else np.zeros((1, 0, 2))
-    glimpse = extract(photo.pixels, window, **eye._asdict())
+    paths = descents(surface, starts if slope.any() else starts[:0]) / reach
+    depth = depth_of(photo.pixels)
+    glimpse = convert(extract(photo.pixels, window, **eye._asdict()), depth, depth).pixels
     return Column(
         TITLES[eye.sampler],
         _note(eye, window),
         eye.sampler,
-        _shown(glimpse, photo),
+        glimpse,
         surface.loss,
         slope,
         captured.reached,
@@ -158,13 +167,6 @@ def _column(study: Study, photo: Picture, window: Window, reach: float) -> Colum
         cut,
         _verdict(captured, reach),
     )
-
-
-def _shown(glimpse: Array, photo: Picture) -> Array:
-    from glimpsecli.images import convert, depth_of
-
-    depth = depth_of(photo.pixels)
-    return convert(glimpse, depth, depth).pixels
 
 
 def _note(eye: Eye, window: Window) -> str:
@@ -178,7 +180,7 @@ def _note(eye: Eye, window: Window) -> str:
 
 def _verdict(captured: Capture, reach: float) -> tuple[str, str]:
     """Say from where descent arrives."""
-    share = f"{100 * captured.share:.0f} %" if 0.005 <= captured.share else f"{100 * captured.share:.2g} %"
+    share = f"{min(100 * captured.share, 99.9):.3g} %"  # not all is not 100
     if captured.share == 0:
         return "captures nothing", "no descent reaches the truth"
     if captured.share == 1:
@@ -201,7 +203,7 @@ def _told(study: Study) -> dict[str, Any]:
     }
 
 
-def _arrays(studies: Sequence[Study], told: dict[str, Any], plan: Plan) -> Product:
+def _arrays(studies: Sequence[Study], told: dict[str, Any]) -> Product:
     """Keep the surfaces: for each sampler loss, derivative by x and by y, and 1 where descent reaches the truth."""
     planes = [
         np.dstack([study.surface.loss, study.surface.gradient, study.captured.reached]).astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -121,14 +122,12 @@ def losses(image: ArrayLike, window: Window, eye: Eye, moves: Floats) -> Floats:
 def capture(surface: Landscape) -> Capture:
     """Find the offsets from which descent reaches the truth.
 
-    It follows the negative gradient, bilinearly interpolated between offsets, in strides of a quarter of the grid's step;
-    whoever leaves the grid is lost.
+    It follows the negative gradient, bilinearly interpolated between offsets, in strides of a quarter of the grid's
+    step; whoever leaves the grid is lost.
     """
     steps, reach = len(surface.offsets), float(surface.offsets[-1])
     moves = np.stack(np.meshgrid(surface.offsets, surface.offsets), axis=-1).reshape(-1, 2)
-    for ends in _strides(surface, moves):
-        pass
-    reached = np.all(ends == 0, axis=1)
+    reached = np.all(collections.deque(_strides(surface, moves), maxlen=1)[0] == 0, axis=1)
     far = np.hypot(*moves.T)
     safe = far[far < far[~reached].min(initial=np.inf) - 1e-9 * reach]
     radius = min(float(safe.max(initial=0.0)), reach)
@@ -172,7 +171,7 @@ def _strides(surface: Landscape, starts: Floats) -> Iterator[Floats]:
     for count in range(1, 16 * len(surface.offsets) + 1):
         yield points * step
         here = points[active]
-        # The direction half a stride ahead is that of the whole: in a narrow valley it does not swing from side to side.
+        # A stride goes as its middle does, so that a narrow valley does not make it swing from side to side.
         ahead = _downhill(surface.gradient, here + _STRIDE / 2 * _downhill(surface.gradient, here))
         here += _STRIDE * ahead
         arrived = np.hypot(*here.T) <= 2 * _STRIDE
@@ -188,7 +187,7 @@ def _strides(surface: Landscape, starts: Floats) -> Iterator[Floats]:
 
 
 def _downhill(gradient: Floats, points: Floats) -> Floats:
-    """Give the (N, 2) directions of steepest descent, of length 1 or 0, at points in steps of the grid from the truth."""
+    """Give the (N, 2) directions of steepest descent, of length 1 or 0, at points in steps from the truth."""
     steps = len(gradient)
     places = np.clip(points + steps // 2, 0, steps - 1)
     x, y = np.minimum(places.astype(np.intp), steps - 2).T
@@ -196,4 +195,5 @@ def _downhill(gradient: Floats, points: Floats) -> Floats:
     slope = (gradient[y, x] * (1 - fx) + gradient[y, x + 1] * fx) * (1 - fy)
     slope += (gradient[y + 1, x] * (1 - fx) + gradient[y + 1, x + 1] * fx) * fy
     size = np.hypot(*slope.T)[:, None]
-    return np.divide(-slope, size, out=np.zeros_like(slope), where=size > STILL)
+    down: Floats = np.divide(-slope, size, out=np.zeros_like(slope), where=size > STILL)
+    return down

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     Colour = tuple[int, int, int]
 
 LOSS, SLOPE = "viridis", "magma"
+ROOT = 0.5
+"""The power of a slope that its colour goes with, so that gentle slopes show beside steep ones."""
 STILL = "0 everywhere"
 _FRAME, _GRID = (150, 150, 150), (228, 228, 228)
 _MIDDLE = 0.654  # of a digit: from the top of its line, in ems
@@ -33,15 +36,19 @@ _HARD, _BILINEAR, _GAUSSIANS = (
     ((66, 146, 198), (8, 69, 148), (35, 139, 69), (0, 68, 27)),
 )
 _WORDS = {
-    "loss": ("Loss", "Half the mean squared difference between the glimpse there and the one at the truth (ring)."),
+    "loss": (
+        "Loss",
+        "Half the mean squared difference between what the moved window sees and what it sees in its place (ring).",
+    ),
     "slope": (
         "|Gradient|",
-        "Of the loss, by the centre of the window, per pixel: what the sampler lets learning know.",
+        "How steep the loss is, per pixel, by the sampler's own derivative: all that descent knows.",
     ),
     "descent": (
         "Where descent leads",
-        "Blue paths reach the truth, orange ones end elsewhere. The tint: all offsets that reach it.",
+        "Blue paths reach the ring, orange ones end elsewhere. The tint: all offsets from which it is reached.",
     ),
+    "cut": ("Along x", "The loss as the window moves to the left and to the right only. Colours as in the titles."),
 }
 
 
@@ -106,8 +113,8 @@ def landscape_figure(photo: Array, note: str, columns: Sequence[Column], *, reac
     page = _Page(panel, columns, reach)
     rows = [_fitting(photo, panel), *(_fitting(column.glimpse, panel) for column in columns)]
     tall = max(len(row) for row in rows)
-    loss = max(float(column.loss.max()) for column in columns)
-    slope = max(float(column.slope.max()) for column in columns)
+    loss = _rounded_up(max(float(column.loss.max()) for column in columns))
+    slope = _rounded_up(max(float(column.slope.max()) for column in columns))
     page.begin(page.head + tall + 3 * (panel + page.gap) + page.foot + panel + 2 * page.margin + 2 * page.line)
 
     top = page.margin
@@ -126,9 +133,9 @@ def landscape_figure(photo: Array, note: str, columns: Sequence[Column], *, reac
         page.put(k, top, drawn)
     top += panel + page.gap
     page.words(0, top, *_WORDS["slope"])
-    page.bar(top + panel, slope, table(SLOPE), root=True)
+    page.bar(top + panel, slope, table(SLOPE), power=ROOT)
     for k, column in enumerate(columns, 1):
-        drawn = surface_panel(np.sqrt(column.slope / (slope or 1.0)), table(SLOPE), panel)
+        drawn = surface_panel((column.slope / (slope or 1.0)) ** ROOT, table(SLOPE), panel)
         if not column.slope.any():
             page.centred(drawn, STILL, (230, 230, 230))
         page.put(k, top, drawn)
@@ -140,7 +147,7 @@ def landscape_figure(photo: Array, note: str, columns: Sequence[Column], *, reac
         page.put(k, top, drawn)
         page.offsets(k, top + panel)
         page.below(k, top + panel + page.line, column.verdict)
-    page.cuts(top + panel + page.foot, loss)
+    page.cuts(top + panel + page.foot)
     return page.figure
 
 
@@ -202,31 +209,37 @@ class _Page:
             x = left + share * self.panel
             fill(self.figure, top, min(x, left + self.panel - 1), top + tick, min(x, left + self.panel - 1) + 1, _FRAME)
             text = _pixels((2 * share - 1) * self.reach)
-            text = f"dx, dy: {text}" if k == 0 else text
             write(self.figure, text, round(x), top + tick, size=self.size, colour=FAINT, align=align)
 
-    def bar(self, bottom: int, high: float, colours: Floats, *, root: bool = False) -> None:
-        """Draw a bar of colours with its numbers at the foot of the first column."""
+    def bar(self, bottom: int, high: float, colours: Floats, *, power: float = 1.0) -> None:
+        """Draw a bar of colours, which go with a power of the values, and its numbers, in the first column."""
         if high <= 0:
             return
         left, width, thick = self.left(0), self.panel - self.gap, max(10, self.panel // 18)
-        top = bottom - thick - self.line - self.size // 3
+        under = bottom - self.line - self.size // 3
         ramp = np.asarray(colours)[np.linspace(0, len(colours) - 1, width).round().astype(np.intp)]
-        self.figure[top : top + thick, left : left + width] = np.rint(255 * ramp)
-        wide = width_of("0.0005", self.size) * (2.4 if root else 1.3)  # the root halves the room at the upper end
-        for place, text in ticks(0, high, width, max(1, round(wide / 1.3))):
-            share = 1 - place / width
-            x = left + min(width - 1, (share**0.5 if root else share) * width)
-            fill(self.figure, top + thick, x, top + thick + self.size // 3, x + 1, _FRAME)
-            align = "left" if share == 0 else "right" if share == 1 else "centre"
-            write(self.figure, text, round(x), top + thick + self.size // 3, size=self.size, colour=FAINT, align=align)
+        self.figure[under - thick : under, left : left + width] = np.rint(255 * ramp)
+        room = 1.75 * width_of("0.0005", self.size)  # the number at the end stands inside it
+        shown = [high, 0.0]
+        for value in _nice_below(high):
+            place, before = ((one / high) ** power * width for one in (value, shown[-2]))
+            if before - place >= room <= place:
+                shown.insert(-1, value)
+        for value in shown:
+            x = left + min(width - 1, (value / high) ** power * width)
+            fill(self.figure, under, x, under + self.size // 3, x + 1, _FRAME)
+            align = "left" if value == 0 else "right" if value == high else "centre"
+            write(
+                self.figure, _short(value), round(x), under + self.size // 3, size=self.size, colour=FAINT, align=align
+            )
 
-    def cuts(self, top: int, high: float) -> None:
+    def cuts(self, top: int) -> None:
         """Draw the losses where dy is 0 in one chart under all columns."""
         size, height = self.size, self.panel
-        self.words(0, top, "A cut through it", "The loss of each where dy is 0: the window moves along x only.")
+        high = _rounded_up(max(float(column.cut.max()) for column in self.columns)) or 1.0
+        self.words(0, top, *_WORDS["cut"])
         left, right, bottom = self.left(1), self.left(len(self.columns)) + self.panel, top + height
-        for place, text in ticks(0, high or 1.0, height, round(1.5 * size)):
+        for place, text in ticks(0, high, height, round(1.5 * size)):
             fill(self.figure, top + place, left, top + place + 1, right, _GRID)
             y = round(top + place - _MIDDLE * size)
             write(self.figure, text, left - self.gap // 2, y, size=size, colour=FAINT, align="right")
@@ -238,7 +251,7 @@ class _Page:
             write(self.figure, text, round(x), bottom + size // 3, size=size, colour=FAINT, align=align)
         for column, colour in zip(self.columns, _colours(self.columns), strict=True):
             across = np.linspace(left, right, len(column.cut))
-            up = bottom - height * np.asarray(column.cut, np.float64) / (high or 1.0)
+            up = bottom - height * np.asarray(column.cut, np.float64) / high
             stroke(self.figure, list(zip(across.tolist(), up.tolist(), strict=True)), max(1.5, height / 110), colour)
 
 
@@ -268,5 +281,26 @@ def _fitting(image: Array, panel: int) -> Figure:
     return squares
 
 
+def _rounded_up(value: float) -> float:
+    """Give the next number of two digits."""
+    if value <= 0:
+        return 0.0
+    step = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return float(f"{math.ceil(value / step * (1 - 1e-12)) * step:.3g}")
+
+
+def _nice_below(high: float) -> list[float]:
+    """Give 1, 2 and 5 times powers of ten, down from a number over four decades."""
+    power = math.floor(math.log10(high))
+    nice = [float(f"{digit}e{power - k}") for k in range(5) for digit in (5, 2, 1)]
+    return [one for one in nice if one < high]
+
+
+def _short(value: float) -> str:
+    """Write a number of few digits."""
+    digits, _, power = f"{value:.3g}".partition("e")
+    return (f"{digits}e{int(power)}" if power else digits).replace("-", "−")
+
+
 def _pixels(value: float) -> str:
-    return "0" if value == 0 else f"{value:+.3g} px".replace("-", "−")
+    return f"{'+'[: value > 0]}{_short(value)} px" if value else "0"

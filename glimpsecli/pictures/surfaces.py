@@ -79,7 +79,7 @@ def descent_panel(reached: NDArray[np.bool_], paths: Floats, extent: int) -> Fig
     ground = np.where(reached[nearest[:, None], nearest, None], _HOME, _ELSEWHERE)
     panel: Figure = ground.astype(np.uint8)
     weight = max(1.0, extent / 150)
-    arrives = np.all(paths[-1] == 0, axis=1) if len(paths) else np.zeros(0, bool)
+    arrives = np.all(paths[-1] == 0, axis=1)
     for k in np.argsort(arrives, kind="stable").tolist():
         colour = ARRIVES if arrives[k] else LOST
         points = [(x, y) for x, y in ((paths[:, k] + 1) / 2 * extent).tolist()]
