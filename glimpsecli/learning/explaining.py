@@ -107,7 +107,8 @@ class Explanation:
     def _eyes(self, photo: Picture, size: Size, plan: Plan) -> list[Eye]:
         """Say how each sampler looks; Gaussian attention has no border."""
         how, fill = plan.how, border_colour(photo, plan.how)
-        plain = Eye(size, backend=how.backend, threads=how.threads)
+        backend = "cpu" if how.backend == "auto" else how.backend  # thousands of windows, a few at a time
+        plain = Eye(size, backend=backend, threads=how.threads)
         eyes = [plain._replace(sampler=sampler, blur=blur) for sampler, blur in self.samplers]
         return [eye if eye.sampler == "gaussian" else eye._replace(border=how.border, fill=fill) for eye in eyes]
 
@@ -135,7 +136,7 @@ def _window_of(sight: Sight) -> Window:
     """Give the window of a sight, whose centre is what moves."""
     window = None if isinstance(sight.place, GaussianParams) else as_window(sight)
     if window is None:
-        raise InvalidInputError("a loss is compared over places of a window, and this is none", "give --box or --at")
+        raise InvalidInputError("the place is no window with a centre to move", "give --box or --at")
     return window
 
 

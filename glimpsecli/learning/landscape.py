@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from glimpsecli.errors import InvalidInputError
 from glimpsecli.sampling import extract
 from glimpsecli.sampling.checks import FULL_SCALE, checked_image
 from glimpsecli.sampling.gradients import vjp
+from glimpsecli.window import stack_gaussians
 
 if TYPE_CHECKING:
     from typing import Any
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 STILL = 1e-10
 """Slope per pixel, of a loss whose white is 1, that is rounding and leads nowhere."""
 
-_STRIDE = 0.25  # of a descent, in steps of the grid
+_STRIDE = 0.25  # of a descent, in steps of the grid,
+_CAREFUL = 0.5  # and where the grid is too coarse at most so many pixels
 _PATIENCE = 8  # strides after which one that is no farther from where it was has ended
 _NUMBERS = 2**22  # of glimpses that are in memory at once
 
@@ -53,11 +56,17 @@ class Landscape(NamedTuple):
         Row k holds the offsets (x, ``offsets[k]``).
     gradient : (S, S, 2) float64
         Derivatives of the loss by the centre's x and y, per pixel.
+    slope : callable
+        Gives the (N, 2) gradients at (N, 2) offsets (dx, dy) in pixels.
+    stride : float
+        Of descents, in pixels.
     """
 
     offsets: Floats
     loss: Floats
     gradient: Floats
+    slope: Callable[[Floats], Floats]
+    stride: float
 
 
 class Capture(NamedTuple):
@@ -83,6 +92,10 @@ def landscape(image: ArrayLike, window: Window, eye: Eye, *, reach: float, steps
 
     The loss is L(dx, dy) = |g(cx + dx, cy + dy) - g(cx, cy)|^2 / (2 n), where g is the glimpse of n numbers on a scale
     whose white is 1. The gradient is what :func:`~glimpsecli.vjp` makes of (g - g(cx, cy)) / n.
+
+    Between offsets the gradient is interpolated where the sampler is a Gaussian whose 2 sigma are no less than the
+    grid's step. Others make surfaces with dents from pixel to pixel, which such a grid steps over: there it is computed
+    wherever it is asked for.
 
     Parameters
     ----------
@@ -111,7 +124,16 @@ def landscape(image: ArrayLike, window: Window, eye: Eye, *, reach: float, steps
     loss, gradient = _looked(image, window, eye, moves, derive=True)
     if not (np.isfinite(loss).all() and np.isfinite(gradient).all()):
         raise InvalidInputError("the window sees values that are not finite", "replace NaN and infinity in the image")
-    return Landscape(offsets, loss.reshape(steps, steps), gradient.reshape(steps, steps, 2))
+    field, step = gradient.reshape(steps, steps, 2), reach / (steps // 2)
+    if eye.sampler == "hard" or _is_smooth(window, eye, step):
+        return Landscape(offsets, loss.reshape(steps, steps), field, _interpolated(field, step), _STRIDE * step)
+    return Landscape(
+        offsets,
+        loss.reshape(steps, steps),
+        field,
+        lambda moves: _looked(image, window, eye, moves, derive=True)[1],
+        min(_STRIDE * step, _CAREFUL),
+    )
 
 
 def losses(image: ArrayLike, window: Window, eye: Eye, moves: Floats) -> Floats:
@@ -122,8 +144,8 @@ def losses(image: ArrayLike, window: Window, eye: Eye, moves: Floats) -> Floats:
 def capture(surface: Landscape) -> Capture:
     """Find the offsets from which descent reaches the truth.
 
-    It follows the negative gradient, bilinearly interpolated between offsets, in strides of a quarter of the grid's
-    step; whoever leaves the grid is lost.
+    It follows the negative gradient in strides of one length, and has arrived when two strides away; whoever leaves the
+    grid is lost.
     """
     steps, reach = len(surface.offsets), float(surface.offsets[-1])
     moves = np.stack(np.meshgrid(surface.offsets, surface.offsets), axis=-1).reshape(-1, 2)
@@ -162,38 +184,55 @@ def _looked(image: ArrayLike, window: Window, eye: Eye, moves: Floats, *, derive
     return loss, gradient
 
 
+def _is_smooth(window: Window, eye: Eye, step: float) -> bool:
+    """Tell whether a grid of this step, in pixels, holds all that the loss does."""
+    if eye.sampler != "gaussian":
+        return False
+    _, s_y, _, _, s_x, _, _ = stack_gaussians(window, eye.size, eye.blur)[0]
+    return bool(2 * min(s_y, s_x) >= step)
+
+
+def _interpolated(field: Floats, step: float) -> Callable[[Floats], Floats]:
+    """Give what interpolates an (S, S, 2) field bilinearly; beyond its edges it goes on as there."""
+    last = len(field) - 1
+
+    def at(moves: Floats) -> Floats:
+        places = np.clip(moves / step + last / 2, 0, last)
+        x, y = np.minimum(places.astype(np.intp), last - 1).T
+        fx, fy = (places - np.stack([x, y], axis=1)).T[:, :, None]
+        above = field[y, x] * (1 - fx) + field[y, x + 1] * fx
+        below = field[y + 1, x] * (1 - fx) + field[y + 1, x + 1] * fx
+        between: Floats = above * (1 - fy) + below * fy
+        return between
+
+    return at
+
+
 def _strides(surface: Landscape, starts: Floats) -> Iterator[Floats]:
     """Generate where descents from some offsets are after each stride, in pixels."""
-    middle = len(surface.offsets) // 2
-    step = float(surface.offsets[-1]) / middle
-    points = np.array(starts, np.float64) / step  # from the truth, in steps of the grid
+    reach, stride = float(surface.offsets[-1]), surface.stride
+    points = np.array(starts, np.float64)
     before, active = points.copy(), np.arange(len(points))
-    for count in range(1, 16 * len(surface.offsets) + 1):
-        yield points * step
+    for count in range(1, math.ceil(8 * reach / stride) + 1):
+        yield points.copy()
         here = points[active]
         # A stride goes as its middle does, so that a narrow valley does not make it swing from side to side.
-        ahead = _downhill(surface.gradient, here + _STRIDE / 2 * _downhill(surface.gradient, here))
-        here += _STRIDE * ahead
-        arrived = np.hypot(*here.T) <= 2 * _STRIDE
+        ahead = _downhill(surface.slope(here + stride / 2 * _downhill(surface.slope(here))))
+        here += stride * ahead
+        arrived = np.hypot(*here.T) <= 2 * stride
         points[active] = np.where(arrived[:, None], 0, here)
-        going = ~arrived & (np.abs(here).max(axis=1) <= middle) & ahead.any(axis=1)
+        going = ~arrived & (np.abs(here).max(axis=1) <= reach) & ahead.any(axis=1)
         if count % _PATIENCE == 0:
-            going &= np.hypot(*(here - before[active]).T) > _STRIDE
+            going &= np.hypot(*(here - before[active]).T) > stride
             before = points.copy()
         active = active[going]
         if not len(active):
             break
-    yield points * step
+    yield points
 
 
-def _downhill(gradient: Floats, points: Floats) -> Floats:
-    """Give the (N, 2) directions of steepest descent, of length 1 or 0, at points in steps from the truth."""
-    steps = len(gradient)
-    places = np.clip(points + steps // 2, 0, steps - 1)
-    x, y = np.minimum(places.astype(np.intp), steps - 2).T
-    fx, fy = (places - np.stack([x, y], axis=1)).T[:, :, None]
-    slope = (gradient[y, x] * (1 - fx) + gradient[y, x + 1] * fx) * (1 - fy)
-    slope += (gradient[y + 1, x] * (1 - fx) + gradient[y + 1, x + 1] * fx) * fy
+def _downhill(slope: Floats) -> Floats:
+    """Give the (N, 2) directions of steepest descent, of length 1, or 0 where it is flat."""
     size = np.hypot(*slope.T)[:, None]
     down: Floats = np.divide(-slope, size, out=np.zeros_like(slope), where=size > STILL)
     return down

@@ -178,15 +178,15 @@ class _Page:
         left = self.left(k) + (self.panel - width) // 2
         self.figure[top : top + height, left : left + width] = image
 
-    def words(self, k: int, top: int, title: str, note: str, colour: Colour | None = None) -> None:
-        """Write a title, behind a swatch of its colour, and fainter words below it."""
+    def words(self, k: int, top: int, title: str, note: str, *, colour: Colour | None = None, beside: int = 0) -> None:
+        """Write a title, behind a swatch of its colour, and fainter words below it, with so much room beside them."""
         left, size = self.left(k), self.bold
         if colour is not None:
             fill(self.figure, top + 0.28 * size, left, top + 1.02 * size, left + 0.3 * size, colour)
             left += round(0.6 * size)
         write(self.figure, title, left, top, size=size, bold=True)
         top += line_height(size, bold=True)
-        for row in wrap(note, self.size, self.panel):
+        for row in wrap(note, self.size, self.panel - beside):
             write(self.figure, row, self.left(k), top, size=self.size, colour=FAINT)
             top += self.line
 
@@ -237,7 +237,7 @@ class _Page:
         """Draw the losses where dy is 0 in one chart under all columns."""
         size, height = self.size, self.panel
         high = _rounded_up(max(float(column.cut.max()) for column in self.columns)) or 1.0
-        self.words(0, top, *_WORDS["cut"])
+        self.words(0, top, *_WORDS["cut"], beside=width_of("0.0005", size))
         left, right, bottom = self.left(1), self.left(len(self.columns)) + self.panel, top + height
         for place, text in ticks(0, high, height, round(1.5 * size)):
             fill(self.figure, top + place, left, top + place + 1, right, _GRID)
