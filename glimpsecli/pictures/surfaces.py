@@ -36,7 +36,7 @@ def surface_panel(values: Floats, table: Floats, extent: int, *, contours: bool 
     extent : int
         Of the panel, in pixels.
     contours : bool
-        Whether there are lines at each tenth of 0..1.
+        Whether there are lines at each tenth above 0.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def surface_panel(values: Floats, table: Floats, extent: int, *, contours: bool 
         # The distance in pixels from the nearest line is that in height over the slope; where it is flat there is none.
         slope = np.hypot(down, across)
         apart = np.full(slope.shape, np.inf)
-        np.divide(np.abs(heights - np.rint(heights)), slope, out=apart, where=slope > 1e-3)
+        np.divide(np.abs(heights - np.rint(heights)), slope, out=apart, where=(slope > 1e-3) & (heights >= 0.5))
         line = np.clip(1 - apart, 0, 1)[..., None]
         colours = colours + 0.45 * line * (1 - colours)
     panel: Figure = np.rint(255 * colours).astype(np.uint8)

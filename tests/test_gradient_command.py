@@ -1,0 +1,135 @@
+"""`glimpse gradient` from end to end."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glimpsecli import Window, cli
+from glimpsecli.learning.landscape import Eye, capture, landscape
+
+WHERE = "--at 50%,50% --extent 60x40 --size 6x4 --backend cpu"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch, samples):
+    monkeypatch.chdir(tmp_path)
+    with Image.open(samples / "chelsea.png") as image:
+        image.crop((160, 60, 360, 180)).save("cat.png")
+    return tmp_path
+
+
+@pytest.fixture
+def glimpse(capsys):
+    def run(line):
+        code = cli.run(line.split())
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def test_the_numbers_are_those_of_the_library(glimpse, folder):
+    line = f"gradient cat.png {WHERE} --sampler bilinear,gaussian --blur 1 --reach 12 --steps 5 --json -o"
+    code, out, err = glimpse(f"{line} surfaces.npy")
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert (told["reach"], told["steps"], told["planes"]) == (12, 5, ["loss", "by_cx", "by_cy", "reached"])
+    assert told["windows"][0]["window"] == {"cx": 100, "cy": 60, "width": 60, "height": 40, "angle": 0}
+    image = np.asarray(Image.open("cat.png"))
+    stored = np.load("surfaces.npy")
+    assert stored.shape == (5, 5, 8)
+    for k, (sampler, blur) in enumerate([("bilinear", None), ("gaussian", 1.0)]):
+        eye = Eye((4, 6), sampler, 1.0, backend="cpu")
+        surface = landscape(image, Window(100, 60, 60, 40), eye, reach=12, steps=5)
+        found = capture(surface)
+        expected = np.dstack([surface.loss, surface.gradient, found.reached]).astype(np.float32)
+        np.testing.assert_array_equal(stored[..., 4 * k : 4 * k + 4], expected)
+        row = told["samplers"][k]
+        assert (row["sampler"], row["blur"]) == (sampler, blur)
+        assert (row["captured"], row["radius"]) == (found.share, found.radius)
+        assert row["largest_loss"] == surface.loss.max()
+    code, out, _ = glimpse(f"{line} picture.png")
+    assert code == 0
+    assert json.loads(out)["samplers"] == told["samplers"]
+
+
+def test_there_is_a_column_for_each_sampler_and_each_blur(glimpse):
+    widths = []
+    for samplers in ("--sampler hard", "", "--sampler gaussian --blur 2,0.5,1"):
+        line = f"gradient cat.png {WHERE} {samplers} --steps 3 --panel 100 -o a.png --overwrite --json"
+        code, out, err = glimpse(line)
+        assert (code, err) == (0, "")
+        with Image.open("a.png") as made:
+            widths.append((made.size[0], len(json.loads(out)["samplers"])))
+        if "2,0.5,1" in samplers:
+            assert [row["blur"] for row in json.loads(out)["samplers"]] == [2, 0.5, 1]
+    (one, first), (four, second), (three, third) = widths
+    assert (first, second, third) == (1, 4, 3)
+    assert four - one == 3 * (three - one) // 2
+
+
+def test_the_reach_may_be_a_percentage_and_is_half_the_window_without_one(glimpse):
+    line = f"gradient cat.png {WHERE} --sampler hard --steps 3 --panel 100 -o - --format png --dry-run"
+    assert glimpse(line)[0] == 0
+    reaches = []
+    for option in ("", "--reach 10%", "--reach 7.5"):
+        _, out, _ = glimpse(f"gradient cat.png {WHERE} --sampler hard --steps 3 {option} -o a.npy --overwrite --json")
+        reaches.append(json.loads(out)["reach"])
+    assert reaches == [20, 12, 7.5]
+
+
+def test_what_cannot_turn_is_left_out_and_told(glimpse):
+    code, out, err = glimpse(f"gradient cat.png {WHERE} --angle 20 --steps 3 -o turned.npy --json")
+    assert code == 0
+    assert [row["sampler"] for row in json.loads(out)["samplers"]] == ["hard", "bilinear"]
+    assert "cannot turn" in err
+    code, out, _ = glimpse(f"gradient cat.png {WHERE} --angle 180 --steps 3 -o half.npy --json")
+    assert len(json.loads(out)["samplers"]) == 4
+
+
+def test_an_even_image_says_that_there_is_nothing_to_descend(glimpse):
+    Image.new("RGB", (50, 40), (200, 100, 30)).save("even.png")
+    code, _, err = glimpse("gradient even.png --box 15,15,12,10 --size 4 --steps 5 --backend cpu -o a.png")
+    assert code == 0
+    assert "nothing to descend" in err
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "I;16"])
+def test_pictures_are_made_of_any_image(glimpse, mode):
+    grey = np.random.default_rng(0).integers(0, 255, (40, 50), np.uint8)
+    Image.fromarray(grey).convert(mode).save("any.png") if mode != "I;16" else Image.fromarray(
+        grey.astype(np.uint16) * 257
+    ).save("any.png")
+    assert glimpse("gradient any.png --box 12,10,20,16 --size 4 --steps 3 --backend cpu -o a.png")[0] == 0
+    with Image.open("a.png") as made:
+        assert made.mode == "RGB"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("gradient cat.png --box 0,0,9,9 --box 1,1,9,9 -o x.png", "2 windows to move"),
+        ("gradient cat.png --box 9,9,9,9 --steps 6 -o x.png", "--steps 6 is even"),
+        ("gradient cat.png --box 9,9,9,9 --steps 2 -o x.png", "2 is not in the range"),
+        ("gradient cat.png --box 9,9,9,9 --reach 0 -o x.png", "reaches nowhere"),
+        ("gradient cat.png --box 9,9,9,9 --reach -3% -o x.png", "reaches nowhere"),
+        ("gradient cat.png --box 9,9,9,9 --blur 0,1 -o x.png", "not positive"),
+        ("gradient cat.png --box 9,9,9,9 --blur 1 --sampler hard -o x.png", "--blur without gaussian"),
+        ("gradient cat.png --box 9,9,9,9 --border edge --sampler gaussian -o x.png", "'edge'"),
+        ("gradient cat.png --box 9,9,9,9 --angle 3 --sampler gaussian -o x.png", "rotated"),
+        ("gradient cat.png --box 900,9,9,9 -o x.png", "lies outside the image"),
+        ("gradient cat.png --gaussian 9,1,1,9,1,1 --size 4 -o x.png", "no window"),
+        ("gradient cat.png --quad 9,9,30,9,40,40,9,30 -o x.png", "no window"),
+        ("gradient cat.png --box 9,9,9,9 -o x.npz", "not a picture"),
+        ("gradient cat.png --box 9,9,9,9 --depth 8 -o x.npy", "--depth 8 with surfaces"),
+        ("gradient cat.png --box 9,9,9,9 --depth 16 -o x.png", "--depth 16"),
+        ("gradient cat.png --box 9,9,9,9 --sampler lanczos -o x.png", "lanczos"),
+    ],
+)
+def test_mistakes_are_one_line(glimpse, folder, line, words):
+    code, out, err = glimpse(line)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert words in err
+    assert not list(folder.glob("x.*"))
