@@ -171,3 +171,11 @@ def test_the_figure_takes_flat_surfaces_and_small_panels():
     assert 3 * 100 < figure.shape[1] < 400
     with pytest.raises(GlimpseError, match="without samplers"):
         landscape_figure(np.zeros((9, 30, 3), np.uint8), "", [], reach=4)
+
+
+@pytest.mark.parametrize("eye", ALL, ids=lambda eye: eye.sampler)
+def test_an_even_image_is_flat_to_the_bit(eye):
+    found = landscape(np.full((120, 120, 3), 77, np.uint8), WINDOW, eye, reach=9, steps=5)
+    assert not found.loss.any()
+    assert not found.gradient.any()
+    assert capture(found).share == 0

@@ -149,6 +149,8 @@ def _column(study: Study, photo: Picture, window: Window, reach: float) -> Colum
     eye, surface, captured = study
     across = np.linspace(-reach, reach, FINE * (len(surface.offsets) - 1) + 1)
     cut = losses(photo.pixels, window, eye, np.stack([across, np.zeros_like(across)], axis=1))
+    if not surface.loss.any():
+        cut[:] = 0
     # Starts keep off the edges, from where every path that goes out is lost at once.
     ends = reach * np.arange(1 - PATHS, PATHS, 2) / PATHS
     starts = np.stack(np.meshgrid(ends, ends), axis=-1).reshape(-1, 2)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 STILL = 1e-10
 """Slope per pixel, of a loss whose white is 1, that is rounding and leads nowhere."""
 
+ROUNDING = 2e-12
+"""A loss of glimpses that are 2e-6 of full scale apart, which is what backends may differ by."""
+
 _STRIDE = 0.25  # of a descent, in steps of the grid,
 _CAREFUL = 0.5  # and where the grid is too coarse at most so many pixels
 _PATIENCE = 8  # strides after which one that is no farther from where it was has ended
@@ -95,7 +98,7 @@ def landscape(image: ArrayLike, window: Window, eye: Eye, *, reach: float, steps
 
     Between offsets the gradient is interpolated where the sampler is a Gaussian whose 2 sigma are no less than the
     grid's step. Others make surfaces with dents from pixel to pixel, which such a grid steps over: there it is computed
-    wherever it is asked for.
+    wherever it is asked for. A loss that is rounding everywhere is 0, and so is its gradient.
 
     Parameters
     ----------
@@ -124,8 +127,10 @@ def landscape(image: ArrayLike, window: Window, eye: Eye, *, reach: float, steps
     loss, gradient = _looked(image, window, eye, moves, derive=True)
     if not (np.isfinite(loss).all() and np.isfinite(gradient).all()):
         raise InvalidInputError("the window sees values that are not finite", "replace NaN and infinity in the image")
+    if loss.max() <= ROUNDING:
+        loss[:] = gradient[:] = 0
     field, step = gradient.reshape(steps, steps, 2), reach / (steps // 2)
-    if eye.sampler == "hard" or _is_smooth(window, eye, step):
+    if not field.any() or _is_smooth(window, eye, step):
         return Landscape(offsets, loss.reshape(steps, steps), field, _interpolated(field, step), _STRIDE * step)
     return Landscape(
         offsets,
