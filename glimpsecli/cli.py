@@ -22,6 +22,7 @@ COMMANDS = {
     "overlay": ("glimpsecli.commands.overlay", "Lay windows, or the attention maps of a model, over images."),
     "paste": ("glimpsecli.commands.paste", "Put glimpses back onto an image."),
     "compare": ("glimpsecli.commands.compare", "Draw what hard, Gaussian and spatial attention see, side by side."),
+    "fit": ("glimpsecli.commands.fit", "Find the window of an image that a glimpse was taken through."),
     "gradient": ("glimpsecli.commands.gradient", "Draw what each sampler lets gradient descent know of a window."),
     "bench": ("glimpsecli.commands.bench", "Time the samplers and backends, beside what else there is."),
     "info": ("glimpsecli.commands.info", "Tell versions, backends, caches and formats."),

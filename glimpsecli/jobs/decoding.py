@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 
 from glimpsecli import images
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.jobs.outputs import STREAM
 from glimpsecli.jobs.requests import Sight, as_matrix
 from glimpsecli.window import Affine, GaussianParams, Place, Projective, stack_gaussians
 
@@ -104,6 +107,15 @@ class Origin(NamedTuple):
 
     name: str
     content: bytes | None = None
+
+    @classmethod
+    def of(cls, source: str) -> Origin:
+        """Find an image by its path; what standard input holds, ``-``, is read at once."""
+        if source != STREAM:
+            return cls(source)
+        if sys.stdin is None:
+            raise InvalidInputError("standard input is closed", "name a file")
+        return cls("standard input", sys.stdin.buffer.read())
 
     def open(self) -> str | BinaryIO:
         """Give what can be read from the start."""

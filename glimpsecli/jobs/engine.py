@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from glimpsecli import images
-from glimpsecli.errors import ExitCode, FileProblemError, GlimpseError, InvalidInputError
+from glimpsecli.errors import ExitCode, FileProblemError, GlimpseError
 from glimpsecli.jobs.decoding import Origin, View, decode
 from glimpsecli.jobs.glimpses import look_at
 from glimpsecli.jobs.outputs import STREAM, make_folder
@@ -154,12 +154,8 @@ def content_hash(content: bytes) -> str:
 
 def _origin(item: Item, plan: Plan) -> Origin:
     """Find an image; what standard input or a batch takes is read at once, and a changed file is refused."""
-    if item.source == STREAM:
-        if sys.stdin is None:
-            raise InvalidInputError("standard input is closed", "name a file")
-        return Origin("standard input", sys.stdin.buffer.read())
-    if plan.root is None:
-        return Origin(item.source)
+    if item.source == STREAM or plan.root is None:
+        return Origin.of(item.source)
     if os.path.exists(item.source) and not os.path.isfile(item.source):  # a FIFO would be waited for, perhaps for ever
         raise FileProblemError(f"{item.source} is no regular file", "leave it out with --exclude")
     with images.opened(item.source) as (stream, label):

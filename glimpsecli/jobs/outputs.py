@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
@@ -122,6 +123,38 @@ def check_outputs(plan: Plan, sources: Sequence[str]) -> None:
             _check_folder(target)
             if not plan.output.overwrite and os.path.lexists(target) and not _is_special(target):
                 raise InvalidInputError(f"{target} exists", "give --overwrite to replace it")
+
+
+def check_files(targets: Mapping[str, str], inputs: Sequence[str], *, overwrite: bool) -> None:
+    """Refuse, before any work, single files that could not be written behind it.
+
+    Parameters
+    ----------
+    targets : mapping of str to str
+        The path that each option names.
+    inputs : sequence of str
+        Files that are read, and never replaced.
+    overwrite : bool
+        Whether files may be replaced.
+    """
+    taken: dict[str, str] = {os.path.realpath(path): f"the input {path}" for path in inputs}
+    for option, path in targets.items():
+        real = os.path.realpath(path)
+        if real in taken:
+            raise InvalidInputError(f"{option} {path} is {taken[real]}", "choose another file")
+        taken[real] = f"the file of {option}"
+        if os.path.isdir(path):
+            raise InvalidInputError(f"{path} is a folder", "name a file in it")
+        if os.path.exists(path) and not os.path.isfile(path):
+            continue  # a FIFO or a device
+        if os.path.exists(path) and not overwrite:
+            raise InvalidInputError(f"{path} exists", "give --overwrite to replace it")
+        try:
+            with tempfile.TemporaryFile(dir=os.path.dirname(real)):
+                pass
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InvalidInputError(f"{path} could not be written: {reason}", "choose another folder") from None
 
 
 def make_folder(target: str) -> None:

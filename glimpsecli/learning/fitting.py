@@ -10,7 +10,7 @@ import numpy as np
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.learning.model import Level
-from glimpsecli.learning.places import FREE, Range, are_apart, to_window
+from glimpsecli.learning.places import FREE, Found, Range, are_apart, to_window
 from glimpsecli.learning.refine import State, Step, refine
 from glimpsecli.learning.search import SIDE, candidates
 from glimpsecli.learning.verdict import Spread, judge, noise_of, spread_of
@@ -33,6 +33,9 @@ ROUGH = 1.25
 """A single stride is searched from a 1.25th of it to 1.25 times it."""
 
 FINALISTS = 4
+HOPELESS = 4.0
+"""A finalist that leaves so many times as much unexplained as the first is followed no further."""
+
 _COARSE = 1.0
 
 
@@ -57,8 +60,10 @@ class Fit(NamedTuple):
         The target's gradient energy.
     verdict : {"found", "doubtful", "lost"}
     reason : str
+    starts : tuple of Step
+        The candidates of the coarse search, the likeliest first.
     path : tuple of Step
-        The way from the coarse search to the window.
+        The way from one of them to the window.
     """
 
     window: Window
@@ -70,6 +75,7 @@ class Fit(NamedTuple):
     energy: float
     verdict: str
     reason: str
+    starts: tuple[Step, ...]
     path: tuple[Step, ...]
 
 
@@ -132,7 +138,10 @@ def fit(
             f"the target is almost constant in some direction: its gradient energy is {energy:.2g}",
             f"there is nothing to hold on to below {LEAST_ENERGY:g}: take a larger or a busier window",
         )
-    states = _search(wanted, scene, strides, turned, sampler, float(blur))
+    starts = candidates(wanted, scene, strides, turned)
+    if not starts:
+        raise InvalidInputError("no place in the image is anything but constant", "look into another image")
+    states = _refined(starts, wanted, scene, strides, turned, sampler, float(blur))
     best = states[0]
     others = [state.zncc for state in states[1:] if are_apart(state.place, best.place)]
     next_best = max(others, default=0.0)
@@ -141,7 +150,9 @@ def fit(
     spread = spread_of(best, indices, noise, size)
     verdict, reason = judge(best, next_best, noise, spread, size, image_size, strides)
     window, remainder = Window(*to_window(best.place, size)), math.sqrt(noise.variance)
-    return Fit(window, spread, best.zncc, next_best, best.gain, remainder, energy, verdict, reason, best.steps)
+    coarse = max(1.0, max(size) / SIDE)  # about the pixels of the target to one of the coarse search
+    tried = tuple(Step(tuple(to_window(one.place, size).tolist()), coarse, one.zncc) for one in starts)
+    return Fit(window, spread, best.zncc, next_best, best.gain, remainder, energy, verdict, reason, tried, best.steps)
 
 
 def gradient_energy(target: Images) -> float:
@@ -159,14 +170,17 @@ def gradient_energy(target: Images) -> float:
     return max(float(np.linalg.eigvalsh(tensor)[0]), 0.0)
 
 
-def _search(
-    target: Images, image: Images, strides: Range, free: frozenset[str], sampler: str, blur: float
+def _refined(
+    starts: list[Found],
+    target: Images,
+    image: Images,
+    strides: Range,
+    free: frozenset[str],
+    sampler: str,
+    blur: float,
 ) -> list[State]:
-    """Give the refined finalists, the best first."""
+    """Give the refined finalists among some candidates, the best first."""
     coarse, fine = _levels(target.shape, sampler, strides)
-    starts = candidates(target, image, strides, free)
-    if not starts:
-        raise InvalidInputError("the target fits nowhere into the image", "give a smaller stride")
     warm = sorted(
         (refine(target, image, start.place, coarse, free, sampler, blur) for start in starts),
         key=lambda state: -state.zncc,
@@ -175,11 +189,12 @@ def _search(
     for state in warm:
         if len(finalists) < FINALISTS and all(are_apart(state.place, other.place) for other in finalists):
             finalists.append(state)
+    hopeful = [state for state in finalists if state.cost <= HOPELESS * finalists[0].cost]
     done = []
-    for state in finalists:
+    for state in hopeful:
         last = refine(target, image, state.place, fine, free, sampler, blur)
         done.append(last._replace(steps=state.steps + last.steps))
-    return sorted(done, key=lambda state: -state.zncc)
+    return sorted(done, key=lambda state: -state.zncc) + finalists[len(hopeful) :]
 
 
 def _levels(shape: tuple[int, ...], sampler: str, strides: Range) -> tuple[list[Level], list[Level]]:

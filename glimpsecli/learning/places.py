@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from glimpsecli.window import Size
@@ -48,6 +50,13 @@ def to_window(place: Floats, size: Size) -> Floats:
     """Give the (5,) window (cx, cy, width, height, angle) of a place."""
     cx, cy, log_stride, log_aspect, angle = place
     return np.array([cx, cy, size[1] * math.exp(log_stride), size[0] * math.exp(log_stride + log_aspect), angle])
+
+
+def from_window(window: Sequence[float], size: Size) -> Floats:
+    """Give the place of a window: the inverse of :func:`to_window`."""
+    cx, cy, width, height, angle = window
+    log_stride = math.log(width / size[1])
+    return np.array([cx, cy, log_stride, math.log(height / size[0]) - log_stride, angle])
 
 
 def window_slopes(place: Floats, size: Size) -> Floats:

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Images = NDArray[Any]
 
-MOST_STEPS = 25
-CLOSE, ABOUT = 1e-4, 1e-2
+MOST_STEPS, SOFT_STEPS = 25, 8
+"""At the last level, and at a soft one."""
+
+CLOSE, ABOUT = 1e-4, 2e-2
 """A step shorter than this, in strides at the window's corner, ends the search at the last level and at a soft one."""
 
 
@@ -130,7 +132,7 @@ def _descend(
     state = _state(target, scene, place, indices, size)
     steps.append(_step(state, size, level))
     damping, short = 1e-3, (ABOUT if level.softness else CLOSE) * level.reduction
-    for _ in range(MOST_STEPS):
+    for _ in range(SOFT_STEPS if level.softness else MOST_STEPS):
         scales = np.maximum(np.diag(state.normal), 1e-12 * max(float(np.diag(state.normal).max()), 1e-30))
         move = -np.asarray(np.linalg.solve(state.normal + damping * np.diag(scales), state.descent), np.float64)
         if _length(move, indices, state.place, size) < short:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 
 from glimpsecli.bench.results import Results
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.atomic import place
+from glimpsecli.jobs.outputs import check_files
 
 EXPORTERS = {
     "json": "glimpsecli.bench.exporters.json_file",
@@ -36,24 +36,7 @@ def check(targets: Mapping[str, str], inputs: Sequence[str], *, overwrite: bool)
         if path in ("", "-"):
             told = "standard output, where the tables go" if path else "no name"
             raise InvalidInputError(f"--export-{kind} {path or repr(path)} is {told}", "name a file")
-    taken: dict[str, str] = {os.path.realpath(path): f"the input {path}" for path in inputs}
-    for kind, path in targets.items():
-        real = os.path.realpath(path)
-        if real in taken:
-            raise InvalidInputError(f"--export-{kind} {path} is {taken[real]}", "choose another file")
-        taken[real] = f"the file of another export, --export-{kind}"
-        if os.path.isdir(path):
-            raise InvalidInputError(f"{path} is a folder", "name a file in it")
-        if os.path.exists(path) and not os.path.isfile(path):
-            continue  # a FIFO or a device
-        if os.path.exists(path) and not overwrite:
-            raise InvalidInputError(f"{path} exists", "give --overwrite to replace it")
-        try:
-            with tempfile.TemporaryFile(dir=os.path.dirname(real)):
-                pass
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise InvalidInputError(f"{path} could not be written: {reason}", "choose another folder") from None
+    check_files({f"--export-{kind}": path for kind, path in targets.items()}, inputs, overwrite=overwrite)
     for kind, path in targets.items():
         suffix = os.path.splitext(path)[1].lower()
         if suffix in SUFFIXES[kind] or (os.path.exists(path) and not os.path.isfile(path)):

@@ -1,0 +1,118 @@
+"""``glimpse fit``: find the window of an image that a glimpse was taken through."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from glimpsecli.commands import fit_values, options, values
+from glimpsecli.commands.report import end, say, show_json
+from glimpsecli.errors import ExitCode
+
+if TYPE_CHECKING:
+    from glimpsecli.learning.task import Result, Task
+
+EXAMPLES = options.examples(
+    "glimpse fit sample_images/chelsea.png sample_images/chelsea.png --target-box 120,60,200,140 --size 50x35 "
+    "-o cat.csv",
+    "glimpse extract sample_images/chelsea.png --windows cat.csv -o cat.png",
+    "glimpse fit cat.png sample_images/chelsea.png --sampler bilinear --stride 1 --json",
+    "glimpse fit sample_images/coffee.png sample_images/coffee.png --target-box 40%,30%,90,90 --size 30 --stride 2.5-4 "
+    "--animate cup.gif",
+    "glimpse fit cat.png sample_images/coffee.png --stride 1-2 || echo it is not there",
+)
+
+HELP = """Find the window of IMAGE whose glimpse is TARGET.
+
+A coarse search by normalised cross-correlation, then Levenberg and Marquardt's method with the sampler's own
+gradients, on ever less blurred copies. Brightness and contrast do not matter. What is told: the window, the
+standard deviation of each number, the ZNCC, and a verdict with its reason:
+
+\b
+found     it fits but for noise, nowhere else does, and its place is known to 0.025 strides
+doubtful  it fits, and so does another place, or its place is not known so well
+lost      nothing in the image is the target
+
+The exit code is 0 where it is found, else 1. A target needs something to hold on to: its gradient energy (the sum
+of squared slopes, white being 1, in the direction where it is least) must be 0.01 at least; from 2 on, noise of 5
+in 255 leaves 19 windows in 20 and more to be found.
+"""
+
+target, search, out = options.section("The target"), options.section("What is searched"), options.out
+
+
+@click.command(cls=options.Command, help=HELP, epilog=EXAMPLES)
+@click.argument("target_file", metavar="TARGET", type=click.Path(allow_dash=True))
+@click.argument("image", metavar="IMAGE", type=click.Path(allow_dash=True))
+@target(
+    "--target-box", type=values.BoxValue(),
+    help="A window of TARGET whose glimpse is looked for. Default: TARGET as it is.",
+)  # fmt: skip
+@target("--size", type=values.SizeValue(), help="Size of that glimpse. Default: the window's own extent, rounded.")
+@search(
+    "--stride", "strides", type=fit_values.StrideValue(),
+    help="Pixels of IMAGE to one of the target: about S, which may be wrong by 20 %, or from LO to HI. "
+    "Default: from 1 to what fits.",
+)  # fmt: skip
+@search(
+    "--free", type=fit_values.FreeValue(), default="position,scale", show_default=True,
+    help="What is searched, of position, scale, aspect (a height that grew otherwise) and angle. Without scale "
+    "--stride is exact.",
+)  # fmt: skip
+@options.how(
+    "--sampler", type=click.Choice(("gaussian", "bilinear")),
+    help="What the target was made with. Default: gaussian; bilinear with --free angle.",
+)  # fmt: skip
+@options.how("--blur", type=float, metavar="STRIDES", help="Sigma of the Gaussians, in strides. Default: 0.5.")
+@out(
+    "-o", "--output", "table", metavar="FILE", type=click.Path(),
+    help="A table of the window where it is found, .csv or .json, for `glimpse extract --windows`.",
+)  # fmt: skip
+@out("--animate", "animation", metavar="FILE.gif", type=click.Path(), help="The search, as an animation.")
+@out("--overwrite", is_flag=True, help="Replace files that exist. An input is never replaced.")
+@out("--json", "as_json", is_flag=True, help="Print what was found as a line of JSON.")
+@options.manner_options
+def fit(target_file: str, image: str, **given: Any) -> None:
+    """Stand for the command; its help is in HELP."""
+    from glimpsecli.jobs.requests import SizeRequest
+    from glimpsecli.learning import task as tasks
+
+    manners = {name: given.pop(name) for name in ("as_json", "verbose", "quiet", "traceback")}
+    given["size"] = given["size"] or SizeRequest()
+    task = tasks.Task(target_file, image, **given)
+    tasks.check(task)
+    result = tasks.run(task)
+    written = tasks.write(task, result)
+    if manners["as_json"]:
+        show_json(tasks.record(task, result))
+    else:
+        click.echo("\n".join(_lines(result, verbose=manners["verbose"])))
+    if not manners["quiet"]:
+        _tell(task, written)
+    end(ExitCode.DONE if result.fit.verdict == "found" else ExitCode.FAILED)
+
+
+def _lines(result: Result, *, verbose: bool) -> list[str]:
+    found = result.fit
+    spread, window = found.spread, found.window
+    rows = [(name, getattr(window, name), getattr(spread, name)) for name in ("cx", "cy", "width", "height")]
+    lines = [f"{found.verdict}: {found.reason}"]
+    lines += [f"{name:8}{value:10.3f} ± {deviation:.3f} px" for name, value, deviation in rows]
+    if window.angle or spread.angle:
+        lines.append(f"{'angle':8}{window.angle:10.3f} ± {spread.angle:.3f} degrees")
+    lines.append(f"{'box':8}{','.join(f'{number:.2f}' for number in window.box)}")
+    lines.append(f"{'ZNCC':8}{found.zncc:10.4f}")
+    if verbose:
+        lines.append(f"{'gain':8}{found.gain:10.4f}")
+        lines.append(f"{'noise':8}{found.noise * 255:10.2f} of 255")
+        lines.append(f"{'energy':8}{found.energy:10.2f}")
+        lines.append(f"{'steps':8}{len(found.path):10d}, from {len(found.starts)} candidates")
+    return lines
+
+
+def _tell(task: Task, written: list[str]) -> None:
+    for name in written:
+        say(f"{name} is written")
+    if task.table is not None and task.table not in written:
+        say(f"{task.table} is not written: there is no window that could be trusted")
