@@ -12,6 +12,7 @@ from glimpsecli import GlimpseError, Window, extract, fit
 from glimpsecli.attention import gaussian, spatial
 from glimpsecli.images import read
 from glimpsecli.learning.fitting import LEAST_ENERGY, gradient_energy
+from glimpsecli.learning.jacobian import gaussian_jacobian
 from glimpsecli.learning.model import Level, Scene
 from glimpsecli.learning.places import Range, to_window
 from glimpsecli.learning.search import candidates
@@ -53,17 +54,16 @@ def distance(found, window):
 @settings(max_examples=30)
 @given(
     st.integers(0, 99), st.floats(-2, 10), st.floats(-2, 10), st.floats(0.4, 3), st.floats(0.4, 3), st.floats(-3, 3),
-    st.floats(-3, 3), st.floats(0.5, 2), st.sampled_from([(), (2,)]),
+    st.floats(-3, 3), st.floats(0.5, 2),
 )  # fmt: skip
-def test_the_jacobian_of_a_gaussian_glimpse_is_its_differences(seed, u_y, u_x, s_y, s_x, d_y, d_x, gain, channels):
+def test_the_jacobian_of_a_gaussian_glimpse_contracts_to_its_gradient(seed, u_y, u_x, s_y, s_x, d_y, d_x, gain):
     random = np.random.default_rng(seed)
-    image, params = random.random((9, 11, *channels)), np.array([u_y, s_y, d_y, u_x, s_x, d_x, gain])
-    glimpse, by_params = gaussian.glimpse_jacobian(image, params, (4, 3))
-    assert np.allclose(glimpse, gaussian.glimpse(image, params, (4, 3)), atol=1e-12)
-    assert by_params.shape == (7, 4, 3, *channels)
+    image, params = random.random((9, 11, 2)), np.array([u_y, s_y, d_y, u_x, s_x, d_x, gain])
+    glimpse, by_params = gaussian_jacobian(image, params, (4, 3))
+    assert np.allclose(glimpse, gaussian.glimpse(image, params, (4, 3)), atol=1e-8)
     loss = random.standard_normal(glimpse.shape)
-    contracted = np.tensordot(by_params.reshape(7, -1), loss.ravel(), axes=1)
-    assert_close(contracted, gaussian.glimpse_vjp(image, params, (4, 3), loss)[1], tolerance=1e-9)
+    found = np.tensordot(by_params, loss, axes=3)
+    assert_close(found, gaussian.glimpse_vjp(image, params, (4, 3), loss)[1], tolerance=1e-6)
 
 
 def test_the_slopes_of_samples_are_their_differences():

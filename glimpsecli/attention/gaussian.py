@@ -165,47 +165,26 @@ def glimpse_vjp(
     return by_image, np.array([*vertical, *horizontal, by_gain])
 
 
-def glimpse_jacobian(image: ArrayLike, params: Iterable[float], size: tuple[int, int]) -> tuple[Floats, Floats]:
-    """Read a glimpse, and tell how each of its pixels changes with each parameter.
+def _filterbank_vjp(bank: Floats, by_bank: Floats, first: float, sigma: float, stride: float) -> list[float]:
+    """Give the gradients by the first centre, sigma and stride from that by the filterbank."""
+    return [float(np.sum(by_bank * slope)) for slope in filterbank_slopes(first, sigma, stride, bank)]
 
-    ``dG/dp = gain (dA_y/dp) I A_x^T`` for those of y, likewise for those of x, and ``G / gain`` for the gain; what
-    :func:`glimpse_vjp` contracts with a cotangent.
+
+def filterbank_slopes(first: float, sigma: float, stride: float, bank: Floats) -> Floats:
+    """Give the derivatives of a filterbank: ``A (psi_p - sum_k A psi_p)``, see :func:`glimpse_vjp`.
 
     Parameters
     ----------
-    image : (H, W) or (H, W, C)
-    params : GaussianParams, or (u_y, s_y, d_y, u_x, s_x, d_x, gain)
-        Index coordinates, pixels.
-    size : (int, int)
-        Height and width of the glimpse.
+    first, sigma, stride : float
+        As for :func:`filterbank`.
+    bank : (taps, pixels) float64
+        What it gave.
 
     Returns
     -------
-    glimpse : (h, w) or (h, w, C) float64
-    by_params : (7, h, w) or (7, h, w, C) float64
-        In the order of the parameters.
+    (3, taps, pixels) float64
+        By the first centre, the sigma and the stride.
     """
-    pixels = np.asarray(image, dtype=np.float64)
-    u_y, s_y, d_y, u_x, s_x, d_x, gain = params
-    rows = filterbank(u_y, s_y, d_y, size[0], pixels.shape[0])
-    columns = filterbank(u_x, s_x, d_x, size[1], pixels.shape[1])
-    vertical = [rows, *_filterbank_slopes(rows, u_y, s_y, d_y)]
-    horizontal = [columns, *_filterbank_slopes(columns, u_x, s_x, d_x)]
-    read = np.tensordot(np.concatenate(vertical), pixels, axes=(1, 0)).reshape(4, size[0], *pixels.shape[1:])
-    by_y = np.tensordot(read, columns, axes=(2, 1))
-    by_x = np.tensordot(read[0], np.stack(horizontal[1:]), axes=(1, 2))
-    plain, *slopes_y = np.moveaxis(by_y, -1, 2)
-    slopes_x = np.moveaxis(by_x, (-2, -1), (0, 2))
-    return gain * plain, np.stack([*(gain * slope for slope in (*slopes_y, *slopes_x)), plain])
-
-
-def _filterbank_vjp(bank: Floats, by_bank: Floats, first: float, sigma: float, stride: float) -> list[float]:
-    """Give the gradients by the first centre, sigma and stride from that by the filterbank."""
-    return [float(np.sum(by_bank * slope)) for slope in _filterbank_slopes(bank, first, sigma, stride)]
-
-
-def _filterbank_slopes(bank: Floats, first: float, sigma: float, stride: float) -> list[Floats]:
-    """Give the derivatives of a filterbank by its first centre, sigma and stride."""
     taps, pixels = bank.shape
     r = np.arange(taps)[:, None]
     z = (np.arange(pixels) - (first + r * stride)) / sigma
@@ -213,7 +192,7 @@ def _filterbank_slopes(bank: Floats, first: float, sigma: float, stride: float) 
     for psi in (z / sigma, z * z / sigma, r * z / sigma):
         psi = np.where(bank > 0, psi, 0)  # where nothing is read nothing changes, however far it is
         found.append(bank * (psi - np.sum(bank * psi, axis=1, keepdims=True)))
-    return found
+    return np.stack(found)
 
 
 def _both_axes(left: Floats, values: Floats, right: Floats) -> Floats:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from glimpsecli.attention import gaussian, spatial
+from glimpsecli.learning.jacobian import bilinear_jacobian, gaussian_jacobian
 from glimpsecli.learning.places import to_window, window_slopes
 from glimpsecli.sampling import Taps, extract
-from glimpsecli.window import GaussianParams, Window
+from glimpsecli.window import GaussianParams, Window, stack_matrices
 from glimpsecli.window.pullbacks import matrices_to_gaussians_vjp, windows_to_matrices_vjp
 
 if TYPE_CHECKING:
@@ -127,18 +127,14 @@ class Scene(NamedTuple):
         window[:4] /= self.shrink
         taps = Taps.make(window[None], size, self.pixels.shape[:2], self.sampler, self.blur, None)
         if self.sampler == "gaussian":
-            glimpse, by_params = gaussian.glimpse_jacobian(self.pixels, taps.places[0], size)
-            matrices = np.repeat(Taps.make(window[None], size, (1, 1), "bilinear", 1, None).places, 7, axis=0)
+            glimpse, by_params = gaussian_jacobian(self.pixels, taps.places[0], size)
+            matrices = stack_matrices(window[None], size).repeat(7, axis=0)
             by_matrix = matrices_to_gaussians_vjp(matrices, self.blur, np.eye(7))
-            by_window = windows_to_matrices_vjp(np.repeat(window[None], 7, axis=0), size, by_matrix)
         else:
-            grid = spatial.matrix_grid(taps.places[0], size)
-            glimpse = spatial.sample(self.pixels, grid, "edge")
-            by_x, by_y = spatial.sample_slopes(self.pixels, grid, "edge")
-            x, y = (np.arange(n, dtype=np.float64) for n in (size[1], size[0]))
-            steps = (x[None, :, None], y[:, None, None], 1.0)
-            by_params = np.stack([slope * step for slope in (by_x, by_y) for step in steps])
-            by_window = windows_to_matrices_vjp(np.repeat(window[None], 6, axis=0), size, np.eye(6).reshape(6, 2, 3))
+            glimpse, by_params = bilinear_jacobian(self.pixels, taps.places[0], size)
+            by_matrix = np.eye(6).reshape(6, 2, 3)
+        # The pullback of each unit vector is a row of the derivative.
+        by_window = windows_to_matrices_vjp(window[None].repeat(len(by_params), axis=0), size, by_matrix)
         by_window[:, :4] /= self.shrink
         return glimpse, np.tensordot((by_window @ window_slopes(place, target_size)).T, by_params, axes=(1, 0))
 

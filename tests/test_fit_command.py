@@ -1,0 +1,137 @@
+"""``glimpse fit``: files in, a window, a table and a film out."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+from glimpsecli import cli
+from glimpsecli.annotations.tables import read_windows
+from glimpsecli.images import read
+from glimpsecli.images.animation import encode_gif
+
+CAT, CUP = (str(ROOT / "sample_images" / name) for name in ("chelsea.png", "coffee.png"))
+EYES = ("--target-box", "120,60,200,140", "--size", "50x35", "--stride", "3.5")
+
+
+@pytest.fixture
+def eyes(tmp_path):
+    """A glimpse of the cat, in a file of its own."""
+    path = tmp_path / "eyes.png"
+    assert cli.run(["extract", CAT, "--box", "120,60,200,140", "--size", "50x35", "-q", "-o", str(path)]) == 0
+    return str(path)
+
+
+def test_a_window_is_found_again_and_looked_through(tmp_path, capsys, eyes):
+    table, again = str(tmp_path / "found.csv"), tmp_path / "again.png"
+    assert cli.run(["fit", eyes, CAT, "-o", table]) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("found: ")
+    assert "±" in told.out
+    assert "found.csv is written" in told.err
+    box = read_windows(table)[0]
+    assert box.image == CAT
+    assert (box.x.value, box.y.value) == pytest.approx((220, 130), abs=0.02)
+    assert (box.width.value, box.height.value) == pytest.approx((200, 140), abs=0.05)
+    assert cli.run(["extract", CAT, "--windows", table, "--size", "50x35", "-o", str(again)]) == 0
+    assert np.abs(np.asarray(read(again).pixels, int) - read(eyes).pixels).max() <= 2
+
+
+def test_the_record_and_the_json_table_say_the_same(tmp_path, capsys):
+    table = str(tmp_path / "found.json")
+    assert cli.run(["fit", CAT, CAT, *EYES, "--json", "-o", table, "-q"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["verdict"] == "found"
+    assert told["size"] == {"width": 50, "height": 35}
+    assert told["stride"]["x"] == pytest.approx(4, abs=1e-3)
+    assert 0 < told["deviation"]["cx"] < 0.01
+    assert told["deviation"]["angle"] == 0
+    row = json.loads((tmp_path / "found.json").read_text())
+    assert {name: row[name] for name in told["window"]} == told["window"]
+    assert read_windows(table)[0].to_window((300, 451)).cx == told["window"]["cx"]
+
+
+def test_what_is_lost_is_told_and_no_table_written(tmp_path, capsys, eyes):
+    table = tmp_path / "found.csv"
+    assert cli.run(["fit", eyes, CUP, "--stride", "3-5", "-o", str(table)]) == 1
+    told = capsys.readouterr()
+    assert told.out.startswith("lost: ")
+    assert "there is no window that could be trusted" in told.err
+    assert not table.exists()
+
+
+def test_the_film_shows_the_way(tmp_path, eyes):
+    film = tmp_path / "way.gif"
+    assert cli.run(["fit", eyes, CAT, "--stride", "4", "--animate", str(film), "-q"]) == 0
+    with Image.open(film) as animation:
+        assert animation.n_frames > 5
+        frames = []
+        for index in range(animation.n_frames):
+            animation.seek(index)
+            frames.append(np.asarray(animation.convert("RGB"), int))
+        assert animation.info["duration"] == 3000
+    assert film.stat().st_size < 1_500_000
+    photo = np.s_[18:300, 18:400]
+    assert any((frame[photo] != frames[-1][photo]).any() for frame in frames)  # the box travels
+    assert sum((frame != frames[-1]).any() for frame in frames) >= len(frames) - 2
+
+
+def test_a_gif_holds_its_frames_and_their_times():
+    random = np.random.default_rng(0)
+    first = np.repeat(np.repeat(random.choice(np.array([0, 80, 255], np.uint8), (4, 5, 3)), 8, 0), 8, 1)
+    second = first.copy()
+    second[8:16, 8:16] = (255, 0, 80)
+    import io
+
+    with Image.open(io.BytesIO(encode_gif([first, second, first], [100, 250, 50]))) as gif:
+        for frame, time in ((first, 100), (second, 250), (first, 50)):
+            assert np.array_equal(np.asarray(gif.convert("RGB")), frame)
+            assert gif.info["duration"] == time
+            assert gif.info["loop"] == 0
+            if gif.tell() < 2:
+                gif.seek(gif.tell() + 1)
+
+
+@pytest.mark.parametrize(("words", "code", "reason"), [
+    (("--size", "20"), 2, "--size without --target-box"),
+    (("-o", "x.txt"), 2, "x.txt is no name for a table of windows; end it in .csv or .json or .jsonl"),
+    (("--animate", "x.png"), 2, "end it in .gif"),
+    (("-o", "none/x.csv"), 2, "could not be written"),
+    (("-o", "there.csv"), 2, "there.csv exists; give --overwrite"),
+    (("-o", "there.csv", "--overwrite", "--stride", "0"), 2, "no range of strides"),
+    (("--free", "scale"), 2, "leaves out the position"),
+    (("--free", "position,colour"), 2, "'colour' cannot be free"),
+    (("--free", "position,angle", "--sampler", "gaussian", "--stride", "4"), 2, "cannot turn"),
+    (("--blur", "1", "--sampler", "bilinear"), 2, "it is for gaussian"),
+    (("--sampler", "hard"), 2, "'hard'"),
+    (("--stride", "14"), 2, "is larger than an image of 451x300"),
+])  # fmt: skip
+def test_a_mistake_is_told_in_one_line_before_any_work(tmp_path, monkeypatch, capsys, eyes, words, code, reason):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.csv").write_text("kept")
+    assert cli.run(["fit", eyes, CAT, *words]) == code
+    told = capsys.readouterr()
+    assert reason in told.err
+    assert told.err.count("\n") == 1
+    assert told.out == ""
+    assert (tmp_path / "there.csv").read_text() == "kept"
+
+
+def test_targets_that_hold_nothing_are_refused(tmp_path, capsys):
+    files = {
+        "flat": np.full((20, 20, 3), 99, np.uint8),
+        "hole": np.where(np.arange(1200).reshape(20, 20, 3) == 7, np.nan, 0.5).astype(np.float32),
+        "grey": np.random.default_rng(0).integers(0, 255, (20, 20, 1), dtype=np.uint8),
+        "large": np.random.default_rng(0).integers(0, 255, (400, 460, 3), dtype=np.uint8),
+    }
+    for name, reason in (("flat", "almost constant"), ("hole", "NaN"), ("grey", "1 channel "), ("large", "is larger")):
+        path = tmp_path / f"{name}.npy"
+        np.save(path, files[name])
+        assert cli.run(["fit", str(path), CAT]) == 2
+        told = capsys.readouterr().err
+        assert reason in told
+        assert told.count("\n") == 1
+    assert cli.run(["fit", str(tmp_path / "none.png"), CAT]) == 2
+    assert cli.run(["fit", CAT, CAT, *EYES, "--animate", CAT]) == 2
