@@ -28,12 +28,14 @@ def test_a_command_of_the_readme_makes_the_picture(shown, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sample_images").symlink_to(ROOT / "sample_images")
     name = shown.rpartition("/")[2]
-    block = next(block for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) if f" -o {name}\n" in block)
-    needed = block[: block.index(f" -o {name}\n") + len(f" -o {name}")]  # the lines before it may make what it takes
-    for line in needed.splitlines():
+    ends = f" -o {name}\n", f" --animate {name}\n"
+    block = next(one for one in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) if any(end in one for end in ends))
+    last = max(block.find(end) + len(end) for end in ends if end in block)
+    for line in block[:last].splitlines():  # the lines before it may make what it takes
         words = [found for word in line.split()[1:] for found in sorted(glob.glob(word)) or [word]]
         assert cli.run(words) == 0
     with Image.open(tmp_path / name) as made, Image.open(ROOT / shown) as kept:
         assert made.size == kept.size
-        difference = np.abs(np.asarray(made, np.float64) - np.asarray(kept, np.float64))
+        one, other = (np.asarray(picture.convert("RGB"), np.float64) for picture in (made, kept))
+        difference = np.abs(one - other)
     assert difference.mean() < 0.5  # of 255: other libraries round letters and JPEGs otherwise
