@@ -40,7 +40,8 @@ def encode_gif(frames: Sequence[Array], milliseconds: Sequence[int]) -> bytes:
     shapes = {frame.shape for frame in frames}
     if len(shapes) > 1 or frames[0].ndim != 3 or frames[0].shape[2] != 3 or frames[0].dtype != np.uint8:
         raise InvalidInputError(f"frames of {frames[0].dtype} and the shapes {sorted(shapes)}", "use (H, W, 3) uint8")
-    some = [frames[round(share * (len(frames) - 1))] for share in (0, 0.25, 0.5, 0.75, 1)]
+    # A quarter of the pixels of five frames knows the colours.
+    some = [frames[round(share * (len(frames) - 1))][::2, ::2] for share in (0, 0.25, 0.5, 0.75, 1)]
     palette = Image.fromarray(np.concatenate(some)).quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE)
     nearest = _nearest(palette)
     pages = [nearest[tuple(np.moveaxis(frame >> _SHIFT, 2, 0))] for frame in frames]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glimpsecli import images
@@ -174,5 +175,6 @@ def _read(source: str) -> Picture:
     return images.read(origin.open(), name=origin.name)
 
 
-def _rounded(numbers: dict[str, float]) -> dict[str, float]:
-    return {name: round(value, DIGITS) for name, value in numbers.items()}
+def _rounded(numbers: dict[str, float]) -> dict[str, float | None]:
+    """Round numbers; one that is not finite, a deviation that nothing bounds, becomes None, for JSON has no other."""
+    return {name: round(value, DIGITS) if math.isfinite(value) else None for name, value in numbers.items()}

@@ -118,10 +118,10 @@ def judge(
     strides : Range
         What was searched.
     """
-    explained = max(float(np.square(state.zncc)), 0) * noise.variance / max(1 - state.zncc**2, 1e-12)
-    likeness = math.sqrt(explained / (explained + max(noise.scene, 0)))
     if state.zncc < LEAST_ZNCC:
         return "lost", f"the best place has a ZNCC of {state.zncc:.3f}, and below {LEAST_ZNCC:g} it is not the target"
+    explained = state.zncc**2 * noise.variance / max(1 - state.zncc**2, 1e-12)
+    likeness = math.sqrt(explained / (explained + noise.scene))
     if likeness < LEAST_LIKENESS:
         return "lost", (
             f"what the best place leaves unexplained is no noise but another scene: without noise its ZNCC is "
@@ -148,7 +148,9 @@ def judge(
             "doubtful",
             f"its stride, {stride:.3g}, is not among those searched, {strides.low:.3g} to {strides.high:.3g}",
         )
-    return "found", f"the next best place has a ZNCC of {max(next_best, 0):.3f}"
+    if next_best <= 0:
+        return "found", "no other place is like it"
+    return "found", f"the next best place has a ZNCC of {next_best:.3f}"
 
 
 def _shared(values: Floats, axis: int) -> float:
