@@ -386,7 +386,7 @@ def test_an_export_that_cannot_be_written_fails_before_the_run(pretend, tmp_path
         (("--export-json", there), "exists"),
         (("--export-png", tmp_path), "is a folder"),
         (("--export-csv", tmp_path / "none" / "x.csv"), "could not be written"),
-        (("--export-csv", tmp_path / "x", "--export-json", tmp_path / "x"), "the file of --export-csv"),
+        (("--export-csv", tmp_path / "x", "--export-json", tmp_path / "x"), "the file of --export-json"),
         (("--baseline", there, "--export-json", there, "--overwrite"), "is the input"),
         (("--baseline", there), "not of the format"),
         (("--baseline", tmp_path / "no.json"), "No such file"),
