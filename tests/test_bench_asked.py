@@ -354,8 +354,9 @@ def start(*words, folder=None):
     command = [sys.executable, "-m", "glimpsecli", "bench", *map(str, words), "--runs", "500", "--min-time", "20", "-v"]
     environment = os.environ | ({"TMPDIR": str(folder)} if folder else {})
     return subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, env=environment
-    )
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # these tests may run under nohup
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
