@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -98,6 +99,7 @@ def test_contenders_take_turns_in_an_order_that_the_seed_decides():
         ([[2.5], [1.0], [1.0], [1.0], [1.01], [1.0]], 1.0, {"slow start": "2.5 times"}),
         ([[0.01]] * 4, 2.9, {"slow first call": "2.9 s"}),
         ([[0.9]] * 4, 2.9, {}),
+        ([[0.01]] * 4, 0.0, {}),
     ],
 )
 def test_doubts(rounds, first, expected):
@@ -151,14 +153,79 @@ def test_a_large_case_is_checked_in_part(monkeypatch):
     whole = checking.truth(scene, "gaussian", 0)
     assert whole.values.shape == (20, 12, 12, 1)
     assert whole.told == "all glimpses"
-    monkeypatch.setattr(checking, "AFFORDABLE", 28 * 28 * 12 * 5)
+    row = 28 * (28 + 12)  # multiply-adds of a row of a glimpse: A_y I, and that times A_x^T
+    monkeypatch.setattr(checking, "AFFORDABLE", row * 12 * 5)
     part = checking.truth(scene, "gaussian", 0)
     assert part.told == "5 of 20 glimpses"
     np.testing.assert_array_equal(part.values, whole.values[part.windows])
-    monkeypatch.setattr(checking, "AFFORDABLE", 28 * 28 * 4)
+    monkeypatch.setattr(checking, "AFFORDABLE", row * 4)
     part = checking.truth(scene, "gaussian", 0)
     assert part.told == "1 of 20 glimpses, 4 of 12 rows"
     np.testing.assert_allclose(part.values, whole.values[part.windows][:, part.rows], atol=1e-12)
+
+
+def test_a_check_of_a_huge_glimpse_needs_little_memory(monkeypatch):
+    monkeypatch.setattr(checking, "AFFORDABLE", 3e8)
+    recipe = cases.own(str(ROOT / "sample_images/rocket.jpg"), (427, 640), window(), (8192, 8192))
+    scene = Scene(cases.build(recipe), 1)
+    for view in ("gaussian", "bilinear"):
+        tracemalloc.start()
+        expected = checking.truth(scene, view, 0)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert most < 600e6  # either filterbank alone, or a grid, takes gigabytes
+        assert expected.values.shape[:3] == (1, len(expected.rows), 8192)
+        assert len(expected.rows) > 9
+
+
+def test_a_filterbank_in_parts_is_the_same(monkeypatch):
+    scene = Scene(cases.build(digits(4)), 1)
+    whole = checking.truth(scene, "gaussian", 0)
+    monkeypatch.setattr(checking, "HELD", 12 * 12 * 4)
+    part = checking.truth(scene, "gaussian", 0)  # a filterbank of 12 x 28 is more than that
+    assert part.told == "all glimpses"
+    monkeypatch.setattr(checking, "HELD", 12 * 5)
+    part = checking.truth(scene, "gaussian", 0)
+    assert part.told == "1 of 4 glimpses, 5 of 12 rows"
+    np.testing.assert_allclose(part.values, whole.values[part.windows][:, part.rows], atol=1e-12)
+
+
+@pytest.mark.parametrize("view", ["gaussian", "bilinear"])
+def test_another_filter_must_look_at_the_same_place(view):
+    class Elsewhere(Contender):
+        """The definition of a window that lies `beside` the one that was asked for."""
+
+        name, views, filter, beside = "elsewhere", ("gaussian", "bilinear"), "beside", 0.0
+
+        def prepare(self, scene, view):
+            moved = scene.case._replace(windows=scene.case.windows + np.eye(5)[0] * self.beside)
+            self.honest = Numpy()
+            self.honest.prepare(Scene(moved, 1), view)
+
+        def run(self):
+            clock.now += 0.1
+            return self.honest.run()
+
+        def glimpses(self, result):
+            return self.honest.glimpses(result)
+
+    recipe = cases.own(str(ROOT / "sample_images/rocket.jpg"), (427, 640), window(), (32, 32))
+    for beside, wrong in ((0.0, False), (0.5, False), (120.0, True)):
+        contender = type("Beside", (Elsewhere,), {"beside": beside})()
+        (entry,) = measured(contender, recipe=recipe, views=(view,), runs=1).entries
+        assert (entry.wrong is not None) == wrong
+        assert (entry.samples is None) == wrong
+    assert "of full scale on average" in entry.wrong
+
+
+def test_whoever_rounds_may_be_off_by_so_much_in_uint8_only():
+    small = cases.own(str(ROOT / "sample_images/rocket.jpg"), (427, 640), window(), (9, 9))
+    for recipe, white, wrong in ((small, 255, False), (digits(), 1, True)):
+        (entry,) = measured(fake("rounds", 0.1, off=4e-3 * white, rounds=True), recipe=recipe, runs=1).entries
+        assert (entry.wrong is not None) == wrong
+        (entry,) = measured(fake("exact", 0.1, off=4e-3 * white), recipe=recipe, runs=1).entries
+        assert entry.wrong is not None
+    assert Contender.tolerance == 1e-4
 
 
 def test_a_peer_is_not_judged_at_the_border_and_we_are():
@@ -193,6 +260,14 @@ def test_who_is_wrong_is_not_timed():
     assert told["broken"] == (False, "it failed with ZeroDivisionError: of ours")
     assert found.reference == "glimpse cpu"
     assert found.ratio(found.find("gaussian", "slow")) is None
+
+
+def test_only_what_compiles_is_said_to_have_been_compiled():
+    for compiles in (True, False):
+        slow = fake("x", lambda call: 3.0 if call == 0 else 0.01, compiles=compiles)
+        lines = report.remarks(measured(slow))
+        assert [line for line in lines if "compiled" in line] == lines
+        assert bool(lines) == compiles
 
 
 def test_the_first_call_stands_apart():
@@ -237,11 +312,16 @@ def test_the_peers_that_are_here_compute_what_they_say(path):
         for view in peer.views:
             if peer.obstacle(scene):
                 continue
-            expected = checking.truth(scene, view, 0)
+            expected = checking.truth(scene, view, 0, filters=True)
             peer.prepare(scene, view)
-            error = checking.error(peer.glimpses(peer.run()), expected, peer)
+            glimpses = peer.glimpses(peer.run())
+            error = checking.error(glimpses, expected, peer)
             assert error is not None
-            assert error < (0.6 if peer.filter else peer.tolerance)
+            if peer.filter:
+                assert error < 0.6
+                assert checking.distance(glimpses, expected) < expected.slack < 0.2
+            else:
+                assert error < peer.allowed(scene)
 
 
 # --- cases
@@ -319,14 +399,29 @@ def test_a_damaged_baseline_is_one_line(text):
 
 
 def change(old, new):
-    return baseline.Change("5", "gaussian", "x", timing.quartiles(old), timing.quartiles(new))
+    return baseline.Change("5", "gaussian", "x", *(Samples(1, [[one] for one in rounds]) for rounds in (old, new)))
 
 
 def test_what_fails_against_a_baseline():
-    assert change([1.0, 1.01], [1.2, 1.21]).fails(0.1)
-    assert not change([1.0, 1.01], [1.2, 1.21]).fails(0.5)
-    assert not change([1.2, 1.21], [1.0, 1.01]).fails(0.1)
+    assert change([1.0, 1.01, 1.0], [1.2, 1.21, 1.2]).fails(0.1)
+    assert not change([1.0, 1.01, 1.0], [1.2, 1.21, 1.2]).fails(0.5)
+    assert not change([1.2, 1.21, 1.2], [1.0, 1.01, 1.0]).fails(0.1)
     assert not change([0.5, 1.0, 1.9], [0.6, 1.2, 2.0]).fails(0.1)  # within the spread
+
+
+def test_too_few_rounds_say_nothing_for_certain():
+    for old, new in (([1.0], [2.0]), ([1.0, 1.0], [2.0] * 9), ([1.0] * 9, [2.0, 2.0])):
+        assert not change(old, new).certain
+        assert not change(old, new).fails(0.1)
+        assert "too few rounds to tell" in report.change_lines([change(old, new)], 0.1)[0]
+
+
+def test_the_samples_of_one_slow_round_are_one_round():
+    # Of the newer samples most are slow, yet of the rounds one.
+    slow = Samples(1, [[1.0], [3.0] * 20, [1.0], [1.01], [1.0]])
+    found = baseline.Change("5", "gaussian", "x", Samples(1, [[1.0], [1.01], [1.0]]), slow)
+    assert found.relative == 0
+    assert not found.fails(0.1)
 
 
 def test_baseline_exit_codes(pretend, tmp_path, capsys):
@@ -469,9 +564,21 @@ def test_the_number_of_threads_is_in_the_environment_before_any_library_starts(m
 
 
 def test_the_other_process_finds_our_modules_whatever_lies_about(monkeypatch, tmp_path):
-    (tmp_path / "json.py").write_text("raise SystemExit(9)")
+    for name in ("json", "signal", "os", "glimpsecli"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(9)")
     monkeypatch.chdir(tmp_path)
     assert apart.measure_apart(digits(1), parameters(runs=1), lambda text: None).reference == "glimpse cpu"
+
+
+@pytest.mark.parametrize("line", ["welcome", "[1]", "{}", "3", "\udcff".encode("utf-8", "surrogateescape")])
+def test_what_the_other_process_does_not_say_itself_is_one_line(line, monkeypatch, tmp_path):
+    program = tmp_path / "python"
+    told = line if isinstance(line, bytes) else line.encode()
+    program.write_text(f"#!{sys.executable}\nimport sys\nsys.stdin.read()\nsys.stdout.buffer.write({told!r} + b'\\n')")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    with pytest.raises(GlimpseError, match="which is not its own; look for what prints when Python starts"):
+        apart.call({}, 1, print)
 
 
 def test_ctrl_c_ends_both_processes_quietly():

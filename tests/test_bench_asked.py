@@ -1,6 +1,7 @@
 """What `glimpse bench` refuses before it works, what it leaves out, and what it leaves behind when it is stopped."""
 
 import copy
+import csv
 import json
 import math
 import os
@@ -18,12 +19,15 @@ from pretenders import QUICK, bench, digits, fake, measured, parameters, results
 
 from glimpsecli.bench import apart, baseline, cases, exporters, machine, plain, report, stages
 from glimpsecli.bench.cases import Recipe
+from glimpsecli.bench.contenders.base import Scene
+from glimpsecli.bench.contenders.opencv_peers import Area, Resize
 from glimpsecli.bench.contenders.pillow_peers import Bicubic, Transform
 from glimpsecli.bench.contenders.vips_peers import Cubic
 from glimpsecli.bench.measuring import Measured, measure
 from glimpsecli.bench.results import Results
 from glimpsecli.bench.stages import Job
-from glimpsecli.errors import InvalidInputError
+from glimpsecli.errors import FileProblemError, InvalidInputError
+from glimpsecli.window import Window
 
 
 @pytest.fixture
@@ -43,7 +47,7 @@ def refusal(capsys, *words):
 # --- baselines
 
 
-BASELINE = results(measured(fake("glimpse cpu", 0.01), runs=2))
+BASELINE = results(measured(fake("glimpse cpu", 0.01), runs=3), runs=3)
 
 
 @pytest.fixture
@@ -79,8 +83,6 @@ def test_another_size_than_the_baselines_is_told(samples, tmp_path, idle, capsys
 
 
 def stub_window(*numbers):
-    from glimpsecli.window import Window
-
     return Window(*(numbers or (100, 100, 60, 50)))
 
 
@@ -236,6 +238,9 @@ def test_options_that_cannot_be_meant_are_refused(idle, capsys, samples, tmp_pat
         (("--stages", photo, "--export-csv", f"{here}.csv"), "--export-csv; --export-json FILE takes its times"),
         (("--stages", photo, "--export-json", f"{here}.png"), "--export-png"),
         (("--stages", photo, "--baseline", ""), "--stages with --baseline"),
+        (("--stages", photo, "--seed", 0), "--stages with --seed, which is for timing contenders; leave it out"),
+        (("--stages", photo, "--overwrite"), "--overwrite belongs to --export-json"),
+        (("--case", 5, "--overwrite"), "--overwrite belongs to --export-json"),
         (("--image", tmp_path / "text.png"), "text.png"),
         (("--image", tmp_path / "empty.png"), "empty.png"),
         (("--image", tmp_path / "torn.png"), "torn.png"),
@@ -306,19 +311,114 @@ def run(recipe, *contenders):
     return measure(recipe, parameters(views=("gaussian", "bilinear"), runs=1), contenders=contenders)
 
 
-def test_a_window_outside_keeps_out_who_cannot_look_there(samples):
-    source = str(samples / "chelsea.png")
-    for box in ((1000, 1000), (-200, 20), (20, -200), (451, 0)):
-        recipe = cases.own(source, (300, 451), stub_window(box[0] + 25, box[1] + 25, 50, 50), (8, 8))
-        found = run(recipe, Bicubic(), *([Cubic()] if Cubic().available() is None else []))
-        assert {entry.skipped for entry in found.entries} <= {
-            "Pillow's boxes may not leave the image", "libvips cuts nothing outside the image"
-        }  # fmt: skip
-        assert all(entry.wrong is None for entry in found.entries)
-    if Cubic().available() is None:
-        for x, y in ((440, 290), (-40, -40), (0, 0)):  # partly inside
-            recipe = cases.own(source, (300, 451), stub_window(x + 25, y + 25, 50, 50), (8, 8))
-            assert run(recipe, Cubic()).entries[0].samples is not None
+CUTTERS = [Bicubic, Area, Resize, Cubic]
+
+
+@pytest.mark.parametrize("kind", CUTTERS)
+@pytest.mark.parametrize("place", [(1000, 1000), (-200, 20), (20, -200), (451, 0), (440, 290), (-40, -40), (-1, 5)])
+def test_a_window_over_the_border_keeps_out_who_would_stretch_what_is_left(kind, place, samples):
+    recipe = cases.own(
+        str(samples / "chelsea.png"), (300, 451), stub_window(place[0] + 25, place[1] + 25, 50, 50), (8, 8)
+    )
+    told = kind().obstacle(Scene(cases.build(recipe), 1))
+    assert told is not None
+    assert told.endswith(("may not leave the image", "cuts nothing outside the image"))
+    if kind().available() is None:
+        (entry,) = run(recipe, kind()).entries
+        assert (entry.skipped, entry.wrong) == (told, None)
+
+
+@pytest.mark.parametrize("kind", CUTTERS)
+@pytest.mark.parametrize("box", [(0, 0, 451, 300), (401, 250, 50, 50), (450.7, 100, 0.2, 40), (100.4, 80.6, 0.1, 0.1)])
+def test_a_window_that_fills_the_image_or_is_a_sliver_keeps_nobody_out(kind, box, samples):
+    recipe = cases.own(str(samples / "chelsea.png"), (300, 451), Window.from_box(*box), (8, 8))
+    assert kind().obstacle(Scene(cases.build(recipe), 1)) is None
+    if kind().available() is None:
+        (entry,) = run(recipe, kind()).entries
+        assert entry.samples is not None, entry
+
+
+def test_whole_pixels_are_those_that_are_nearest(samples):
+    recipe = cases.own(str(samples / "chelsea.png"), (300, 451), Window.from_box(-0.4, 10.6, 20.2, 289.7), (8, 8))
+    assert Scene(cases.build(recipe), 1).whole_pixels.tolist() == [[11, 300, 0, 20]]
+
+
+def test_the_package_is_imported_and_its_words_looked_up_before_the_clock_runs(samples, monkeypatch):
+    recipe = cases.own(str(samples / "chelsea.png"), (300, 451), stub_window(), (8, 8))
+    scene = Scene(cases.build(recipe), 1)
+    for contender, view in ((Transform(), "bilinear"), (Bicubic(), "gaussian")):
+        contender.prepare(scene, view)
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, "PIL", None)
+            contender.pillow = None
+            assert len(contender.run()) == 1
+
+
+# --- what fails on the way
+
+
+def dying(monkeypatch, *cases_that_die):
+    """Let the processes of some cases die."""
+    pretended = apart.measure_apart
+
+    def measure_apart(recipe, asked, tell):
+        if recipe.name in cases_that_die:
+            raise FileProblemError("the process that measured died with code -9", "try fewer contenders")
+        return pretended(recipe, asked, tell)
+
+    monkeypatch.setattr(apart, "measure_apart", measure_apart)
+
+
+def test_a_case_that_dies_takes_no_other_along(pretend, monkeypatch, tmp_path, samples, capsys):
+    pretend(fake("glimpse cpu", 0.01))
+    dying(monkeypatch, "stride 2", "stride 1")
+    files = {kind: tmp_path / f"x.{kind}" for kind in exporters.EXPORTERS}
+    options = [word for kind, path in files.items() for word in (f"--export-{kind}", path)]
+    words = ("--image", samples / "chelsea.png", "--size", 8, *QUICK)
+    assert bench(*words, "--stride", "1,2,3,4", *options) == 1
+    told = capsys.readouterr()
+    assert "glimpse: error: case stride 2: the process that measured died with code -9; try fewer" in told.err
+    assert "not measured: the process that measured died" in told.out
+    assert told.out.count("1 thread for everyone") == 1
+    assert told.out.count("10.0 ms") >= 4
+    found = Results.from_json(files["json"].read_text(), "x")
+    assert [one.failed is None for one in found.cases] == [False, False, True, True]
+    assert len(list(found.entries())) == 4
+    rows = list(csv.DictReader(files["csv"].open()))
+    assert [row["case"] for row in rows if "died with code -9" in row["note"]] == ["stride 1", "stride 2"]
+    assert len(rows) == 6
+    text = files["markdown"].read_text()
+    assert "### stride 2" in text
+    assert text.count("not measured: the process that measured died with code -9") == 2
+    assert files["png"].stat().st_size > 1000
+    # Such a file is a baseline too, of what it has.
+    assert bench(*words, "--stride", "2,3", "--baseline", files["json"], "--fail-above", "10%") == 1  # 2 dies again
+    told = capsys.readouterr()
+    assert "stride 3, gaussian, glimpse cpu" in told.out
+    assert "+0.0%" in told.out
+
+
+def test_a_chart_of_nothing_does_not_keep_the_baseline_from_being_compared(pretend, old, tmp_path, capsys):
+    pretend(fake("glimpse cpu", 9.0))  # too slow to be timed
+    words = ("--case", "5", "--count", 3, "--baseline", old, *QUICK)
+    data = tmp_path / "x.json"
+    assert bench(*words, "--export-png", tmp_path / "x.png", "--export-json", data) == 1
+    told = capsys.readouterr().err
+    assert "glimpse: error: nothing was timed, so there is no chart" in told
+    assert "this run lacks glimpse cpu: gaussian of case 5 digits" in told
+    assert "nothing that this run timed is in" in told
+    assert data.exists()
+    pretend(fake("glimpse cpu", 0.01))
+    assert bench(*words) == 0
+
+
+def test_a_limit_needs_rounds_in_both_runs(idle, old, tmp_path, capsys):
+    words = ("--case", 5, "--count", 3, "--fail-above", "10%")
+    told = refusal(capsys, *words, "--baseline", old, "--runs", 2)
+    assert "--fail-above with 2 rounds in this run, too few to tell a change from chance; time with --runs 3" in told
+    path = tmp_path / "few.json"
+    path.write_text(results(measured(fake("glimpse cpu", 0.01), runs=1), runs=1).to_json())
+    assert f"--fail-above with 1 round in {path}, too few" in refusal(capsys, *words, "--baseline", path)
 
 
 def test_a_window_outside_is_told(samples, pretend, capsys):

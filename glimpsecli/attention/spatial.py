@@ -47,7 +47,7 @@ def affine_grid(theta: ArrayLike, size: tuple[int, int], image_size: tuple[int, 
     return grid
 
 
-def matrix_grid(matrix: ArrayLike, size: tuple[int, int], rows: slice = slice(None)) -> Floats:
+def matrix_grid(matrix: ArrayLike, size: tuple[int, int], rows: slice | NDArray[np.int64] = slice(None)) -> Floats:
     """Generate the grid of an :class:`~glimpsecli.Affine` or a :class:`~glimpsecli.Projective`.
 
     Parameters
@@ -56,7 +56,7 @@ def matrix_grid(matrix: ArrayLike, size: tuple[int, int], rows: slice = slice(No
         From output index (x, y, 1) to source index (x, y), or to (x w, y w, w), which is divided by w.
     size : (int, int)
         Height and width of the glimpse.
-    rows : slice
+    rows : slice or (r,) int
         The rows of the glimpse that are wanted; each number is the same as in the whole grid.
 
     Returns

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, TextIO
 
 from glimpsecli import errors
@@ -26,11 +27,13 @@ from glimpsecli.errors import FileProblemError, GlimpseError
 
 Tell = Callable[[str], None]
 
-# It finds the modules that we find, whatever lies in the current folder; on Ctrl-C we end it.
+# It finds the modules that we find, whatever lies in the current folder, which -c puts first: only sys, which is built
+# in, is imported before that is mended. On Ctrl-C we end it.
 _PROGRAM = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.SIG_IGN)
+import sys
 sys.path[:] = {path!r}
+import signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 from glimpsecli.bench.apart import main
 main()
 """
@@ -57,18 +60,20 @@ def call(asked: Mapping[str, Any], threads: int, tell: Tell) -> Any:
     Raises
     ------
     GlimpseError
-        What went wrong there; FileProblemError where the process died.
+        What went wrong there; FileProblemError where the process died, or said something else than it should.
     """
     environment = os.environ | dict.fromkeys(THREADS, str(threads)) | {"OMP_DYNAMIC": "FALSE", "MKL_DYNAMIC": "FALSE"}
     command = [sys.executable, "-c", _PROGRAM.format(path=sys.path)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True)
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, encoding="utf-8", errors="replace"
+    )
     assert process.stdin is not None
     assert process.stdout is not None
     try:
         process.stdin.write(json.dumps(asked))
         process.stdin.close()
         for line in process.stdout:
-            message = json.loads(line)
+            message = _message(line)
             if "doing" in message:
                 tell(message["doing"])
             elif "failure" in message:
@@ -85,6 +90,19 @@ def call(asked: Mapping[str, Any], threads: int, tell: Tell) -> Any:
         process.wait()
     raise FileProblemError(
         f"the process that measured died with code {process.returncode}", "try fewer contenders, or a smaller case"
+    )
+
+
+def _message(line: str) -> dict[str, Any]:
+    """Read a line of what the process says."""
+    with suppress(ValueError):
+        message = json.loads(line)
+        if isinstance(message, dict) and message.keys() & {"doing", "failure", "answer"}:
+            return message
+    told = line.strip()
+    raise FileProblemError(
+        f"the process that measured said {told[:60] + '...' * (len(told) > 60)!r}, which is not its own",
+        "look for what prints when Python starts, such as a sitecustomize.py",
     )
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from glimpsecli.bench.cases import Recipe
 from glimpsecli.bench.results import Results
-from glimpsecli.bench.timing import Quartiles
+from glimpsecli.bench.timing import FEWEST, Quartiles, Samples, quartiles
 from glimpsecli.errors import InvalidInputError
 
 Key = tuple[str, str, str]
@@ -23,15 +23,25 @@ class Change(NamedTuple):
     Attributes
     ----------
     case, view, contender : str
-    old, new : Quartiles
+    before, after : Samples
         Seconds.
     """
 
     case: str
     view: str
     contender: str
-    old: Quartiles
-    new: Quartiles
+    before: Samples
+    after: Samples
+
+    @property
+    def old(self) -> Quartiles:
+        """The median and the quartiles of the older rounds' medians, seconds: samples of one round are no strangers."""
+        return _of_rounds(self.before)
+
+    @property
+    def new(self) -> Quartiles:
+        """The same of the newer rounds."""
+        return _of_rounds(self.after)
 
     @property
     def relative(self) -> float:
@@ -39,9 +49,15 @@ class Change(NamedTuple):
         return self.new.median / self.old.median - 1
 
     @property
+    def enough(self) -> bool:
+        """Whether both have rounds enough to tell a change from chance."""
+        return min(len(self.before.rounds), len(self.after.rounds)) >= FEWEST
+
+    @property
     def certain(self) -> bool:
         """Whether the middle halves of the two lie apart."""
-        return self.new.low > self.old.high or self.new.high < self.old.low
+        old, new = self.old, self.new
+        return self.enough and (new.low > old.high or new.high < old.low)
 
     def fails(self, limit: float) -> bool:
         """Tell whether it became slower by more than `limit`, and not by chance."""
@@ -68,7 +84,7 @@ def check_comparable(old: Results, recipes: Sequence[Recipe], wanted: Iterable[t
         has = ", ".join(sorted(before)) or "nothing"
         other = next((told for recipe in recipes if (told := _otherwise(before, recipe))), f"it holds {has}")
         raise InvalidInputError(f"{label} has no case of this run: {other}", "run the same cases")
-    timed = {(view, contender) for case, view, contender in _medians(old) if case in same}
+    timed = {(view, contender) for case, view, contender in _samples(old) if case in same}
     if not timed & set(wanted):
         has = ", ".join(sorted({contender for _, contender in timed})) or "nobody"
         views = ", ".join(sorted({view for view, _ in timed})) or "no sampler"
@@ -80,10 +96,10 @@ def check_comparable(old: Results, recipes: Sequence[Recipe], wanted: Iterable[t
 
 def changes(old: Results, new: Results) -> list[Change]:
     """Give what both runs timed: the same contender in the same view of the same case."""
-    before = _medians(old)
+    before = _samples(old)
     return [
         Change(*key, before[key], now)
-        for key, now in _medians(new).items()
+        for key, now in _samples(new).items()
         if key in before and key[0] in _same_cases(old, new)
     ]
 
@@ -103,7 +119,7 @@ def differences(old: Results, new: Results) -> list[str]:
             found.append(f"the baseline has no case {measured.recipe.name}")
         elif told := _otherwise(recipes, measured.recipe):
             found.append(f"the baseline says nothing of case {measured.recipe.name}: {told}")
-    same, before, now = _same_cases(old, new), _medians(old), _medians(new)
+    same, before, now = _same_cases(old, new), _samples(old), _samples(new)
     absent: dict[tuple[str, str], list[str]] = {}
     for lacking, keys, others in (("the baseline", now, before), ("this run", before, now)):
         for case, view, contender in keys:
@@ -140,9 +156,13 @@ def _otherwise(before: Mapping[str, Recipe], recipe: Recipe) -> str | None:
     return f"its case {recipe.name} has another {MADE_OF[field]}: {old.title}"
 
 
-def _medians(results: Results) -> dict[Key, Quartiles]:
+def _samples(results: Results) -> dict[Key, Samples]:
     return {
-        (measured.recipe.name, entry.view, entry.contender): entry.seconds
+        (measured.recipe.name, entry.view, entry.contender): entry.samples
         for measured, entry in results.entries()
-        if entry.seconds is not None
+        if entry.samples is not None
     }
+
+
+def _of_rounds(samples: Samples) -> Quartiles:
+    return quartiles([quartiles(one).median for one in samples.rounds])

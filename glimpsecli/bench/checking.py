@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +16,12 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 AFFORDABLE = 4e9
 """Multiply-adds of a check. A larger case is checked in windows, and a larger glimpse in rows, chosen at random."""
+HELD = 2**22
+"""Values of a check at most, and about as many numbers of a filterbank: this bounds its memory."""
+TELLING = 64
+"""Values from which on their mean tells whether another filter looks at the right place."""
+UNLIKE = 0.03
+"""How far filters differ on average, relative to full scale, in whatever image."""
 
 
 class Truth(NamedTuple):
@@ -32,6 +40,9 @@ class Truth(NamedTuple):
         What stands for white.
     told : str
         How much this is of the case.
+    slack : float
+        How far the result of another filter may be off on average, relative to full scale; infinite where that was not
+        asked for, or too little is seen to tell.
     """
 
     windows: Array
@@ -40,20 +51,22 @@ class Truth(NamedTuple):
     inner: Array
     scale: float
     told: str
+    slack: float
 
 
-def truth(scene: Scene, view: str, seed: int) -> Truth:
-    """Compute a view of a scene by the definitions."""
+def truth(scene: Scene, view: str, seed: int, *, filters: bool = False) -> Truth:
+    """Compute a view of a scene by the definitions, and with `filters` how far other filters may be off."""
     h, w = scene.size
     height, width = scene.case.image_size
     rng = np.random.default_rng([seed, 2])
     channels = scene.image(0).shape[2]
-    # Of a row of a glimpse: A_y I reads the whole image; the bilinear sampler a few neighbours, slowly.
-    cost = channels * (height * width if view == "gaussian" else 200 * w)
-    rows = _some(rng, h, AFFORDABLE / cost)
-    windows = _some(rng, scene.windows, AFFORDABLE / (cost * len(rows)))
+    # Of a row of a glimpse: A_y I reads the whole image, and A_x its mixed row; the bilinear sampler a few neighbours,
+    # slowly.
+    cost = channels * (width * (height + w) if view == "gaussian" else 200 * w)
+    rows = _some(rng, h, min(AFFORDABLE / cost, HELD / (w * channels)))
+    windows = _some(rng, scene.windows, min(AFFORDABLE / cost, HELD / (w * channels)) / len(rows))
     make = _gaussian if view == "gaussian" else _affine
-    values, inner = [], []
+    values, inner, slack = [], [], []
     whole: dict[int, Array] = {}
     for n in windows.tolist():
         source = n if scene.case.layout else 0
@@ -62,36 +75,85 @@ def truth(scene: Scene, view: str, seed: int) -> Truth:
         value, inside = make(scene, view, n, rows, whole[source])
         values.append(value)
         inner.append(inside)
+        if filters:
+            slack.append(_slack(value, scene, view, n, rows, whole[source]))
     told = "all glimpses" if len(windows) == scene.windows else f"{len(windows)} of {scene.windows} glimpses"
     told += "" if len(rows) == h else f", {len(rows)} of {h} rows"
     scale = FULL_SCALE[scene.case.images.dtype.name]
-    return Truth(windows, rows, np.stack(values), np.stack(inner), scale, told)
+    telling = filters and np.count_nonzero(inner) >= TELLING
+    allowed = UNLIKE + float(np.mean(slack)) / scale if telling else math.inf
+    return Truth(windows, rows, np.stack(values), np.stack(inner), scale, told, allowed)
 
 
 def error(result: Array, expected: Truth, contender: Contender) -> float | None:
     """Give the largest error relative to full scale; None where the shape is another or a value is no number."""
-    try:
-        seen = result[expected.windows][:, expected.rows]
-    except IndexError:
-        return None
-    if seen.shape != expected.values.shape or not np.all(np.isfinite(result)):
+    seen = _seen(result, expected)
+    if seen is None or not np.isfinite([result.min(), result.max()]).all():
         return None
     off = np.abs(seen - expected.values).max(axis=-1)
     compared = off if contender.everywhere else off[expected.inner]
     return float(compared.max(initial=0.0)) / expected.scale
 
 
-def _gaussian(scene: Scene, view: str, n: int, rows: Array, image: Array) -> tuple[Array, Array]:
+def distance(result: Array, expected: Truth) -> float:
+    """Give the mean error relative to full scale of a result that has the right shape, away from the border."""
+    compared = np.abs(result[expected.windows[:, None], expected.rows] - expected.values)[expected.inner]
+    return float(compared.mean()) / expected.scale if compared.size else 0.0
+
+
+def _seen(result: Array, expected: Truth) -> Array | None:
+    """Take what is compared out of a result; None where it has another shape."""
+    if result.ndim != 4:
+        return None
+    try:
+        seen: Array = result[expected.windows[:, None], expected.rows]
+    except IndexError:
+        return None
+    return seen if seen.shape == expected.values.shape else None
+
+
+def _slack(value: Array, scene: Scene, view: str, n: int, rows: Array, image: Array) -> float:
+    """Give how far another filter may be off on average, for all that a glimpse shows.
+
+    A window in whole pixels looks up to half a pixel away. Of the details that the Gaussians take away another filter
+    leaves some: the fewer pixels lie from tap to tap, the more.
+    """
+    if view != "gaussian":
+        return float(np.abs(_affine(scene, view, n, rows, image, 0.5)[0] - value).mean())
+    moved = float(np.abs(_gaussian(scene, view, n, rows, image, 0.5)[0] - value).mean())
+    details = float(np.abs(_affine(scene, "hard", n, rows, image)[0] - value).mean())
+    stride = float(np.abs(scene.gaussians[n, [2, 5]]).min())
+    return moved + details / max(stride, 1)
+
+
+def _gaussian(scene: Scene, view: str, n: int, rows: Array, image: Array, move: float = 0.0) -> tuple[Array, Array]:
     u_y, s_y, d_y, u_x, s_x, d_x, gain = scene.gaussians[n].tolist()
-    a_y = gaussian.filterbank(u_y, s_y, d_y, scene.size[0], image.shape[0])[rows]
-    a_x = gaussian.filterbank(u_x, s_x, d_x, scene.size[1], image.shape[1])
-    mixed = (a_y @ image.reshape(len(image), -1)).reshape(len(rows), *image.shape[1:])
-    values = gain * (a_x @ mixed)
+    height, width, channels = image.shape
+    mixed = np.empty((len(rows), width, channels))
+    for part in _parts(len(rows), height):
+        a_y = _bank(u_y + move, s_y, d_y, rows[part], height)
+        mixed[part] = (a_y @ image.reshape(height, -1)).reshape(-1, width, channels)
+    values = np.empty((len(rows), scene.size[1], channels))
+    for part in _parts(scene.size[1], width):
+        values[:, part] = gain * (_bank(u_x + move, s_x, d_x, np.arange(scene.size[1])[part], width) @ mixed)
     return values, np.ones(values.shape[:2], np.bool_)
 
 
-def _affine(scene: Scene, view: str, n: int, rows: Array, image: Array) -> tuple[Array, Array]:
-    grid = spatial.matrix_grid(scene.matrices(view)[n], scene.size)[rows]
+def _bank(first: float, sigma: float, stride: float, taps: Array, pixels: int) -> Array:
+    """Give some rows of a filterbank."""
+    return np.concatenate(
+        [gaussian.filterbank(first + tap * stride, sigma, stride, 1, pixels) for tap in taps.tolist()]
+    )
+
+
+def _parts(taps: int, pixels: int) -> Iterator[slice]:
+    """Cut taps into parts whose filterbanks can be held."""
+    step = max(HELD // pixels, 1)
+    return (slice(begin, begin + step) for begin in range(0, taps, step))
+
+
+def _affine(scene: Scene, view: str, n: int, rows: Array, image: Array, move: float = 0.0) -> tuple[Array, Array]:
+    grid = spatial.matrix_grid(scene.matrices(view)[n], scene.size, rows) + move
     values = spatial.sample(image, grid, order=0 if VIEWS[view][0] == "hard" else 1)
     last = np.array([image.shape[1], image.shape[0]]) - 1
     return values, np.all((grid >= 0) & (grid <= last), axis=-1)

@@ -50,6 +50,8 @@ class Entry(NamedTuple):
         Why its result is refused.
     skipped : str or None
         Why it was not timed, though it is not wrong.
+    compiles : bool
+        Whether something is compiled in the first call.
     """
 
     view: str
@@ -62,6 +64,7 @@ class Entry(NamedTuple):
     samples: timing.Samples | None = None
     wrong: str | None = None
     skipped: str | None = None
+    compiles: bool = False
 
     @property
     def seconds(self) -> timing.Quartiles | None:
@@ -82,6 +85,8 @@ class Measured(NamedTuple):
         Contenders that could not take part, and why.
     versions : dict
         Of our own packages and of theirs.
+    failed : str or None
+        Why there are no entries: the process that measured died, or could not build the case.
     """
 
     recipe: cases.Recipe
@@ -89,6 +94,7 @@ class Measured(NamedTuple):
     entries: tuple[Entry, ...]
     missing: dict[str, str]
     versions: dict[str, str]
+    failed: str | None = None
 
     def ratio(self, entry: Entry, view: str | None = None) -> timing.Quartiles | None:
         """Give how many times as long as the reference an entry takes, in its own view or another."""
@@ -136,14 +142,14 @@ def measure(
         able = [type(one)() for one in present if view in one.views]
         expected = None
         for contender in able:
-            entry = Entry(view, contender.name, contender.filter, contender.outside)
+            entry = Entry(view, contender.name, contender.filter, contender.outside, compiles=contender.compiles)
             reason = contender.obstacle(scene)
             if reason is not None:
                 entries[view, contender.name] = entry._replace(skipped=reason)
                 continue
             if expected is None:
                 tell(f"computing the definition of {view}")
-                expected = checking.truth(scene, view, recipe.seed)
+                expected = checking.truth(scene, view, recipe.seed, filters=any(one.filter for one in able))
             tell(f"checking {contender.name}, {view}")
             entry = _checked(entry._replace(checked=expected.told), contender, scene, expected, clock)
             entries[view, contender.name] = entry
@@ -166,14 +172,19 @@ def _checked(entry: Entry, contender: Contender, scene: Scene, expected: checkin
         begin = clock()
         result = contender.run()
         first = clock() - begin
-        error = checking.error(contender.glimpses(result), expected, contender)
+        glimpses = contender.glimpses(result)
+        error = checking.error(glimpses, expected, contender)
     except Exception as failure:  # whatever a library raises is no reason to lose the others
         return entry._replace(wrong=f"it failed with {type(failure).__name__}: {' '.join(str(failure).split())}")
     entry = entry._replace(error=error, first=first)
     if error is None:
         return entry._replace(wrong="its result has another shape, or values that are no numbers")
-    if contender.filter is None and error > contender.tolerance:
-        return entry._replace(wrong=f"it is off by {error:.1e} of full scale, {contender.tolerance:.0e} is allowed")
+    allowed = contender.allowed(scene)
+    if contender.filter is None and error > allowed:
+        return entry._replace(wrong=f"it is off by {error:.1e} of full scale, {allowed:.0e} is allowed")
+    if contender.filter is not None and (strayed := checking.distance(glimpses, expected)) > expected.slack:
+        told = f"it is off by {strayed:.1e} of full scale on average, {expected.slack:.1e} is allowed another filter"
+        return entry._replace(wrong=told)
     if first > PATIENCE and not contender.compiles:
         return entry._replace(skipped=f"one call took {first:.1f} s, more than {PATIENCE:g}")
     return entry

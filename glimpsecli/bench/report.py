@@ -18,6 +18,7 @@ NAMED = 5
 """Contenders that a warning names."""
 IN_BRACKETS = "an error in brackets is of another filter: so much does its result differ from ours"
 """What the tables do not say themselves."""
+NOT_MEASURED = "not measured"
 _LEFT = {"contender", "computes"}
 
 
@@ -45,6 +46,8 @@ def machine_line(machine: Mapping[str, Any]) -> str:
 def table_of(measured: Measured) -> list[str]:
     """Lay out the table of a case: for each view its contenders, in their order."""
     lines = [f"{measured.recipe.name}: {measured.recipe.title}"]
+    if measured.failed is not None:
+        return [*lines, f"    {NOT_MEASURED}: {measured.failed}"]
     views = list(dict.fromkeys(entry.view for entry in measured.entries))
     rows: list[Sequence[str]] = [COLUMNS]
     for view in views:
@@ -107,7 +110,7 @@ def remarks(measured: Measured) -> list[str]:
     found: dict[str, list[str]] = {kind: [] for kind in timing.ADVICE}
     for entry in measured.entries:
         if entry.samples is not None:
-            for kind, how in timing.doubts(entry.samples, entry.first or 0.0).items():
+            for kind, how in timing.doubts(entry.samples, (entry.compiles and entry.first) or 0.0).items():
                 found[kind].append(f"{entry.contender} {entry.view} ({how})")
     lines = []
     for kind, names in found.items():
@@ -139,7 +142,7 @@ def change_lines(found: Sequence[Change], limit: float | None) -> list[str]:
     """Say how the times changed since the baseline."""
     rows = []
     for change in found:
-        verdict = "" if change.certain else "within the spread"
+        verdict = "" if change.certain else "within the spread" if change.enough else "too few rounds to tell"
         if limit is not None and change.fails(limit):
             verdict = f"SLOWER by more than {limit:.0%}"
         name = f"{change.case}, {change.view}, {change.contender}"

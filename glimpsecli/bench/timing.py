@@ -140,7 +140,7 @@ def doubts(samples: Samples, first: float) -> dict[str, str]:
     ----------
     samples : Samples
     first : float
-        Seconds of the very first call.
+        Seconds of the first call, where something is compiled in it; else 0.
 
     Returns
     -------

@@ -12,11 +12,13 @@ import click
 from glimpsecli.commands import bench_requests, options, values
 from glimpsecli.commands.bench_values import ExcessValue, SecondsValue, StridesValue, WordsValue
 from glimpsecli.commands.report import complain, end, say
-from glimpsecli.errors import ExitCode
+from glimpsecli.errors import ExitCode, GlimpseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from glimpsecli.bench.cases import Recipe
+    from glimpsecli.bench.measuring import Measured, Parameters
     from glimpsecli.bench.results import Results
 
 EXAMPLES = options.examples(
@@ -100,7 +102,7 @@ def _bench(given: dict[str, Any]) -> None:
     import datetime
 
     from glimpsecli import __version__, backends
-    from glimpsecli.bench import apart, exporters, machine, report
+    from glimpsecli.bench import exporters, machine, report
     from glimpsecli.bench.results import Results
 
     if given["fail_above"] is not None and given["baseline"] is None:
@@ -108,7 +110,10 @@ def _bench(given: dict[str, Any]) -> None:
     parameters = bench_requests.parameters(given)
     recipes, notes = bench_requests.recipes(given)
     targets = bench_requests.targets(given, [path for path in (given["image"], given["baseline"]) if path is not None])
-    old = None if given["baseline"] is None else bench_requests.older(given["baseline"], recipes, parameters)
+    old = None
+    if given["baseline"] is not None:
+        limited = given["fail_above"] is not None
+        old = bench_requests.older(given["baseline"], recipes, parameters, limited=limited)
     if "cuda" in parameters.backends:
         backends.load("cuda")
     average = machine.load()
@@ -118,12 +123,11 @@ def _bench(given: dict[str, Any]) -> None:
     missing: dict[str, str] = {}
     _tell(notes, given)
     for recipe in recipes:
-        with _status(given) as tell:
-            measured = apart.measure_apart(recipe, parameters, lambda text, name=recipe.name: tell(f"{name}: {text}"))  # type: ignore[misc]
-        first = not results.cases
+        measured = _measured(recipe, parameters, given)
+        first = all(one.failed is not None for one in results.cases)
         versions = results.versions | measured.versions
         results = results._replace(cases=(*results.cases, measured), versions=versions)
-        if first:
+        if first and measured.failed is None:
             click.echo("\n".join(report.heading(results)))
         click.echo("\n" + "\n".join(report.table_of(measured)))
         for name, reason in measured.missing.items():
@@ -136,9 +140,25 @@ def _bench(given: dict[str, Any]) -> None:
     if sweep:
         click.echo("\n" + "\n".join(sweep))
     _tell([f"without {name}: {reason}" for name, reason in missing.items()], given)
-    exporters.export(results, targets, overwrite=given["overwrite"])
+    lost = exporters.export(results, targets, overwrite=given["overwrite"])
+    for error in lost:
+        complain(error)
     slower = _compare(old, results, given) if old is not None else False
-    end(ExitCode.FAILED if results.wrong or slower else ExitCode.DONE)
+    failed = lost or slower or results.wrong or any(measured.failed for measured in results.cases)
+    end(ExitCode.FAILED if failed else ExitCode.DONE)
+
+
+def _measured(recipe: Recipe, parameters: Parameters, given: dict[str, Any]) -> Measured:
+    """Measure a case; one that fails is told and kept, for it is no reason to lose the others."""
+    from glimpsecli.bench import apart
+    from glimpsecli.bench.measuring import Measured
+
+    try:
+        with _status(given) as tell:
+            return apart.measure_apart(recipe, parameters, lambda text: tell(f"{recipe.name}: {text}"))
+    except GlimpseError as error:
+        complain(f"case {recipe.name}: {error}")
+        return Measured(recipe, None, (), {}, {}, str(error))
 
 
 def _compare(old: Results, new: Results, given: dict[str, Any]) -> bool:

@@ -98,15 +98,18 @@ def targets(given: dict[str, Any], inputs: Sequence[str]) -> dict[str, str]:
     from glimpsecli.bench import exporters
 
     files = {kind: given[f"export_{kind}"] for kind in EXPORTS if given[f"export_{kind}"] is not None}
+    if given["overwrite"] and not files:
+        raise click.UsageError("--overwrite belongs to --export-json, -csv, -markdown and -png.")
     exporters.check(files, inputs, overwrite=given["overwrite"])
     return files
 
 
-def older(path: str, recipes: Sequence[Recipe], parameters: Parameters) -> Results:
-    """Read a baseline, and refuse one with which nothing would be compared."""
+def older(path: str, recipes: Sequence[Recipe], parameters: Parameters, *, limited: bool) -> Results:
+    """Read a baseline, and refuse one with which nothing would be compared, or if `limited` nothing could be told."""
     from glimpsecli.bench.baseline import check_comparable
     from glimpsecli.bench.contenders import chosen
     from glimpsecli.bench.results import Results
+    from glimpsecli.bench.timing import FEWEST
 
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
@@ -117,4 +120,10 @@ def older(path: str, recipes: Sequence[Recipe], parameters: Parameters) -> Resul
     contenders = chosen(parameters.backends, peers=parameters.peers)
     wanted = [(view, one.name) for one in contenders for view in parameters.views if view in one.views]
     check_comparable(old, recipes, wanted, path)
+    for whose, runs in (("this run", parameters.runs), (path, old.parameters.runs)):
+        if limited and runs < FEWEST:
+            raise InvalidInputError(
+                f"--fail-above with {runs} round{'s'[: runs > 1]} in {whose}, too few to tell a change from chance",
+                f"time with --runs {FEWEST} or more",
+            )
     return old

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from glimpsecli.commands.bench_requests import EXPORTS, check_image, check_threads, targets
 
@@ -30,6 +31,8 @@ def time_stages(
             ("peers", "peers"), ("baseline", "baseline"), ("fail-above", "fail_above"),
         ) if given[name] not in (None, False, [])
     ]  # fmt: skip
+    if click.get_current_context().get_parameter_source("seed") is not ParameterSource.DEFAULT:
+        also.append("--seed")
     if also:
         raise click.UsageError(f"--stages with {also[0]}, which is for timing contenders; leave it out.")
     for option in ("samplers", "backends"):

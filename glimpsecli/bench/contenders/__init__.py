@@ -20,7 +20,7 @@ OURS = {
 PEERS = (
     f"{_ROOM}.numpy_peers:Dense",
     f"{_ROOM}.numpy_peers:Cropped",
-    f"{_ROOM}.scipy_peers:MapCoordinates",
+    f"{_ROOM}.scipy_peers:AffineTransform",
     f"{_ROOM}.pillow_peers:Transform",
     f"{_ROOM}.pillow_peers:Bicubic",
     f"{_ROOM}.pillow_peers:BicubicReduced",

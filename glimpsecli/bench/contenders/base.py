@@ -18,6 +18,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 SMALLEST = 1e-18
 """Weights below this are zero in everybody's filterbanks: products with denormal numbers run many times slower."""
 
+ROUNDED = 5e-3
+"""Error relative to full scale that whole numbers of 8 bits may have: more than one, for some round down."""
+
 VIEWS = {
     "gaussian": ("gaussian", False),
     "bilinear": ("bilinear", False),
@@ -63,6 +66,24 @@ class Scene:
         """The (N, 7) float64 parameters of the Gaussian sampler."""
         return stack_gaussians(self.case.upright, self.size)
 
+    @functools.cached_property
+    def edges(self) -> Array:
+        """The (N, 4) edges of the upright windows on the image plane: top, bottom, left, right."""
+        cx, cy, w, h, _ = self.case.windows.T
+        return np.stack([cy - h / 2, cy + h / 2, cx - w / 2, cx + w / 2], axis=1)
+
+    @functools.cached_property
+    def whole_pixels(self) -> Array:
+        """The edges rounded to (N, 4) int64, with a pixel at least between them."""
+        first, last = np.rint(self.edges[:, ::2]), np.rint(self.edges[:, 1::2])
+        first = np.where(first == self.case.image_size, first - 1, first)  # a sliver at the far border
+        return np.stack([first, np.maximum(last, first + 1)], axis=2).reshape(-1, 4).astype(np.int64)
+
+    def leave_the_image(self, edges: Array) -> bool:
+        """Tell whether some of the windows with these edges reach over the border."""
+        first, last = edges[:, ::2], edges[:, 1::2]
+        return bool((first < 0).any() or (last > self.case.image_size).any())
+
     def image(self, window: int) -> Array:
         """Give the image that a window looks at as (H, W, C), a view."""
         images = self.case.images
@@ -99,6 +120,8 @@ class Contender(abc.ABC):
         None for the same mathematics as ours; else what a user would pick, in a few words.
     tolerance : float
         Largest error relative to full scale with which the same mathematics are believed.
+    rounds : bool
+        Whether its glimpses of uint8 images are uint8 too: then :data:`ROUNDED` is believed.
     everywhere : bool
         Whether it is checked at the border of the image too; peers have borders of their own.
     compiles : bool
@@ -112,7 +135,8 @@ class Contender(abc.ABC):
     module: str | None = None
     views: tuple[str, ...] = ()
     filter: str | None = None
-    tolerance = 1e-2
+    tolerance = 1e-4
+    rounds = False
     everywhere = False
     compiles = False
     outside = ""
@@ -122,6 +146,10 @@ class Contender(abc.ABC):
         if self.module is not None and importlib.util.find_spec(self.module) is None:
             return f"{self.package} is not installed"
         return None
+
+    def allowed(self, scene: Scene) -> float:
+        """Give the largest error with which the same mathematics are believed in a scene."""
+        return ROUNDED if self.rounds and scene.case.images.dtype == np.uint8 else self.tolerance
 
     def version(self) -> str | None:
         """Give the version of its package."""

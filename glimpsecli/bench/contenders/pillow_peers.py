@@ -28,6 +28,7 @@ class Pillow(Contender):
         """Convert the images."""
         from PIL import Image
 
+        self.pillow = Image
         self.images = [self._planes(Image, image) for image in scene.channels_last]
         self.boxes = [(cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2) for cx, cy, w, h, _ in scene.places(view)]
         self.size = (scene.size[1], scene.size[0])
@@ -61,12 +62,16 @@ class Transform(Pillow):
 
     name = "Pillow transform"
     views = ("bilinear", "rotated")
+    rounds = True
+
+    def prepare(self, scene: Scene, view: str) -> None:
+        """Look up Pillow's words too."""
+        super().prepare(scene, view)
+        self.affine, self.bilinear = self.pillow.Transform.AFFINE, self.pillow.Resampling.BILINEAR
 
     def look(self, image: Any, n: int) -> Any:
         """Transform."""
-        from PIL import Image
-
-        return image.transform(self.size, Image.Transform.AFFINE, self.coefficients[n], Image.Resampling.BILINEAR)
+        return image.transform(self.size, self.affine, self.coefficients[n], self.bilinear)
 
 
 class Bicubic(Pillow):
@@ -80,16 +85,17 @@ class Bicubic(Pillow):
 
     def obstacle(self, scene: Scene) -> str | None:
         """Tell of windows beyond the image too."""
-        height, width = scene.case.image_size
-        cx, cy, w, h, _ = scene.case.windows.T
-        inside = (cx >= w / 2) & (cy >= h / 2) & (cx + w / 2 <= width) & (cy + h / 2 <= height)
-        return super().obstacle(scene) or (None if inside.all() else "Pillow's boxes may not leave the image")
+        outside = "Pillow's boxes may not leave the image" if scene.leave_the_image(scene.edges) else None
+        return super().obstacle(scene) or outside
+
+    def prepare(self, scene: Scene, view: str) -> None:
+        """Look up Pillow's word too."""
+        super().prepare(scene, view)
+        self.resampling = self.pillow.Resampling[self.method]
 
     def look(self, image: Any, n: int) -> Any:
         """Resize."""
-        from PIL import Image
-
-        return image.resize(self.size, Image.Resampling[self.method], self.boxes[n], reducing_gap=self.gap)
+        return image.resize(self.size, self.resampling, self.boxes[n], reducing_gap=self.gap)
 
 
 class BicubicReduced(Bicubic):

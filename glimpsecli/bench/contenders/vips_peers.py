@@ -23,7 +23,7 @@ class Vips(Contender):
         pyvips.cache_set_max(0)
         self.pyvips, self.size = pyvips, scene.size
         self.images = [pyvips.Image.new_from_array(image) for image in scene.channels_last]
-        self.matrices, self.places = scene.matrices(view), scene.places(view)
+        self.matrices = scene.matrices(view)
 
     def run(self) -> Any:
         """Look through every window, into memory."""
@@ -43,6 +43,7 @@ class Affine(Vips):
     """``affine`` with the bilinear interpolator."""
 
     name = "pyvips affine"
+    rounds = True
     views = ("bilinear", "rotated")
 
     def prepare(self, scene: Scene, view: str) -> None:
@@ -68,20 +69,18 @@ class Cubic(Vips):
     filter = "bicubic, window in whole pixels"
 
     def obstacle(self, scene: Scene) -> str | None:
-        """Tell of windows that lie outside: nothing is left of them to cut."""
-        height, width = scene.case.image_size
-        cx, cy, w, h, _ = scene.case.windows.T
-        left, top, right, bottom = (np.rint(edge) for edge in (cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2))
-        # One that rounds to no pixels gets one, where it begins.
-        inside = (left < width) & (top < height) & (np.maximum(right, left + 1) > 0) & (np.maximum(bottom, top + 1) > 0)
-        return None if inside.all() else "libvips cuts nothing outside the image"
+        """Tell of windows beyond the image: what is left of them would be stretched to the whole glimpse."""
+        return "libvips cuts nothing outside the image" if scene.leave_the_image(scene.whole_pixels) else None
+
+    def prepare(self, scene: Scene, view: str) -> None:
+        """Round the windows too."""
+        super().prepare(scene, view)
+        self.boxes = scene.whole_pixels.tolist()
 
     def look(self, image: Any, n: int) -> Any:
         """Cut and resize."""
-        cx, cy, width, height, _ = self.places[n].tolist()
-        left, top = max(round(cx - width / 2), 0), max(round(cy - height / 2), 0)
-        across = max(min(round(cx + width / 2), image.width) - left, 1)
-        down = max(min(round(cy + height / 2), image.height) - top, 1)
+        top, bottom, left, right = self.boxes[n]
+        across, down = right - left, bottom - top
         cut = image.crop(left, top, across, down)
         seen = cut.resize(self.size[1] / across, vscale=self.size[0] / down, kernel="cubic")
         return seen if (seen.width, seen.height) == self.size[::-1] else seen.gravity("centre", *self.size[::-1])

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from glimpsecli.bench.results import Results
-from glimpsecli.errors import InvalidInputError
+from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.images.atomic import place
 from glimpsecli.jobs.outputs import check_files
 
@@ -46,10 +46,15 @@ def check(targets: Mapping[str, str], inputs: Sequence[str], *, overwrite: bool)
         raise InvalidInputError(f"--export-{kind} {path} has {f'the suffix {suffix}' if suffix else 'no suffix'}", hint)
 
 
-def export(results: Results, targets: Mapping[str, str], *, overwrite: bool) -> None:
-    """Write results, each file whole or not at all."""
+def export(results: Results, targets: Mapping[str, str], *, overwrite: bool) -> list[GlimpseError]:
+    """Write results, each file whole or not at all, and give what went wrong: one file lost is not the run."""
+    failures = []
     for kind, path in targets.items():
-        write(path, importlib.import_module(EXPORTERS[kind]).encode(results), overwrite=overwrite)
+        try:
+            write(path, importlib.import_module(EXPORTERS[kind]).encode(results), overwrite=overwrite)
+        except GlimpseError as error:
+            failures.append(error)
+    return failures
 
 
 def write(path: str, content: bytes, *, overwrite: bool) -> None:

@@ -1,4 +1,4 @@
-"""A row for each contender, for spreadsheets and plots."""
+"""A row for each contender, and for each case that failed, for spreadsheets and plots."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ def encode(results: Results) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
+    for measured in results.cases:
+        if measured.failed is not None:
+            known = {"case": measured.recipe.name, "title": measured.recipe.title, "stride": measured.recipe.stride}
+            writer.writerow([({**known, "note": measured.failed}).get(column) for column in COLUMNS])
     for measured, entry in results.entries():
         recipe, samples, ratio = measured.recipe, entry.samples, measured.ratio(entry)
         seconds = entry.seconds or (None, None, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from glimpsecli.bench.machine import load_warning
-from glimpsecli.bench.report import COLUMNS, IN_BRACKETS, heading, remarks, row_of, sweep_lines
+from glimpsecli.bench.report import COLUMNS, IN_BRACKETS, NOT_MEASURED, heading, remarks, row_of, sweep_lines
 from glimpsecli.bench.results import Results
 
 
@@ -14,6 +14,9 @@ def encode(results: Results) -> bytes:
     lines += ["", f"Note: {busy}."] if busy else []
     for measured in results.cases:
         lines += ["", f"### {_safe(measured.recipe.name)}: {_safe(measured.recipe.title)}", ""]
+        if measured.failed is not None:
+            lines += [f"{NOT_MEASURED}: {measured.failed}."]
+            continue
         lines += [f"| sampler | {' | '.join(COLUMNS)} |", "|---|---|" + "---:|" * 5 + "---|"]
         lines += [f"| {entry.view} | {' | '.join(map(_safe, row_of(measured, entry)))} |" for entry in measured.entries]
         lines += [line for told in remarks(measured) for line in ("", f"Note: {_safe(told)}.")]
