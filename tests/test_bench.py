@@ -248,7 +248,7 @@ def test_who_is_wrong_is_not_timed():
         run = glimpses = None
 
     found = measured(
-        fake("glimpse cpu", 0.1), fake("off", 0.1, off=1e-3), fake("other", 0.1, off=0.2, filter="box"),
+        fake("glimpse cpu", 0.1), fake("off", 0.1, off=1e-3), fake("other", 0.1, off=0.05, filter="box"),
         fake("nan", 0.1, off=np.nan), fake("shape", 0.1, off=np.zeros((2, 3, 12, 12, 1))), fake("slow", 7.0), Broken(),
     )  # fmt: skip
     told = {entry.contender: (entry.samples is not None, entry.wrong or entry.skipped) for entry in found.entries}
