@@ -21,8 +21,9 @@ def encode(results: Results) -> bytes:
     writer.writerow(COLUMNS)
     for measured in results.cases:
         if measured.failed is not None:
-            known = {"case": measured.recipe.name, "title": measured.recipe.title, "stride": measured.recipe.stride}
-            writer.writerow([({**known, "note": measured.failed}).get(column) for column in COLUMNS])
+            recipe = measured.recipe
+            known = {"case": recipe.name, "title": recipe.title, "stride": recipe.stride, "note": measured.failed}
+            writer.writerow([known.get(column) for column in COLUMNS])
     for measured, entry in results.entries():
         recipe, samples, ratio = measured.recipe, entry.samples, measured.ratio(entry)
         seconds = entry.seconds or (None, None, None)
