@@ -13,6 +13,7 @@ read, would be brighter or darker the more or the fewer of them do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_FLAT = 1e-12
-"""A determinant below this, relative to the columns of its matrix, belongs to a window without area."""
+THINNEST = 1e-6
+"""Pixels across which a window is at least; of what is thinner, rounding decides where it lies."""
 
 
 def gaussian_layer(glimpse: ArrayLike, params: Iterable[float], image_size: tuple[int, int]) -> Floats:
@@ -111,19 +112,13 @@ def inverse_grid(
     Raises
     ------
     InvalidInputError
-        The window has no area.
+        The window has no area: see :func:`check_area`.
     """
     forward = np.asarray(matrix, dtype=np.float64)
+    check_area(forward, size)
     forward = np.vstack([forward, [0, 0, 1]]) if len(forward) == 2 else forward
     x_column, y_column, shift = forward.T
     backward = np.stack([np.cross(y_column, shift), np.cross(shift, x_column), np.cross(x_column, y_column)])
-    determinant = float(x_column @ backward[0])
-    scale = float(np.prod(np.sqrt(np.sum(forward * forward, axis=0))))
-    if not abs(determinant) > _FLAT * scale:
-        raise InvalidInputError(
-            f"the matrix {np.asarray(matrix).tolist()} has no inverse: its window has no area",
-            "give it an extent on both axes, that do not point the same way",
-        )
     x, y = np.meshgrid(left + np.arange(image_size[1], dtype=np.float64), top + np.arange(image_size[0]))
     across, down, depth = ((row[0] * x + row[1] * y) + row[2] for row in backward)
     # Nothing is on the horizon of a projective window, and what is beyond it falls in no cell: they are on this side.
@@ -133,6 +128,28 @@ def inverse_grid(
     inside = np.all((cells >= 0) & (cells < [size[1], size[0]]), axis=-1)
     points[~inside] = 0
     return points, inside
+
+
+def check_area(matrix: ArrayLike, size: tuple[int, int]) -> None:
+    """Refuse a window without area: one that is a point, a line, or thinner than :data:`THINNEST`.
+
+    Parameters
+    ----------
+    matrix : (2, 3) or (3, 3)
+        From glimpse index (x, y, 1) to image index (x, y), or to (x w, y w, w).
+    size : (int, int)
+        Height and width of the glimpse.
+    """
+    forward = np.asarray(matrix, dtype=np.float64)
+    right, bottom = size[1] - 0.5, size[0] - 0.5
+    ends = np.array([(-0.5, -0.5, 1), (right, -0.5, 1), (right, bottom, 1), (-0.5, bottom, 1)]) @ forward.T
+    ends = ends[:, :2] / (ends[:, 2:] if len(forward) == 3 else 1)
+    (x, y), (u, v) = (ends[2:] - ends[:2]).tolist()  # the diagonals, whose cross product is twice the area
+    if not abs(x * v - y * u) > 2 * THINNEST * max(math.hypot(x, y), math.hypot(u, v)):
+        raise InvalidInputError(
+            f"the window of the matrix {np.asarray(matrix).tolist()} has no area",
+            "give it an extent on both axes, which do not point the same way",
+        )
 
 
 def over(image: ArrayLike, layer: ArrayLike, *, alpha: bool = False, scale: float = 1.0) -> Floats:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glimpsecli.commands import bench_requests, options, values
-from glimpsecli.commands.bench_values import ExcessValue, SecondsValue, StridesValue, WordsValue
+from glimpsecli.commands.bench_values import ExcessValue, SecondsValue, StridesValue
 from glimpsecli.commands.report import complain, end, say
 from glimpsecli.errors import ExitCode, GlimpseError
 
@@ -52,9 +52,11 @@ what, who, clock, reports = (
     help="Sweep the pixels from tap to tap: windows of --size times each stride about the middle.",
 )  # fmt: skip
 @what("--stages", metavar="IMAGE", type=click.Path(), help="Split an extract: read, decode, sample, encode, write.")
-@who("--sampler", "samplers", type=WordsValue("gaussian", "bilinear", "hard"), help="Default: gaussian,bilinear.")
+@who(
+    "--sampler", "samplers", type=values.WordsValue("gaussian", "bilinear", "hard"), help="Default: gaussian,bilinear."
+)
 @who("--rotated", is_flag=True, help="The bilinear sampler on turned windows too.")
-@who("--backend", "backends", type=WordsValue("numpy", "cpu", "cuda"), help="Which of ours. Default: numpy,cpu.")
+@who("--backend", "backends", type=values.WordsValue("numpy", "cpu", "cuda"), help="Which of ours. Default: numpy,cpu.")
 @who("--peers", is_flag=True, help="Beside NumPy, SciPy, Pillow, OpenCV, torch and pyvips, as installed.")
 @clock("--runs", type=click.IntRange(1, 100_000), default=10, show_default=True, metavar="N", help="Rounds.")
 @clock(

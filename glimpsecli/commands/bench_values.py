@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from glimpsecli.commands.values import Value
+from glimpsecli.commands.values import Value, finite
 
 LONGEST = 3600
 """Seconds that may be asked for each contender."""
 MOST_STRIDES = 100
-
-
-class WordsValue(Value):
-    """Some of some words."""
-
-    def __init__(self, *words: str) -> None:
-        self.words = words
-        self.form = ",".join(words)
-        super().__init__()
-
-    def parse(self, text: str) -> Any:
-        """Give the words, each once, in the order of the list."""
-        from glimpsecli.errors import InvalidInputError
-
-        given = [word.strip().lower() for word in text.split(",")]
-        for word in given:
-            if word not in self.words:
-                raise InvalidInputError(f"{word!r} is not among {', '.join(self.words)}", f"write {self.form}")
-        return tuple(word for word in self.words if word in given)
 
 
 class StridesValue(Value):
@@ -41,7 +21,7 @@ class StridesValue(Value):
         from glimpsecli.errors import InvalidInputError
 
         hint = "write strides such as 1,2,4,8,16"
-        numbers = [number for part in text.split(",") if (number := _finite(part)) is not None]
+        numbers = [number for part in text.split(",") if (number := finite(part)) is not None]
         if len(numbers) <= text.count(","):
             raise InvalidInputError(f"{text!r} is no list of numbers", hint)
         if len(numbers) > MOST_STRIDES:
@@ -61,7 +41,7 @@ class ExcessValue(Value):
         from glimpsecli.errors import InvalidInputError
 
         percent = text.strip()
-        number = _finite(percent.removesuffix("%"))
+        number = finite(percent.removesuffix("%"))
         if number is None or not percent.endswith("%") or number < 0:
             raise InvalidInputError(f"{text!r} is no percentage from 0", "write 10%")
         return number / 100
@@ -76,16 +56,7 @@ class SecondsValue(Value):
         """Give seconds: 0 to an hour."""
         from glimpsecli.errors import InvalidInputError
 
-        seconds = _finite(text)
+        seconds = finite(text)
         if seconds is None or not 0 <= seconds <= LONGEST:
             raise InvalidInputError(f"{text!r} is no number of seconds from 0 to {LONGEST}", "write 0.5")
         return seconds
-
-
-def _finite(text: str) -> float | None:
-    """Give the number that a text is; None where it is none, or not finite."""
-    try:
-        number = float(text.replace("_", "?"))  # Python would take 1_000
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None

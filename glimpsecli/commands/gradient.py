@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from glimpsecli.commands import options, values
-from glimpsecli.commands.bench_values import WordsValue
 from glimpsecli.commands.report import report
 
 DEFAULT_SIZE = 32
@@ -31,9 +30,11 @@ class BlursValue(values.Value):
         """Give positive numbers, each once, in their order."""
         from glimpsecli.errors import InvalidInputError
 
-        numbers = self.plain_numbers(text, *range(1, MOST_BLURS + 1))
-        if min(numbers) <= 0:
-            raise InvalidInputError(f"{text!r} has a sigma that is not positive", "write strides such as 0.5,2")
+        numbers = [number for part in text.split(",") if (number := values.finite(part)) is not None and number > 0]
+        if not len(numbers) == text.count(",") + 1 <= MOST_BLURS:
+            raise InvalidInputError(
+                f"{text!r} is not one to {MOST_BLURS} positive numbers", "write sigmas in strides, such as 0.5,2"
+            )
         return tuple(dict.fromkeys(numbers))
 
 
@@ -56,7 +57,7 @@ class ReachValue(values.Value):
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(allow_dash=True))
 @options.where_options
 @options.how(
-    "--sampler", "samplers", type=WordsValue("hard", "bilinear", "gaussian"),
+    "--sampler", "samplers", type=values.WordsValue("hard", "bilinear", "gaussian"),
     help="Which samplers. Default: all three.",
 )  # fmt: skip
 @options.how(

@@ -79,7 +79,8 @@ def paste(
     --sampler gaussian it is DRAW's write, A_y^T w A_x / gain, the transpose of the read and not its inverse, which
     spreads each pixel over its Gaussian; `--blend add` adds just that, `over` divides by what it makes of ones, so that
     brightness is kept. Where a window has fewer pixels than the glimpse, bilinear and hard skip some and may alias,
-    and gaussian averages.
+    and gaussian averages. bilinear and hard need a window with an area; for gaussian a stride of 0 means that all
+    Gaussians lie on one spot.
 
     A GLIMPSE is brought to the depth of the IMAGE; a grey one may go onto colour. `add` leaves alpha as it is, and
     tells how many values were clipped at black and white.
@@ -88,8 +89,10 @@ def paste(
     from glimpsecli.jobs.picturing import make_picture_plan, named_sources
     from glimpsecli.jobs.plan import check_sources
 
-    if gain is not None and (blend != "add" or not math.isfinite(gain)):
-        raise click.UsageError(f"--gain {gain:g} is for --blend add, and a finite number.")
+    if gain is not None and not math.isfinite(gain):
+        raise click.UsageError(f"--gain {gain:g} is not a finite number.")
+    if gain is not None and blend != "add":
+        raise click.UsageError(f"--gain {gain:g} with --blend {blend}; it is for --blend add.")
     streams = [*glimpses, image]
     tables = options.check_streams(streams, target, given)
     check_sources(streams)

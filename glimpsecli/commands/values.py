@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -160,9 +161,14 @@ class GaussianValue(Value):
 
     def parse(self, text: str) -> Any:
         """Give a GaussianRequest."""
+        from glimpsecli.errors import InvalidInputError
         from glimpsecli.jobs.requests import GaussianRequest
 
-        return GaussianRequest(*self.numbers(text, 6))  # type: ignore[arg-type]  # six, as counted
+        numbers = self.numbers(text, 6)
+        for sigma in numbers[1::3]:
+            if sigma.value <= 0:
+                raise InvalidInputError(f"{text!r} has the sigma {sigma}", "SY and SX must be positive")
+        return GaussianRequest(*numbers)  # type: ignore[arg-type]  # six, as counted
 
 
 class DrawValue(Value):
@@ -247,6 +253,25 @@ class ChoiceValue(Value):
         return int(word)
 
 
+class WordsValue(Value):
+    """Some of some words."""
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+        self.form = ",".join(words)
+        super().__init__()
+
+    def parse(self, text: str) -> Any:
+        """Give the words, each once, in the order of the list."""
+        from glimpsecli.errors import InvalidInputError
+
+        given = [word.strip().lower() for word in text.split(",")]
+        for word in given:
+            if word not in self.words:
+                raise InvalidInputError(f"{word!r} is not among {', '.join(self.words)}", f"write {self.form}")
+        return tuple(word for word in self.words if word in given)
+
+
 class PreprocessValue(Value):
     """How a model saw an image."""
 
@@ -298,3 +323,12 @@ class ShareValue(Value):
         if not 0 <= share <= 1:
             raise InvalidInputError(f"{text!r} is no share", "write 0 to 1, or 0% to 100%")
         return share
+
+
+def finite(text: str) -> float | None:
+    """Give the number that a text is; None where it is none, or not finite."""
+    try:
+        number = float(text.replace("_", "?"))  # Python would take 1_000
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from glimpsecli import images
-from glimpsecli.errors import InvalidInputError
+from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.images import DEPTHS, Picture, depth_of
 from glimpsecli.jobs.masking import told_of
 from glimpsecli.jobs.outputs import STREAM
@@ -54,7 +54,7 @@ def read_glimpses(paths: Sequence[str]) -> list[Glimpse]:
             raise InvalidInputError("standard input is closed", "name a file")
         picture = images.read(sys.stdin.buffer, name="standard input") if path == STREAM else images.read(path)
         if not np.all(np.isfinite(picture.pixels)):
-            raise InvalidInputError(f"{path} holds a NaN or an infinity", "paste finite numbers")
+            raise FileProblemError(f"{path} holds a NaN or an infinity", "paste finite numbers")
         glimpses.append(Glimpse(path, picture))
     return glimpses
 
@@ -82,10 +82,12 @@ class Pasting:
         pairs = self._pairs(item, view, plan)
         canvas = picture.pixels.astype(np.float32)
         depth = depth_of(picture.pixels)
-        for glimpse, sight in sorted(pairs, key=lambda pair: -pair[1].scale):
+        reached = [False] * len(pairs)
+        for number in sorted(range(len(pairs)), key=lambda number: -pairs[number][1].scale):
+            glimpse, sight = pairs[number]
             place: Any = sight.place
             try:
-                paste_onto(
+                (reached[number],) = paste_onto(
                     canvas,
                     _at_depth(glimpse.picture.pixels, depth)[None],
                     place,
@@ -101,9 +103,12 @@ class Pasting:
                 raise InvalidInputError(f"{glimpse.path}: {error.message}", error.hint) from None
         told = told_of(view, item, [sight for _, sight in pairs], plan) | {"blend": self.blend, "gain": self.gain}
         notes = []
-        for row, (glimpse, sight) in zip(told["windows"], pairs, strict=True):
+        for row, (glimpse, sight), is_reached in zip(told["windows"], pairs, reached, strict=True):
             row["glimpse"] = glimpse.path
-            if row["outside"] == 1:
+            if not is_reached:
+                lies = "lies outside the image" if row["outside"] == 1 else "covers the centre of no pixel"
+                notes.append(f"the window of {glimpse.path} {lies}: nothing was pasted")
+            elif row["outside"] == 1:  # and yet a Gaussian may reach into it
                 notes.append(f"the window of {glimpse.path} lies outside the image")
             elif how.chosen_sampler != "gaussian" and _stride(sight) < SKIPS:
                 notes.append(

@@ -86,6 +86,12 @@ class Explanation:
         reach = min(window.width, window.height) / 2
         if self.reach is not None:
             reach = self.reach.pixels(min(view.image_size))
+            leaves = _farthest(sight, view.image_size)
+            if reach >= leaves:
+                raise InvalidInputError(
+                    f"--reach {self.reach} moves the window off the image on every side",
+                    f"give less than {leaves:.6g} pixels",
+                )
         eyes = [eye for eye in self._eyes(photo, sight.size, plan) if eye.sampler != "gaussian" or _upright(sight)]
         studies = [self._study(photo, window, eye, reach) for eye in eyes]
         told["windows"] = [{name: told["windows"][0][name] for name in _OF_THE_WINDOW}]
@@ -138,6 +144,13 @@ def _window_of(sight: Sight) -> Window:
     if window is None:
         raise InvalidInputError("the place is no window with a centre to move", "give --box or --at")
     return window
+
+
+def _farthest(sight: Sight, image_size: Size) -> float:
+    """Give the offset, in pixels, from which on a window has left the image to both sides, above and below."""
+    ends = corners(as_matrix(sight), sight.size)
+    height, width = image_size
+    return float(max(ends.max(), *([width, height] - ends.min(axis=0))))
 
 
 def _upright(sight: Sight) -> bool:

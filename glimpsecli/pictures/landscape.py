@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,10 +10,11 @@ import numpy as np
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.pictures.colour import table
 from glimpsecli.pictures.colourbar import ticks
+from glimpsecli.pictures.landscape_page import MIDDLE, Page, pixels, rounded_up
 from glimpsecli.pictures.scale import as_rgb, fitted
 from glimpsecli.pictures.strokes import fill, stroke
 from glimpsecli.pictures.surfaces import descent_panel, mark_truth, surface_panel
-from glimpsecli.pictures.text import FAINT, line_height, width_of, wrap, write
+from glimpsecli.pictures.text import FAINT, width_of, write
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,8 +28,7 @@ LOSS, SLOPE = "viridis", "magma"
 ROOT = 0.5
 """The power of a slope that its colour goes with, so that gentle slopes show beside steep ones."""
 STILL = "0 everywhere"
-_FRAME, _GRID = (150, 150, 150), (228, 228, 228)
-_MIDDLE = 0.654  # of a digit: from the top of its line, in ems
+_GRID = (228, 228, 228)
 _HARD, _BILINEAR, _GAUSSIANS = (
     (105, 105, 105),
     (214, 112, 20),
@@ -110,11 +109,11 @@ def landscape_figure(photo: Array, note: str, columns: Sequence[Column], *, reac
     """
     if not columns:
         raise InvalidInputError("a figure without samplers", "give one or more")
-    page = _Page(panel, columns, reach)
+    page = Page(panel, len(columns), reach)
     rows = [_fitting(photo, panel), *(_fitting(column.glimpse, panel) for column in columns)]
     tall = max(len(row) for row in rows)
-    loss = _rounded_up(max(float(column.loss.max()) for column in columns))
-    slope = _rounded_up(max(float(column.slope.max()) for column in columns))
+    loss = rounded_up(max(float(column.loss.max()) for column in columns))
+    slope = rounded_up(max(float(column.slope.max()) for column in columns))
     page.begin(page.head + tall + 3 * (panel + page.gap) + page.foot + panel + 2 * page.margin + 2 * page.line)
 
     top = page.margin
@@ -147,112 +146,30 @@ def landscape_figure(photo: Array, note: str, columns: Sequence[Column], *, reac
         page.put(k, top, drawn)
         page.offsets(k, top + panel)
         page.below(k, top + panel + page.line, column.verdict)
-    page.cuts(top + panel + page.foot)
+    _draw_cuts(page, top + panel + page.foot, columns)
     return page.figure
 
 
-class _Page:
-    """Where things lie in the table, and how they are put there."""
-
-    def __init__(self, panel: int, columns: Sequence[Column], reach: float) -> None:
-        self.panel, self.columns, self.reach = panel, columns, reach
-        self.size = max(11, round(panel / 17))
-        self.line = line_height(self.size)
-        self.gap, self.margin = max(10, panel // 14), max(14, panel // 10)
-        self.bold = self.size + max(1, self.size // 8)
-        self.head = line_height(self.bold, bold=True) + 2 * self.line + self.gap // 2
-        self.foot = 3 * self.line + 2 * self.gap
-
-    def begin(self, height: int) -> None:
-        """Take a white sheet."""
-        width = 2 * self.margin + (len(self.columns) + 1) * (self.panel + self.gap) - self.gap
-        self.figure: Figure = np.full((height, width, 3), 255, np.uint8)
-
-    def left(self, k: int) -> int:
-        """Give where a column begins."""
-        return self.margin + k * (self.panel + self.gap)
-
-    def put(self, k: int, top: int, image: Figure) -> None:
-        """Put a panel into a column, in its middle where it is narrower."""
-        height, width = image.shape[:2]
-        left = self.left(k) + (self.panel - width) // 2
-        self.figure[top : top + height, left : left + width] = image
-
-    def words(self, k: int, top: int, title: str, note: str, *, colour: Colour | None = None, beside: int = 0) -> None:
-        """Write a title, behind a swatch of its colour, and fainter words below it, with so much room beside them."""
-        left, size = self.left(k), self.bold
-        if colour is not None:
-            fill(self.figure, top + 0.28 * size, left, top + 1.02 * size, left + 0.3 * size, colour)
-            left += round(0.6 * size)
-        write(self.figure, title, left, top, size=size, bold=True)
-        top += line_height(size, bold=True)
-        for row in wrap(note, self.size, self.panel - beside):
-            write(self.figure, row, self.left(k), top, size=self.size, colour=FAINT)
-            top += self.line
-
-    def below(self, k: int, top: int, verdict: tuple[str, str]) -> None:
-        """Write two lines, the first one strong."""
-        middle = self.left(k) + self.panel // 2
-        write(self.figure, verdict[0], middle, top + self.gap // 2, size=self.size, bold=True, align="centre")
-        second = top + self.gap // 2 + self.line
-        write(self.figure, verdict[1], middle, second, size=self.size, colour=FAINT, align="centre")
-
-    def centred(self, panel: Figure, text: str, colour: Colour) -> None:
-        """Write into the middle of a panel."""
-        middle = len(panel) // 2
-        write(panel, text, middle, round(middle - _MIDDLE * self.size), size=self.size, colour=colour, align="centre")
-
-    def offsets(self, k: int, top: int) -> None:
-        """Write the offsets below a panel."""
-        left, tick = self.left(k), max(3, self.size // 3)
-        for share, align in ((0.0, "left"), (0.5, "centre"), (1.0, "right")):
-            x = left + share * self.panel
-            fill(self.figure, top, min(x, left + self.panel - 1), top + tick, min(x, left + self.panel - 1) + 1, _FRAME)
-            text = _pixels((2 * share - 1) * self.reach)
-            write(self.figure, text, round(x), top + tick, size=self.size, colour=FAINT, align=align)
-
-    def bar(self, bottom: int, high: float, colours: Floats, *, power: float = 1.0) -> None:
-        """Draw a bar of colours, which go with a power of the values, and its numbers, in the first column."""
-        if high <= 0:
-            return
-        left, width, thick = self.left(0), self.panel - self.gap, max(10, self.panel // 18)
-        under = bottom - self.line - self.size // 3
-        ramp = np.asarray(colours)[np.linspace(0, len(colours) - 1, width).round().astype(np.intp)]
-        self.figure[under - thick : under, left : left + width] = np.rint(255 * ramp)
-        room = 1.75 * width_of("0.0005", self.size)  # the number at the end stands inside it
-        shown = [high, 0.0]
-        for value in _nice_below(high):
-            place, before = ((one / high) ** power * width for one in (value, shown[-2]))
-            if before - place >= room <= place:
-                shown.insert(-1, value)
-        for value in shown:
-            x = left + min(width - 1, (value / high) ** power * width)
-            fill(self.figure, under, x, under + self.size // 3, x + 1, _FRAME)
-            align = "left" if value == 0 else "right" if value == high else "centre"
-            write(
-                self.figure, _short(value), round(x), under + self.size // 3, size=self.size, colour=FAINT, align=align
-            )
-
-    def cuts(self, top: int) -> None:
-        """Draw the losses where dy is 0 in one chart under all columns."""
-        size, height = self.size, self.panel
-        high = _rounded_up(max(float(column.cut.max()) for column in self.columns)) or 1.0
-        self.words(0, top, *_WORDS["cut"], beside=width_of("0.0005", size))
-        left, right, bottom = self.left(1), self.left(len(self.columns)) + self.panel, top + height
-        for place, text in ticks(0, high, height, round(1.5 * size)):
-            fill(self.figure, top + place, left, top + place + 1, right, _GRID)
-            y = round(top + place - _MIDDLE * size)
-            write(self.figure, text, left - self.gap // 2, y, size=size, colour=FAINT, align="right")
-        for share in (0, 0.25, 0.5, 0.75, 1):
-            x = left + share * (right - left)
-            fill(self.figure, top, x, bottom + size // 3, x + 1, _GRID)
-            align = "left" if share == 0 else "right" if share == 1 else "centre"
-            text = _pixels((2 * share - 1) * self.reach)
-            write(self.figure, text, round(x), bottom + size // 3, size=size, colour=FAINT, align=align)
-        for column, colour in zip(self.columns, _colours(self.columns), strict=True):
-            across = np.linspace(left, right, len(column.cut))
-            up = bottom - height * np.asarray(column.cut, np.float64) / high
-            stroke(self.figure, list(zip(across.tolist(), up.tolist(), strict=True)), max(1.5, height / 110), colour)
+def _draw_cuts(page: Page, top: int, columns: Sequence[Column]) -> None:
+    """Draw the losses where dy is 0 in one chart under all columns."""
+    size, height = page.size, page.panel
+    high = rounded_up(max(float(column.cut.max()) for column in columns)) or 1.0
+    page.words(0, top, *_WORDS["cut"], beside=width_of("0.0005", size))
+    left, right, bottom = page.left(1), page.left(len(columns)) + page.panel, top + height
+    for place, text in ticks(0, high, height, round(1.5 * size)):
+        fill(page.figure, top + place, left, top + place + 1, right, _GRID)
+        y = round(top + place - MIDDLE * size)
+        write(page.figure, text, left - page.gap // 2, y, size=size, colour=FAINT, align="right")
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        x = left + share * (right - left)
+        fill(page.figure, top, x, bottom + size // 3, x + 1, _GRID)
+        align = "left" if share == 0 else "right" if share == 1 else "centre"
+        text = pixels((2 * share - 1) * page.reach)
+        write(page.figure, text, round(x), bottom + size // 3, size=size, colour=FAINT, align=align)
+    for column, colour in zip(columns, _colours(columns), strict=True):
+        across = np.linspace(left, right, len(column.cut))
+        up = bottom - height * np.asarray(column.cut, np.float64) / high
+        stroke(page.figure, list(zip(across.tolist(), up.tolist(), strict=True)), max(1.5, height / 110), colour)
 
 
 def _colours(columns: Sequence[Column]) -> list[Colour]:
@@ -279,28 +196,3 @@ def _fitting(image: Array, panel: int) -> Figure:
     rows, across = (np.arange(new) * old // new for new, old in zip((height, width), picture.shape[:2], strict=True))
     squares: Figure = picture[rows[:, None], across]
     return squares
-
-
-def _rounded_up(value: float) -> float:
-    """Give the next number of two digits."""
-    if value <= 0:
-        return 0.0
-    step = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return float(f"{math.ceil(value / step * (1 - 1e-12)) * step:.3g}")
-
-
-def _nice_below(high: float) -> list[float]:
-    """Give 1, 2 and 5 times powers of ten, down from a number over four decades."""
-    power = math.floor(math.log10(high))
-    nice = [float(f"{digit}e{power - k}") for k in range(5) for digit in (5, 2, 1)]
-    return [one for one in nice if one < high]
-
-
-def _short(value: float) -> str:
-    """Write a number of few digits."""
-    digits, _, power = f"{value:.3g}".partition("e")
-    return (f"{digits}e{int(power)}" if power else digits).replace("-", "−")
-
-
-def _pixels(value: float) -> str:
-    return f"{'+'[: value > 0]}{_short(value)} px" if value else "0"

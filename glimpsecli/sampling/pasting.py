@@ -55,7 +55,7 @@ def paste(
         shows the point of the glimpse that falls on it, interpolated, or the cell that it is in. Where a window has
         fewer pixels than the glimpse some of these are skipped.
         ``gaussian`` is DRAW's write ``A_y^T w A_x / gain``, the transpose of the read and not its inverse: each pixel
-        of the glimpse is spread over its Gaussian.
+        of the glimpse is spread over its Gaussian. It needs no area: with a stride of 0 all pixels go onto one spot.
     blend : {"over", "add"}
         ``over`` lays the glimpse over the image: opaque inside the window, or as its alpha says. With ``gaussian`` the
         write is divided by what it makes of ones, so that brightness is kept, and the attention mask (as
@@ -123,10 +123,10 @@ def paste_onto(
     alpha: bool,
     glimpse_alpha: bool,
     scale: float,
-) -> None:
+) -> list[bool]:
     """Paste (1 or N, h, w, C) glimpses onto an (H, W, C) canvas, which is changed; `scale` is its white.
 
-    The rest is as in :func:`paste`.
+    The rest is as in :func:`paste`. Tells for each window whether it reaches any pixel.
     """
     if blend not in BLENDS:
         raise InvalidInputError(f"unknown blend {blend!r}", f"choose from {', '.join(BLENDS)}")
@@ -138,17 +138,20 @@ def paste_onto(
     if len(layers) not in (1, taps.windows):
         raise InvalidInputError(f"{len(layers)} glimpses for {taps.windows} windows", "give one for each, or one")
     boxes = taps.boxes() if sampler == "gaussian" else np.array([_box(one, taps) for one in taps.places])
+    reached = [False] * taps.windows
     for number, (top, bottom, left, right) in enumerate(boxes.tolist()):
         one = taps._replace(places=taps.places[number : number + 1])
         glimpse = layers[number if len(layers) > 1 else 0]
         deep = bottom - top if sampler == "gaussian" else max(1, GRID_POINTS // max(1, right - left))
         for start in range(top, bottom, max(1, deep)):
             part = canvas[start : min(start + deep, bottom), left:right]
-            layer = _layer(glimpse, one, part.shape[:2], start, left, blend, repeats=taps.windows)
+            layer, inside = _layer(glimpse, one, part.shape[:2], start, left, blend, repeats=taps.windows)
+            reached[number] |= inside
             if blend == "over":
                 part[...] = pasting.over(part, layer, alpha=alpha, scale=scale)
             else:
                 part[..., : layer.shape[2] - 1] += gain * layer[..., :-1]
+    return reached
 
 
 def _layers(glimpses: NDArray[Any], channels: int, *, alpha: bool, glimpse_alpha: bool, scale: float) -> Canvas:
@@ -181,25 +184,28 @@ def _layers(glimpses: NDArray[Any], channels: int, *, alpha: bool, glimpse_alpha
     return layers
 
 
-def _layer(glimpse: Canvas, one: Taps, part: tuple[int, ...], top: int, left: int, blend: str, repeats: int) -> Any:
-    """Give what one window puts on a part of the image that begins at (top, left): (H, W, colours + 1)."""
+def _layer(
+    glimpse: Canvas, one: Taps, part: tuple[int, ...], top: int, left: int, blend: str, repeats: int
+) -> tuple[Any, bool]:
+    """Give what one window puts on a part of the image that begins at (top, left): (H, W, colours + 1), if anything."""
     extent = (part[0], part[1])
     if one.sampler == "gaussian":
         params = one.moved(top, left, extent).places[0].tolist()
         if blend == "over":
-            return pasting.gaussian_layer(glimpse, params, extent)
+            return pasting.gaussian_layer(glimpse, params, extent), True
         pasting.checked_gain(params[6])
-        return gaussian.write(glimpse, params, extent)
+        return gaussian.write(glimpse, params, extent), True
     points, inside = pasting.inverse_grid(one.places[0], one.size, extent, top, left)
     seen = np.empty((1, *extent, glimpse.shape[2]), np.float32)
     module = backends.load(choose_backend(one._replace(size=extent), glimpse.shape[2], repeats)[0])
     fill = np.zeros((1, glimpse.shape[2]), np.float32)
     module.grid(glimpse[None], points[None], seen, int(one.sampler == "bilinear"), "edge", fill, None)
-    return seen[0] * inside[..., None]
+    return seen[0] * inside[..., None], bool(inside.any())
 
 
 def _box(matrix: NDArray[np.float64], taps: Taps) -> tuple[int, int, int, int]:
     """Give the part (top, bottom, left, right) of the image that holds a window, empty where it lies outside."""
+    pasting.check_area(matrix, taps.size)
     points = corners(Affine(matrix) if len(matrix) == 2 else Projective(matrix), taps.size)
     height, width = taps.image_size
     low, high = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0))
