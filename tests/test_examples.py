@@ -75,7 +75,12 @@ def test_the_shell_commands_of_the_readme_run(shell):
 def test_the_python_of_the_readme_runs(shell):
     code = "\n".join(blocks("python"))
     assert code
-    done = shell(f"{sys.executable} - <<'EOF'\n{code}\nassert many.shape == (1000, 32, 32, 3)\nEOF")
+    true = [
+        "assert many.shape == (1000, 32, 32, 3) and by_pixel.shape == image.shape",
+        "np.testing.assert_allclose(place, [[250, 130, 160, 120, 0]], atol=0.01)",
+        "np.testing.assert_allclose(mean, [250, 130], atol=0.5)",
+    ]
+    done = shell(f"{sys.executable} - <<'EOF'\n" + "\n".join([code, *true, "EOF"]))
     assert done.returncode == 0, done.stderr
 
 

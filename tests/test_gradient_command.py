@@ -9,7 +9,7 @@ from PIL import Image
 from glimpsecli import Window, cli
 from glimpsecli.learning.landscape import Eye, capture, landscape
 
-WHERE = "--at 50%,50% --extent 60x40 --size 6x4 --backend cpu"
+WHERE = "--at 50%,50% --extent 60x40 --size 6x4 --backend numpy"
 
 
 @pytest.fixture(autouse=True)
@@ -31,18 +31,18 @@ def glimpse(capsys):
 
 
 def test_the_numbers_are_those_of_the_library(glimpse, folder):
-    line = f"gradient cat.png {WHERE} --sampler bilinear,gaussian --blur 1 --reach 12 --steps 5 --json -o"
+    line = f"gradient cat.png {WHERE} --sampler bilinear,gaussian --blur 1 --reach 4 --steps 5 --json -o"
     code, out, err = glimpse(f"{line} surfaces.npy")
     assert (code, err) == (0, "")
     told = json.loads(out)
-    assert (told["reach"], told["steps"], told["planes"]) == (12, 5, ["loss", "by_cx", "by_cy", "reached"])
+    assert (told["reach"], told["steps"], told["planes"]) == (4, 5, ["loss", "by_cx", "by_cy", "reached"])
     assert told["windows"][0]["window"] == {"cx": 100, "cy": 60, "width": 60, "height": 40, "angle": 0}
     image = np.asarray(Image.open("cat.png"))
     stored = np.load("surfaces.npy")
     assert stored.shape == (5, 5, 8)
     for k, (sampler, blur) in enumerate([("bilinear", None), ("gaussian", 1.0)]):
-        eye = Eye((4, 6), sampler, 1.0, backend="cpu")
-        surface = landscape(image, Window(100, 60, 60, 40), eye, reach=12, steps=5)
+        eye = Eye((4, 6), sampler, 1.0, backend="numpy")
+        surface = landscape(image, Window(100, 60, 60, 40), eye, reach=4, steps=5)
         found = capture(surface)
         expected = np.dstack([surface.loss, surface.gradient, found.reached]).astype(np.float32)
         np.testing.assert_array_equal(stored[..., 4 * k : 4 * k + 4], expected)
@@ -58,7 +58,7 @@ def test_the_numbers_are_those_of_the_library(glimpse, folder):
 def test_there_is_a_column_for_each_sampler_and_each_blur(glimpse):
     widths = []
     for samplers in ("--sampler hard", "", "--sampler gaussian --blur 2,0.5,1"):
-        line = f"gradient cat.png {WHERE} {samplers} --steps 3 --panel 100 -o a.png --overwrite --json"
+        line = f"gradient cat.png {WHERE} {samplers} --reach 2 --steps 3 --panel 100 -o a.png --overwrite --json"
         code, out, err = glimpse(line)
         assert (code, err) == (0, "")
         with Image.open("a.png") as made:
@@ -80,18 +80,24 @@ def test_the_reach_may_be_a_percentage_and_is_half_the_window_without_one(glimps
     assert reaches == [20, 12, 7.5]
 
 
+def test_the_reach_may_go_as_far_as_some_of_the_window_is_seen(glimpse):
+    line = "gradient cat.png --box 9,9,9,9 --size 3 --backend numpy --sampler hard --steps 3 --reach 189 -o a.npy"
+    assert glimpse(line)[0] == 0
+    assert len(np.unique(np.load("a.npy")[..., 0])) > 2
+
+
 def test_what_cannot_turn_is_left_out_and_told(glimpse):
-    code, out, err = glimpse(f"gradient cat.png {WHERE} --angle 20 --steps 3 -o turned.npy --json")
+    code, out, err = glimpse(f"gradient cat.png {WHERE} --angle 20 --reach 2 --steps 3 -o turned.npy --json")
     assert code == 0
     assert [row["sampler"] for row in json.loads(out)["samplers"]] == ["hard", "bilinear"]
     assert "cannot turn" in err
-    code, out, _ = glimpse(f"gradient cat.png {WHERE} --angle 180 --steps 3 -o half.npy --json")
+    code, out, _ = glimpse(f"gradient cat.png {WHERE} --angle 180 --reach 2 --steps 3 -o half.npy --json")
     assert len(json.loads(out)["samplers"]) == 4
 
 
 def test_an_even_image_says_that_there_is_nothing_to_descend(glimpse):
     Image.new("RGB", (50, 40), (200, 100, 30)).save("even.png")
-    code, _, err = glimpse("gradient even.png --box 15,15,12,10 --size 4 --steps 5 --backend cpu -o a.png")
+    code, _, err = glimpse("gradient even.png --box 15,15,12,10 --size 4 --steps 5 --backend numpy -o a.png")
     assert code == 0
     assert "nothing to descend" in err
 
@@ -102,7 +108,7 @@ def test_pictures_are_made_of_any_image(glimpse, mode):
     Image.fromarray(grey).convert(mode).save("any.png") if mode != "I;16" else Image.fromarray(
         grey.astype(np.uint16) * 257
     ).save("any.png")
-    assert glimpse("gradient any.png --box 12,10,20,16 --size 4 --steps 3 --backend cpu -o a.png")[0] == 0
+    assert glimpse("gradient any.png --box 12,10,20,16 --size 4 --reach 2 --steps 3 --backend numpy -o a.png")[0] == 0
     with Image.open("a.png") as made:
         assert made.mode == "RGB"
 
@@ -115,7 +121,14 @@ def test_pictures_are_made_of_any_image(glimpse, mode):
         ("gradient cat.png --box 9,9,9,9 --steps 2 -o x.png", "2 is not in the range"),
         ("gradient cat.png --box 9,9,9,9 --reach 0 -o x.png", "reaches nowhere"),
         ("gradient cat.png --box 9,9,9,9 --reach -3% -o x.png", "reaches nowhere"),
-        ("gradient cat.png --box 9,9,9,9 --blur 0,1 -o x.png", "not positive"),
+        ("gradient cat.png --box 9,9,9,9 --reach 1e9 -o x.png", "--reach 1e+09 moves the window off the image"),
+        ("gradient cat.png --box 9,9,9,9 --reach 191 -o x.png", "give less than 191 pixels"),
+        ("gradient cat.png --box 150,9,90,9 --reach 200% -o x.png", "--reach 200% moves"),
+        ("gradient cat.png --box 9,9,9,9 --blur 0,1 -o x.png", "'0,1' is not one to 4 positive numbers"),
+        ("gradient cat.png --box 9,9,9,9 --blur x -o x.png", "write sigmas in strides"),
+        ("gradient cat.png --box 9,9,9,9 --blur 50% -o x.png", "write sigmas in strides"),
+        ("gradient cat.png --box 9,9,9,9 --blur inf -o x.png", "not one to 4"),
+        ("gradient cat.png --box 9,9,9,9 --blur 1,2,3,4,5 -o x.png", "not one to 4"),
         ("gradient cat.png --box 9,9,9,9 --blur 1 --sampler hard -o x.png", "--blur without gaussian"),
         ("gradient cat.png --box 9,9,9,9 --border edge --sampler gaussian -o x.png", "'edge'"),
         ("gradient cat.png --box 9,9,9,9 --angle 3 --sampler gaussian -o x.png", "rotated"),

@@ -147,6 +147,15 @@ def test_brightness_is_kept_whatever_stride_and_gain():
         np.testing.assert_allclose(again, 130, atol=0.01)
 
 
+def test_gaussians_on_one_spot_show_their_mean():
+    glimpse = noise(3, 4, 3, seed=5)
+    spot = GaussianParams(4, 1.2, 0, 5, 1.5, 0)
+    whole = paste(np.zeros((9, 11, 3), np.uint8), glimpse, spot)
+    np.testing.assert_allclose(whole[4, 5], glimpse.mean(axis=(0, 1)), rtol=1e-4)
+    added = paste(np.zeros((9, 11, 3), np.uint8), glimpse, spot, blend="add")
+    np.testing.assert_allclose(added, written(glimpse, spot, (9, 11)), atol=1e-3)
+
+
 def test_add_adds_and_the_gain_takes_away():
     window = Window.from_box(2, 3, 4, 2)
     glimpse = noise(2, 4, 3, seed=6)
@@ -226,6 +235,11 @@ def test_a_large_window_is_pasted_in_parts_to_the_same_pixels(monkeypatch):
     [
         ((PHOTO, PHOTO, Affine([[0, 0, 1], [0, 1, 1]])), {"sampler": "bilinear"}, "no area"),
         ((PHOTO, PHOTO, Affine([[1, 2, 1], [2, 4, 1]])), {"sampler": "hard"}, "no area"),
+        ((PHOTO, PHOTO, Affine([[0, 0, 3], [0, 0, 4]])), {"sampler": "hard"}, "no area"),
+        ((PHOTO, PHOTO, Affine([[0, 0, 3.5], [0, 0, 4.5]])), {"sampler": "bilinear"}, "no area"),
+        ((PHOTO, PHOTO, Affine([[0, 0, -30], [0, 0, 4]])), {"sampler": "bilinear"}, "no area"),
+        ((PHOTO, PHOTO, Affine([[1e-12, 0, 3], [0, 1e-12, 4]])), {"sampler": "bilinear"}, "no area"),
+        ((PHOTO, PHOTO, Window(4, 4, 9, 1e-8)), {"sampler": "bilinear"}, "no area"),
         ((PHOTO, PHOTO, GaussianParams(1, 1, 1, 1, 1, 1, 0)), {}, "gain"),
         ((PHOTO, PHOTO, GaussianParams(1, 1, 1, 1, 1, 1, 0)), {"blend": "add"}, "gain"),
         ((PHOTO, PHOTO, Window(4, 4, 4, 4)), {"blend": "under"}, "'under'"),
@@ -378,11 +392,17 @@ def test_what_a_person_should_know_is_told(glimpse):
     assert "3 colour channels on an image of 1" in err
     code, _, err = glimpse("paste grey.png --onto cat.png --box 900,10,520,520 -o x.png")
     assert code == 0
-    assert "outside the image" in err
+    assert "lies outside the image: nothing was pasted" in err
     np.testing.assert_array_equal(pixels("x.png"), pixels("cat.png"))
     code, _, err = glimpse("paste grey.png --onto cat.png --box 10,10,60,60 -o y.png")
     assert code == 0
     assert "skipped" in err
+    # Between the centres of four pixels; the larger window of a retina has one of them.
+    code, _, err = glimpse("paste grey.png grey.png --onto cat.png --box 9.8,9.8,0.5,0.5 --retina 2 -o w.png")
+    assert code == 0
+    assert err.count("covers the centre of no pixel: nothing was pasted") == 1
+    assert err.count("skipped") == 1
+    assert np.argwhere(np.any(pixels("w.png") != pixels("cat.png"), axis=2)).tolist() == [[10, 10]]
     code, _, err = glimpse("paste grey.png --onto cat.png --box 10,10,60,60 --sampler gaussian -o z.png")
     assert (code, "skipped" in err) == (0, False)
 
@@ -407,20 +427,36 @@ def test_an_upright_image_takes_the_glimpse(glimpse, folder):
         ("paste cat.png --onto grey.png -o grey.png --overwrite", 2, "is the input grey.png"),
         ("paste grey.png --onto cat.png -o cat.png", 2, "is the input"),
         ("paste grey.png grey.png --onto cat.png -o x.png", 2, "2 glimpses for 1 window;"),
-        ("paste grey.png --onto cat.png --gain 2 -o x.png", 2, "--gain 2"),
-        ("paste grey.png --onto cat.png --gain nan --blend add -o x.png", 2, "--gain nan"),
+        ("paste grey.png --onto cat.png --gain 2 -o x.png", 2, "--gain 2 with --blend over"),
+        ("paste grey.png --onto cat.png --gain nan --blend add -o x.png", 2, "--gain nan is not a finite number"),
         ("paste grey.png --onto cat.png --blur 1 -o x.png", 2, "--blur 1"),
         ("paste grey.png --onto cat.png --theta 0,0,1,0 -o x.png", 2, "no area"),
+        ("paste grey.png --onto cat.png --theta 0,0,0,0 -o x.png", 2, "no area"),
+        ("paste grey.png --onto cat.png --theta 1e-12,0,1e-12,0 --sampler hard -o x.png", 2, "no area"),
+        ("paste grey.png --onto cat.png --theta 1,1,0,1,1,0 -o x.png", 2, "no area"),
+        (
+            "paste grey.png --onto cat.png --gaussian 9,0,1,9,1,1 -o x.png",
+            2,
+            "'--gaussian': '9,0,1,9,1,1' has the sigma 0",
+        ),
+        (
+            "extract cat.png --gaussian 9,1,1,9,-5%,1 --size 4 -o x.png",
+            2,
+            "'--gaussian': '9,1,1,9,-5%,1' has the sigma -5%",
+        ),
         ("paste grey.png --onto cat.png --at 50,50 --extent 9x9 --angle 4 --sampler gaussian -o x.png", 2, "rotated"),
         ("paste - --onto - -o x.png", 2, "standard input"),
         ("paste grey.png --onto cat.png -o x.npz", 2, "not a picture"),
-        ("paste nan.npy --onto cat.png -o x.png", 2, "NaN"),
+        ("paste nan.npy --onto cat.png -o x.png", 1, "NaN"),
+        ("paste empty.png --onto cat.png -o x.png", 1, "empty"),
+        ("paste grey.png --onto empty.png -o x.png", 1, "empty"),
         ("paste pickled.npy --onto cat.png -o x.png", 1, "pickled.npy"),
         ("paste grey.png --onto cat.png --frame 3 -o x.png", 2, "frame 3"),
     ],
 )
 def test_mistakes_are_one_line(glimpse, folder, line, code, words):
     np.save("nan.npy", np.full((3, 3), np.nan, np.float32))
+    (folder / "empty.png").touch()
     np.save("pickled.npy", np.array([[{}]], dtype=object), allow_pickle=True)
     done, out, err = glimpse(line)
     assert (done, out, err.count("\n")) == (code, "", 1), err
