@@ -25,6 +25,7 @@ COMMANDS = {
     "fit": ("glimpsecli.commands.fit", "Find the window of an image that a glimpse was taken through."),
     "gradient": ("glimpsecli.commands.gradient", "Draw what each sampler lets gradient descent know of a window."),
     "bench": ("glimpsecli.commands.bench", "Time the samplers and backends, beside what else there is."),
+    "study": ("glimpsecli.commands.study", "Put the article's claims to the test: training and speed."),
     "info": ("glimpsecli.commands.info", "Tell versions, backends, caches and formats."),
 }
 """Name of each command, the module that holds it, and its line in the help."""

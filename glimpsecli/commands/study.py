@@ -1,0 +1,167 @@
+"""``glimpse study``: put the article's claims to the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from glimpsecli.commands import options, values
+from glimpsecli.commands.bench_values import StridesValue
+from glimpsecli.commands.report import say
+
+if TYPE_CHECKING:
+    from glimpsecli.learning.study.design import Design
+
+TRAINING_EXAMPLES = options.examples(
+    "glimpse study training --quick -o quick",
+    "glimpse study training --strides 2 --offsets 0.1 --trials 3 -o near",
+    "glimpse study training --strides 2 --offsets 0.1 --trials 3 -o near --resume",
+)
+SPEED_EXAMPLES = options.examples("glimpse study speed --strides 1,4 --size 32 --runs 2 --min-time 0.01 -o times")
+EXAMPLES = options.examples(
+    "glimpse study training --quick --strides 4 --offsets 0.2 --trials 1 -o recovered",
+    "glimpse study speed --strides 2,8 --size 16 --runs 2 --min-time 0.01 -o cost",
+)
+
+what, how, out = (options.section(title) for title in ("What is tried", "How", "Output"))
+
+
+def _output_option(default: str) -> Callable[[Any], Any]:
+    return out(
+        "-o", "--output", metavar="FOLDER", type=click.Path(), default=default, show_default=True,
+        help="Where the reports go.",
+    )  # fmt: skip
+
+
+@click.group(epilog=EXAMPLES)
+def study() -> None:
+    """Put two claims of the article to the test, with its samplers side by side.
+
+    Each study writes its figures as JSON, CSV, Markdown and PNG into a folder.
+    """
+
+
+@study.command(cls=options.Command, epilog=TRAINING_EXAMPLES, short_help="Is Gaussian attention easier to train?")
+@what(
+    "--images",
+    metavar="FOLDER",
+    type=click.Path(),
+    default="sample_images",
+    show_default=True,
+    help="Photos; the first two by name are kept for choosing Adam's rates.",
+)
+@what("--strides", type=StridesValue(), help="Pixels from tap to tap. Default: 1,2,4,8.")
+@what("--offsets", type=StridesValue(), help="Distances of the start, in windows. Default: 0.05 to 1.")
+@what("--trials", type=click.IntRange(1, 10_000), metavar="N", help="Windows drawn in each image. Default: 30.")
+@what("--quick", is_flag=True, help="A small experiment, within a minute: wide intervals.")
+@how("-j", "--jobs", type=click.IntRange(1), metavar="N", help="Processes. Default: the processors.")
+@how("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Of all that is drawn.")
+@_output_option("study-training")
+@out("--resume", is_flag=True, help="Go on with a run that was interrupted.")
+@options.manner_options
+def training(**given: Any) -> None:
+    """Recover windows from displaced starts, with the gradient of each sampler.
+
+    Hard attention learns by the score function; the spatial transformer looks at the image, and at the image blurred
+    as a Gaussian would; Gaussian attention has several sigmas. Levenberg and Marquardt's method and Adam, its rate
+    chosen for each on other images. The full run takes half an hour on two processors.
+    """
+    import os
+
+    from glimpsecli.bench.machine import processors
+    from glimpsecli.jobs.outputs import make_folder
+    from glimpsecli.learning.study import exporters, report, running
+    from glimpsecli.learning.study.summary import summarise
+
+    folder = given["output"]
+    design = _design(given)
+    path = os.path.join(folder, exporters.TRIALS)
+    make_folder(path)
+    with _progress(given, "chunk") as tell:
+        done = running.run(design, path, jobs=given["jobs"] or processors(), resume=given["resume"], tell=tell)
+    summary = summarise(done)
+    written = exporters.export(done, summary, folder)
+    click.echo("\n".join(report.short(summary)))
+    if not given["quiet"]:
+        say(f"{', '.join(written)} written to {folder}")
+
+
+@study.command(cls=options.Command, epilog=SPEED_EXAMPLES, short_help="Is the spatial transformer faster?")
+@what("--strides", type=StridesValue(), help="Pixels from tap to tap. Default: 1,2,4,8,16,32.")
+@what("--size", type=values.SizeValue(), help="Size of the glimpse; N alone is the longer side. Default: 64.")
+@what("--quick", is_flag=True, help="Fewer strides and rounds, within a minute.")
+@how("--runs", type=click.IntRange(1, 100_000), metavar="N", help="Rounds. Default: 10.")
+@how("--min-time", type=click.FloatRange(0, 3600), metavar="SECONDS", help="For each, at least. Default: 1.")
+@how("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Of images and orders.")
+@_output_option("study-speed")
+@out("--overwrite", is_flag=True, help="Replace files that exist.")
+@options.manner_options
+def speed(**given: Any) -> None:
+    """Time Gaussian attention beside the spatial transformer, for equal sizes and for equal pictures.
+
+    Dense filterbanks and such whose tails are cut; and bilinear taps on an image that was first blurred until they
+    alias as little as the Gaussians. Whole calls, timed as `glimpse bench` does, in a process with one thread.
+    """
+    import os
+
+    from glimpsecli.bench.cases import SWEPT
+    from glimpsecli.jobs.outputs import make_folder
+    from glimpsecli.learning.study import speed as timed
+    from glimpsecli.learning.study import speed_report
+
+    folder = given["output"]
+    for name in speed_report.FILES:
+        if os.path.exists(os.path.join(folder, name)) and not given["overwrite"]:
+            raise click.UsageError(f"{os.path.join(folder, name)} exists; give --overwrite to replace it.")
+    make_folder(os.path.join(folder, speed_report.FILES[0]))
+    strides = given["strides"] or ((1.0, 4.0, 16.0) if given["quick"] else (1.0, 2.0, 4.0, 8.0, 16.0, 32.0))
+    size = given["size"].for_extent(1, 1) if given["size"] else SWEPT
+    runs, least = (3, 0.1) if given["quick"] else (10, 1.0)
+    least = least if given["min_time"] is None else given["min_time"]
+    clock = timed.Timing(given["runs"] or runs, least, given["seed"])
+    with _progress(given, "stride") as tell:
+        steps, notes = timed.measure_all(strides, size, clock, tell)
+    speed_report.export(steps, size, clock, folder, overwrite=given["overwrite"])
+    click.echo("\n".join(speed_report.lines(steps)))
+    if not given["quiet"]:
+        for note in (*notes, f"{', '.join(speed_report.FILES)} written to {folder}"):
+            say(note)
+
+
+def _design(given: dict[str, Any]) -> Design:
+    from glimpsecli.errors import InvalidInputError
+    from glimpsecli.learning.study.design import QUICK, Design
+    from glimpsecli.learning.study.scenes import find_photos
+
+    design = Design(tuple(find_photos(given["images"])), seed=given["seed"])
+    if given["quick"]:
+        design = design._replace(**QUICK)
+    design = design._replace(**{name: given[name] for name in ("strides", "offsets") if given[name]})
+    if given["trials"]:
+        fewer = max(1, given["trials"] // 3)
+        design = design._replace(places=given["trials"], other_places=fewer, tuning_places=min(3, given["trials"]))
+    if max(design.offsets) > 2:
+        raise InvalidInputError(f"a start {max(design.offsets):g} windows away", "--offsets go up to 2")
+    return design
+
+
+@contextmanager
+def _progress(given: dict[str, Any], unit: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on a terminal, or with -v lines."""
+    from tqdm import tqdm
+
+    with tqdm(unit=unit, disable=True if given["quiet"] or given["verbose"] else None, leave=False) as bar:
+
+        def tell(done: int, count: int) -> None:
+            if bar.total is None:
+                bar.reset(count)
+                bar.initial = done  # what was done before tells nothing of the time that is left
+            bar.n = done
+            bar.refresh()
+            if given["verbose"]:
+                say(f"{unit} {done} of {count} done")
+
+        yield tell

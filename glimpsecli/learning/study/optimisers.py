@@ -1,0 +1,247 @@
+"""The searches, for many trials at once: Adam, Levenberg and Marquardt's method, and Adam on the score function.
+
+Places are (N, 3): see ``lookers``. All move in strides: ``(cx / stride, cy / stride, u)``. All are kept inside the
+image, and between half and twice the nominal size.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from glimpsecli.attention.score import GaussianPolicy, clip_to_image
+from glimpsecli.learning.study.lookers import TAPS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from glimpsecli.learning.study.lookers import View
+
+    Floats = NDArray[np.float64]
+    Whole = NDArray[np.int64]
+
+CLOSE, CLOSE_EXTENT = 0.25, 0.02
+"""What counts as found: the centre within so many strides, the extent within such a share."""
+
+ANNEALING = 0.6
+"""Share of the looks after which annealing ends."""
+
+SAMPLES, DECAY = 4, 0.9
+"""Of the score function: samples from each policy at a step, and what is kept of the baseline."""
+
+_BETAS, _EPSILON = (0.9, 0.999), 1e-8
+_SHORT = 1e-4  # strides: a step that no longer matters
+
+
+class Outcome(NamedTuple):
+    """How trials ended.
+
+    Attributes
+    ----------
+    places : (N, 3) float64
+    arrived : (N,) int64
+        Looks after which the place was close, and stayed so to the end; -1 where it was not close in the end.
+    looks : (N,) int64
+        Glimpses that were looked at.
+    """
+
+    places: Floats
+    arrived: Whole
+    looks: Whole
+
+
+class Watch:
+    """Notes since when each trial has been close to the truth."""
+
+    def __init__(self, truth: Floats, stride: float) -> None:
+        self.truth, self.stride = truth, stride
+        self.since = np.full(len(truth), -1)
+
+    def see(self, places: Floats, looks: Whole | int) -> None:
+        """Take note of where all are after so many looks."""
+        near = close(places, self.truth, self.stride)
+        self.since = np.where(near, np.where(self.since < 0, looks, self.since), -1)
+
+
+def errors(places: Floats, truth: Floats, stride: float) -> tuple[Floats, Floats]:
+    """Give how far (N, 3) places are off: the centre in strides, the extent as a share of the true one."""
+    centre = np.hypot(*(places - truth)[:, :2].T) / stride
+    return centre, np.expm1(2 / TAPS * (places - truth)[:, 2])
+
+
+def close(places: Floats, truth: Floats, stride: float) -> NDArray[np.bool_]:
+    """Tell which places are found."""
+    centre, extent = errors(places, truth, stride)
+    found: NDArray[np.bool_] = (centre <= CLOSE) & (np.abs(extent) <= CLOSE_EXTENT)
+    return found
+
+
+def adam(
+    views: Sequence[View], start: Floats, targets: Floats, truth: Floats, *, free: int, rate: Floats, looks: int
+) -> Outcome:
+    """Follow the gradient with Adam (Kingma and Ba 2015), whose rate falls to 0 along half a cosine.
+
+    Parameters
+    ----------
+    views : sequence of View
+        The stages of the sampler.
+    start, truth : (N, 3) float64
+        The truth is for the watch only.
+    targets : (N, TAPS, TAPS) float64
+    free : {2, 3}
+        Numbers of a place that are searched.
+    rate : (N,) float64
+        Strides; each trial may have its own.
+    looks : int
+        Forward and backward passes of each trial.
+    """
+    stride, places, watch = views[0].stride, start.copy(), Watch(truth, views[0].stride)
+    mover = _Adam(places.shape[0], free, rate, looks)
+    watch.see(places, 0)
+    for step in range(looks):
+        view = views[stage(step, looks, len(views))]
+        slopes = view.gradients(places, targets)[:, :free]
+        places[:, :free] -= mover.step(slopes) * _scales(stride)[:free]
+        _keep(places, view)
+        watch.see(places, step + 1)
+    return Outcome(places, watch.since, np.full(len(start), looks))
+
+
+def levenberg_marquardt(
+    views: Sequence[View], start: Floats, targets: Floats, truth: Floats, *, free: int, looks: int
+) -> Outcome:
+    """Minimise the squares by Levenberg and Marquardt's method, which has nothing to tune.
+
+    A trial that has come to rest looks no more, until the next stage begins.
+
+    Parameters
+    ----------
+    views, start, targets, truth, free
+        As for :func:`adam`.
+    looks : int
+        Glimpses of each trial, with their derivatives.
+    """
+    stride, places, watch = views[0].stride, start.copy(), Watch(truth, views[0].stride)
+    wanted, used = targets.reshape(len(targets), -1), np.zeros(len(start), np.int64)
+    watch.see(places, 0)
+    for number, view in enumerate(views):
+        end = _stage_ends(looks, len(views))[number]
+        cost, normal, descent = _normal(view, places, wanted, free)
+        used += 1
+        damping = np.full(len(start), 1e-3)
+        active = used < end
+        while active.any():
+            rows = np.flatnonzero(active)
+            move = _damped_step(normal[rows], descent[rows], damping[rows])
+            there = places[rows]
+            there[:, :free] -= move * _scales(stride)[:free]
+            _keep(there, view)
+            resting = np.max(np.abs(there - places[rows]) / _scales(stride), axis=1) < _SHORT
+            active[rows[resting]] = False
+            rows, there = rows[~resting], there[~resting]
+            if not len(rows):
+                break
+            new_cost, new_normal, new_descent = _normal(view, there, wanted[rows], free)
+            used[rows] += 1
+            better = new_cost < cost[rows]
+            won = rows[better]
+            places[won], cost[won] = there[better], new_cost[better]
+            normal[won], descent[won] = new_normal[better], new_descent[better]
+            damping[rows] = np.where(better, np.maximum(damping[rows] / 8, 1e-9), damping[rows] * 8)
+            active[rows] = (used[rows] < end) & (damping[rows] < 1e8)  # beyond it no way leads down: rounding
+            watch.see(places, used)
+    return Outcome(places, watch.since, used)
+
+
+def score_function(
+    view: View, start: Floats, targets: Floats, truth: Floats, *, rate: Floats, sigma: Floats, looks: int,
+    random: np.random.Generator,
+) -> Outcome:  # fmt: skip
+    """Move policies, Gaussians over the centre, by the score function: Adam again, on its estimates.
+
+    Parameters
+    ----------
+    view, start, targets, truth
+        As for :func:`adam`; what counts in the end is the mean of the policy.
+    rate, sigma : (N,) float64
+        Of Adam and of the policies, in strides.
+    looks : int
+        Samples that each trial looks at, :data:`SAMPLES` a step.
+    random : numpy Generator
+    """
+    stride, places, watch = view.stride, start.copy(), Watch(truth, view.stride)
+    count, steps = len(start), looks // SAMPLES
+    mover = _Adam(count, 2, rate, steps)
+    total = np.zeros(count)
+    watch.see(places, 0)
+    for step in range(steps):
+        policy = GaussianPolicy(places[:, :2], sigma * stride)
+        samples = np.stack([policy.sample(random) for _ in range(SAMPLES)])
+        seen = clip_to_image(samples, view.pixels.shape)
+        looked = np.concatenate([np.column_stack([one, places[:, 2]]) for one in seen])
+        losses = view.losses(looked, np.tile(targets, (SAMPLES, 1, 1))).reshape(SAMPLES, count)
+        scores = np.stack([policy.score(sample)[0] for sample in samples])
+        # As attention.score's MovingMean and score_gradient, for each trial its own; the baseline is from before.
+        baseline = total / (1 - DECAY**step) if step else total
+        slopes = np.mean((losses - baseline)[..., None] * scores, axis=0) * stride
+        total = DECAY * total + (1 - DECAY) * losses.mean(axis=0)
+        places[:, :2] -= mover.step(slopes) * stride
+        _keep(places, view)
+        watch.see(places, (step + 1) * SAMPLES)
+    return Outcome(places, watch.since, np.full(count, steps * SAMPLES))
+
+
+def stage(step: int, looks: int, stages: int) -> int:
+    """Give the stage of a step: all but the last share the first part of the looks."""
+    return min(int(step * (stages - 1) / (ANNEALING * looks)), stages - 1)
+
+
+class _Adam:
+    """Adam's moments, for many trials that do not know of each other."""
+
+    def __init__(self, count: int, numbers: int, rate: Floats, steps: int) -> None:
+        self.first, self.second = np.zeros((2, count, numbers))
+        self.rate, self.steps, self.done = rate, steps, 0
+
+    def step(self, slopes: Floats) -> Floats:
+        """Take gradients (N, numbers) and give what to subtract."""
+        rate = self.rate * (1 + math.cos(math.pi * self.done / self.steps)) / 2
+        self.done += 1
+        self.first += (1 - _BETAS[0]) * (slopes - self.first)
+        self.second += (1 - _BETAS[1]) * (slopes**2 - self.second)
+        first, second = (m / (1 - b**self.done) for m, b in zip((self.first, self.second), _BETAS, strict=True))
+        move: Floats = rate[:, None] * first / (np.sqrt(second) + _EPSILON)
+        return move
+
+
+def _stage_ends(looks: int, stages: int) -> list[int]:
+    """Give after how many looks each stage ends."""
+    return [round(ANNEALING * looks * (number + 1) / (stages - 1)) for number in range(stages - 1)] + [looks]
+
+
+def _normal(view: View, places: Floats, wanted: Floats, free: int) -> tuple[Floats, Floats, Floats]:
+    """Give the costs (N,), J^T J (N, free, free) and J^T r (N, free)."""
+    seen, slopes = view.jacobians(places)
+    residual, slopes = seen - wanted, slopes[:, :, :free]
+    across = np.swapaxes(slopes, 1, 2)
+    return np.mean(residual**2, axis=1), across @ slopes, (across @ residual[..., None])[..., 0]
+
+
+def _damped_step(normal: Floats, descent: Floats, damping: Floats) -> Floats:
+    """Solve ``(J^T J + damping diag(J^T J)) step = J^T r``; where nothing has a slope the step is 0."""
+    scales = np.diagonal(normal, axis1=1, axis2=2)
+    scales = np.maximum(scales, np.maximum(1e-12 * scales.max(axis=1, keepdims=True), 1e-30))
+    damped = normal + (damping[:, None] * scales)[:, :, None] * np.eye(normal.shape[1])
+    return np.linalg.solve(damped, descent[..., None])[..., 0]
+
+
+def _scales(stride: float) -> Floats:
+    return np.array([stride, stride, 1.0])
+
+
+def _keep(places: Floats, view: View) -> None:
+    np.clip(places, *view.bounds, out=places)

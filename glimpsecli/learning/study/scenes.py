@@ -1,0 +1,142 @@
+"""What is looked at: photos, textures and glyphs, in grey; and what a window really shows."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.images.formats import FORMATS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Image = NDArray[np.float32]
+
+KINDS = ("photos", "textures", "glyphs")
+HELD_OUT = 2
+"""Images of each kind on which only the learning rates are chosen."""
+
+LEAST_PHOTOS = HELD_OUT + 1
+SIDE = 512
+_LETTERS = "abcdefghkmnopqrstuvwxyzABCDEFGHJKLMNPRSTUVWXYZ23456789&?!@%"
+_GREY = np.array([0.299, 0.587, 0.114])
+
+
+def find_photos(folder: str) -> list[str]:
+    """Name the photos of a folder, in the order of their names.
+
+    Raises
+    ------
+    InvalidInputError
+        There is no such folder, or there are too few photos in it.
+    """
+    hint = "name a folder of photos with --images FOLDER"
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        raise InvalidInputError(f"{folder}: {error.strerror or error}", hint) from None
+    pictures = {suffix for kind in FORMATS.values() if not kind.container for suffix in kind.suffixes} - {"npy"}
+    found = [os.path.join(folder, name) for name in names if name.rpartition(".")[2].lower() in pictures]
+    if len(found) < LEAST_PHOTOS:
+        raise InvalidInputError(
+            f"{folder} holds {len(found)} photos, and {HELD_OUT} of {LEAST_PHOTOS} or more are kept for choosing rates",
+            hint,
+        )
+    return found
+
+
+def scene(kind: str, index: int, seed: int, photos: Sequence[str]) -> Image:
+    """Make or read an image.
+
+    Parameters
+    ----------
+    kind : {"photos", "textures", "glyphs"}
+    index : int
+        Which of them.
+    seed : int
+    photos : sequence of path
+
+    Returns
+    -------
+    (H, W) float32
+        Grey, 0 to 1.
+    """
+    if kind == "photos":
+        return _photo(photos[index])
+    random = np.random.default_rng([seed, KINDS.index(kind), index])
+    return _texture(random) if kind == "textures" else _glyphs(random)
+
+
+def area_average(image: Image, windows: Floats, taps: int) -> Floats:
+    """Give the exact mean of each cell of upright windows, pixels being squares of one value.
+
+    Parameters
+    ----------
+    image : (H, W)
+    windows : (N, 5) float64
+        On the image plane, inside the image.
+    taps : int
+        Cells of a row and of a column.
+
+    Returns
+    -------
+    (N, taps, taps) float64
+    """
+    pixels = image.astype(np.float64)
+    cells = []
+    for cx, cy, width, height, _ in windows:
+        down = _shares(cy - height / 2, height, taps, pixels.shape[0])
+        across = _shares(cx - width / 2, width, taps, pixels.shape[1])
+        cells.append(down @ pixels @ across.T)
+    return np.stack(cells)
+
+
+def _shares(start: float, extent: float, taps: int, pixels: int) -> Floats:
+    """Give how much of each cell lies in each pixel of an axis: (taps, pixels)."""
+    edges = start + extent / taps * np.arange(taps + 1)
+    k = np.arange(pixels)
+    overlap = np.minimum(edges[1:, None], k + 1) - np.maximum(edges[:-1, None], k)
+    shares: Floats = np.maximum(overlap, 0) * (taps / extent)
+    return shares
+
+
+def _photo(path: str) -> Image:
+    from glimpsecli.images import convert, depth_of, read
+
+    pixels: NDArray[Any] = read(path).pixels
+    grey = convert(pixels, depth_of(pixels), "float").pixels
+    if grey.ndim == 3:
+        grey = grey[..., 0] if grey.shape[2] < 3 else grey[..., :3] @ _GREY
+    return np.ascontiguousarray(grey, np.float32)
+
+
+def _texture(random: np.random.Generator) -> Image:
+    """Make noise with a power of 1 / f^p: coarse and fine structure everywhere, and nothing that stands out."""
+    frequency = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE))
+    frequency[0, 0] = np.inf
+    waves = np.fft.rfft2(random.standard_normal((SIDE, SIDE)))
+    noise = np.fft.irfft2(waves * frequency ** -random.uniform(0.8, 1.6), (SIDE, SIDE))
+    grey: Image = np.clip(0.5 + 0.2 * (noise - noise.mean()) / noise.std(), 0, 1).astype(np.float32)
+    return grey
+
+
+def _glyphs(random: np.random.Generator) -> Image:
+    """Scatter letters of many sizes over black: most of the image says nothing."""
+    from glimpsecli.pictures.text import render
+
+    canvas = np.zeros((SIDE, SIDE), np.float32)
+    covered = 0
+    while covered < 0.35 * SIDE * SIDE:  # by their boxes: ink is about a fifth of that
+        letter = render(random.choice(list(_LETTERS)), int(np.exp(random.uniform(np.log(10), np.log(120)))))
+        height, width = letter.shape
+        top, left = random.integers(0, SIDE - height), random.integers(0, SIDE - width)
+        part = canvas[top : top + height, left : left + width]
+        np.maximum(part, letter * np.float32(random.uniform(0.5, 1)), out=part)
+        covered += height * width
+    return canvas

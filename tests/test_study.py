@@ -1,0 +1,549 @@
+import json
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from glimpsecli import GaussianParams, GlimpseError, Window, cli, extract
+from glimpsecli.learning.study import aliasing, design, exporters, optimisers, running, scenes, statistics, working
+from glimpsecli.learning.study.design import CONDITIONS, Chunk, Design, chunks, condition_named, trials, tuning_chunks
+from glimpsecli.learning.study.lookers import ANNEALED, LOOKERS, TAPS, Looker, View
+from glimpsecli.learning.study.running import Done
+from glimpsecli.learning.study.speed import blurred_glimpse
+from glimpsecli.learning.study.summary import Runs, Summary, Who, summarise
+from glimpsecli.learning.study.verdict import NONE, compared, verdicts, word
+from glimpsecli.pictures.charts import Line
+from glimpsecli.pictures.multiples import Panel, panel_grid
+from glimpsecli.pictures.text import width_of
+
+BY_NAME = {looker.name: looker for looker in LOOKERS}
+GRADIENTS = [looker for looker in LOOKERS if not looker.sampled]
+
+
+@pytest.fixture(scope="module")
+def texture():
+    return scenes.scene("textures", 0, 0, ())
+
+
+@pytest.fixture
+def small(samples):
+    """Give a design that is over in seconds."""
+    return Design(
+        tuple(scenes.find_photos(str(samples))), strides=(2.0,), offsets=(0.05, 0.2),
+        conditions=("translation", "translation, own target"), images=1, places=2, other_places=1, tuning_places=1,
+        rates=(0.125, 0.25), adam_looks=16, newton_looks=12,
+    )  # fmt: skip
+
+
+def settings(design, rate=0.25):
+    return {(looker.name, stride): working.Setting(rate, 1.0) for looker in LOOKERS for stride in design.strides}
+
+
+def work(design, chunk, lookers=LOOKERS):
+    return working.work(design, chunk, settings(design), lookers)
+
+
+def report_of(design, lookers, kind="textures"):
+    """The summary of one image in every condition."""
+    worked = [
+        work(design, Chunk(condition, stride, kind, 2), lookers)
+        for condition in design.conditions for stride in design.strides
+    ]  # fmt: skip
+    return summarise(Done(design, [], worked))
+
+
+# What must come out
+
+
+class Still(View):
+    """A view that says of every change that it changes nothing."""
+
+    def gradients(self, places, targets):
+        return np.zeros((len(places), 3))
+
+    def jacobians(self, places):
+        seen, slopes = super().jacobians(places)
+        return seen, np.zeros_like(slopes)
+
+
+class Blind(Looker):
+    def views(self, image, stride):
+        return [Still(*view) for view in super().views(image, stride)]
+
+
+def test_a_sampler_whose_gradient_is_zero_recovers_nothing(small):
+    planted = [Blind(*BY_NAME[name]) for name in ("gaussian 0.5", "bilinear", "gaussian annealed")]
+    cells = list(report_of(small, planted).cells())
+    assert {cell.looker for cell in cells} == {looker.name for looker in planted}
+    assert all(cell.successes == 0 and cell.share == 0 and math.isnan(cell.median_error) for cell in cells)
+
+
+def test_from_the_exact_answer_all_recover_it(small):
+    design = small._replace(offsets=(0.0,), conditions=("translation, own target",))
+    cells = list(report_of(design, GRADIENTS).cells())
+    assert {cell.looker for cell in cells} == {looker.name for looker in GRADIENTS}
+    assert all(cell.successes == cell.trials > 0 for cell in cells)
+
+
+def test_a_start_that_is_close_enough_is_no_success_if_it_is_left(texture):
+    truth = np.array([[200.0, 200.0, 0.0]])
+    watch = optimisers.Watch(truth, 2.0)
+    for looks, off in enumerate((0.1, 0.1, 3.0, 0.49, 0.51, 0.2, 0.1)):
+        watch.see(truth + np.array([off, 0, 0]), looks)
+    assert watch.since.tolist() == [5]
+    watch.see(truth + np.array([0, 9.0, 0]), 7)
+    assert watch.since.tolist() == [-1]
+
+
+def test_what_counts_as_close():
+    truth = np.zeros((1, 3))
+    places = np.array([[0.99, 0, 0], [0.8, 0.8, 0], [0, 0, TAPS / 2 * math.log(1.0199)], [0, 0, 0.17]])
+    assert optimisers.close(places, truth, 4.0).tolist() == [True, False, True, False]
+
+
+# Samplers
+
+
+@pytest.mark.parametrize("looker", GRADIENTS, ids=lambda looker: looker.name)
+def test_gradients_are_those_of_what_is_seen(texture, looker):
+    view = looker.views(texture, 3.0)[0]
+    random = np.random.default_rng(1)
+    places = np.column_stack([random.uniform(200, 300, (5, 2)), random.normal(0, 1, 5)])
+    targets = random.random((5, TAPS, TAPS))
+    seen, slopes = view.jacobians(places)
+    np.testing.assert_allclose(seen, view.glimpses(places).reshape(5, -1), atol=2e-6)
+    step = 1e-5
+    for number, scale in enumerate((3.0, 3.0, 1.0)):
+        moved = np.zeros(3)
+        moved[number] = step * scale
+        numeric = (view.jacobians(places + moved)[0] - view.jacobians(places - moved)[0]) / (2 * step)
+        np.testing.assert_allclose(slopes[:, :, number], numeric, atol=1e-6)
+    residual = seen - targets.reshape(5, -1)
+    by_loss = 2 / TAPS**2 * np.einsum("nt,ntp->np", residual, slopes)
+    np.testing.assert_allclose(view.gradients(places, targets), by_loss, atol=1e-5 * np.abs(by_loss).max())
+    np.testing.assert_allclose(view.losses(places, targets), np.mean(residual**2, axis=1), rtol=1e-5)
+
+
+def test_a_blurred_image_read_on_its_pixels_is_the_gaussian_glimpse(texture):
+    # Taps on pixel centres: bilinear interpolation has nothing to add.
+    places = np.array([[200.5, 232.5, 0.0]])
+    names = "bilinear, blurred 0.5", "gaussian 0.5"
+    seen = [BY_NAME[name].views(texture, 4.0)[0].glimpses(places) for name in names]
+    np.testing.assert_allclose(*seen, atol=1e-5)
+
+
+def test_annealing_ends_at_the_plain_sampler_and_takes_its_share_of_the_looks():
+    assert ANNEALED[0] == 4
+    assert ANNEALED[-1] == 0.5
+    assert np.allclose(np.diff(np.log(ANNEALED)), -math.log(2) / 2)
+    stages = [optimisers.stage(step, 200, len(ANNEALED)) for step in range(200)]
+    assert stages == sorted(stages)
+    assert [stages.count(number) for number in range(7)] == [20] * 6 + [80]
+    assert {optimisers.stage(step, 200, 1) for step in range(200)} == {0}
+
+
+# Optimisers, on a loss that is known
+
+
+@pytest.mark.parametrize("method", ["adam", "lm", "score"])
+def test_every_optimiser_finds_a_window_that_is_near(texture, method):
+    truth = np.array([[200.0, 210.0, 0.0], [310.0, 300.0, 0.0]])
+    start = truth + np.array([[3.0, -2.0, 0.0], [-2.0, -2.0, 0.0]])
+    looker = BY_NAME["hard" if method == "score" else "gaussian 1"]
+    views = looker.views(texture, 4.0)
+    targets = views[0].glimpses(truth)
+    rate = np.full(2, 0.25)
+    if method == "adam":
+        found = optimisers.adam(views, start, targets, truth, free=3, rate=rate, looks=150)
+        assert found.looks.tolist() == [150, 150]
+    elif method == "lm":
+        found = optimisers.levenberg_marquardt(views, start, targets, truth, free=3, looks=60)
+        assert found.looks.max() < 30
+        np.testing.assert_allclose(found.places, truth, atol=1e-3)
+    else:
+        found = optimisers.score_function(
+            views[0], start, targets, truth, rate=rate, sigma=np.ones(2), looks=1200, random=np.random.default_rng(0)
+        )
+    assert np.all(found.arrived > 0)
+    assert np.all(found.arrived <= found.looks)
+
+
+def test_each_trial_goes_its_own_way(texture):
+    """A trial ends alike, whoever is searched for beside it."""
+    views = BY_NAME["gaussian annealed"].views(texture, 2.0)
+    random = np.random.default_rng(3)
+    truth = np.column_stack([random.uniform(150, 350, (4, 2)), np.zeros(4)])
+    start = truth + random.normal(0, 4, (4, 3)) * [1, 1, 0.2]
+    targets = views[-1].glimpses(truth)
+    rates = np.array([0.1, 0.2, 0.3, 0.4])
+    together = [
+        optimisers.adam(views, start, targets, truth, free=3, rate=rates, looks=20),
+        optimisers.levenberg_marquardt(views, start, targets, truth, free=3, looks=20),
+    ]
+    one = slice(2, 3)
+    alone = [
+        optimisers.adam(views, start[one], targets[one], truth[one], free=3, rate=rates[one], looks=20),
+        optimisers.levenberg_marquardt(views, start[one], targets[one], truth[one], free=3, looks=20),
+    ]
+    for many, single in zip(together, alone, strict=True):
+        np.testing.assert_allclose(many.places[one], single.places, atol=1e-6)
+        assert many.looks[2] == single.looks[0]
+        assert np.all(many.looks <= 20)
+
+
+# The plan
+
+
+def test_trials_are_the_same_in_all_conditions_and_lie_inside(samples):
+    design = Design(tuple(scenes.find_photos(str(samples))), places=3, other_places=2)
+    image = scenes.scene("photos", 2, 0, design.photos)
+    height, width = image.shape
+    drawn = {one.name: trials(design, Chunk(one.name, 8.0, "photos", 2), image) for one in CONDITIONS}
+    main = drawn["translation"]
+    assert main.truth.shape == (3 * 7, 3)
+    extent = TAPS * 8
+    away = np.hypot(*(main.start - main.truth)[:, :2].T) / extent
+    np.testing.assert_allclose(away.reshape(3, 7), np.tile(design.offsets, (3, 1)))
+    for name, some in drawn.items():
+        count = len(some.truth)
+        assert count == (21 if name == "translation" else 14)
+        np.testing.assert_array_equal(some.truth, main.truth[:count])
+        np.testing.assert_array_equal(some.start[:, :2], main.start[:count, :2])
+        np.testing.assert_array_equal(some.targets, main.targets[:count])
+        np.testing.assert_array_equal(some.noise, main.noise[:count])
+        factor = np.exp(2 / TAPS * some.start[:, 2])
+        assert (np.ptp(factor) > 0.1) == condition_named(name).scaled
+        assert np.all((factor <= 1.25 + 1e-9) & (factor >= 0.8 - 1e-9))
+        half = extent * factor / 2
+        assert np.all((some.start[:, 0] >= half) & (some.start[:, 0] <= width - half))
+        assert np.all((some.start[:, 1] >= half) & (some.start[:, 1] <= height - half))
+    assert main.noise.std() == pytest.approx(5 / 255, rel=0.1)
+
+
+def test_rates_are_chosen_on_other_images(small):
+    tuned, tested = ({(one.kind, one.image) for one in some} for some in (tuning_chunks(small), chunks(small)))
+    assert len(tuned) == 6
+    assert not tuned & tested
+
+
+def test_the_rate_with_the_most_successes_is_chosen_and_of_equals_the_smallest():
+    tuned = [
+        {"chunk": ["", 2.0, "glyphs", 0], "tried": {"bilinear": [[0.1, 0, 3, 9], [0.2, 0, 4, 9], [0.4, 0, 4, 9]]}},
+        {"chunk": ["", 2.0, "photos", 0], "tried": {"bilinear": [[0.1, 0, 2, 9], [0.2, 0, 3, 9], [0.4, 0, 3, 9]]}},
+        {"chunk": ["", 4.0, "photos", 0], "tried": {"bilinear": [[0.1, 0, 2, 9], [0.2, 0, 0, 9], [0.4, 0, 0, 9]]}},
+    ]
+    chosen = working.choose(tuned)
+    assert chosen == {("bilinear", 2.0): working.Setting(0.2), ("bilinear", 4.0): working.Setting(0.1)}
+
+
+def test_tuning_counts_what_a_single_search_finds(small):
+    chunk = Chunk("", 2.0, "textures", 0)
+    tried = working.tune(small, chunk, [BY_NAME["gaussian 1"]])["tried"]["gaussian 1"]
+    image = scenes.scene("textures", 0, 0, ())
+    some = trials(small, chunk, image)
+    views = BY_NAME["gaussian 1"].views(image, 2.0)
+    for rate, _, successes, count in tried:
+        alone = optimisers.adam(
+            views, some.start, some.targets, some.truth, free=2, rate=np.full(count, rate), looks=small.adam_looks
+        )
+        assert successes == np.count_nonzero(alone.arrived >= 0)
+
+
+# Scenes
+
+
+def test_scenes_are_the_same_for_a_seed_and_differ_between_seeds():
+    for kind in ("textures", "glyphs"):
+        one, again, other = (scenes.scene(kind, 1, seed, ()) for seed in (3, 3, 4))
+        np.testing.assert_array_equal(one, again)
+        assert np.abs(one - other).max() > 0.1
+        assert one.dtype == np.float32
+        assert one.min() >= 0
+        assert one.max() <= 1
+    assert np.mean(scenes.scene("glyphs", 0, 0, ()) == 0) > 0.7
+
+
+@given(
+    x=st.floats(0, 6), y=st.floats(0, 3), width=st.floats(0.5, 10), height=st.floats(0.5, 8),
+    taps=st.integers(1, 4),
+)  # fmt: skip
+def test_the_area_average_is_that_of_a_fine_grid(x, y, width, height, taps):
+    image = np.random.default_rng(0).random((11, 16)).astype(np.float32)
+    exact = scenes.area_average(image, np.array([[x + width / 2, y + height / 2, width, height, 0]]), taps)[0]
+    fine = 200
+    rows = np.floor(y + height * (np.arange(taps * fine) + 0.5) / (taps * fine)).astype(int)
+    columns = np.floor(x + width * (np.arange(taps * fine) + 0.5) / (taps * fine)).astype(int)
+    slow = image[np.ix_(rows, columns)].reshape(taps, fine, taps, fine).mean(axis=(1, 3))
+    np.testing.assert_allclose(exact, slow, atol=0.06)
+    assert exact.mean() == pytest.approx(slow.mean(), abs=0.03)
+
+
+def test_a_folder_without_photos_or_with_flat_ones_is_named(tmp_path):
+    with pytest.raises(GlimpseError, match=r"none.*--images FOLDER"):
+        scenes.find_photos(str(tmp_path / "none"))
+    with pytest.raises(GlimpseError, match="holds 0 photos"):
+        scenes.find_photos(str(tmp_path))
+    for number in range(3):
+        Image.new("L", (90, 90), 128).save(tmp_path / f"{number}.png")
+    design = Design(tuple(scenes.find_photos(str(tmp_path))))
+    flat = scenes.scene("photos", 0, 0, design.photos)
+    with pytest.raises(GlimpseError, match=r"image 0 of photos, 90x90, has no place for windows of 32 pixels"):
+        trials(design, Chunk("translation", 2.0, "photos", 0), flat)
+
+
+# Statistics, against what is published
+
+
+@pytest.mark.parametrize(
+    ("successes", "count", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilsons_interval_as_in_newcombe_1998(successes, count, low, high):
+    found = statistics.wilson(successes, count)
+    assert (found.low, found.high) == (pytest.approx(low, abs=6e-5), pytest.approx(high, abs=6e-5))
+    mirrored = statistics.wilson(count - successes, count)
+    assert mirrored.low == pytest.approx(1 - found.high)
+
+
+@pytest.mark.parametrize(
+    ("freedom", "quantile"),
+    [(1, 12.706), (2, 4.303), (3, 3.182), (4, 2.776), (5, 2.571), (9, 2.262), (11, 2.201), (30, 2.042), (120, 1.980)],
+)
+def test_students_quantiles_as_in_the_tables(freedom, quantile):
+    assert statistics.student(freedom) == pytest.approx(quantile, abs=1.1e-3)
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 5))
+def test_mcnemars_exact_test(only_first, only_second, both):
+    first = np.array([True] * only_first + [False] * only_second + [True] * both + [False], bool)
+    second = np.array([False] * only_first + [True] * only_second + [True] * both + [False], bool)
+    n, fewer = only_first + only_second, min(only_first, only_second)
+    slow = 2 * sum(Fraction(math.comb(n, k), 2**n) for k in range(fewer + 1))
+    found = statistics.mcnemar(first, second)
+    assert found[:2] == (only_first, only_second)
+    assert found.p == pytest.approx(min(1.0, float(slow)))
+
+
+def test_mcnemar_on_thousands_of_trials():
+    first = np.arange(6000) < 3100
+    found = statistics.mcnemar(first, ~first)
+    z = (200 - 1) / math.sqrt(6000)
+    assert found.p == pytest.approx(math.erfc(z / math.sqrt(2)), rel=0.01)
+
+
+def test_the_area_under_a_curve():
+    won = np.array([[True, True, True], [True, False, False], [False, False, True], [False, False, False]])
+    np.testing.assert_allclose(statistics.areas(won, (0.0, 0.5, 2.0)), [1, 0.125, 0.375, 0])
+    np.testing.assert_allclose(statistics.areas(won[:, :1], (0.3,)), [1, 1, 0, 0])
+
+
+def test_the_interval_of_a_mean_takes_images_for_what_is_drawn():
+    random = np.random.default_rng(0)
+    covered = 0
+    for _ in range(400):
+        level = random.normal(0, 1, 12)
+        values = np.repeat(level, 5) + random.normal(0, 0.1, 60)
+        found = statistics.mean_over_images(values, np.repeat(np.arange(12), 5).tolist())
+        covered += found.low <= 0 <= found.high
+    assert 0.92 < covered / 400 < 0.98
+    assert statistics.mean_over_images(np.ones(3), ["one"] * 3) == (1, -math.inf, math.inf)
+
+
+# Verdicts
+
+
+def planted(first_wins, second_wins):
+    """Runs of two samplers on the same 24 places of 6 images, winning so many offsets each."""
+
+    def runs(wins):
+        success = np.arange(4)[None] < np.resize(wins, 24)[:, None]
+        numbers = np.where(success, 5, -1)
+        images = [("photos", n % 6) for n in range(24)]
+        return Runs(["photos"] * 24, images, success, success * 0.1, success * 0.0, numbers, success * 9 + 1,
+                    np.full(24, 1e-3))  # fmt: skip
+
+    names = Who("gaussian 0.5", "lm"), Who("bilinear", "lm")
+    keyed = {("translation", 2.0, who): runs(wins) for who, wins in zip(names, (first_wins, second_wins), strict=True)}
+    return Summary((0.1, 0.2, 0.3, 0.4), keyed)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ([4, 3, 4], [1, 2, 1], "easier"),
+        ([1, 2, 1], [4, 3, 4], "harder"),
+        ([2, 3], [2, 3], NONE),
+        ([2, 3], [3, 2], NONE),
+    ],
+)
+def test_the_words_follow_from_the_intervals(first, second, said):
+    summary = planted(first, second)
+    (one,) = compared(summary, "translation", [2.0])
+    assert word(one) == said
+    (verdict,) = verdicts(summary)
+    (line,) = verdict.lines
+    assert f"Levenberg-Marquardt: {said} (area" in line
+    assert line.endswith(f"{said} at stride 2")
+
+
+@pytest.mark.parametrize("columns", [1, 4])
+def test_a_chart_has_room_for_its_title_however_few_panels_it_has(columns):
+    line = Line("one", [0.1, 1.0], [0.5, 0.2], [0.4, 0.1], [0.6, 0.3], (200, 0, 0))
+    title = "A title that is longer than one panel is wide"
+    rows = [[Panel("panel", [line])] * columns] * 2
+    figure = panel_grid(
+        rows, title=title, note="", legend=[("one", (200, 0, 0), False)], x_axis="x", y_axis="y", ticks=[0.1, 1.0]
+    )
+    edge = figure[:, -22:]
+    assert np.all(edge == 255)
+    assert np.any(np.all(figure == (200, 0, 0), axis=2))
+    assert figure.shape[1] > width_of(title, 36, bold=True)
+
+
+# Running
+
+
+def clockless(data):
+    if isinstance(data, dict):
+        return {name: clockless(value) for name, value in data.items() if "seconds" not in name}
+    return [clockless(value) for value in data] if isinstance(data, list) else data
+
+
+class EnoughError(Exception):
+    pass
+
+
+def test_an_interrupted_run_goes_on_and_ends_like_one_that_was_not(small, tmp_path):
+    design = small._replace(adam_looks=8, newton_looks=6, rates=(0.25,), offsets=(0.1,), places=1)
+    design = design._replace(conditions=("translation",))
+    paths = [tmp_path / name / exporters.TRIALS for name in ("whole", "cut")]
+    for path in paths:
+        path.parent.mkdir()
+    seen = []
+    whole = running.run(design, str(paths[0]), jobs=1, tell=lambda done, count: seen.append((done, count)))
+    assert seen == [(done, 9) for done in range(10)]
+
+    def stop(done, count):
+        if done == 7:
+            raise EnoughError
+
+    with pytest.raises(EnoughError):
+        running.run(design, str(paths[1]), jobs=1, tell=stop)
+    with open(paths[1], "ab") as stream:
+        stream.write(b'{"chunk": ["transl')  # as a kill leaves it
+    with pytest.raises(GlimpseError, match="exists; give --resume"):
+        running.run(design, str(paths[1]), jobs=1)
+    with pytest.raises(GlimpseError, match="another experiment"):
+        running.run(design._replace(seed=1), str(paths[1]), jobs=1, resume=True)
+    resumed = running.run(design, str(paths[1]), jobs=1, resume=True)
+    assert clockless(resumed.worked) == clockless(whole.worked)
+    reports = []
+    for done, path in ((whole, paths[0]), (resumed, paths[1])):
+        written = exporters.export(done, summarise(done), str(path.parent))
+        reports.append(json.loads((path.parent / "report.json").read_text()))
+        assert written == ["report.json", "cells.csv", "report.md", "success_translation.png", "sigmas.png"]
+    assert clockless(reports[0]) == clockless(reports[1])
+    assert len(reports[0]["cells"]) == len((paths[0].parent / "cells.csv").read_text().splitlines()) - 1
+    text = (paths[0].parent / "report.md").read_text()
+    assert "arxiv.org/abs/1901.07124" in text
+    assert "nan" not in text.lower()
+    with Image.open(paths[0].parent / "success_translation.png") as picture:
+        assert min(picture.size) > 500
+
+
+def test_a_damaged_file_is_named(small, tmp_path):
+    path = tmp_path / "trials.jsonl"
+    path.write_text("{}\n")
+    with pytest.raises(GlimpseError, match="is damaged: KeyError"):
+        running.run(small, str(path), jobs=1, resume=True)
+
+
+def test_a_chunk_gives_the_same_numbers_twice(small):
+    chunk = Chunk("translation, own target", 2.0, "glyphs", 2)
+    assert clockless(work(small, chunk)) == clockless(work(small, chunk))
+
+
+# The other study
+
+
+def test_the_alias_of_linear_interpolation_is_that_of_its_mean_power():
+    """On a pattern of waves with known power, over taps that fall anywhere."""
+    f, t = 0.21, np.linspace(0, 1, 20001)
+    power = np.mean(np.abs(1 - t + t * np.exp(2j * np.pi * f)) ** 2)
+    assert power == pytest.approx((2 + math.cos(2 * math.pi * f)) / 3, rel=1e-4)
+
+
+def test_equal_blur_makes_both_alias_alike():
+    assert aliasing.equal_blur(1.0, 0.5) == 0.0
+    for stride in (2.0, 4.0, 8.0, 16.0):
+        sigma = aliasing.equal_blur(stride, stride / 2)
+        alias = aliasing.alias_share(stride, stride / 2, bilinear=False)
+        assert aliasing.alias_share(stride, sigma, bilinear=True) == pytest.approx(alias, rel=1e-6)
+        assert aliasing.alias_share(stride, 0.0, bilinear=True) > 10 * alias
+        assert 0.4 < sigma / stride < 0.5  # interpolation blurs by itself, the less the wider the stride
+
+
+def test_the_blurred_glimpse_is_that_of_the_whole_image_blurred():
+    image = np.random.default_rng(0).integers(0, 256, (70, 90, 3), np.uint8)
+    window = Window(40.3, 33.2, 48, 32)
+    soft = extract(image, GaussianParams(0, 2, 1, 0, 2, 1), (70, 90), backend="cpu")
+    slow = extract(soft, window, (8, 12), sampler="bilinear", backend="cpu")
+    np.testing.assert_allclose(blurred_glimpse(image, window, (8, 12), 2.0), slow, atol=1e-3)
+
+
+# The command
+
+
+def test_the_command_line_of_training(tmp_path, monkeypatch, samples, capsys):
+    folder = tmp_path / "out"
+    words = ["study", "training", "--images", str(samples), "--quick", "--strides", "2", "--offsets", "0.1",
+             "--trials", "1", "-j", "1", "-o", str(folder)]  # fmt: skip
+    monkeypatch.setattr(design, "QUICK", design.QUICK | {"adam_looks": 8, "newton_looks": 6, "rates": (0.25,)})
+    assert cli.run(words) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("Gaussian attention is easier to train than the spatial transformer")
+    assert "success_translation.png" in told.err
+    assert cli.run(words) == 2
+    assert "exists; give --resume" in capsys.readouterr().err
+    assert cli.run([*words, "--resume", "-q"]) == 0
+    again = capsys.readouterr()
+    assert (again.out, again.err) == (told.out, "")
+
+
+def test_the_command_line_of_speed(tmp_path, capsys):
+    folder = tmp_path / "out"
+    words = ["study", "speed", "--strides", "1,3", "--size", "8", "--runs", "1", "--min-time", "0", "-o", str(folder)]
+    assert cli.run(words) == 0
+    told = capsys.readouterr().out
+    assert "none needed" in told
+    assert sorted(path.name for path in folder.iterdir()) == ["speed.csv", "speed.json", "speed.md", "speed.png"]
+    rows = json.loads((folder / "speed.json").read_text())["rows"]
+    assert {(row["stride"], row["who"]) for row in rows if row["who"].startswith("blurred")} == {
+        (3.0, "blurred, then bilinear")
+    }
+    assert cli.run(words) == 2
+    assert "give --overwrite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["training", "--images", "nowhere"], "--images FOLDER"),
+        (["training", "--strides", "0"], "not positive"),
+        (["training", "--offsets", "3"], "go up to 2"),
+        (["training", "--trials", "0"], "--trials"),
+        (["speed", "--strides", "2,x"], "'x' is not a number"),
+        (["speed", "--strides", "900"], "no stride fits"),
+        (["both"], "No such command"),
+    ],
+)
+def test_a_bad_option_is_one_line(words, said, monkeypatch, samples, capsys):
+    monkeypatch.chdir(samples.parent)
+    assert cli.run(["study", *words]) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
