@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -82,7 +85,8 @@ def fit(target_file: str, image: str, **given: Any) -> None:
     given["size"] = given["size"] or SizeRequest()
     task = tasks.Task(target_file, image, **given)
     tasks.check(task)
-    result = tasks.run(task)
+    with _progress(quiet=manners["quiet"]) as watch:
+        result = tasks.run(task, watch)
     written = tasks.write(task, result)
     if manners["as_json"]:
         show_json(tasks.record(task, result))
@@ -91,6 +95,23 @@ def fit(target_file: str, image: str, **given: Any) -> None:
     if not manners["quiet"]:
         _tell(task, written)
     end(ExitCode.DONE if result.fit.verdict == "found" else ExitCode.FAILED)
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], object] | None]:
+    """Give a function to be told how many places have been followed, for a bar on a terminal."""
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(unit="place", file=sys.stderr, leave=False, delay=0.5) as bar:
+
+        def watch(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield watch
 
 
 def _lines(result: Result, *, verbose: bool) -> list[str]:

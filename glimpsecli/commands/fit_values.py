@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Any
 
 from glimpsecli.commands.values import Value
+
+_NUMBER = r"\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*"
+_STRIDES = re.compile(f"{_NUMBER}(?:[-,]{_NUMBER})?", re.ASCII)
 
 
 class StrideValue(Value):
@@ -17,10 +22,14 @@ class StrideValue(Value):
         from glimpsecli.errors import InvalidInputError
         from glimpsecli.learning.places import Range
 
-        numbers = self.plain_numbers(text.replace("-", ","), 1, 2)
-        if not 0 < numbers[0] <= numbers[-1]:
-            raise InvalidInputError(f"{text!r} is no range of strides", "write 2 or 1.5-3")
-        return Range(numbers[0], numbers[-1])
+        parts = _STRIDES.fullmatch(text)
+        low, high = (float(parts[1]), float(parts[2] or parts[1])) if parts else (0.0, 0.0)
+        if not 0 < low <= high < math.inf:
+            raise InvalidInputError(
+                f"{text!r} is no stride",
+                "write how many pixels of the image there are to one of the target, such as 2, or a range, as 1.5-3",
+            )
+        return Range(low, high)
 
 
 class FreeValue(Value):

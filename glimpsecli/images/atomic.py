@@ -6,7 +6,7 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -57,6 +57,33 @@ def place(path: str | os.PathLike[str], write: Callable[[BinaryIO], object], *, 
         raise  # a reader that has had enough is no error; the command line ends quietly
     except OSError as error:
         raise explained(label, error) from error
+
+
+def place_together(contents: Mapping[str, bytes], *, overwrite: bool = False) -> None:
+    """Write files so that either all of them are there, or none.
+
+    Each is whole under its temporary name before the first is put in place, so that only another program, or the end of
+    this one within that moment, can come between.
+
+    Parameters
+    ----------
+    contents : mapping of str to bytes
+        What each path is to hold.
+    overwrite : bool
+        As for :func:`place`, whose errors these are.
+    """
+    left = dict(contents)
+    if not left:
+        return
+    path = next(iter(left))
+    content = left.pop(path)
+
+    def write(stream: BinaryIO) -> None:
+        stream.write(content)
+        stream.flush()  # a full disk shows now
+        place_together(left, overwrite=overwrite)
+
+    place(path, write, overwrite=overwrite)
 
 
 def explained(label: str, error: OSError) -> FileProblemError:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.learning.contest import Search, contest
 from glimpsecli.learning.model import Level
-from glimpsecli.learning.places import FREE, Found, Range, are_apart, to_window
-from glimpsecli.learning.refine import State, Step, refine
-from glimpsecli.learning.search import SIDE, candidates
+from glimpsecli.learning.places import FREE, Range, to_window
+from glimpsecli.learning.refine import Step
+from glimpsecli.learning.search import SIDE
 from glimpsecli.learning.verdict import Spread, judge, noise_of, spread_of
 from glimpsecli.sampling import FULL_SCALE
 from glimpsecli.window import Window
@@ -32,11 +33,8 @@ LEAST_ENERGY = 0.01
 ROUGH = 1.25
 """A single stride is searched from a 1.25th of it to 1.25 times it."""
 
-FINALISTS = 4
-HOPELESS = 4.0
-"""A finalist that leaves so many times as much unexplained as the first is followed no further."""
-
-_COARSE = 1.0
+LEAST_EXTENT = 4.0
+"""Pixels of the image that the shorter side of a target covers at least."""
 
 
 class Fit(NamedTuple):
@@ -87,12 +85,14 @@ def fit(
     blur: float = 0.5,
     stride: float | tuple[float, float] | None = None,
     free: Iterable[str] = ("position", "scale"),
+    watch: Callable[[int, int], object] | None = None,
 ) -> Fit:
     """Find the window of an image whose glimpse is a target.
 
     A coarse search by normalised cross-correlation over positions, scales and whatever else is free gives candidates.
     Each is refined by Levenberg and Marquardt's method with the sampler's own derivatives, on ever less blurred copies
-    of target and image. Brightness and contrast are solved for on the way, so that the ZNCC is what grows.
+    of target and image. Brightness and contrast are solved for on the way, so that the ZNCC is what grows. Then the
+    image is searched for other places that look like the best one, and each is followed as far.
 
     Parameters
     ----------
@@ -109,6 +109,8 @@ def fit(
         greatest. By default from 1 to what fits into the image. Where the scale is not free it is needed, and exact.
     free : iterable of {"position", "scale", "aspect", "angle"}
         What is searched; the position always is. The angle only with the bilinear sampler.
+    watch : callable, optional
+        Told, now and then, how many places have been followed, and how many there are so far.
 
     Returns
     -------
@@ -125,7 +127,8 @@ def fit(
     size, image_size = (wanted.shape[0], wanted.shape[1]), (scene.shape[0], scene.shape[1])
     if wanted.shape[2] != scene.shape[2]:
         raise InvalidInputError(
-            f"the target has {_channels(wanted)} and the image {_channels(scene)}", "convert one of them"
+            f"the target has {_channels(wanted)} and the image {_channels(scene)}",
+            "make the one in colour grey, for example with `magick COLOUR.png -colorspace Gray GREY.png`",
         )
     if min(size) < LEAST_SIDE:
         raise InvalidInputError(
@@ -138,13 +141,11 @@ def fit(
             f"the target is almost constant in some direction: its gradient energy is {energy:.2g}",
             f"there is nothing to hold on to below {LEAST_ENERGY:g}: take a larger or a busier window",
         )
-    starts = candidates(wanted, scene, strides, turned)
+    starts, states = contest(Search(wanted, scene, strides, turned, sampler, float(blur), watch))
     if not starts:
         raise InvalidInputError("no place in the image is anything but constant", "look into another image")
-    states = _refined(starts, wanted, scene, strides, turned, sampler, float(blur))
     best = states[0]
-    others = [state.zncc for state in states[1:] if are_apart(state.place, best.place)]
-    next_best = max(others, default=0.0)
+    next_best = max((state.zncc for state in states[1:]), default=0.0)
     indices = [index for name, some in FREE.items() if name in turned for index in some]
     noise = noise_of(best.residual, len(indices), _step(target))
     spread = spread_of(best, indices, noise, size)
@@ -170,43 +171,6 @@ def gradient_energy(target: Images) -> float:
     return max(float(np.linalg.eigvalsh(tensor)[0]), 0.0)
 
 
-def _refined(
-    starts: list[Found],
-    target: Images,
-    image: Images,
-    strides: Range,
-    free: frozenset[str],
-    sampler: str,
-    blur: float,
-) -> list[State]:
-    """Give the refined finalists among some candidates, the best first."""
-    coarse, fine = _levels(target.shape, sampler, strides)
-    warm = sorted(
-        (refine(target, image, start.place, coarse, free, sampler, blur) for start in starts),
-        key=lambda state: -state.zncc,
-    )
-    finalists: list[State] = []
-    for state in warm:
-        if len(finalists) < FINALISTS and all(are_apart(state.place, other.place) for other in finalists):
-            finalists.append(state)
-    hopeful = [state for state in finalists if state.cost <= HOPELESS * finalists[0].cost]
-    done = []
-    for state in hopeful:
-        last = refine(target, image, state.place, fine, free, sampler, blur)
-        done.append(last._replace(steps=state.steps + last.steps))
-    return sorted(done, key=lambda state: -state.zncc) + finalists[len(hopeful) :]
-
-
-def _levels(shape: tuple[int, ...], sampler: str, strides: Range) -> tuple[list[Level], list[Level]]:
-    """Give the levels for all candidates, and those for the finalists, which end with the target as it is."""
-    reduction = 2 ** max(0, math.floor(math.log2(max(shape[:2]) / SIDE)))
-    coarse = [Level(reduction, _COARSE)]
-    fine = [Level(2**power, 0.6) for power in reversed(range(reduction.bit_length()))]
-    if sampler == "bilinear":  # it reads single pixels: a stride is many of them, and the way is found in smaller steps
-        fine += [Level(1, 0.6 / 2**halving) for halving in range(1, 1 + max(0, math.ceil(math.log2(strides.high))))]
-    return coarse, [*fine, Level(1, 0.0)]
-
-
 def _strides(stride: float | tuple[float, float] | None, size: Size, image_size: Size, free: frozenset[str]) -> Range:
     """Give the range of strides to search, none of them too large for the image."""
     most = min(extent / taps for extent, taps in zip(image_size, size, strict=True))
@@ -227,6 +191,11 @@ def _strides(stride: float | tuple[float, float] | None, size: Size, image_size:
     if low > most * (1 + 1e-9):
         raise InvalidInputError(
             f"{shapes[0]} at a stride of {low:.3g} is larger than {shapes[1]}", "give a smaller stride or target"
+        )
+    if low * min(size) < LEAST_EXTENT:
+        raise InvalidInputError(
+            f"{shapes[0]} at a stride of {low:.3g} covers {size[1] * low:.3g}x{size[0] * low:.3g} pixels of the image",
+            "give a greater stride: it counts the pixels of the image to one of the target",
         )
     return Range(low, max(low, min(high, most)))
 

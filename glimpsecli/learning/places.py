@@ -68,10 +68,11 @@ def window_slopes(place: Floats, size: Size) -> Floats:
     return slopes
 
 
-def are_apart(one: Floats, other: Floats, within: float = 2.0) -> bool:
+def are_apart(one: Floats, other: Floats, within: float = 1.0) -> bool:
     """Tell whether two places are different answers, and not one that was reached twice.
 
-    Centres further apart than `within` strides, scales by 12 %, or a turn by 8 degrees.
+    Centres further apart than `within` strides, scales by 12 %, or a turn by 8 degrees. A pattern that taps one stride
+    apart can show, a chequered one of single taps, repeats at the square root of 2 strides at the nearest.
     """
     stride = math.exp(max(one[2], other[2]))
     turn = abs((one[4] - other[4] + 180) % 360 - 180)

@@ -39,6 +39,12 @@ OVERHANG = 0.06
 PEAKS = 12
 """Local maxima kept for each scale, aspect and angle."""
 
+SHARP_SIDE = 64
+"""Pixels of the longer side of a glimpse that is looked for once more, if there are so many."""
+
+TWINS, LIKE = 5, 0.5
+"""How many twins are given at most, and the ZNCC, unrefined, that they have at least."""
+
 
 def candidates(target: Floats, image: Floats, strides: Range, free: frozenset[str], most: int = 10) -> list[Found]:
     """Give the places where a target might be, the likeliest first.
@@ -68,6 +74,37 @@ def candidates(target: Floats, image: Floats, strides: Range, free: frozenset[st
         if len(kept) == most:
             break
     return kept
+
+
+def twins(glimpse: Floats, image: Floats, place: Floats, free: frozenset[str]) -> list[Found]:
+    """Give other places that look like one, in full sharpness, the likeliest first.
+
+    Parameters
+    ----------
+    glimpse : (h, w, C)
+        What is seen at the place.
+    image : (H, W, C) float32
+    place : (5,) float64
+    free : set of str
+        Where the angle is free, quarter turns are tried as well.
+    """
+    (h, w), (height, width) = glimpse.shape[:2], image.shape[:2]
+    stride, aspect = math.exp(place[2]), math.exp(place[3])
+    pitch = max(1.0, stride * max(h * aspect, w) / SHARP_SIDE)
+    reduced = max(1, round(height / pitch)), max(1, round(width / pitch))
+    scene = _Scene(extract(image, Window.from_box(0, 0, width, height), reduced), (height, width))
+    found: list[Found] = []
+    for turn in (0.0, 90.0, 180.0, 270.0) if "angle" in free else (0.0,):
+        angle = float(place[4] + turn)
+        template, mask = _template(glimpse.astype(np.float32), (stride * aspect, stride), angle, scene.pitch)
+        for y, x, zncc in scene.peaks(template, mask):
+            found.append(Found(np.array([x, y, place[2], place[3], angle]), zncc))
+    found.sort(key=lambda one: -one.zncc)
+    kept: list[Found] = []
+    for one in found:
+        if one.zncc >= LIKE and all(are_apart(one.place, other) for other in [place, *(two.place for two in kept)]):
+            kept.append(one)
+    return kept[:TWINS]
 
 
 def _octaves(strides: Range) -> Iterator[tuple[float, float]]:

@@ -6,24 +6,30 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from glimpsecli import images
 from glimpsecli.annotations.tables import table_of
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.images import depth_of
-from glimpsecli.images.atomic import place
+from glimpsecli.images import DEPTHS, depth_of
+from glimpsecli.images.atomic import place_together
 from glimpsecli.jobs.decoding import Origin
 from glimpsecli.jobs.outputs import check_files
-from glimpsecli.jobs.plan import BLUR, How, check_sources
-from glimpsecli.jobs.products import flat
+from glimpsecli.jobs.plan import BLUR, check_sources
 from glimpsecli.jobs.requests import SizeRequest
 from glimpsecli.learning.fitting import Fit, fit
 from glimpsecli.learning.places import Range
 from glimpsecli.sampling import extract
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from glimpsecli.annotations.boxes import Box
     from glimpsecli.images import Picture
     from glimpsecli.images.picture import Array
+
+_SLACK = 1e-6
+"""Pixels by which a box of percentages may pass the edge, by rounding."""
 
 TABLES = (".csv", ".json", ".jsonl")
 DIGITS = 6
@@ -87,6 +93,8 @@ def check(task: Task) -> None:
     """
     if task.target_box is None and not task.size.is_open:
         raise InvalidInputError("--size without --target-box", "a target that is a file of its own has its size")
+    if task.blur is not None and not 0 < task.blur < math.inf:
+        raise InvalidInputError(f"--blur {task.blur:g}", "give a positive number of strides, such as 0.5")
     if task.blur is not None and task.chosen_sampler != "gaussian":
         raise InvalidInputError(f"--blur {task.blur:g} with the {task.chosen_sampler} sampler", "it is for gaussian")
     if task.table is not None and not task.table.lower().endswith(TABLES):
@@ -100,25 +108,18 @@ def check(task: Task) -> None:
     check_files(named, [one for one in sources if one != "-"], overwrite=task.overwrite)
 
 
-def run(task: Task) -> Result:
-    """Read, cut the target out where it is a window, and fit."""
-    how = How()
-    target_file = flat(_read(task.target), how)
-    image = flat(_read(task.image), how)
+def run(task: Task, watch: Callable[[int, int], object] | None = None) -> Result:
+    """Read, cut the target out where it is a window, and fit; `watch` is told how far the search is."""
+    read, image = _read(task.target), _opaque(_read(task.image), task.image)
     sampler, blur = task.chosen_sampler, BLUR if task.blur is None else task.blur
-    target = target_file.pixels
-    if task.target_box is not None:
-        window = task.target_box.to_window(target.shape[:2])
-        size = task.size.for_extent(window.width, window.height)
-        depth = depth_of(target)
-        seen = extract(target, window, size, sampler=sampler, blur=blur)
-        target = images.convert(seen, depth, depth).pixels
+    seen = read if task.target_box is None else _cut(task, read, task.target_box)
+    target = _opaque(seen, task.target, " or, with --target-box, take a window in which it is opaque")
     stride: float | tuple[float, float] | None = None
     if task.strides is not None:
         low, high = task.strides
         stride = low if low == high else (low, high)
-    found = fit(target, image.pixels, sampler=sampler, blur=blur, stride=stride, free=task.free)
-    return Result(found, target, image.pixels)
+    found = fit(target, image, sampler=sampler, blur=blur, stride=stride, free=task.free, watch=watch)
+    return Result(found, target, image)
 
 
 def record(task: Task, result: Result) -> dict[str, Any]:
@@ -144,20 +145,49 @@ def record(task: Task, result: Result) -> dict[str, Any]:
 
 def write(task: Task, result: Result) -> list[str]:
     """Write the table, of a window that was found, and the animation; give the names of what was written."""
-    written = []
+    contents: dict[str, bytes] = {}
     if task.table is not None and result.fit.verdict == "found":
-        content = _table(task, result)
-        place(task.table, lambda stream: stream.write(content), overwrite=task.overwrite)
-        written.append(task.table)
+        contents[task.table] = _table(task, result)
     if task.animation is not None:
         from glimpsecli.images.animation import encode_gif
         from glimpsecli.learning.animating import film
 
         frames, durations = film(result, sampler=task.chosen_sampler, blur=BLUR if task.blur is None else task.blur)
-        gif = encode_gif(frames, durations)
-        place(task.animation, lambda stream: stream.write(gif), overwrite=task.overwrite)
-        written.append(task.animation)
-    return written
+        contents[task.animation] = encode_gif(frames, durations)
+    place_together(contents, overwrite=task.overwrite)
+    return list(contents)
+
+
+def _cut(task: Task, picture: Picture, box: Box) -> Picture:
+    """Look through the window of the target file."""
+    height, width = picture.pixels.shape[:2]
+    window = box.to_window((height, width))
+    x, y, across, down = window.box
+    if x < -_SLACK or y < -_SLACK or x + across > width + _SLACK or y + down > height + _SLACK:
+        beyond = "lies outside" if x >= width or y >= height or x + across <= 0 or y + down <= 0 else "reaches beyond"
+        raise InvalidInputError(
+            f"--target-box {x:g},{y:g},{across:g},{down:g} {beyond} {task.target}, which has {width}x{height} pixels",
+            "move it to where there is something to see",
+        )
+    blur, depth = BLUR if task.blur is None else task.blur, depth_of(picture.pixels)
+    size = task.size.for_extent(window.width, window.height)
+    seen = extract(picture.pixels, window, size, sampler=task.chosen_sampler, blur=blur)
+    return picture._replace(pixels=images.convert(seen, depth, depth).pixels)
+
+
+def _opaque(picture: Picture, name: str, other_way: str = "") -> Array:
+    """Take the alpha off a picture in which it hides nothing."""
+    if not picture.alpha:
+        return picture.pixels
+    colours, alpha = picture.pixels[..., :-1], picture.pixels[..., -1]
+    hidden = float((alpha < DEPTHS[depth_of(alpha)].scale * (1 - 1e-4)).mean())
+    if hidden:
+        raise InvalidInputError(
+            f"{name} is transparent in {max(hidden, 0.01):.0%} of its pixels, and what is behind them is not known",
+            f"lay it over a colour with `glimpse extract {name} --box 0,0,100%,100% --sampler bilinear --fill white "
+            f"-o OPAQUE.jpg`{other_way}",
+        )
+    return np.ascontiguousarray(colours)
 
 
 def _table(task: Task, result: Result) -> bytes:

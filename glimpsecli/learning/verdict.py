@@ -33,6 +33,9 @@ LEAST_ODDS = 12.0
 LEAST_MARGIN = 1.25
 """How many times as much the next best place must leave unexplained."""
 
+LEAST_GAP = 0.005
+"""What it must leave beside that, as a share of the target: copies in an image differ as much by rounding alone."""
+
 MOST_STRIDES = 0.025
 """Standard deviation of the position, in strides, above which a place is not known."""
 
@@ -129,9 +132,8 @@ def judge(
         )
     if not state.converged:
         return "doubtful", "the search did not come to rest"
-    left, left_next = max(1 - state.zncc**2, 1e-9), max(1 - max(next_best, 0) ** 2, 1e-9)
-    odds = noise.independent / 2 * math.log(left_next / left)
-    if odds < LEAST_ODDS or left_next < LEAST_MARGIN * left:
+    odds = noise.independent / 2 * math.log(_left(next_best) / _left(state.zncc))
+    if odds < LEAST_ODDS or is_as_good(next_best, state.zncc):
         return "doubtful", f"another place fits as well, with a ZNCC of {next_best:.3f}"
     stride = math.exp(state.place[2])
     worst = max(spread.cx, spread.cy)
@@ -151,6 +153,16 @@ def judge(
     if next_best <= 0:
         return "found", "no other place is like it"
     return "found", f"the next best place has a ZNCC of {next_best:.3f}"
+
+
+def is_as_good(zncc: float, best: float) -> bool:
+    """Tell whether a place of some ZNCC is so near the best that the two could be one as well as the other."""
+    return _left(zncc) < LEAST_MARGIN * _left(best) + LEAST_GAP
+
+
+def _left(zncc: float) -> float:
+    """Give the share of the target that a place leaves unexplained."""
+    return max(1 - max(zncc, 0) ** 2, 1e-9)
 
 
 def _shared(values: Floats, axis: int) -> float:

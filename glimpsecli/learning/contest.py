@@ -1,0 +1,148 @@
+"""Which of some places is the target's: all that might be are followed to the end, and so are the winner's twins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from glimpsecli.learning.model import Level
+from glimpsecli.learning.places import Found, Range, are_apart
+from glimpsecli.learning.refine import State, refine
+from glimpsecli.learning.search import SIDE, candidates, twins
+from glimpsecli.learning.verdict import LEAST_ZNCC, is_as_good
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[Any]
+
+    Watch = Callable[[int, int], object]
+
+HOPELESS = 4.0
+"""A place that leaves so many times as much unexplained as the first, at the coarse level, is followed no further."""
+
+FAINT = 0.45
+"""Coarse ZNCC below which only the first is followed: noise is averaged away there, and a match has far more."""
+
+ROUNDS = 3
+"""How often a twin may beat the winner before the search is taken for restless."""
+
+_COARSE = 1.0
+
+
+class Search(NamedTuple):
+    """What is searched, where, and how.
+
+    Attributes
+    ----------
+    target : (h, w, C) float32
+    image : (H, W, C) float32
+    strides : Range
+    free : frozenset of str
+    sampler : {"gaussian", "bilinear"}
+    blur : float
+    watch : callable, optional
+        Told how many places have been followed, and how many there are so far.
+    """
+
+    target: Floats
+    image: Floats
+    strides: Range
+    free: frozenset[str]
+    sampler: str
+    blur: float
+    watch: Watch | None = None
+
+
+def contest(search: Search) -> tuple[list[Found], list[State]]:
+    """Search an image.
+
+    Twins of the best place, where the image looks as it does there, may be missed by the coarse search, which sees
+    little of a fine pattern and keeps few of many equal places. So they are looked for once more with what is seen at
+    that place, in full sharpness, and followed to the end like every other.
+
+    Returns
+    -------
+    starts : list of Found
+        The candidates of the coarse search, the likeliest first; empty where the image is constant.
+    states : list of State
+        Places followed to the end, the best first, then those that were given up, all of them apart.
+    """
+    target, image, strides, free = search[:4]
+    starts = candidates(target, image, strides, free)
+    if not starts:
+        return [], []
+    tally = _Tally(search.watch, len(starts))
+    coarse, fine = _levels(target.shape, search.sampler, strides)
+    warm = sorted((tally.count(_follow(search, start.place, coarse)) for start in starts), key=lambda one: -one.zncc)
+    places = _apart(warm)
+    hopeful = [one for one in places if one.cost <= HOPELESS * places[0].cost]
+    if places[0].zncc < FAINT:
+        hopeful = hopeful[:1]
+    tally.expect(len(hopeful))
+    ends = sorted((tally.count(_to_the_end(search, one, fine)) for one in hopeful), key=lambda one: -one.zncc)
+    for _ in range(ROUNDS):
+        best = ends[0]
+        if best.zncc < LEAST_ZNCC or any(_is_rival(one, best) for one in ends[1:]):
+            break
+        others = twins(target - best.residual, image, best.place, free)
+        tally.expect(len(others))
+        for other in others:
+            ends.append(tally.count(_follow(search, other.place, fine)))
+            if _is_rival(ends[-1], best):
+                break
+        ends.sort(key=lambda one: -one.zncc)
+        if not are_apart(ends[0].place, best.place):
+            break
+    else:
+        ends[0] = ends[0]._replace(converged=False)
+    return starts, _apart(ends) + places[len(hopeful) :]
+
+
+class _Tally:
+    """Counts the places that have been followed."""
+
+    def __init__(self, watch: Watch | None, total: int) -> None:
+        self.watch, self.done, self.total = watch, 0, total
+
+    def expect(self, more: int) -> None:
+        self.total += more
+
+    def count(self, state: State) -> State:
+        self.done += 1
+        if self.watch is not None:
+            self.watch(self.done, self.total)
+        return state
+
+
+def _follow(search: Search, place: Floats, levels: list[Level]) -> State:
+    return refine(search.target, search.image, place, levels, search.free, search.sampler, search.blur)
+
+
+def _to_the_end(search: Search, state: State, levels: list[Level]) -> State:
+    last = _follow(search, state.place, levels)
+    return last._replace(steps=state.steps + last.steps)
+
+
+def _is_rival(one: State, best: State) -> bool:
+    return are_apart(one.place, best.place) and is_as_good(one.zncc, best.zncc)
+
+
+def _apart(states: list[State]) -> list[State]:
+    """Leave out what is no place of its own."""
+    kept: list[State] = []
+    for state in states:
+        if all(are_apart(state.place, other.place) for other in kept):
+            kept.append(state)
+    return kept
+
+
+def _levels(shape: tuple[int, ...], sampler: str, strides: Range) -> tuple[list[Level], list[Level]]:
+    """Give the levels for all candidates, and those that lead to the end, with the target as it is."""
+    reduction = 2 ** max(0, math.floor(math.log2(max(shape[:2]) / SIDE)))
+    coarse = [Level(reduction, _COARSE)]
+    fine = [Level(2**power, 0.6) for power in reversed(range(reduction.bit_length()))]
+    if sampler == "bilinear":  # it reads single pixels: a stride is many of them, and the way is found in smaller steps
+        fine += [Level(1, 0.6 / 2**halving) for halving in range(1, 1 + max(0, math.ceil(math.log2(strides.high))))]
+    return coarse, [*fine, Level(1, 0.0)]
