@@ -178,6 +178,52 @@ def test_a_periodic_pattern_and_two_equal_places_are_doubtful(photos):
     assert found.next_best == pytest.approx(found.zncc, abs=0.01)
 
 
+def checker(period, size=256):
+    y, x = np.mgrid[:size, :size]
+    return ((x // period + y // period) % 2 * 255).astype(np.uint8)
+
+
+def grid_of_lines(period, size=256):
+    y, x = np.mgrid[:size, :size]
+    return np.where((x % period < 2) | (y % period < 2), 255, 0).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("image", "window", "size", "noise"), [
+    (checker(16), Window(78, 78, 60, 60), (30, 30), 0),
+    (checker(16), Window(137.5, 155.5, 105, 105), (35, 35), 0),
+    (checker(8), Window(121.44, 146.0, 84, 72), (24, 28), 0),
+    (checker(23), Window(166.0, 207.0, 66, 42), (21, 33), 0),
+    (checker(14), Window(218.0, 194.0, 60, 72), (24, 20), 5),
+    (grid_of_lines(11), Window(56.92, 124.1, 111, 111), (37, 37), 5),
+    (checker(4), Window(120.0, 131.0, 90, 96), (32, 30), 5),  # its period is less than two strides
+])  # fmt: skip
+def test_a_place_with_twins_is_never_called_found(image, window, size, noise):
+    """The coarse search sees little of such patterns, and gives up most of the places that are equal."""
+    found = fit(cut(image, window, size, noise=noise), image, stride=window.width / size[1])
+    assert found.verdict == "doubtful"
+    assert "another place fits as well" in found.reason
+
+
+def test_a_turned_twin_is_one_too(photos):
+    """One quarter of the image is another one, turned by a right angle."""
+    photo = photos["astronaut.png"][40:200, 140:300]
+    both = np.concatenate([photo, np.rot90(photo)], axis=1)
+    target = cut(both, Window(80, 80, 100, 90), (36, 40), sampler="bilinear")
+    how = {"sampler": "bilinear", "stride": (2.5, 2.5), "free": ["position", "angle"]}
+    assert fit(target, photo, **how).verdict == "found"
+    assert fit(target, both, **how).verdict == "doubtful"
+
+
+def test_what_goes_on_is_told(photos):
+    told = []
+    target = cut(photos["chelsea.png"], Window(220, 130, 160, 120), (30, 40))
+    assert fit(target, photos["chelsea.png"], stride=4, watch=lambda *counts: told.append(counts)).verdict == "found"
+    done, total = zip(*told, strict=True)
+    assert done == tuple(range(1, len(done) + 1))
+    assert total == tuple(sorted(total))
+    assert all(some <= most for some, most in told)
+
+
 def test_the_aspect_is_found(photos):
     window = busy_window(photos["coffee.png"], (40, 40), 3, seed=6, aspect=1.12)
     target = cut(photos["coffee.png"], window, (40, 40))
@@ -251,7 +297,7 @@ EDGE = np.repeat(np.where(np.arange(16) < 8, 0, 255).astype(np.uint8)[None, :, N
     (np.full((16, 16, 3), 90, np.uint8), {}, "almost constant in some direction"),
     (EDGE, {}, "nothing to hold on to"),
     (NAN, {}, "the target holds NaN or infinity"),
-    (RANDOM[:, :, 0], {}, "the target has 1 channel and the image 3 channels"),
+    (RANDOM[:, :, 0], {}, "make the one in colour grey, for example with `magick"),
     (RANDOM[:4], {}, "8x8 at least"),
     (RANDOM.astype(np.float64), {}, "the target is of type float64"),
     (RANDOM[0, 0], {}, "the target has the shape (3,)"),
@@ -263,6 +309,7 @@ EDGE = np.repeat(np.where(np.arange(16) < 8, 0, 255).astype(np.uint8)[None, :, N
     (RANDOM, {"free": ["position"]}, "no stride is given"),
     (RANDOM, {"free": ["position"], "stride": (2, 3)}, "give one stride"),
     (RANDOM, {"stride": -1}, "give positive numbers"),
+    (RANDOM, {"stride": 0.001}, "at a stride of 0.0008 covers 0.0128x0.0128 pixels of the image"),
     (RANDOM, {"stride": (3, 2)}, "the lesser first"),
     (RANDOM, {"blur": 0}, "blur is 0"),
 ])  # fmt: skip

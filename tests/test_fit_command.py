@@ -1,6 +1,8 @@
 """``glimpse fit``: files in, a window, a table and a film out."""
 
+import io
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -9,8 +11,10 @@ from PIL import Image
 
 from glimpsecli import cli
 from glimpsecli.annotations.tables import read_windows
+from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import read
 from glimpsecli.images.animation import encode_gif
+from glimpsecli.images.atomic import place_together
 
 CAT, CUP = (str(ROOT / "sample_images" / name) for name in ("chelsea.png", "coffee.png"))
 EYES = ("--target-box", "120,60,200,140", "--size", "50x35", "--stride", "3.5")
@@ -78,13 +82,68 @@ def test_the_film_shows_the_way(tmp_path, eyes):
     assert sum((frame != frames[-1]).any() for frame in frames) >= len(frames) - 2
 
 
+def test_an_interrupted_fit_leaves_nothing(tmp_path, monkeypatch, eyes):
+    """Nor is the same command refused afterwards."""
+    table, film = tmp_path / "o.csv", tmp_path / "o.gif"
+    words = ["fit", eyes, CAT, "--stride", "4", "-o", str(table), "--animate", str(film), "-q"]
+    with monkeypatch.context() as patch:
+
+        def interrupt(*args, **how):
+            raise KeyboardInterrupt
+
+        patch.setattr("glimpsecli.learning.animating.film", interrupt)
+        assert cli.run(words) == 130
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["eyes.png"]
+    assert cli.run(words) == 0
+    assert table.stat().st_size > 0
+    assert film.stat().st_size > 0
+
+
+def test_files_are_put_in_place_together(tmp_path):
+    first, second, third = (tmp_path / name for name in "abc")
+    third.write_bytes(b"kept")
+    with pytest.raises(InvalidInputError, match="c exists already"):
+        place_together({str(first): b"1", str(second): b"2", str(third): b"3"})
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+    place_together({str(first): b"1", str(second): b"2", str(third): b"3"}, overwrite=True)
+    assert [path.read_bytes() for path in (first, second, third)] == [b"1", b"2", b"3"]
+    place_together({})
+
+
+def test_transparency_is_refused_where_it_hides_something(tmp_path, capsys, eyes):
+    pixels = read(eyes).pixels
+    opaque, border = (np.full(pixels.shape[:2], 255, np.uint8) for _ in range(2))
+    border[:4] = border[:, :4] = 0
+    clear, hidden = str(tmp_path / "clear.png"), str(tmp_path / "hidden.png")
+    for path, alpha in ((clear, opaque), (hidden, border)):
+        Image.fromarray(np.dstack([pixels, alpha])).save(path)
+    assert cli.run(["fit", clear, CAT, "--stride", "4"]) == 0
+    assert capsys.readouterr().out.startswith("found")
+    for words in ([hidden, CAT], [eyes, hidden], [hidden, CAT, "--target-box", "0,0,40,30"]):
+        assert cli.run(["fit", *words, "--stride", "4"]) == 2
+        told = capsys.readouterr().err
+        assert "hidden.png is transparent in" in told
+        assert "lay it over a colour with `glimpse extract" in told
+        assert told.count("\n") == 1
+    assert cli.run(["fit", hidden, CAT, "--stride", "4", "--target-box", "8,8,40,26"]) == 0
+
+
+def test_a_terminal_shows_how_far_it_is(monkeypatch, capsys, eyes):
+    shown = []
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr("tqdm.tqdm.update", lambda bar, more: shown.append((more, bar.total)))
+    assert cli.run(["fit", eyes, CAT, "--stride", "4"]) == 0
+    assert len(shown) > 1
+    shown.clear()
+    assert cli.run(["fit", eyes, CAT, "--stride", "4", "-q"]) == 0
+    assert not shown
+
+
 def test_a_gif_holds_its_frames_and_their_times():
     random = np.random.default_rng(0)
     first = np.repeat(np.repeat(random.choice(np.array([0, 80, 255], np.uint8), (4, 5, 3)), 8, 0), 8, 1)
     second = first.copy()
     second[8:16, 8:16] = (255, 0, 80)
-    import io
-
     with Image.open(io.BytesIO(encode_gif([first, second, first], [100, 250, 50]))) as gif:
         for frame, time in ((first, 100), (second, 250), (first, 50)):
             assert np.array_equal(np.asarray(gif.convert("RGB")), frame)
@@ -100,7 +159,15 @@ def test_a_gif_holds_its_frames_and_their_times():
     (("--animate", "x.png"), 2, "end it in .gif"),
     (("-o", "none/x.csv"), 2, "could not be written"),
     (("-o", "there.csv"), 2, "there.csv exists; give --overwrite"),
-    (("-o", "there.csv", "--overwrite", "--stride", "0"), 2, "no range of strides"),
+    (("-o", "there.csv", "--overwrite", "--stride", "0"), 2, "'0' is no stride"),
+    (("--stride", "-1"), 2, "'-1' is no stride; write how many pixels"),
+    (("--stride", "10%"), 2, "'10%' is no stride"),
+    (("--stride", "3-2"), 2, "'3-2' is no stride"),
+    (("--stride", "0.001"), 2, "a target of 50x35 pixels at a stride of 0.0008 covers 0.04x0.028 pixels"),
+    (("--blur", "0"), 2, "--blur 0; give a positive number"),
+    (("--blur", "nan"), 2, "--blur nan; give a positive number"),
+    (("--target-box", "1000,0,50,50"), 2, "--target-box 1000,0,50,50 lies outside"),
+    (("--target-box", "30,0,40,30"), 2, "reaches beyond"),
     (("--free", "scale"), 2, "leaves out the position"),
     (("--free", "position,colour"), 2, "'colour' cannot be free"),
     (("--free", "position,angle", "--sampler", "gaussian", "--stride", "4"), 2, "cannot turn"),
