@@ -77,11 +77,13 @@ def contest(search: Search) -> tuple[list[Found], list[State]]:
     coarse, fine = _levels(target.shape, search.sampler, strides)
     warm = sorted((tally.count(_follow(search, start.place, coarse)) for start in starts), key=lambda one: -one.zncc)
     places = _apart(warm)
-    hopeful = [one for one in places if one.cost <= HOPELESS * places[0].cost]
-    if places[0].zncc < FAINT:
-        hopeful = hopeful[:1]
-    tally.expect(len(hopeful))
-    ends = sorted((tally.count(_to_the_end(search, one, fine)) for one in hopeful), key=lambda one: -one.zncc)
+    hopeful = sum(one.cost <= HOPELESS * places[0].cost for one in places) if places[0].zncc >= FAINT else 1
+    ends = _to_the_end(search, places[:hopeful], fine, tally)
+    if ends[0].zncc >= LEAST_ZNCC:  # softened, a place is as good as it can become: what comes near is not hopeless
+        more = [one for one in places[hopeful:] if is_as_good(one.zncc, ends[0].zncc)]
+        ends += _to_the_end(search, more, fine, tally)
+        hopeful += len(more)
+    ends.sort(key=lambda one: -one.zncc)
     for _ in range(ROUNDS):
         best = ends[0]
         if best.zncc < LEAST_ZNCC or any(_is_rival(one, best) for one in ends[1:]):
@@ -97,7 +99,7 @@ def contest(search: Search) -> tuple[list[Found], list[State]]:
             break
     else:
         ends[0] = ends[0]._replace(converged=False)
-    return starts, _apart(ends) + places[len(hopeful) :]
+    return starts, _apart(ends) + places[hopeful:]
 
 
 class _Tally:
@@ -120,9 +122,14 @@ def _follow(search: Search, place: Floats, levels: list[Level]) -> State:
     return refine(search.target, search.image, place, levels, search.free, search.sampler, search.blur)
 
 
-def _to_the_end(search: Search, state: State, levels: list[Level]) -> State:
-    last = _follow(search, state.place, levels)
-    return last._replace(steps=state.steps + last.steps)
+def _to_the_end(search: Search, states: list[State], levels: list[Level], tally: _Tally) -> list[State]:
+    """Follow places from the coarse level on, and give the best first."""
+    tally.expect(len(states))
+    ends = []
+    for state in states:
+        last = tally.count(_follow(search, state.place, levels))
+        ends.append(last._replace(steps=state.steps + last.steps))
+    return sorted(ends, key=lambda one: -one.zncc)
 
 
 def _is_rival(one: State, best: State) -> bool:
