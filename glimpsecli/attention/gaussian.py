@@ -16,7 +16,7 @@ black, and by 7 s black.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -111,13 +111,23 @@ def write(patch: ArrayLike, params: Iterable[float], image_size: tuple[int, int]
     -------
     (H, W) or (H, W, C) float64
     """
+    ((_, written),) = write_rows(patch, params, image_size, image_size[0])
+    return written
+
+
+def write_rows(
+    patch: ArrayLike, params: Iterable[float], image_size: tuple[int, int], deep: int
+) -> Iterator[tuple[slice, Floats]]:
+    """Generate what :func:`write` gives, `deep` rows at a time: the rows, and (deep, W) or (deep, W, C) float64."""
     values = np.asarray(patch, dtype=np.float64)
     u_y, s_y, d_y, u_x, s_x, d_x, gain = params
     if gain == 0:
         raise InvalidInputError("writing divides by the gain, which is 0", "give another gain")
     rows = filterbank(u_y, s_y, d_y, values.shape[0], image_size[0])
     columns = filterbank(u_x, s_x, d_x, values.shape[1], image_size[1])
-    return _both_axes(rows.T, values, columns.T) / gain
+    for start in range(0, image_size[0], deep):
+        part = slice(start, min(start + deep, image_size[0]))
+        yield part, _both_axes(rows[:, part].T, values, columns.T) / gain
 
 
 def glimpse_vjp(
@@ -151,18 +161,32 @@ def glimpse_vjp(
             f"a cotangent of shape {weights.shape} for a glimpse of shape {tuple(size) + pixels.shape[2:]}",
             "it has a number for each of the glimpse",
         )
+    row = tuple(params)
+    return image_vjp(row, weights, (pixels.shape[0], pixels.shape[1])), params_vjp(pixels, row, weights)
+
+
+def image_vjp(params: Iterable[float], cotangent: ArrayLike, image_size: tuple[int, int]) -> Floats:
+    """Give the gradient by the image, (H, W) or (H, W, C) float64, alone; see :func:`glimpse_vjp`."""
+    *grid, gain = params
+    return gain * write(cotangent, (*grid, 1), image_size)
+
+
+def params_vjp(image: ArrayLike, params: Iterable[float], cotangent: ArrayLike) -> Floats:
+    """Give the gradient by the parameters, (7,) float64, alone; see :func:`glimpse_vjp`."""
+    pixels, weights = np.asarray(image, dtype=np.float64), np.asarray(cotangent, dtype=np.float64)
     u_y, s_y, d_y, u_x, s_x, d_x, gain = params
+    size = weights.shape[:2]
     rows = filterbank(u_y, s_y, d_y, size[0], pixels.shape[0])
     columns = filterbank(u_x, s_x, d_x, size[1], pixels.shape[1])
-    by_image = gain * _both_axes(rows.T, weights, columns.T)
     flat, loss = pixels.reshape(*pixels.shape[:2], -1), weights.reshape(*size, -1)
-    mixed_rows = np.einsum("yxc,jx->yjc", flat, columns, optimize=True)
-    by_rows = np.einsum("ijc,yjc->iy", loss, mixed_rows, optimize=True)
-    by_columns = np.einsum("ijc,iy,yxc->jx", loss, rows, flat, optimize=True)
-    by_gain = float(np.sum(rows * by_rows))
-    vertical = _filterbank_vjp(rows, gain * by_rows, u_y, s_y, d_y)
-    horizontal = _filterbank_vjp(columns, gain * by_columns, u_x, s_x, d_x)
-    return by_image, np.array([*vertical, *horizontal, by_gain])
+    with np.errstate(over="ignore", invalid="ignore"):  # what an infinite pixel is worth is infinite, or a NaN
+        mixed_rows = np.einsum("yxc,jx->yjc", flat, columns, optimize=True)
+        by_rows = np.einsum("ijc,yjc->iy", loss, mixed_rows, optimize=True)
+        by_columns = np.einsum("ijc,iy,yxc->jx", loss, rows, flat, optimize=True)
+        by_gain = float(np.sum(rows * by_rows))
+        vertical = _filterbank_vjp(rows, gain * by_rows, u_y, s_y, d_y)
+        horizontal = _filterbank_vjp(columns, gain * by_columns, u_x, s_x, d_x)
+    return np.array([*vertical, *horizontal, by_gain])
 
 
 def _filterbank_vjp(bank: Floats, by_bank: Floats, first: float, sigma: float, stride: float) -> list[float]:

@@ -47,10 +47,18 @@ def gaussian_mask(params: Iterable[float], size: tuple[int, int], image_size: tu
     (H, W) float64, 0 to 1
         For a single tap the article's ``a_y a_x^T``, but for a factor that puts its peak at 1.
     """
+    return np.minimum(separable_mask(*gaussian_profiles(params, size, image_size)), 1)
+
+
+def gaussian_profiles(
+    params: Iterable[float], size: tuple[int, int], image_size: tuple[int, int]
+) -> tuple[Floats, Floats]:
+    """Give the (H,) and the (W,) profile whose outer product, cut at 1, is :func:`gaussian_mask`."""
     u_y, s_y, d_y, u_x, s_x, d_x, _ = params
-    a_y = _gaussian_profile(u_y, s_y, d_y, size[0], image_size[0])
-    a_x = _gaussian_profile(u_x, s_x, d_x, size[1], image_size[1])
-    return np.minimum(separable_mask(a_y, a_x), 1)
+    return (
+        _gaussian_profile(u_y, s_y, d_y, size[0], image_size[0]),
+        _gaussian_profile(u_x, s_x, d_x, size[1], image_size[1]),
+    )
 
 
 def affine_mask(

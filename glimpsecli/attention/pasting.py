@@ -14,7 +14,7 @@ read, would be brighter or darker the more or the fewer of them do.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,19 +48,28 @@ def gaussian_layer(glimpse: ArrayLike, params: Iterable[float], image_size: tupl
     -------
     (H, W, C + 1) float64
     """
-    values = np.asarray(glimpse, dtype=np.float64)
+    ((_, layer),) = gaussian_layer_rows(glimpse, params, image_size, image_size[0])
+    return layer
+
+
+def gaussian_layer_rows(
+    glimpse: ArrayLike, params: Iterable[float], image_size: tuple[int, int], deep: int
+) -> Iterator[tuple[slice, Floats]]:
+    """Generate what :func:`gaussian_layer` gives, `deep` rows at a time: the rows, and (deep, W, C + 1) float64."""
     u_y, s_y, d_y, u_x, s_x, d_x, gain = params
-    size = (values.shape[0], values.shape[1])
-    written = gaussian.write(values, (u_y, s_y, d_y, u_x, s_x, d_x, 1), image_size)
+    unit, divisor = (u_y, s_y, d_y, u_x, s_x, d_x, 1), checked_gain(gain)
+    size = (np.shape(glimpse)[0], np.shape(glimpse)[1])
     rows, columns = (
         gaussian.filterbank(u, s, d, taps, pixels).sum(axis=0)
         for u, s, d, taps, pixels in zip((u_y, u_x), (s_y, s_x), (d_y, d_x), size, image_size, strict=True)
     )
-    reach = separable_mask(rows, columns)[..., None]
-    layer = np.divide(written, reach, out=np.zeros_like(written), where=reach > 0)
-    layer *= masks.gaussian_mask((u_y, s_y, d_y, u_x, s_x, d_x, 1), size, image_size)[..., None]
-    layer[..., :-1] /= checked_gain(gain)
-    return layer
+    a_y, a_x = masks.gaussian_profiles(unit, size, image_size)
+    for part, written in gaussian.write_rows(glimpse, unit, image_size, deep):
+        reach = separable_mask(rows[part], columns)[..., None]
+        layer = np.divide(written, reach, out=np.zeros_like(written), where=reach > 0)
+        layer *= np.minimum(separable_mask(a_y[part], a_x), 1)[..., None]
+        layer[..., :-1] /= divisor
+        yield part, layer
 
 
 def spatial_layer(glimpse: ArrayLike, matrix: ArrayLike, image_size: tuple[int, int], order: int = 1) -> Floats:

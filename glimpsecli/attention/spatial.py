@@ -115,8 +115,7 @@ def sample_vjp(
     border: str = "zeros",
     order: int = 1,
     fill: ArrayLike = 0,
-    by_image: NDArray[Any] | None = None,
-) -> tuple[NDArray[Any], Floats]:
+) -> tuple[Floats, Floats]:
     """Give the gradients of :func:`sample`: what the gradient of the loss by its result means for its inputs.
 
     By a coordinate the bilinear sampler's derivative is the difference of the two neighbours on that axis. On a pixel's
@@ -129,32 +128,61 @@ def sample_vjp(
         As for :func:`sample`.
     cotangent : (...) or (..., C)
         A number for each of the result.
-    by_image : (H, W) or (H, W, C), contiguous, optional
-        What the gradient by the image is added to, zeros by default.
 
     Returns
     -------
-    by_image : (H, W) or (H, W, C), float64 unless given
+    by_image : (H, W) or (H, W, C) float64
     by_grid : (..., 2) float64
         For x and y.
     """
-    pixels, points = np.asarray(image, dtype=np.float64), np.asarray(grid, dtype=np.float64)
-    loss = np.asarray(cotangent, dtype=np.float64)
-    if loss.shape != points.shape[:-1] + pixels.shape[2:]:
+    pixels, samples = np.asarray(image), np.shape(grid)[:-1] + np.shape(image)[2:]
+    if np.shape(cotangent) != samples:
         raise InvalidInputError(
-            f"a cotangent of shape {loss.shape} for samples of shape {points.shape[:-1] + pixels.shape[2:]}",
+            f"a cotangent of shape {np.shape(cotangent)} for samples of shape {samples}",
             "it has a number for each of them",
         )
-    flat = loss.reshape(*points.shape[:-1], -1)
-    by_image = np.zeros(pixels.shape) if by_image is None else by_image
-    onto = by_image.reshape(pixels.shape[0] * pixels.shape[1], -1)
+    by_image = np.zeros(pixels.shape)
+    add_samples(by_image, grid, cotangent, border, order)
+    return by_image, grid_vjp(pixels, grid, cotangent, border, order, fill)
+
+
+def add_samples(
+    by_image: NDArray[Any], grid: ArrayLike, cotangent: ArrayLike, border: str = "zeros", order: int = 1
+) -> None:
+    """Add the image's part of the way back: what each point is worth, shared among the pixels that it reads.
+
+    Parameters
+    ----------
+    by_image : (H, W) or (H, W, C), contiguous
+        Changed.
+    grid, cotangent, border, order
+        As for :func:`sample_vjp`.
+    """
+    points, (height, width) = np.asarray(grid, dtype=np.float64), by_image.shape[:2]
+    loss = np.asarray(cotangent, dtype=np.float64).reshape(*points.shape[:-1], -1)
+    onto = by_image.reshape(height * width, -1)
     for row, column, weight in neighbours(points, order):
-        y, y_present = resolve(row, pixels.shape[0], border)
-        x, x_present = resolve(column, pixels.shape[1], border)
-        np.add.at(onto, y * pixels.shape[1] + x, flat * (weight * (y_present & x_present))[..., None])
-    slopes = sample_slopes(pixels, points, border, order, fill)
-    by_grid = np.stack([np.sum((slope * loss).reshape(flat.shape), axis=-1) for slope in slopes], axis=-1)
-    return by_image, by_grid
+        y, y_present = resolve(row, height, border)
+        x, x_present = resolve(column, width, border)
+        np.add.at(onto, y * width + x, loss * (weight * (y_present & x_present))[..., None])
+
+
+def grid_vjp(
+    image: ArrayLike,
+    grid: ArrayLike,
+    cotangent: ArrayLike,
+    border: str = "zeros",
+    order: int = 1,
+    fill: ArrayLike = 0,
+) -> Floats:
+    """Give the gradient by the points of a grid, (..., 2) float64, alone; see :func:`sample_vjp`."""
+    points, loss = np.asarray(grid, dtype=np.float64), np.asarray(cotangent, dtype=np.float64)
+    if order == 0:
+        return np.zeros(points.shape)
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels have infinite slopes, or none
+        slopes = sample_slopes(image, points, border, order, fill)
+        by_axis = [np.sum((slope * loss).reshape(*points.shape[:-1], -1), axis=-1) for slope in slopes]
+    return np.stack(by_axis, axis=-1)
 
 
 def sample_slopes(
@@ -173,7 +201,7 @@ def sample_slopes(
     -------
     by_x, by_y : (...) or (..., C) float64
     """
-    pixels, points = np.asarray(image, dtype=np.float64), np.asarray(grid, dtype=np.float64)
+    pixels, points = np.asarray(image), np.asarray(grid, dtype=np.float64)
     colour = np.broadcast_to(np.asarray(fill if border == "constant" else 0, dtype=np.float64), pixels.shape[2:])
     tail = (1,) * (pixels.ndim - 2)
     by_x, by_y = (np.zeros(points.shape[:-1] + pixels.shape[2:]) for _ in "xy")

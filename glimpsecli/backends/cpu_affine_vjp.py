@@ -162,6 +162,19 @@ def _add_point(by_images, first, height, width, channels, x, y, order, border, l
                 by_images[to + c] += np.float32(weight) * cotangents[at + c]
 
 
+@helper()
+def _taps_before(matrices, grids, n, i, w, sign, bound):
+    """Count the taps of a row, along which ``sign * y`` does not fall, where that is below a bound."""
+    begin, end = np.int64(0), np.int64(w)
+    while begin < end:
+        middle = (begin + end) // 2
+        if sign * _point(matrices, grids, n, i, middle)[1] < bound:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin
+
+
 @jit()
 def image_kernel(
     by_images, stride, height, width, matrices, grids, order, border, windows, h, w, channels, cotangents,
@@ -181,7 +194,7 @@ def image_kernel(
             begin, end = np.int64(0), np.int64(windows)
         for n in range(begin, end):
             for i in range(h):
-                lowest, highest = np.inf, -np.inf
+                lowest, highest, sign = np.inf, -np.inf, 1.0
                 if len(grids) > 0:
                     for j in range(w):
                         lowest, highest = min(lowest, grids[n, i, j, 1]), max(highest, grids[n, i, j, 1])
@@ -189,13 +202,21 @@ def image_kernel(
                     _, start = _point(matrices, grids, n, i, 0)
                     _, stop = _point(matrices, grids, n, i, w - 1)
                     lowest, highest = min(start, stop), max(start, stop)
+                    sign = 1.0 if start <= stop else -1.0
+                # The y that can add to the band, and whether a row has some of them.
+                above, below = low - 1.0, high + 0.0
                 if border == EDGE:
-                    lowest, highest = min(lowest, height - 1.0), max(highest, 0.0)
+                    above, below = -np.inf if low == 0 else above, np.inf if high == height else below
                 elif border == REFLECT and (lowest < 0 or highest > height - 1):
-                    lowest, highest = 0.0, float(height)
-                if highest < low - 1 or lowest > high:
+                    above, below = -np.inf, np.inf
+                if highest < above or lowest > below:
                     continue
-                for j in range(w):
+                begin_tap, end_tap = np.int64(0), np.int64(w)
+                if len(grids) == 0:  # a turned row is looked at where it crosses the band, with a pixel to spare
+                    first, last = (above, below + 1) if sign > 0 else (-below, 1 - above)
+                    begin_tap = _taps_before(matrices, grids, n, i, w, sign, first)
+                    end_tap = _taps_before(matrices, grids, n, i, w, sign, last)
+                for j in range(begin_tap, end_tap):
                     x, y = _point(matrices, grids, n, i, j)
                     _add_point(
                         by_images, n * stride, height, width, channels, x, y, order, border, low, high, cotangents,

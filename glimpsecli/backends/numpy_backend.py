@@ -1,32 +1,36 @@
-"""The definitions of ``attention``, applied to no more of the image than they read. Needs no start-up."""
+"""The definitions of ``attention``, applied to no more of the image than they read. Needs no start-up.
+
+Beside what the package says of all backends, this one takes images, colours, cotangents and `out` in float64, all of
+them together: then nothing is lost to float32, and the tails of the Gaussians are cut where double precision ends.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glimpsecli.attention import gaussian as definition
 from glimpsecli.attention import hard, spatial
-from glimpsecli.backends.support import gaussian_kept, gaussian_support, whole_pixels
+from glimpsecli.backends.support import CUT, EXACT_CUT, gaussian_kept, gaussian_support, whole_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
     Images = NDArray[np.generic]
+    Reals = NDArray[np.floating[Any]]
 
 POINTS = 2**15
 """Points that are sampled at once, or those of one row: what the definition makes of them stays in the cache."""
 
 
-def gaussian(images: Images, params: Floats, out: NDArray[np.float32], threads: int | None = None) -> None:
+def gaussian(images: Images, params: Floats, out: Reals, threads: int | None = None) -> None:
     """Fill `out` with Gaussian glimpses; see the package for the shapes. `threads` is NumPy's own affair here."""
     size = (out.shape[1], out.shape[2])
-    boxes = gaussian_support(params, size, (images.shape[1], images.shape[2]))
-    for n, (row, box) in enumerate(zip(params, boxes, strict=True)):
-        top, bottom, left, right = box
+    boxes = gaussian_support(params, size, (images.shape[1], images.shape[2]), _reach(out))
+    for n, (row, (top, bottom, left, right)) in enumerate(zip(params, boxes, strict=True)):
         cut = images[n if len(images) > 1 else 0, top:bottom, left:right]
         shifted = row - [top, 0, 0, left, 0, 0, 0]
         finite = np.isfinite(cut) if cut.dtype.kind == "f" else None
@@ -36,22 +40,27 @@ def gaussian(images: Images, params: Floats, out: NDArray[np.float32], threads: 
             else:
                 # In a product of matrices one NaN would spoil every tap: let it spoil those that read it.
                 seen = definition.glimpse(np.where(finite, cut, 0), shifted, size)
-                out[n] = seen + row[6] * _not_finite(cut, shifted, size)
+                out[n] = seen + row[6] * _not_finite(cut, shifted, size, out)
 
 
-def _not_finite(cut: Images, params: Floats, size: tuple[int, int]) -> Floats:
+def _reach(computed: Reals) -> float:
+    """Give the sigmas at which the tails of the Gaussians are cut for results of this precision."""
+    return EXACT_CUT if computed.dtype == np.float64 else CUT
+
+
+def _not_finite(cut: Images, params: Floats, size: tuple[int, int], out: Reals) -> Floats:
     """Give what each tap's sum of weights times pixels makes of those that are not finite: 0, inf, -inf or NaN.
 
-    Infinities of both signs are a NaN, and so is one whose weight is 0 in float32.
+    Infinities of both signs are a NaN, and so is one whose weight is 0 in the precision of `out`.
     """
     kept, weightless = [], []
     for (first, sigma, stride), taps, pixels in zip((params[:3], params[3:6]), size, cut.shape[:2], strict=True):
-        reads = gaussian_kept(first, sigma, stride, taps, pixels)
-        bank = definition.filterbank(first, sigma, stride, taps, pixels).astype(np.float32)
+        reads = gaussian_kept(first, sigma, stride, taps, pixels, _reach(out))
+        bank = definition.filterbank(first, sigma, stride, taps, pixels).astype(out.dtype)
         kept.append(reads.astype(np.float32))  # numbers are multiplied faster than truth values
         weightless.append((reads & (bank == 0)).astype(np.float32))
 
-    def find(rows: NDArray[np.float32], pixels: NDArray[np.bool_], columns: NDArray[np.float32]) -> NDArray[np.bool_]:
+    def find(rows: Reals, pixels: NDArray[np.bool_], columns: Reals) -> NDArray[np.bool_]:
         return np.asarray(np.einsum("iy,yxc,jx->ijc", rows, pixels.astype(np.float32), columns, optimize=True) > 0)
 
     up, down = find(kept[0], cut == np.inf, kept[1]), find(kept[0], cut == -np.inf, kept[1])
@@ -63,10 +72,10 @@ def _not_finite(cut: Images, params: Floats, size: tuple[int, int]) -> Floats:
 def affine(
     images: Images,
     matrices: Floats,
-    out: NDArray[np.float32],
+    out: Reals,
     order: int,
     border: str,
-    fill: NDArray[np.float32],
+    fill: Reals,
     threads: int | None = None,
 ) -> None:
     """Fill `out` with bilinear or nearest glimpses; see the package for the shapes."""
@@ -85,10 +94,10 @@ def affine(
 def grid(
     images: Images,
     grids: Floats,
-    out: NDArray[np.float32],
+    out: Reals,
     order: int,
     border: str,
-    fill: NDArray[np.float32],
+    fill: Reals,
     threads: int | None = None,
 ) -> None:
     """Fill `out` with what stands at the points of grids; see the package for the shapes."""
@@ -108,73 +117,68 @@ def _some_rows(size: tuple[int, int]) -> Iterator[slice]:
 def gaussian_vjp(
     images: Images,
     params: Floats,
-    cotangents: NDArray[np.float32],
-    by_images: NDArray[np.float32] | None,
+    cotangents: Reals,
+    by_images: Reals | None,
     by_params: Floats | None,
     threads: int | None = None,
 ) -> None:
     """Pull gradients back through Gaussian glimpses; see the package for the shapes."""
     size = (cotangents.shape[1], cotangents.shape[2])
-    boxes = gaussian_support(params, size, (images.shape[1], images.shape[2]))
+    boxes = gaussian_support(params, size, (images.shape[1], images.shape[2]), _reach(cotangents))
     for n, (row, (top, bottom, left, right)) in enumerate(zip(params, boxes, strict=True)):
         b = n if len(images) > 1 else 0
         cut, shifted = images[b, top:bottom, left:right], row - [top, 0, 0, left, 0, 0, 0]
-        by_cut, by_row = definition.glimpse_vjp(cut, shifted, size, cotangents[n])
         if by_images is not None:
-            by_images[b, top:bottom, left:right] += by_cut
+            extent = (cut.shape[0], cut.shape[1])
+            by_images[b, top:bottom, left:right] += definition.image_vjp(shifted, cotangents[n], extent)
         if by_params is not None:
-            by_params[n] = by_row
+            by_params[n] = definition.params_vjp(cut, shifted, cotangents[n])
 
 
 def affine_vjp(
     images: Images,
     matrices: Floats,
-    cotangents: NDArray[np.float32],
-    by_images: NDArray[np.float32] | None,
+    cotangents: Reals,
+    by_images: Reals | None,
     by_matrices: Floats | None,
     order: int,
     border: str,
-    fill: NDArray[np.float32],
+    fill: Reals,
     threads: int | None = None,
 ) -> None:
     """Pull gradients back through bilinear or nearest glimpses; see the package for the shapes."""
     size = (cotangents.shape[1], cotangents.shape[2])
+    if by_matrices is not None:
+        by_matrices[...] = 0
     for n, matrix in enumerate(matrices):
-        points = spatial.matrix_grid(matrix, size)
-        by_points = _points_vjp(images, n, points, cotangents, by_images, order, border, fill)
-        if by_matrices is not None:
-            by_matrices[n] = spatial.matrix_grid_vjp(matrix, by_points)
+        b = n if len(images) > 1 else 0
+        for rows in _some_rows(size):
+            points, losses = spatial.matrix_grid(matrix, size, rows), cotangents[n, rows]
+            if by_images is not None:
+                spatial.add_samples(by_images[b], points, losses, border, order)
+            if by_matrices is not None and order:
+                by_points = spatial.grid_vjp(images[b], points, losses, border, order, fill[n])
+                by_matrices[n] += spatial.matrix_grid_vjp(matrix, by_points, rows.start)
 
 
 def grid_vjp(
     images: Images,
     grids: Floats,
-    cotangents: NDArray[np.float32],
-    by_images: NDArray[np.float32] | None,
+    cotangents: Reals,
+    by_images: Reals | None,
     by_grids: Floats | None,
     order: int,
     border: str,
-    fill: NDArray[np.float32],
+    fill: Reals,
     threads: int | None = None,
 ) -> None:
     """Pull gradients back to what stands at the points of grids; see the package for the shapes."""
     for n, points in enumerate(grids):
-        by_points = _points_vjp(images, n, points, cotangents, by_images, order, border, fill)
-        if by_grids is not None:
-            by_grids[n] = by_points
-
-
-def _points_vjp(
-    images: Images,
-    n: int,
-    points: Floats,
-    cotangents: NDArray[np.float32],
-    by_images: NDArray[np.float32] | None,
-    order: int,
-    border: str,
-    fill: NDArray[np.float32],
-) -> Floats:
-    """Give the gradient by the points of window n, and add that by its image."""
-    b = n if len(images) > 1 else 0
-    by_image = None if by_images is None else by_images[b]
-    return spatial.sample_vjp(images[b], points, cotangents[n], border, order, fill[n], by_image)[1]
+        b = n if len(images) > 1 else 0
+        for rows in _some_rows((cotangents.shape[1], cotangents.shape[2])):
+            if by_images is not None:
+                spatial.add_samples(by_images[b], points[rows], cotangents[n, rows], border, order)
+            if by_grids is not None:
+                by_grids[n, rows] = spatial.grid_vjp(
+                    images[b], points[rows], cotangents[n, rows], border, order, fill[n]
+                )

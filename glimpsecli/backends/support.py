@@ -19,21 +19,26 @@ The cut is relative to the nearest pixel because the rows of a filterbank are re
 beyond the border repeats the edge. What is dropped changes a row by less than 3e-7.
 """
 
+EXACT_CUT = 8.5
+"""The same for float64: beyond it a weight is nothing to double precision."""
+
 _IDENTITY = np.eye(2)
 
 
-def gaussian_support(params: Floats, size: tuple[int, int], image_size: tuple[int, int]) -> Boxes:
+def gaussian_support(params: Floats, size: tuple[int, int], image_size: tuple[int, int], cut: float = CUT) -> Boxes:
     """Give the (N, 4) boxes (top, bottom, left, right), ends excluded, that (N, 7) Gaussian glimpses read."""
     u_y, s_y, d_y, u_x, s_x, d_x, _ = params.T
-    rows = _gaussian_span(u_y, s_y, d_y, size[0], image_size[0])
-    columns = _gaussian_span(u_x, s_x, d_x, size[1], image_size[1])
+    rows = _gaussian_span(u_y, s_y, d_y, size[0], image_size[0], cut)
+    columns = _gaussian_span(u_x, s_x, d_x, size[1], image_size[1], cut)
     return np.stack([*rows, *columns], axis=1)
 
 
-def gaussian_kept(first: float, sigma: float, stride: float, taps: int, extent: int) -> NDArray[np.bool_]:
+def gaussian_kept(
+    first: float, sigma: float, stride: float, taps: int, extent: int, cut: float = CUT
+) -> NDArray[np.bool_]:
     """Tell which pixels of one axis each tap reads: (taps, extent)."""
     distance = np.abs(np.arange(extent) - (first + stride * np.arange(taps))[:, None])
-    return np.asarray(distance <= np.hypot(distance.min(axis=1, keepdims=True), CUT * sigma))
+    return np.asarray(distance <= np.hypot(distance.min(axis=1, keepdims=True), cut * sigma))
 
 
 def affine_support(matrices: Floats, size: tuple[int, int], image_size: tuple[int, int], border: str) -> Boxes:
@@ -79,13 +84,15 @@ def _spans(points: Floats, image_size: tuple[int, int], border: str) -> Boxes:
     return np.stack(spans, axis=1)
 
 
-def _gaussian_span(first: Floats, sigma: Floats, stride: Floats, taps: int, extent: int) -> tuple[Boxes, Boxes]:
+def _gaussian_span(
+    first: Floats, sigma: Floats, stride: Floats, taps: int, extent: int, cut: float
+) -> tuple[Boxes, Boxes]:
     """Give start and stop on one axis: the first and the last tap reach furthest."""
     last = first + (taps - 1) * stride
     starts, stops = [], []
     for centre in (first, last):
         nearest = np.clip(np.floor(centre + 0.5), 0, extent - 1)
-        reach = np.hypot(nearest - centre, CUT * sigma)
+        reach = np.hypot(nearest - centre, cut * sigma)
         starts.append(np.clip(np.ceil(centre - reach), 0, nearest))
         stops.append(np.clip(np.floor(centre + reach), nearest, extent - 1) + 1)
     return np.minimum(*starts).astype(np.int64), np.maximum(*stops).astype(np.int64)

@@ -11,7 +11,7 @@ import functools
 import os
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import numba
@@ -51,7 +51,7 @@ def run(
                 return told
             told.append(kernel(*arguments, *own, first, min(first + step, units)))
 
-    helpers = [_pool(os.getpid(), limit).submit(take_shares) for _ in range(wanted - 1)]
+    helpers = _submitted(_pool(os.getpid(), limit), take_shares, wanted - 1)
     try:
         told = take_shares()
         for helper in helpers:
@@ -61,6 +61,17 @@ def run(
     finally:  # whatever ends this, Ctrl-C too, ends it for all: the caller's arrays are its own again
         shares.clear()
         wait([helper for helper in helpers if not helper.cancel()])
+
+
+def _submitted(pool: ThreadPoolExecutor, job: Callable[[], list[Any]], times: int) -> list[Future[list[Any]]]:
+    """Hand a job to a pool so many times, or fewer where Python is about to end: it then takes no more."""
+    taken: list[Future[list[Any]]] = []
+    try:
+        taken.extend(pool.submit(job) for _ in range(times))
+    except RuntimeError as error:
+        if "shutdown" not in str(error):
+            raise
+    return taken
 
 
 def processors() -> int:

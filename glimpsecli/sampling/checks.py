@@ -41,7 +41,7 @@ def colour_of(fill: ArrayLike | None, channels: int, border: str) -> Glimpses:
 
 def checked_image(image: ArrayLike) -> Images:
     """Give the image as (H, W) or (H, W, C)."""
-    pixels = checked_dtype(device_images(image) if is_on_device(image) else _host(image))
+    pixels = checked_dtype(device_images(image) if is_on_device(image) else on_host(image))
     if pixels.ndim not in (2, 3) or 0 in pixels.shape:
         raise InvalidInputError(f"an array of shape {tuple(pixels.shape)} is no image", "give (H, W) or (H, W, C)")
     return pixels
@@ -61,15 +61,15 @@ def _stacked(images: ArrayLike | Sequence[ArrayLike]) -> Images:
     if not isinstance(images, np.ndarray) and isinstance(images, Sequence):
         if any(map(is_on_device, images)):
             raise InvalidInputError("a sequence of images on the device", "stack them there into one array")
-        kinds = {(one.shape, one.dtype.name) for one in map(_host, images)}
+        kinds = {(one.shape, one.dtype.name) for one in map(on_host, images)}
         if len(kinds) > 1:
             raise InvalidInputError(
                 f"the images of a batch have one size and one type, these differ: {sorted(kinds)}", "extract from each"
             )
-    return _host(images)
+    return on_host(images)
 
 
-def _host(array: Any) -> Images:
+def on_host(array: Any) -> Images:
     """Give what is on the host as NumPy's array."""
     try:
         return np.asarray(array)

@@ -184,7 +184,10 @@ def _pull_back(
 
 def _checked_by(by: Collection[str]) -> tuple[bool, bool]:
     """Tell whether the gradient by the image is wanted, and that by where."""
-    names = {by} if isinstance(by, str) else set(by)
+    try:
+        names = {by} if isinstance(by, str) else set(by)
+    except TypeError:  # nothing to iterate over, or what no set can hold
+        names = set()
     if not names or not names <= set(BY):
         raise InvalidInputError(f"by is {by!r}", f"name {' or '.join(BY)}, or both")
     return "image" in names, "where" in names
@@ -193,19 +196,35 @@ def _checked_by(by: Collection[str]) -> tuple[bool, bool]:
 def _checked_cotangent(cotangent: Any, shape: tuple[int, ...], on_device: bool) -> Any:
     """Give the cotangent as contiguous float32, on the device if the images are there."""
     if on_device:
-        loss = device_cotangents(cotangent)
+        loss = device_cotangents(cotangent if is_on_device(cotangent) else _host_cotangent(cotangent))
     else:
         if is_on_device(cotangent):
             raise InvalidInputError(
                 "the cotangent is on the device, and the image is not", "give both there, or neither"
             )
-        try:
-            loss = np.ascontiguousarray(cotangent, dtype=np.float32)
-        except (TypeError, ValueError):
-            raise InvalidInputError(f"a cotangent of {type(cotangent).__name__}", "give an array of numbers") from None
+        loss = _host_cotangent(cotangent)
     if tuple(loss.shape) != shape:
         raise InvalidInputError(
             f"a cotangent of shape {tuple(loss.shape)} for glimpses of shape {shape}",
             "give the gradient by each of their numbers",
         )
+    return loss
+
+
+def _host_cotangent(cotangent: Any) -> Glimpses:
+    """Give a cotangent on the host as contiguous float32; what that cannot hold is refused."""
+    if isinstance(cotangent, np.ma.MaskedArray):
+        raise InvalidInputError("the cotangent is a masked array", "fill what is masked: cotangent.filled(0)")
+    try:
+        given = np.asarray(cotangent)
+    except Exception:  # ragged lists, torch tensors that want gradients, and what else has __array__
+        raise InvalidInputError(f"a cotangent of {type(cotangent).__name__}", "give an array of numbers") from None
+    if given.dtype.kind not in "biuf":
+        kind = type(cotangent).__name__ if given.dtype.kind in "OSU" else given.dtype
+        raise InvalidInputError(f"a cotangent of {kind}", "give an array of real numbers")
+    with np.errstate(over="ignore"):
+        loss = np.ascontiguousarray(given, dtype=np.float32)
+    if np.any(np.isinf(loss) & np.isfinite(given)):
+        largest = float(np.abs(given[np.isfinite(given)]).max())
+        raise InvalidInputError(f"the cotangent holds {largest:g}", "give numbers that float32 holds")
     return loss

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,11 +11,12 @@ from glimpsecli import backends
 from glimpsecli.attention import gaussian, pasting
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.sampling.calls import GRID_POINTS
-from glimpsecli.sampling.checks import FULL_SCALE, checked_image
+from glimpsecli.sampling.checks import FULL_SCALE, checked_image, on_host
 from glimpsecli.sampling.choice import choose_backend
 from glimpsecli.sampling.devices import is_on_device
 from glimpsecli.sampling.taps import Taps
 from glimpsecli.window import Affine, Projective, corners
+from glimpsecli.window.checks import number
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -90,7 +92,7 @@ def paste(
     """
     if is_on_device(image) or is_on_device(glimpse):
         raise InvalidInputError("pasting with an array on the device", "copy it to the host")
-    pixels, values = checked_image(image), np.asarray(glimpse)
+    pixels, values = checked_image(image), on_host(glimpse)
     if values.ndim not in (pixels.ndim, pixels.ndim + 1) or 0 in values.shape:
         shapes = "(h, w) or (N, h, w)" if pixels.ndim == 2 else "(h, w, C) or (N, h, w, C)"
         raise InvalidInputError(f"a glimpse of shape {values.shape} for an image of {pixels.shape}", f"give {shapes}")
@@ -130,6 +132,7 @@ def paste_onto(
     """
     if blend not in BLENDS:
         raise InvalidInputError(f"unknown blend {blend!r}", f"choose from {', '.join(BLENDS)}")
+    gain = number(gain, "the gain")
     if not np.isfinite(gain) or (gain != 1 and blend != "add"):
         raise InvalidInputError(f"a gain of {gain:g} to paste {blend}", "give a finite number, and only to add")
     layers = _layers(glimpses, canvas.shape[2], alpha=alpha, glimpse_alpha=glimpse_alpha, scale=scale)
@@ -139,14 +142,12 @@ def paste_onto(
         raise InvalidInputError(f"{len(layers)} glimpses for {taps.windows} windows", "give one for each, or one")
     boxes = taps.boxes() if sampler == "gaussian" else np.array([_box(one, taps) for one in taps.places])
     reached = [False] * taps.windows
-    for number, (top, bottom, left, right) in enumerate(boxes.tolist()):
-        one = taps._replace(places=taps.places[number : number + 1])
-        glimpse = layers[number if len(layers) > 1 else 0]
-        deep = bottom - top if sampler == "gaussian" else max(1, GRID_POINTS // max(1, right - left))
-        for start in range(top, bottom, max(1, deep)):
-            part = canvas[start : min(start + deep, bottom), left:right]
-            layer, inside = _layer(glimpse, one, part.shape[:2], start, left, blend, repeats=taps.windows)
-            reached[number] |= inside
+    for n, (top, bottom, left, right) in enumerate(boxes.tolist()):
+        one = taps._replace(places=taps.places[n : n + 1])
+        glimpse, box = layers[n if len(layers) > 1 else 0], canvas[top:bottom, left:right]
+        for rows, layer, inside in _layer_rows(glimpse, one, box.shape[:2], top, left, blend, repeats=taps.windows):
+            part = box[rows]
+            reached[n] |= inside
             if blend == "over":
                 part[...] = pasting.over(part, layer, alpha=alpha, scale=scale)
             else:
@@ -165,6 +166,9 @@ def _layers(glimpses: NDArray[Any], channels: int, *, alpha: bool, glimpse_alpha
         raise InvalidInputError(f"a glimpse of {glimpses.dtype}", "give real numbers, in the scale of the image")
     if not np.all(np.isfinite(glimpses)):
         raise InvalidInputError("the glimpse holds a NaN or an infinity", "give finite numbers")
+    largest = max(abs(float(glimpses.min())), abs(float(glimpses.max())))
+    if largest > np.finfo(np.float32).max:
+        raise InvalidInputError(f"the glimpse holds {largest:g}", "give numbers that float32 holds")
     colours, given = channels - alpha, glimpses.shape[3] - glimpse_alpha
     if given not in (1, colours):
         raise InvalidInputError(
@@ -184,23 +188,31 @@ def _layers(glimpses: NDArray[Any], channels: int, *, alpha: bool, glimpse_alpha
     return layers
 
 
-def _layer(
-    glimpse: Canvas, one: Taps, part: tuple[int, ...], top: int, left: int, blend: str, repeats: int
-) -> tuple[Any, bool]:
-    """Give what one window puts on a part of the image that begins at (top, left): (H, W, colours + 1), if anything."""
-    extent = (part[0], part[1])
+def _layer_rows(
+    glimpse: Canvas, one: Taps, box: tuple[int, ...], top: int, left: int, blend: str, repeats: int
+) -> Iterator[tuple[slice, Any, bool]]:
+    """Generate what one window puts on a part of the image that begins at (top, left), as many rows as memory is for.
+
+    They come as the rows of the part, (rows, W, colours + 1), and whether the window reaches any of them.
+    """
+    height, width = box
+    deep = max(1, GRID_POINTS // max(1, width))
     if one.sampler == "gaussian":
-        params = one.moved(top, left, extent).places[0].tolist()
-        if blend == "over":
-            return pasting.gaussian_layer(glimpse, params, extent), True
+        params = one.moved(top, left, (height, width)).places[0].tolist()
         pasting.checked_gain(params[6])
-        return gaussian.write(glimpse, params, extent), True
-    points, inside = pasting.inverse_grid(one.places[0], one.size, extent, top, left)
-    seen = np.empty((1, *extent, glimpse.shape[2]), np.float32)
-    module = backends.load(choose_backend(one._replace(size=extent), glimpse.shape[2], repeats)[0])
+        write = pasting.gaussian_layer_rows if blend == "over" else gaussian.write_rows
+        for rows, layer in write(glimpse, params, (height, width), deep):
+            yield rows, layer, True
+        return
     fill = np.zeros((1, glimpse.shape[2]), np.float32)
-    module.grid(glimpse[None], points[None], seen, int(one.sampler == "bilinear"), "edge", fill, None)
-    return seen[0] * inside[..., None], bool(inside.any())
+    for start in range(0, height, deep):
+        rows = slice(start, min(start + deep, height))
+        extent = (rows.stop - start, width)
+        points, inside = pasting.inverse_grid(one.places[0], one.size, extent, top + start, left)
+        seen = np.empty((1, *extent, glimpse.shape[2]), np.float32)
+        module = backends.load(choose_backend(one._replace(size=extent), glimpse.shape[2], repeats)[0])
+        module.grid(glimpse[None], points[None], seen, int(one.sampler == "bilinear"), "edge", fill, None)
+        yield rows, seen[0] * inside[..., None], bool(inside.any())
 
 
 def _box(matrix: NDArray[np.float64], taps: Taps) -> tuple[int, int, int, int]:

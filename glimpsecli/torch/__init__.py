@@ -13,6 +13,9 @@ float64, on the processor     the float64 definitions of :mod:`glimpsecli.attent
 Tensors are read where they are, without a copy. Places are brought to the host as float64, so on a GPU each call waits
 for them; their gradients have their dtype and are on their device. Kernels run on the default stream; from any other
 stream, a call waits for that stream before it and for the kernels after it.
+
+Gradients are those of ``backward()`` and ``torch.autograd.grad``. ``torch.func`` (``grad``, ``vmap``) and second
+derivatives are not supported, and torch or this module says so: a batch is what ``vmap`` would be needed for.
 """
 
 from glimpsecli.errors import UnavailableError

@@ -12,7 +12,6 @@ import torch
 from glimpsecli import backends
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.sampling.calls import call, call_vjp
-from glimpsecli.sampling.definitions import define, define_vjp
 from glimpsecli.sampling.taps import Taps
 from glimpsecli.torch.checks import checked_backend, checked_images, fill_colour
 from glimpsecli.window import stack_gaussians, stack_matrices
@@ -147,34 +146,27 @@ class _Job(NamedTuple):
     def see(self) -> Tensor:
         """Give the glimpses."""
         count = self.colours.size // self.images.shape[1]
-        kind = torch.float64 if self._exact else torch.float32
         shape = (count, self.images.shape[1], *self.taps.size)
-        out = torch.empty(shape, dtype=kind, device=self.images.device, memory_format=self.layout)
+        out = torch.empty(shape, dtype=self._kind, device=self.images.device, memory_format=self.layout)
         with self._arrays(self.images, out) as (pixels, glimpses):
-            if self._exact:
-                define(pixels, self.taps, glimpses, self.colours)
-            else:
-                call(pixels, self.taps, glimpses, self.colours, self.how.backend, self.how.threads)
+            call(pixels, self.taps, glimpses, self.colours, self.how.backend, self.how.threads)
         return out
 
     def pull_back(self, cotangent: Tensor, by_images: bool, by_places: bool) -> tuple[Tensor | None, Tensor | None]:
         """Give the gradients by images and places, those that are wanted."""
-        kind = torch.float64 if self._exact else torch.float32
-        loss = cotangent.to(kind).contiguous(memory_format=self.layout)
-        onto = torch.empty_like(self.images, dtype=kind, memory_format=self.layout).zero_() if by_images else None
+        loss = cotangent.to(self._kind).contiguous(memory_format=self.layout)
+        onto = torch.empty_like(self.images, dtype=self._kind, memory_format=self.layout).zero_() if by_images else None
         moving = np.zeros(self.taps.places.shape) if by_places else None
         with self._arrays(self.images, loss, onto) as (pixels, losses, sums):
-            if self._exact:
-                define_vjp(pixels, self.taps, losses, sums, moving, self.colours)
-            else:
-                call_vjp(pixels, self.taps, losses, sums, moving, self.colours, self.how.backend, self.how.threads)
+            call_vjp(pixels, self.taps, losses, sums, moving, self.colours, self.how.backend, self.how.threads)
         if moving is None:
             return onto, None
         return onto, torch.from_numpy(moving.reshape(len(cotangent), -1, *moving.shape[1:]).sum(axis=1))
 
     @property
-    def _exact(self) -> bool:
-        return bool(self.images.dtype == torch.float64)
+    def _kind(self) -> torch.dtype:
+        """What glimpses and gradients are computed in."""
+        return torch.float64 if self.images.dtype == torch.float64 else torch.float32
 
     @contextlib.contextmanager
     def _arrays(self, *tensors: Tensor | None) -> Iterator[list[Any]]:

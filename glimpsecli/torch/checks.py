@@ -10,6 +10,7 @@ import torch
 from glimpsecli import backends
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.sampling.checks import colour_of
+from glimpsecli.window.checks import number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +31,8 @@ def checked_images(images: Tensor) -> Tensor:
     name = str(images.dtype).removeprefix("torch.")
     if name not in DTYPES:
         raise InvalidInputError(f"images of {name}", f"convert them to {', '.join(DTYPES)}")
+    if images.layout != torch.strided:
+        raise InvalidInputError(f"images in the layout {str(images.layout).removeprefix('torch.')}", "give to_dense()")
     if images.device.type not in ("cpu", "cuda"):
         raise InvalidInputError(f"images on {images.device}", "bring them to cpu or cuda")
     if images.is_cuda and name == "float64":
@@ -46,13 +49,21 @@ def checked_places(places: Tensor, name: str, *shapes: tuple[int, ...]) -> Tenso
         raise InvalidInputError(f"{name} of shape {tuple(places.shape)}", f"give {fits}")
     if not places.is_floating_point():
         raise InvalidInputError(f"{name} of {str(places.dtype).removeprefix('torch.')}", "give floating-point numbers")
+    if places.is_meta or places.layout != torch.strided:
+        kind = "on meta" if places.is_meta else f"in the layout {str(places.layout).removeprefix('torch.')}"
+        raise InvalidInputError(f"{name} {kind}", "give a dense tensor with numbers in it")
     return places.cpu().double()
 
 
 def checked_backend(images: Tensor, backend: str) -> str:
-    """Give the backend that ``auto`` stands for: training looks again and again, so compiling pays."""
-    if images.dtype == torch.float64 and backend != "auto":
-        raise InvalidInputError(f"float64 images and the {backend} backend", "backends are for float32")
+    """Give the backend that ``auto`` stands for: training looks again and again, so compiling pays.
+
+    float64 goes to the definitions, which the numpy backend applies in any precision.
+    """
+    if images.dtype == torch.float64:
+        if backend != "auto":
+            raise InvalidInputError(f"float64 images and the {backend} backend", "backends are for float32")
+        return "numpy"
     if not images.is_cuda:
         return "cpu" if backend == "auto" else backend
     if backend not in ("auto", "cuda"):
@@ -63,12 +74,28 @@ def checked_backend(images: Tensor, backend: str) -> str:
     return "cuda"
 
 
+def without_gradient(value: Any, name: str) -> Any:
+    """Give what may be a tensor for NumPy, if nobody waits for a gradient by it."""
+    if not isinstance(value, torch.Tensor):
+        return value
+    if value.requires_grad:
+        raise InvalidInputError(f"{name} requires gradients, and gets none", f"give {name}.detach()")
+    if value.is_meta or value.layout != torch.strided:
+        raise InvalidInputError(f"{name} is a tensor that holds no dense numbers", "give numbers")
+    return value.numpy(force=True)
+
+
+def checked_blur(blur: Any) -> float:
+    """Give the blur as Python's own float."""
+    told = np.asarray(without_gradient(blur, "blur"))
+    if told.size != 1:
+        raise InvalidInputError(f"a blur of shape {told.shape}", "give one number")
+    return number(told.item(), "blur")
+
+
 def fill_colour(fill: Any, images: Tensor, border: str) -> NDArray[Any]:
     """Give the fill colour, (C,), in the precision of the images."""
-    if isinstance(fill, torch.Tensor):
-        if fill.requires_grad:
-            raise InvalidInputError("fill requires gradients, and gets none", "give fill.detach()")
-        fill = fill.numpy(force=True)
+    fill = without_gradient(fill, "fill")
     channels = images.shape[1]
     colour = colour_of(fill, channels, border)
     if images.dtype == torch.float64 and fill is not None:

@@ -8,7 +8,7 @@ import torch
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.torch.autograd import Look, Places, look
-from glimpsecli.torch.checks import checked_images, checked_places
+from glimpsecli.torch.checks import checked_blur, checked_images, checked_places
 from glimpsecli.window import check_size
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def window_glimpse(
     sampler : {"gaussian", "bilinear"}
         Gaussian attention cannot turn: it refuses an angle other than 0, whose gradient is 0.
     blur : float
-        Sigma of the Gaussians in strides (in pixels where the stride is below one).
+        Sigma of the Gaussians in strides (in pixels where the stride is below one). It gets no gradient.
     border, fill
         As for :func:`affine_glimpse`; not for the Gaussian sampler.
 
@@ -183,7 +183,7 @@ def window_glimpse(
             "choose from gaussian, bilinear; or use extract_batch",
         )
     rows = checked_places(windows, "windows", (5,))
-    places = Places.apply(rows, sampler, check_size(size), blur)
+    places = Places.apply(rows, sampler, check_size(size), checked_blur(blur))
     return look(images, places, Look(sampler, size, border, fill, backend, threads))
 
 

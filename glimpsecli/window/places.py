@@ -11,7 +11,7 @@ import numpy as np
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.window import conversions
-from glimpsecli.window.checks import check_finite, check_gaussians, check_size, check_windows, number, numbers
+from glimpsecli.window.checks import check_finite, check_gaussians, check_size, check_windows, frozen, number, numbers
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -144,8 +144,11 @@ class Affine:
     def __hash__(self) -> int:
         return hash(self.matrix.tobytes())
 
-    def __reduce__(self) -> tuple[type[Affine], tuple[Floats]]:
-        return Affine, (self.matrix,)  # a copy is as read-only as the original
+    def __reduce__(self) -> tuple[Any, tuple[type[Any], Floats]]:
+        return frozen, (
+            type(self),
+            self.matrix,
+        )  # a copy is as read-only as the original, derivatives stay what they are
 
     def __repr__(self) -> str:
         return f"Affine({self.matrix.tolist()})"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.window.checks import check_finite, check_size, numbers
+from glimpsecli.window.checks import check_finite, check_size, frozen, numbers
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -59,8 +59,11 @@ class Projective:
     def __hash__(self) -> int:
         return hash(self.matrix.tobytes())
 
-    def __reduce__(self) -> tuple[type[Projective], tuple[Floats]]:
-        return Projective, (self.matrix,)  # a copy is as read-only as the original
+    def __reduce__(self) -> tuple[Any, tuple[type[Any], Floats]]:
+        return frozen, (
+            type(self),
+            self.matrix,
+        )  # a copy is as read-only as the original, derivatives stay what they are
 
     def __repr__(self) -> str:
         return f"Projective({self.matrix.tolist()})"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glimpsecli.window import conversions
+from glimpsecli.window.checks import frozen
 from glimpsecli.window.conversions import cos_sin, middle
 from glimpsecli.window.places import Affine, GaussianParams, Window
 from glimpsecli.window.projective import Projective
@@ -101,8 +102,9 @@ def stack_vjp(where: Where, size: Size, blur: float, by_places: Floats) -> Where
 
 def _holding(kind: type[Any], numbers: Floats) -> Any:
     """Make a place that holds derivatives, to which the checks of places do not apply."""
+    if kind in (Affine, Projective):
+        return frozen(kind, numbers)
     place = object.__new__(kind)
-    values = [numbers] if kind in (Affine, Projective) else numbers.tolist()
-    for field, value in zip(fields(kind), values, strict=True):
+    for field, value in zip(fields(kind), numbers.tolist(), strict=True):
         object.__setattr__(place, field.name, value)
     return place
