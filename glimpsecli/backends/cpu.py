@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glimpsecli.backends import cpu_affine, cpu_gaussian
-from glimpsecli.backends.support import CUT, affine_support, gaussian_support, grid_support, union
+from glimpsecli.backends.support import BACK_CUT, CUT, affine_support, gaussian_support, grid_support, union
 from glimpsecli.backends.threads import run
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def gaussian_vjp(
 
     n, h, w, channels = cotangents.shape
     height, width = images.shape[1:3]
-    boxes = gaussian_support(params, (h, w), (height, width))
+    boxes = gaussian_support(params, (h, w), (height, width), BACK_CUT)
     losses, shared = _flat(cotangents), len(images) == 1
     work = float(np.dot(boxes[:, 1] - boxes[:, 0], boxes[:, 3] - boxes[:, 2])) * h * channels
     if by_images is not None:

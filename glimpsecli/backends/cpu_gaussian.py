@@ -24,15 +24,15 @@ WHOLE = 16  # weights of a row come in multiples of this, the last ones 0: their
 ROWS = 16  # output rows of one unit of work, a multiple of 4
 
 
-def kept_pixels(centre, sigma, pixels):
-    """Give the pixels that one tap reads: ``z_k^2 <= min_k z_k^2 + CUT^2`` with ``z = (k - centre) / sigma``.
+def kept_pixels(centre, sigma, pixels, cut):
+    """Give the pixels that one tap reads: ``z_k^2 <= min_k z_k^2 + cut^2`` with ``z = (k - centre) / sigma``.
 
     Returns
     -------
     nearest, start, count : float, int, int
     """
     nearest = min(max(math.floor(centre + 0.5), 0.0), pixels - 1.0)
-    reach = math.sqrt((nearest - centre) ** 2 + (CUT * sigma) ** 2)
+    reach = math.sqrt((nearest - centre) ** 2 + (cut * sigma) ** 2)
     start = min(max(math.ceil(centre - reach), 0.0), nearest)
     stop = max(min(math.floor(centre + reach), pixels - 1.0), nearest)
     return nearest, int(start), int(stop) - int(start) + 1
@@ -41,7 +41,7 @@ def kept_pixels(centre, sigma, pixels):
 def relative_weight(k, nearest, centre, sigma):
     """Give ``a[k] / a[nearest] = exp(-(z_k^2 - z_nearest^2) / 2)`` for a pixel k that is kept, to 1e-9 of the peak.
 
-    The exponent is between -CUT^2 / 2 and 0, so ``(1 + x + x^2 / 2 + ...)^32`` at a 32nd of it will do, and needs
+    The exponent is between -cut^2 / 2 and 0, so ``(1 + x + x^2 / 2 + ...)^32`` at a 32nd of it will do, and needs
     neither tables nor branches.
     """
     away, before = (k - nearest) / sigma, (nearest - centre) / sigma
@@ -67,11 +67,11 @@ _row_scale = helper()(row_scale)
 
 
 @helper(fastmath={"reassoc", "contract", "nsz", "arcp"})
-def _filterbank(first, sigma, stride, first_tap, taps, pixels, starts, counts, weights, scratch):
+def _filterbank(first, sigma, stride, first_tap, taps, pixels, cut, starts, counts, weights, scratch):
     """Make `taps` rows of a filterbank, tails cut; row r keeps ``counts[r]`` pixels from ``starts[r]`` on."""
     for r in range(taps):
         centre = first + (first_tap + r) * stride
-        nearest, start, count = _kept_pixels(centre, sigma, pixels)
+        nearest, start, count = _kept_pixels(centre, sigma, pixels, cut)
         total = 0.0
         for k in range(np.uintp(count)):
             weight = _relative_weight(float(start) + float(k), nearest, centre, sigma)
@@ -178,7 +178,7 @@ def _dots(starts, counts, weights, gain, planes, channels, out, to, rows):
             out[to0 + value] = scale * t0
 
 
-def scratch(glimpse, image, params):
+def scratch(glimpse, image, params, cut=CUT):
     """Make the arrays in which one call of a kernel works, for glimpses (h, w, channels) and images (height, width).
 
     Python makes them because it compiles nothing for that.
@@ -188,8 +188,8 @@ def scratch(glimpse, image, params):
     sums, pair, planes, row_starts, row_counts, row_weights, starts, counts, weights, relative : arrays
     """
     (_, w, channels), (height, width) = glimpse, image
-    rows, taps = (2 * CUT * params[:, k].max(initial=0) + 3 for k in (1, 4))
-    columns = (np.abs(params[:, 5]) * w + 2 * CUT * params[:, 4]).max(initial=0) + 4
+    rows, taps = (2 * cut * params[:, k].max(initial=0) + 3 for k in (1, 4))
+    columns = (np.abs(params[:, 5]) * w + 2 * cut * params[:, 4]).max(initial=0) + 4
     return (
         np.empty(2 * (max(BLOCK, channels) + channels), np.float32),
         np.empty(2 * (height + 3), np.float32),
@@ -229,14 +229,14 @@ def gaussian_kernel(
         if n != known:
             known = n
             u_x, s_x, d_x = params[n, 3], params[n, 4], params[n, 5]
-            _filterbank(u_x, s_x, d_x, n - n, w, width, starts, counts, weights, relative)
+            _filterbank(u_x, s_x, d_x, n - n, w, width, CUT, starts, counts, weights, relative)
             left = min(starts[0], starts[w - 1])
             columns = max(starts[0] + counts[0], starts[w - 1] + counts[w - 1]) - left
             for j in range(w):
                 starts[j] -= left
         rows = min(ROWS, h - top)
         u_y, s_y, d_y = params[n, 0], params[n, 1], params[n, 2]
-        _filterbank(u_y, s_y, d_y, top, rows, height, row_starts, row_counts, row_weights, relative)
+        _filterbank(u_y, s_y, d_y, top, rows, height, CUT, row_starts, row_counts, row_weights, relative)
         for r in range(rows, ROWS):  # rows beyond the glimpse read nothing
             row_starts[r], row_counts[r] = row_starts[rows - 1], 0
         first = n * image_stride + left * channels
@@ -271,9 +271,9 @@ def mending_kernel(
         n = unit // units
         top = (unit - n * units) * ROWS
         rows = min(ROWS, h - top)
-        _filterbank(params[n, 3], params[n, 4], params[n, 5], n - n, w, width, starts, counts, weights, relative)
+        _filterbank(params[n, 3], params[n, 4], params[n, 5], n - n, w, width, CUT, starts, counts, weights, relative)
         u_y, s_y, d_y = params[n, 0], params[n, 1], params[n, 2]
-        _filterbank(u_y, s_y, d_y, top, rows, height, row_starts, row_counts, row_weights, relative)
+        _filterbank(u_y, s_y, d_y, top, rows, height, CUT, row_starts, row_counts, row_weights, relative)
         for i in range(rows):
             for j in range(w):
                 for c in range(channels):

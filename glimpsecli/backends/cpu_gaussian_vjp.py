@@ -4,10 +4,10 @@ With G the gradient by the glimpse, four of its rows at a time are first pulled 
 the image needs: ``dL/dI = A_y^T P``. For the parameters ``dL/dA_y = P I^T`` and ``dL/dA_x = G^T A_y I`` are made where
 the filterbanks have weights, and each row of them is then worth ::
 
-    dL/dA[r] . dA[r]/dp = sum_k dL/dA A psi_p - (sum_k dL/dA A) (sum_k A psi_p)
+    dL/dA[r] . dA[r]/dp = sum_k dL/dA A (psi_p - sum_k A psi_p)
 
-with ``z = (k - c[r]) / s``, ``psi_u = z / s``, ``psi_s = z^2 / s`` and ``psi_d = r psi_u``. Sums over pixels are
-float32 in blocks, what they join is float64.
+with ``z = (k - c[r]) / s``, ``psi_u = z / s``, ``psi_s = z^2 / s`` and ``psi_d = r psi_u``. These cancel, so their sums
+are float64.
 """
 
 from __future__ import annotations
@@ -15,8 +15,19 @@ from __future__ import annotations
 import numpy as np
 
 from glimpsecli.backends import cpu_gaussian
-from glimpsecli.backends.cpu_gaussian import BLOCK, ROWS, WHOLE, _filterbank, _two_rows, _weight
+from glimpsecli.backends.cpu_gaussian import (
+    BLOCK,
+    ROWS,
+    WHOLE,
+    _filterbank,
+    _kept_pixels,
+    _relative_weight,
+    _row_scale,
+    _two_rows,
+    _weight,
+)
 from glimpsecli.backends.jit import helper, jit
+from glimpsecli.backends.support import BACK_CUT
 
 BAND = 64  # rows of an image that one unit of work adds to
 
@@ -68,12 +79,12 @@ def _row_dots(pixels, first, pitch, values, starts, counts, row, last_row, lines
                 at1 = at0 + np.uintp(min(1, last) * pitch)
                 at2 = at0 + np.uintp(min(2, last) * pitch)
                 at3 = at0 + np.uintp(min(3, last) * pitch)
-                p0, p1, p2, p3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
-                q0, q1, q2, q3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+                p0, p1, p2, p3 = 0.0, 0.0, 0.0, 0.0
+                q0, q1, q2, q3 = 0.0, 0.0, 0.0, 0.0
                 for x in range(width):
-                    v0, v1 = np.float32(pixels[at0 + x]), np.float32(pixels[at1 + x])
-                    v2, v3 = np.float32(pixels[at2 + x]), np.float32(pixels[at3 + x])
-                    p, q = lines[line, offset + x], lines[line + np.uintp(1), offset + x]
+                    v0, v1 = float(pixels[at0 + x]), float(pixels[at1 + x])
+                    v2, v3 = float(pixels[at2 + x]), float(pixels[at3 + x])
+                    p, q = float(lines[line, offset + x]), float(lines[line + np.uintp(1), offset + x])
                     p0 += p * v0
                     p1 += p * v1
                     p2 += p * v2
@@ -116,29 +127,37 @@ def _column_dots(starts, counts, cotangents, at, channels, rows, planes, by_colu
 
 
 @helper(fastmath={"contract", "reassoc", "nsz"})
-def _contract(first, sigma, stride, first_tap, taps, origin, starts, counts, weights, by_bank):
+def _contract(first, sigma, stride, first_tap, taps, pixels, by_bank, relative):
     """Give the gradients by the first centre, sigma, stride and gain (of 1) from those by rows of a filterbank.
 
-    Pixel 0 of `starts` is pixel `origin` of the axis.
+    The weights are made again, in float64, in `relative`: where ``dL/dA`` is large and even, the sums over a row cancel
+    but for what float32 rounds.
     """
     by_first, by_sigma, by_stride, by_gain = 0.0, 0.0, 0.0, 0.0
     for r in range(taps):
         centre = first + (first_tap + r) * stride
-        sum_0, sum_1, sum_2, mean_1, mean_2 = 0.0, 0.0, 0.0, 0.0, 0.0
-        before = float(origin + starts[r]) - centre
-        for k in range(np.uintp(counts[r])):
-            z, weight = (before + float(k)) / sigma, float(weights[r, k])
-            worth = weight * float(by_bank[r, k])
-            sum_0 += worth
-            sum_1 += worth * z
-            sum_2 += worth * z * z
+        nearest, start, count = _kept_pixels(centre, sigma, pixels, BACK_CUT)
+        total, mean_1, mean_2 = 0.0, 0.0, 0.0
+        before = float(start) - centre
+        for k in range(np.uintp(count)):
+            weight, z = _relative_weight(float(start) + float(k), nearest, centre, sigma), (before + float(k)) / sigma
+            relative[k] = weight
+            total += weight
             mean_1 += weight * z
             mean_2 += weight * z * z
-        by_centre = (sum_1 - sum_0 * mean_1) / sigma
+        scale = _row_scale(nearest, centre, sigma, total)
+        mean_1, mean_2 = scale * mean_1, scale * mean_2
+        sum_0, sum_1, sum_2 = 0.0, 0.0, 0.0
+        for k in range(np.uintp(count)):
+            z, worth = (before + float(k)) / sigma, relative[k] * float(by_bank[r, k])
+            sum_0 += worth
+            sum_1 += worth * (z - mean_1)
+            sum_2 += worth * (z * z - mean_2)
+        by_centre = scale * sum_1 / sigma
         by_first += by_centre
         by_stride += (first_tap + r) * by_centre
-        by_sigma += (sum_2 - sum_0 * mean_2) / sigma
-        by_gain += sum_0
+        by_sigma += scale * sum_2 / sigma
+        by_gain += scale * sum_0
     return by_first, by_sigma, by_stride, by_gain
 
 
@@ -149,13 +168,13 @@ def scratch(glimpse, image, params):
     -------
     pulled, lines, by_rows, by_columns, sums, pair, planes, row_starts, ... : arrays
     """
-    there = cpu_gaussian.scratch(glimpse, image, params)
+    there = cpu_gaussian.scratch(glimpse, image, params, BACK_CUT)
     planes, row_weights, weights = there[2], there[5], there[8]
     return (
         np.empty_like(planes),
         np.empty((4, planes.shape[1] * glimpse[2]), np.float32),
         np.empty(row_weights.shape),
-        np.empty(weights.shape, np.float32),
+        np.empty(weights.shape),
         *there,
     )
 
@@ -180,14 +199,14 @@ def params_kernel(
         if n != known:
             known = n
             u_x, s_x, d_x = params[n, 3], params[n, 4], params[n, 5]
-            _filterbank(u_x, s_x, d_x, n - n, w, width, starts, counts, weights, relative)
+            _filterbank(u_x, s_x, d_x, n - n, w, width, BACK_CUT, starts, counts, weights, relative)
             left = min(starts[0], starts[w - 1])
             columns = max(starts[0] + counts[0], starts[w - 1] + counts[w - 1]) - left
             for j in range(w):
                 starts[j] -= left
         rows = min(ROWS, h - top)
         u_y, s_y, d_y = params[n, 0], params[n, 1], params[n, 2]
-        _filterbank(u_y, s_y, d_y, top, rows, height, row_starts, row_counts, row_weights, relative)
+        _filterbank(u_y, s_y, d_y, top, rows, height, BACK_CUT, row_starts, row_counts, row_weights, relative)
         for r in range(rows, ROWS):  # rows beyond the glimpse read nothing
             row_starts[r], row_counts[r] = row_starts[rows - 1], 0
         for r in range(rows):
@@ -195,7 +214,7 @@ def params_kernel(
                 by_rows[r, k] = 0.0
         for j in range(w):
             for k in range(np.uintp(counts[j])):
-                by_columns[j, k] = np.float32(0)
+                by_columns[j, k] = 0.0
         first = n * image_stride + left * channels
         for i in range(0, rows, 4):
             seen, at = min(4, rows - i), (n * h + top + i) * w * channels
@@ -213,10 +232,10 @@ def params_kernel(
                 )
             _column_dots(starts, counts, cotangents, at, channels, seen, planes, by_columns)
         gain = params[n, 6]
-        u, s, d, whole = _contract(u_y, s_y, d_y, top, rows, n - n, row_starts, row_counts, row_weights, by_rows)
+        u, s, d, whole = _contract(u_y, s_y, d_y, top, rows, height, by_rows, relative)
         found[unit, 0], found[unit, 1], found[unit, 2], found[unit, 6] = gain * u, gain * s, gain * d, whole
         u_x, s_x, d_x = params[n, 3], params[n, 4], params[n, 5]
-        u, s, d, whole = _contract(u_x, s_x, d_x, n - n, w, left, starts, counts, weights, by_columns)
+        u, s, d, whole = _contract(u_x, s_x, d_x, n - n, w, width, by_columns, relative)
         found[unit, 3], found[unit, 4], found[unit, 5] = gain * u, gain * s, gain * d
 
 
@@ -259,7 +278,9 @@ def image_kernel(
         for n in range(begin, end):
             if boxes[n, 0] >= high or boxes[n, 1] <= low:
                 continue
-            _filterbank(params[n, 3], params[n, 4], params[n, 5], n - n, w, width, starts, counts, weights, relative)
+            _filterbank(
+                params[n, 3], params[n, 4], params[n, 5], n - n, w, width, BACK_CUT, starts, counts, weights, relative
+            )
             left = min(starts[0], starts[w - 1])
             columns = max(starts[0] + counts[0], starts[w - 1] + counts[w - 1]) - left
             for j in range(w):
@@ -267,7 +288,7 @@ def image_kernel(
             for top in range(0, h, ROWS):
                 rows = min(ROWS, h - top)
                 u_y, s_y, d_y = params[n, 0], params[n, 1], params[n, 2]
-                _filterbank(u_y, s_y, d_y, top, rows, height, row_starts, row_counts, row_weights, relative)
+                _filterbank(u_y, s_y, d_y, top, rows, height, BACK_CUT, row_starts, row_counts, row_weights, relative)
                 for i in range(0, rows, 4):
                     seen = min(4, rows - i)
                     touched = False

@@ -24,7 +24,7 @@ from glimpsecli.backends.cuda_memory import (
     upload,
 )
 from glimpsecli.backends.cuda_vjp import affine_vjp, gaussian_vjp, grid_vjp
-from glimpsecli.backends.support import affine_support, gaussian_support, grid_support
+from glimpsecli.backends.support import CUT, affine_support, gaussian_support, grid_support
 
 __all__ = [
     "affine",
@@ -52,7 +52,7 @@ def gaussian(images: Any, params: np.ndarray, out: Any, threads: int | None = No
     height, width = images.shape[1:3]
     rows, top, left = rows_on_device(images, lambda: gaussian_support(params, (h, w), (height, width)))
     target = out if is_device_array(out) else empty(out.shape)
-    for some, windows, kept, weights in filterbanks_by_groups(params, (h, w), (height, width), MOST_WEIGHTS):
+    for some, windows, kept, weights in filterbanks_by_groups(params, (h, w), (height, width), CUT, MOST_WEIGHTS):
         n = some.stop - some.start
         launch = kernels.gaussian[blocks(n * -(-h // kernels.ROWS) * -(-w // kernels.TAPS)), kernels.THREADS]
         launch(rows if len(rows) == 1 else rows[some], top, left, windows, kept, weights, target[some])

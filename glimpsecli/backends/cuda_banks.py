@@ -10,15 +10,14 @@ import numpy as np
 from glimpsecli.backends import cuda_kernels as kernels
 from glimpsecli.backends.cuda_device import blocks, cuda
 from glimpsecli.backends.cuda_memory import empty
-from glimpsecli.backends.support import CUT
 
 
 def filterbanks_by_groups(
-    params: np.ndarray, size: tuple[int, int], image_size: tuple[int, int], most: int, others: Any = 0
+    params: np.ndarray, size: tuple[int, int], image_size: tuple[int, int], cut: float, most: int, others: Any = 0
 ) -> Iterator[tuple[slice, Any, Any, Any]]:
     """Make the filterbanks of (N, 7) Gaussians, no more than `most` weights at a time, though one window alone may.
 
-    `others` is the count of other numbers, for each window, that are held as well, and no more of those either.
+    The tails are cut at `cut` sigmas. `others` is the count of other numbers, for each window, that are held as well, and no more of those either.
 
     Yields
     ------
@@ -29,8 +28,8 @@ def filterbanks_by_groups(
     """
     (h, w), (height, width) = size, image_size
     # No row of a filterbank keeps more than this.
-    y_weights = h * np.minimum(2 * CUT * params[:, 1] + 3, height).astype(np.int64)
-    x_weights = w * np.minimum(2 * CUT * params[:, 4] + 3, width).astype(np.int64)
+    y_weights = h * np.minimum(2 * cut * params[:, 1] + 3, height).astype(np.int64)
+    x_weights = w * np.minimum(2 * cut * params[:, 4] + 3, width).astype(np.int64)
     ends = np.cumsum(y_weights + x_weights)
     y_begins = ends - x_weights - y_weights
     for some in groups(np.cumsum(np.maximum(y_weights + x_weights, others)), most):
@@ -40,7 +39,7 @@ def filterbanks_by_groups(
         windows = cuda.to_device(np.concatenate([params[some], begins], axis=1))
         kept, weights = empty((n, h + w, 2), np.int32), empty((int(ends[some.stop - 1] - base),))
         launch = kernels.filterbanks[blocks(-(-n * (h + w) // kernels.BANK_ROWS)), kernels.THREADS]
-        launch(windows, h, height, width, kept, weights)
+        launch(windows, h, height, width, cut, kept, weights)
         yield some, windows, kept, weights
 
 

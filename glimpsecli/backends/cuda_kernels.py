@@ -64,7 +64,7 @@ def times(factor, index):
 
 
 @cuda.jit
-def filterbanks(windows, h, height, width, kept, weights):
+def filterbanks(windows, h, height, width, cut, kept, weights):
     """Make both filterbanks of all windows: ``A[r, k] = a[r, k] / (sum_k a[r, k] + 1e-8)``.
 
     A block makes some rows, several threads each. They are made in float64 and stored as float32.
@@ -75,6 +75,8 @@ def filterbanks(windows, h, height, width, kept, weights):
         ``(u_y, s_y, d_y, u_x, s_x, d_x, gain)``, index coordinates, and where the weights of y and of x begin.
     h, height, width : int
         Rows of a glimpse, and pixels of the image on the two axes.
+    cut : float
+        Where the tails are cut, in sigmas.
     kept : (N, h + w, 2) int32, out
         First pixel that each row keeps, and how many; the rows of y and then those of x.
     weights : (...) float32, out
@@ -92,7 +94,7 @@ def filterbanks(windows, h, height, width, kept, weights):
             axis, taps, pixels, r = 1, taps_of_both - h, width, r - h
         sigma = windows[n, 3 * axis + 1]
         centre = windows[n, 3 * axis] + times(windows[n, 3 * axis + 2], r)
-        nearest, start, count = kept_pixels(centre, sigma, pixels)
+        nearest, start, count = kept_pixels(centre, sigma, pixels, cut)
         total = 0.0
         for k in range(lane, count, TAP_LANES):
             total += relative_weight(start + k, nearest, centre, sigma)

@@ -17,7 +17,7 @@ from glimpsecli.backends.cuda_banks import filterbanks_by_groups
 from glimpsecli.backends.cuda_device import SIMULATED, blocks, cuda
 from glimpsecli.backends.cuda_kernels import PIXELS, THREADS
 from glimpsecli.backends.cuda_memory import download, empty, is_device_array, rows_on_device, upload
-from glimpsecli.backends.support import affine_support, gaussian_support, grid_support
+from glimpsecli.backends.support import BACK_CUT, affine_support, gaussian_support, grid_support
 
 MOST_VALUES = 1000 if SIMULATED else 1 << 26
 """Values of one kind, weights or pulled rows, that are held at a time; windows that need more go group by group."""
@@ -29,12 +29,14 @@ def gaussian_vjp(
     """Pull gradients back through Gaussian glimpses."""
     _, h, w, channels = cotangents.shape
     height, width = images.shape[1:3]
-    boxes = gaussian_support(params, (h, w), (height, width))
+    boxes = gaussian_support(params, (h, w), (height, width), BACK_CUT)
     rows, top, left = rows_on_device(images, lambda: boxes)
     losses = cotangents if is_device_array(cotangents) else upload(cotangents)
     onto = _added_to(by_images, rows)
     others = h * channels * (boxes[:, 3] - boxes[:, 2])
-    for some, windows, kept, weights in filterbanks_by_groups(params, (h, w), (height, width), MOST_VALUES, others):
+    for some, windows, kept, weights in filterbanks_by_groups(
+        params, (h, w), (height, width), BACK_CUT, MOST_VALUES, others
+    ):
         spans = cuda.to_device(boxes[some].astype(np.int32))
         n, (tall, wide) = some.stop - some.start, (boxes[some, 1::2] - boxes[some, ::2]).max(axis=0)
         pulled = empty((n, h, int(wide) * channels))

@@ -13,7 +13,7 @@ import numpy as np
 
 from glimpsecli.attention import gaussian as definition
 from glimpsecli.attention import hard, spatial
-from glimpsecli.backends.support import CUT, EXACT_CUT, gaussian_kept, gaussian_support, whole_pixels
+from glimpsecli.backends.support import BACK_CUT, CUT, EXACT_CUT, gaussian_kept, gaussian_support, whole_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,7 @@ POINTS = 2**15
 def gaussian(images: Images, params: Floats, out: Reals, threads: int | None = None) -> None:
     """Fill `out` with Gaussian glimpses; see the package for the shapes. `threads` is NumPy's own affair here."""
     size = (out.shape[1], out.shape[2])
-    boxes = gaussian_support(params, size, (images.shape[1], images.shape[2]), _reach(out))
+    boxes = gaussian_support(params, size, (images.shape[1], images.shape[2]), _cut(out, CUT))
     for n, (row, (top, bottom, left, right)) in enumerate(zip(params, boxes, strict=True)):
         cut = images[n if len(images) > 1 else 0, top:bottom, left:right]
         shifted = row - [top, 0, 0, left, 0, 0, 0]
@@ -43,9 +43,9 @@ def gaussian(images: Images, params: Floats, out: Reals, threads: int | None = N
                 out[n] = seen + row[6] * _not_finite(cut, shifted, size, out)
 
 
-def _reach(computed: Reals) -> float:
-    """Give the sigmas at which the tails of the Gaussians are cut for results of this precision."""
-    return EXACT_CUT if computed.dtype == np.float64 else CUT
+def _cut(values: Reals, single: float) -> float:
+    """Give the sigmas at which the tails of the Gaussians are cut: `single` where the values are float32."""
+    return EXACT_CUT if values.dtype == np.float64 else single
 
 
 def _not_finite(cut: Images, params: Floats, size: tuple[int, int], out: Reals) -> Floats:
@@ -55,7 +55,7 @@ def _not_finite(cut: Images, params: Floats, size: tuple[int, int], out: Reals) 
     """
     kept, weightless = [], []
     for (first, sigma, stride), taps, pixels in zip((params[:3], params[3:6]), size, cut.shape[:2], strict=True):
-        reads = gaussian_kept(first, sigma, stride, taps, pixels, _reach(out))
+        reads = gaussian_kept(first, sigma, stride, taps, pixels, _cut(out, CUT))
         bank = definition.filterbank(first, sigma, stride, taps, pixels).astype(out.dtype)
         kept.append(reads.astype(np.float32))  # numbers are multiplied faster than truth values
         weightless.append((reads & (bank == 0)).astype(np.float32))
@@ -124,7 +124,7 @@ def gaussian_vjp(
 ) -> None:
     """Pull gradients back through Gaussian glimpses; see the package for the shapes."""
     size = (cotangents.shape[1], cotangents.shape[2])
-    boxes = gaussian_support(params, size, (images.shape[1], images.shape[2]), _reach(cotangents))
+    boxes = gaussian_support(params, size, (images.shape[1], images.shape[2]), _cut(cotangents, BACK_CUT))
     for n, (row, (top, bottom, left, right)) in enumerate(zip(params, boxes, strict=True)):
         b = n if len(images) > 1 else 0
         cut, shifted = images[b, top:bottom, left:right], row - [top, 0, 0, left, 0, 0, 0]
