@@ -64,6 +64,14 @@ def test_a_damaged_cache_only_costs_time(tmp_path, damage):
     assert run(tmp_path, NUMBA_CACHE_DIR=str(cache))[0] == "42"
 
 
+@pytest.mark.parametrize("change", ["del caching.IndexDataCacheFile", "caching.FunctionCache.__init__ = None"])
+def test_a_numba_that_has_changed_within_only_costs_the_cache(tmp_path, change):
+    script = tmp_path / "kernel.py"
+    script.write_text(f"from numba.core import caching\n{change}\n{KERNEL}")
+    value, folder, writable, hits = run(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert (value, folder, writable, hits) == ("42", "None", "False", "0")
+
+
 def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path):
     cache = tmp_path / "cache"
     cache.write_text("a file where a folder should be")

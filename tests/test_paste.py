@@ -5,6 +5,7 @@ import json
 import math
 import shutil
 import sys
+import tracemalloc
 
 import numpy as np
 import oracles
@@ -15,7 +16,9 @@ from PIL import Image
 
 from glimpsecli import Affine, GaussianParams, Projective, Window, attention, cli, extract, mask, paste
 from glimpsecli.attention import pasting
+from glimpsecli.commands import paste as paste_command
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.sampling import pasting as sampling_pasting
 
 
 def pixel_by_pixel(image, glimpse, matrix, order):
@@ -230,6 +233,28 @@ def test_a_large_window_is_pasted_in_parts_to_the_same_pixels(monkeypatch):
     np.testing.assert_array_equal(paste(image, glimpse, window, sampler="bilinear"), whole)
 
 
+@pytest.mark.parametrize("blend", ["over", "add"])
+def test_a_large_gaussian_window_is_pasted_in_parts_to_the_same_pixels(blend, monkeypatch):
+    image, glimpse = noise(90, 70, 3), noise(8, 9, 3, seed=1)
+    params = GaussianParams(-2, 4, 11, 5, 3, 7, 0.8)
+    whole = paste(image, glimpse, params, blend=blend)
+    monkeypatch.setattr("glimpsecli.sampling.pasting.GRID_POINTS", 500)
+    np.testing.assert_allclose(paste(image, glimpse, params, blend=blend), whole, rtol=1e-6)
+
+
+def test_a_large_gaussian_window_needs_little_memory():
+    image, glimpse = np.zeros((3000, 1500, 1), np.float32), np.ones((5, 5, 1))
+    tracemalloc.start()
+    pasted = paste(image, glimpse, Window(750, 1500, 1500, 3000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < pasted.nbytes + 60e6  # as a whole, its layer alone is 72 MB
+
+
+def test_the_blends_of_the_command_are_those_of_the_function():
+    assert paste_command.BLENDS == sampling_pasting.BLENDS
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "words"),
     [
@@ -254,11 +279,15 @@ def test_a_large_window_is_pasted_in_parts_to_the_same_pixels(monkeypatch):
         ((PHOTO, PHOTO, Window(4, 4, 4, 4)), {"alpha": True}, "the image has alpha and 3"),
         ((PHOTO, np.full((2, 2, 4), 300), Window(4, 4, 4, 4)), {"glimpse_alpha": True}, "within 0 to 255"),
         ((PHOTO, PHOTO, Window(4, 4, 4, 4, 10)), {}, "rotated"),
+        ((PHOTO, np.full((2, 2, 3), -1e39), Window(4, 4, 4, 4)), {}, r"the glimpse holds 1e\+39"),
+        ((PHOTO, [[[1, 2, 3]], [[4]]], Window(4, 4, 4, 4)), {}, "list is no array"),
+        ((PHOTO, PHOTO, Window(4, 4, 4, 4)), {"gain": "a", "blend": "add"}, "the gain is 'a', not a number"),
     ],
 )
 def test_what_cannot_be_pasted_is_refused(arguments, options, words):
-    with pytest.raises(InvalidInputError, match=words):
+    with pytest.raises(InvalidInputError, match=words) as caught:
         paste(*arguments, **options)
+    assert "\n" not in str(caught.value)
 
 
 # ---- the command ----

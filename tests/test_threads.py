@@ -1,5 +1,9 @@
 """How work is shared among threads, and what becomes of it when somebody ends it."""
 
+import os
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 
@@ -62,3 +66,34 @@ def test_an_error_in_a_helper_is_the_callers():
 
     with pytest.raises(MemoryError, match="no room"):
         run(kernel)
+
+
+def test_at_the_end_of_python_one_thread_does_it_all():
+    script = """
+    import atexit
+    import numpy as np
+    from glimpsecli import Window, extract
+
+    image = np.random.default_rng(0).integers(0, 256, (900, 900, 3), dtype=np.uint8)
+
+    def look():
+        return extract(image, Window(450, 450, 800, 800), (300, 300), backend="cpu", threads=2)
+
+    expected = look()
+    atexit.register(lambda: print(np.array_equal(look(), expected)))
+    """
+    env = {**os.environ, "NUMBA_NUM_THREADS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], env=env, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_who_gets_no_thread_is_told(monkeypatch):
+    class Full:
+        def submit(self, job):
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threads, "_pool", lambda *_: Full())
+    with pytest.raises(RuntimeError, match="can't start"):
+        run(lambda first, last: None)

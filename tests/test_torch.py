@@ -123,6 +123,28 @@ def test_theta_means_what_it_means_to_torch(backend, rows, align_corners, border
         close(mine, other)
 
 
+def test_one_bad_pixel_of_float64_spoils_what_reads_it():
+    images = scene(shape=(1, 1, 60, 50), dtype=torch.float64)
+    params = torch.tensor([[5.0, 1, 12, 5, 1, 12, 1]], dtype=torch.float64, requires_grad=True)
+    clean = gaussian_glimpse(images, params, (4, 4))
+    images[0, 0, 41, 41], images[0, 0, 30, 5] = torch.nan, torch.inf
+    found = gaussian_glimpse(images, params, (4, 4))
+    assert [tuple(place) for place in found[0, 0].isfinite().logical_not().nonzero().tolist()] == [(2, 0), (3, 3)]
+    assert found[0, 0, 2, 0] == torch.inf
+    close(found[0, 0, :2], clean[0, 0, :2], 1e-15)
+    close(found[0, 0, 3, :3], clean[0, 0, 3, :3], 1e-15)
+    found[0, 0, :2, :2].sum().backward()
+
+
+def test_float64_needs_no_more_than_what_it_reads():
+    images = scene(shape=(1, 3, 40, 50), dtype=torch.float64)
+    wide = torch.nn.functional.pad(images, (900, 900, 900, 900), value=torch.nan)
+    params = gaussians(1, torch.float64) + torch.tensor([10.0, 0, 0, 15, 0, 0, 0])
+    moved = params + torch.tensor([900.0, 0, 0, 900, 0, 0, 0])
+    close(gaussian_glimpse(wide, moved, SIZE), gaussian_glimpse(images, params, SIZE), 1e-13)
+    close(*(gradients(gaussian_glimpse(*one, SIZE), one[1])[0] for one in ((wide, moved), (images, params))), 1e-12)
+
+
 SMALL = {"shape": (2, 2, 5, 4), "dtype": torch.float64}
 
 
@@ -301,6 +323,7 @@ def test_training_finds_a_shift():
 
 IMAGES, PARAMS, EYE = torch.zeros(2, 3, 6, 7), torch.ones(2, 7), torch.eye(2, 3).expand(2, 2, 3)
 TURN = torch.tensor([0.0, 0, 0, 0, 1])
+FIVE = torch.tensor([[3.0, 3, 4, 4, 0]])
 
 
 @pytest.mark.parametrize(
@@ -311,7 +334,11 @@ TURN = torch.tensor([0.0, 0, 0, 0, 1])
         (lambda: gaussian_glimpse(IMAGES[:0], PARAMS, (2, 2)), r"images of shape \(0, 3, 6, 7\)"),
         (lambda: gaussian_glimpse(IMAGES.half(), PARAMS, (2, 2)), "images of float16; convert them to uint8"),
         (lambda: gaussian_glimpse(IMAGES.to("meta"), PARAMS, (2, 2)), "images on meta"),
+        (lambda: gaussian_glimpse(IMAGES.to_sparse(), PARAMS, (2, 2)), "images in the layout sparse_coo"),
+        (lambda: gaussian_glimpse(IMAGES, PARAMS.to("meta"), (2, 2)), "params on meta"),
+        (lambda: gaussian_glimpse(IMAGES, PARAMS.to_sparse(), (2, 2)), "params in the layout sparse_coo"),
         (lambda: gaussian_glimpse(IMAGES.double(), PARAMS, (2, 2), backend="cpu"), "float64 images and the cpu"),
+        (lambda: gaussian_glimpse(IMAGES.double(), PARAMS, (2, 2), threads=0), "threads is 0"),
         (lambda: gaussian_glimpse(IMAGES, [1.0] * 7, (2, 2)), "params are list"),
         (lambda: gaussian_glimpse(IMAGES, PARAMS[0], (2, 2)), r"params of shape \(7,\); give \(N, 7\) or \(N, 6\)"),
         (lambda: gaussian_glimpse(IMAGES, PARAMS[:0], (2, 2)), r"params of shape \(0, 7\)"),
@@ -337,6 +364,13 @@ TURN = torch.tensor([0.0, 0, 0, 0, 1])
             lambda: window_glimpse(IMAGES, torch.ones(2, 5) - TURN, (2, 2), border="edge"),
             "border 'edge' with the Gaussian",
         ),
+        (
+            lambda: window_glimpse(IMAGES, FIVE, (2, 2), blur=torch.tensor(0.5, requires_grad=True)),
+            "blur requires grad",
+        ),
+        (lambda: window_glimpse(IMAGES, FIVE, (2, 2), blur=torch.ones(2)), r"a blur of shape \(2,\)"),
+        (lambda: window_glimpse(IMAGES, FIVE, (2, 2), blur="much"), "blur is 'much'"),
+        (lambda: window_glimpse(IMAGES, FIVE, (2, 2), blur=torch.tensor(0.5, device="meta")), "blur is a tensor"),
         (lambda: window_glimpse(IMAGES, -torch.ones(2, 5), (2, 2)), "window 0 at -1,-1"),
     ],
 )
@@ -344,6 +378,11 @@ def test_what_cannot_be_is_refused_in_one_line(call, words):
     with pytest.raises(GlimpseError, match=words) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_a_blur_may_be_a_tensor():
+    found, expected = (window_glimpse(IMAGES + 1, FIVE, (2, 2), blur=blur) for blur in (torch.tensor([0.75]), 0.75))
+    assert torch.equal(found, expected)
 
 
 def test_a_fill_may_be_a_tensor():

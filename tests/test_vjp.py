@@ -1,8 +1,12 @@
 """The way back through the public door: every backend against differences of the definitions and against each other."""
 
+import copy
+import pickle
+import tracemalloc
+
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from test_gradients import assert_close, differences
 
@@ -86,6 +90,8 @@ SEVEN = ("u_y", "s_y", "d_y", "u_x", "s_x", "d_x", "gain")
 @given(seeds, gaussians, st.sampled_from(["uint8", "uint16", "float32"]), st.integers(1, 5), st.tuples(
     st.integers(1, 19), st.integers(1, 7)
 ))  # fmt: skip
+@example(0, GaussianParams(1.75, 0.3125, 0, 0, 1, 0, 1), "uint8", 3, (12, 4))
+@example(69, GaussianParams(-0.9375, 0.5, 0, 20.375, 0.9375, 0, 1), "float32", 3, (10, 7))
 @pytest.mark.parametrize("backend", ["numpy", "cpu"])
 def test_by_gaussians(backend, seed, params, dtype, channels, size):
     image, loss = scene(seed, (23, 19, channels), size, dtype)
@@ -247,6 +253,13 @@ def test_the_kind_of_where_comes_back(places):
         ({"cotangent": "much"}, "cotangent of str"),
         ({"by": ()}, r"by is \(\); name image or where"),
         ({"by": "window"}, "by is 'window'"),
+        ({"by": None}, "by is None; name image or where"),
+        ({"by": 5}, "by is 5"),
+        ({"by": [["image"]]}, r"by is \[\['image'\]\]"),
+        ({"cotangent": np.full((2, 2, 3), 1j)}, "cotangent of complex128"),
+        ({"cotangent": np.ma.masked_all((2, 2, 3))}, "masked array"),
+        ({"cotangent": np.full((2, 2, 3), -1e300)}, r"cotangent holds 1e\+300; give numbers that float32 holds"),
+        ({"cotangent": [[1, 2], [3]]}, "cotangent of list"),
         ({"threads": 0}, "threads is 0"),
         ({"sampler": "cubic"}, "unknown sampler"),
         ({"image": np.ones((4, 4), bool)}, "an image of bool"),
@@ -258,3 +271,93 @@ def test_what_cannot_be_is_refused_in_one_line(change, message):
     with pytest.raises(GlimpseError, match=message) as caught:
         vjp(given_.pop("image"), given_.pop("where"), given_.pop("size"), given_.pop("cotangent"), **given_)
     assert "\n" not in str(caught.value)
+
+
+SPOTS = [Affine([[1.5, 0, 0.5], [0, 2, 0.5]]), Projective([[1.5, 0, 0.5], [0, 2, 0.5], [0.01, 0, 1]])]
+
+
+@pytest.mark.parametrize("sampler", ["bilinear", "hard"])
+@pytest.mark.parametrize("place", SPOTS)
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copied_gradient_is_the_gradient(place, again, sampler):
+    image, loss = scene(3)
+    found = vjp(image, [place, place], SIZE, np.stack([loss * 1e10, -loss]), sampler=sampler).where
+    for one in found:
+        other = again(one)
+        assert type(other) is type(place)
+        np.testing.assert_array_equal(other.matrix, one.matrix)
+        assert other == one
+        assert hash(other) == hash(one)
+        assert not other.matrix.flags.writeable
+        assert one.matrix.base is None  # nobody can write to what it shares
+
+
+@pytest.mark.parametrize("sampler", ["bilinear", "hard", "gaussian"])
+def test_numpy_reads_no_more_of_an_image_than_the_window_and_computes_what_is_asked_for(sampler):
+    image, loss = np.zeros((1500, 2000, 3), np.uint8), np.ones((8, 8, 3))
+    peaks = {}
+    for by in ("where", "image"):
+        tracemalloc.start()
+        vjp(image, Window(800, 700, 30, 20), (8, 8), loss, sampler=sampler, backend="numpy", by=by)
+        peaks[by] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peaks["where"] < 5e6
+    assert peaks["image"] < 4 * image.size + 5e6  # the gradient itself
+
+
+def test_the_hard_sampler_looks_at_no_pixel_on_the_way_back():
+    image, loss = scene(2)
+    found = vjp(image, SPOTS[1], SIZE, loss, sampler="hard", backend="numpy")
+    empty = vjp(np.full_like(image, np.nan), SPOTS[1], SIZE, loss, sampler="hard", backend="numpy")
+    np.testing.assert_array_equal(found.image, empty.image)
+    assert not empty.where.matrix.any()
+
+
+@pytest.mark.parametrize("points", [1, 7, 2**15])
+@pytest.mark.parametrize("sampler", ["bilinear", "hard"])
+def test_numpy_adds_up_its_parts(points, sampler, monkeypatch):
+    image, loss = scene(6)
+    expected = vjp(image, Window(8, 7, 9, 11, 20), SIZE, loss, sampler=sampler, backend="cpu")
+    monkeypatch.setattr("glimpsecli.backends.numpy_backend.POINTS", points)
+    found = vjp(image, Window(8, 7, 9, 11, 20), SIZE, loss, sampler=sampler, backend="numpy")
+    assert_close(found.image, expected.image, 1e-2, 1e-6)
+    assert_close(numbers(found.where), numbers(expected.where), 1.0, 1e-6)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+@pytest.mark.parametrize("where", [Window(7, 7, 6, 6), Window(7, 7, 6, 6.5), SPOTS[1]])
+def test_infinite_pixels_are_no_surprise(backend, where):
+    image, loss = scene(2)
+    image[4:9, 5], image[6] = np.inf, -np.inf
+    for sampler in ("bilinear", "hard", *(("gaussian",) if isinstance(where, Window) else ())):
+        found = vjp(image, where, SIZE, loss, sampler=sampler, backend=backend)
+        assert np.isfinite(found.image).all()
+        vjp_batch([image, -image], where, SIZE, np.stack([loss, loss * np.inf]), sampler=sampler, backend=backend)
+
+
+@pytest.mark.parametrize("place", [(4, 1, 1, 4, 1, 1, 1), None])
+def test_the_definitions_take_infinite_pixels(place):
+    image, loss = scene(2)
+    image[4:9, 5], image[6] = np.inf, -np.inf
+    if place:
+        by_image, by_place = gaussian.glimpse_vjp(image, place, SIZE, loss)
+    else:
+        by_image, by_place = spatial.sample_vjp(image, spatial.matrix_grid([[1.1, 0, 3], [0, 1.1, 4]], SIZE), loss)
+    assert np.isfinite(by_image).all()
+    assert not np.isfinite(by_place).all()
+
+
+by_turns = st.builds(Window, st.floats(-20, 200), st.floats(-20, 300), st.floats(1, 300), st.floats(1, 400),
+                     st.floats(-180, 180) | st.sampled_from([0.0, 90.0, 180.0, -90.0]))  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(by_turns | matrices, st.sampled_from(BORDERS), st.sampled_from(["bilinear", "hard"]))
+def test_bands_of_an_image_get_all_of_a_turned_window(where, border, sampler):
+    image, loss = scene(0, (290, 170, 1), (31, 40), "uint8")
+    fill = 3.0 if border == "constant" else None
+    found = vjp(image, where, (31, 40), loss, sampler=sampler, border=border, fill=fill, backend="cpu", by="image")
+    by_image = np.zeros(image.shape)
+    grid = spatial.matrix_grid(stack_matrices(where, (31, 40))[0], (31, 40))
+    spatial.add_samples(by_image, grid, loss, border, int(sampler == "bilinear"))
+    assert_close(found.image, by_image, 1e-2, 1e-5)

@@ -130,6 +130,7 @@ def write_rows(
         yield part, _both_axes(rows[:, part].T, values, columns.T) / gain
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what an infinite pixel is worth is infinite, or a NaN, and no surprise
 def glimpse_vjp(
     image: ArrayLike, params: Iterable[float], size: tuple[int, int], cotangent: ArrayLike
 ) -> tuple[Floats, Floats]:
@@ -179,13 +180,12 @@ def params_vjp(image: ArrayLike, params: Iterable[float], cotangent: ArrayLike) 
     rows = filterbank(u_y, s_y, d_y, size[0], pixels.shape[0])
     columns = filterbank(u_x, s_x, d_x, size[1], pixels.shape[1])
     flat, loss = pixels.reshape(*pixels.shape[:2], -1), weights.reshape(*size, -1)
-    with np.errstate(over="ignore", invalid="ignore"):  # what an infinite pixel is worth is infinite, or a NaN
-        mixed_rows = np.einsum("yxc,jx->yjc", flat, columns, optimize=True)
-        by_rows = np.einsum("ijc,yjc->iy", loss, mixed_rows, optimize=True)
-        by_columns = np.einsum("ijc,iy,yxc->jx", loss, rows, flat, optimize=True)
-        by_gain = float(np.sum(rows * by_rows))
-        vertical = _filterbank_vjp(rows, gain * by_rows, u_y, s_y, d_y)
-        horizontal = _filterbank_vjp(columns, gain * by_columns, u_x, s_x, d_x)
+    mixed_rows = np.einsum("yxc,jx->yjc", flat, columns, optimize=True)
+    by_rows = np.einsum("ijc,yjc->iy", loss, mixed_rows, optimize=True)
+    by_columns = np.einsum("ijc,iy,yxc->jx", loss, rows, flat, optimize=True)
+    by_gain = float(np.sum(rows * by_rows))
+    vertical = _filterbank_vjp(rows, gain * by_rows, u_y, s_y, d_y)
+    horizontal = _filterbank_vjp(columns, gain * by_columns, u_x, s_x, d_x)
     return np.array([*vertical, *horizontal, by_gain])
 
 

@@ -108,6 +108,7 @@ def sample(image: ArrayLike, grid: ArrayLike, border: str = "zeros", order: int 
     return total
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what an infinite pixel is worth is infinite, or a NaN, and no surprise
 def sample_vjp(
     image: ArrayLike,
     grid: ArrayLike,
@@ -179,9 +180,8 @@ def grid_vjp(
     points, loss = np.asarray(grid, dtype=np.float64), np.asarray(cotangent, dtype=np.float64)
     if order == 0:
         return np.zeros(points.shape)
-    with np.errstate(over="ignore", invalid="ignore"):  # infinite pixels have infinite slopes, or none
-        slopes = sample_slopes(image, points, border, order, fill)
-        by_axis = [np.sum((slope * loss).reshape(*points.shape[:-1], -1), axis=-1) for slope in slopes]
+    slopes = sample_slopes(image, points, border, order, fill)
+    by_axis = [np.sum((slope * loss).reshape(*points.shape[:-1], -1), axis=-1) for slope in slopes]
     return np.stack(by_axis, axis=-1)
 
 
@@ -216,6 +216,7 @@ def sample_slopes(
     return by_x, by_y
 
 
+@np.errstate(over="ignore", invalid="ignore")  # as in what it takes
 def matrix_grid_vjp(matrix: ArrayLike, by_grid: ArrayLike, first_row: int = 0) -> Floats:
     """Give the gradient by the (2, 3) or (3, 3) matrix of :func:`matrix_grid` from that by its (h, w, 2) grid.
 

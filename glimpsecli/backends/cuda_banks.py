@@ -17,7 +17,8 @@ def filterbanks_by_groups(
 ) -> Iterator[tuple[slice, Any, Any, Any]]:
     """Make the filterbanks of (N, 7) Gaussians, no more than `most` weights at a time, though one window alone may.
 
-    The tails are cut at `cut` sigmas. `others` is the count of other numbers, for each window, that are held as well, and no more of those either.
+    The tails are cut at `cut` sigmas. `others` is the count of other numbers, for each window, that are held as well,
+    and no more of those either.
 
     Yields
     ------

@@ -22,7 +22,7 @@ beyond the border repeats the edge. What is dropped changes a row by less than 3
 BACK_CUT = 6.5
 """The same for gradients: by a sigma a weight counts ``z^2`` times, so what the read can spare is missed sooner."""
 
-EXACT_CUT = 8.5
+EXACT_CUT = 9.0
 """The same for both in float64: beyond it a weight is nothing to double precision."""
 
 _IDENTITY = np.eye(2)

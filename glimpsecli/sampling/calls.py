@@ -40,6 +40,7 @@ def call(images: Images, taps: Taps, out: Glimpses, colours: Glimpses, backend: 
         module.affine(images, taps.places, out, taps.order, taps.border, colours, threads)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what an infinite pixel is worth is infinite, or a NaN
 def call_vjp(
     images: Images,
     taps: Taps,

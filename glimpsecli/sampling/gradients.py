@@ -105,6 +105,7 @@ def vjp(
     )
 
 
+@np.errstate(over="ignore", invalid="ignore")  # infinities may add up to a NaN
 def vjp_batch(
     images: ArrayLike | Sequence[ArrayLike],
     where: Where,

@@ -152,6 +152,7 @@ class _Job(NamedTuple):
             call(pixels, self.taps, glimpses, self.colours, self.how.backend, self.how.threads)
         return out
 
+    @np.errstate(over="ignore", invalid="ignore")  # infinities may add up to a NaN
     def pull_back(self, cotangent: Tensor, by_images: bool, by_places: bool) -> tuple[Tensor | None, Tensor | None]:
         """Give the gradients by images and places, those that are wanted."""
         loss = cotangent.to(self._kind).contiguous(memory_format=self.layout)

@@ -64,6 +64,7 @@ def gaussians_to_matrices_vjp(by_matrices: Floats) -> Floats:
     return found
 
 
+@np.errstate(over="ignore", invalid="ignore")  # infinities may add up to a NaN
 def stack_vjp(where: Where, size: Size, blur: float, by_places: Floats) -> Where:
     """Give the gradient by `where`, of its kind, from that by what :mod:`~glimpsecli.window.stacks` makes of it.
 
