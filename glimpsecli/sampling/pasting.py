@@ -167,7 +167,7 @@ def _layers(glimpses: NDArray[Any], channels: int, *, alpha: bool, glimpse_alpha
     if not np.all(np.isfinite(glimpses)):
         raise InvalidInputError("the glimpse holds a NaN or an infinity", "give finite numbers")
     largest = max(abs(float(glimpses.min())), abs(float(glimpses.max())))
-    if largest > np.finfo(np.float32).max:
+    if largest > float(np.finfo(np.float32).max):
         raise InvalidInputError(f"the glimpse holds {largest:g}", "give numbers that float32 holds")
     colours, given = channels - alpha, glimpses.shape[3] - glimpse_alpha
     if given not in (1, colours):
