@@ -1,4 +1,9 @@
-"""Contenders that take the time they are told to, on a clock of their own."""
+"""Contenders that take the time they are told to, on a clock of their own, and runs of bench to be stopped."""
+
+import os
+import signal
+import subprocess
+import sys
 
 from glimpsecli import cli
 from glimpsecli.bench import cases
@@ -69,4 +74,19 @@ def results(*found, **changed):
     return Results(
         {"cpu": "Imaginary 1", "gpu": None, "cores": 2, "processors": 2, "memory": 2**33, "python": "3.12"},
         {"glimpse": "0"}, parameters(**changed), 0.1, "2026-01-01T00:00:00+00:00", found,
+    )  # fmt: skip
+
+
+def start(*words, folder=None):
+    """Start a long run of bench in a process group of its own."""
+    command = [sys.executable, "-m", "glimpsecli", "bench", *map(str, words), "--runs", "500", "--min-time", "20", "-v"]
+    environment = os.environ | ({"TMPDIR": str(folder)} if folder else {})
+
+    def as_in_a_terminal():  # tests may run under nohup, or in the background of a script
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+    return subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, env=environment,
+        preexec_fn=as_in_a_terminal,
     )  # fmt: skip

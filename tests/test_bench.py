@@ -16,7 +16,7 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from pretenders import QUICK, bench, clock, digits, fake, measured, parameters, results
+from pretenders import QUICK, bench, clock, digits, fake, measured, parameters, results, start
 
 from glimpsecli import GlimpseError
 from glimpsecli.bench import apart, baseline, cases, checking, exporters, machine, report, timing
@@ -582,24 +582,7 @@ def test_what_the_other_process_does_not_say_itself_is_one_line(line, monkeypatc
 
 
 def test_ctrl_c_ends_both_processes_quietly():
-    command = [
-        sys.executable,
-        "-m",
-        "glimpsecli",
-        "bench",
-        "--case",
-        "5",
-        "--backend",
-        "cpu",
-        "--min-time",
-        "20",
-        "--runs",
-        "200",
-        "-v",
-    ]
-    process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
+    process = start("--case", 5, "--backend", "cpu")
     for line in process.stderr:
         if "round 1" in line:
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all in the foreground

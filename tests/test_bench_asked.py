@@ -6,7 +6,6 @@ import json
 import math
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 
@@ -15,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from pretenders import QUICK, bench, digits, fake, measured, parameters, results
+from pretenders import QUICK, bench, digits, fake, measured, parameters, results, start
 
 from glimpsecli.bench import apart, baseline, cases, exporters, machine, plain, report, stages
 from glimpsecli.bench.cases import Recipe
@@ -448,15 +447,6 @@ def test_stages_go_to_json_and_a_float_image_has_stages_too(tmp_path, samples, c
     assert "numpy" in told["versions"]
     assert bench(*words, "--export-json", target) == 2
     assert bench("--case", 5, "--baseline", target) == 2
-
-
-def start(*words, folder=None):
-    command = [sys.executable, "-m", "glimpsecli", "bench", *map(str, words), "--runs", "500", "--min-time", "20", "-v"]
-    environment = os.environ | ({"TMPDIR": str(folder)} if folder else {})
-    return subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, env=environment,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # these tests may run under nohup
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])

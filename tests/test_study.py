@@ -536,7 +536,7 @@ def test_the_command_line_of_speed(tmp_path, capsys):
         (["training", "--strides", "0"], "not positive"),
         (["training", "--offsets", "3"], "go up to 2"),
         (["training", "--trials", "0"], "--trials"),
-        (["speed", "--strides", "2,x"], "'x' is not a number"),
+        (["speed", "--strides", "2,x"], "'2,x' is no list of numbers"),
         (["speed", "--strides", "900"], "no stride fits"),
         (["both"], "No such command"),
     ],
