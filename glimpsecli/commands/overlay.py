@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from glimpsecli.commands import options, values
+from glimpsecli.commands import map_values, options, values
 from glimpsecli.commands.report import complain, end, report, say
 from glimpsecli.errors import ExitCode
 
@@ -62,14 +62,14 @@ maps = options.section("Maps")
 @maps("--layer", type=values.ChoiceValue("all", "mean"), help="Which layers. Default: the last.")
 @maps(
     "--preprocess",
-    type=values.PreprocessValue(),
+    type=map_values.PreprocessValue(),
     help="How the model saw the image: resize:S, resize:WxH, crop:S, letterbox:S, stretch:S, pad:square, patch:S, in "
     'order, such as "resize:256,crop:224". Default: the whole image.',
 )
 @maps(
     "--range",
     "shown",
-    type=values.MapRangeValue(),
+    type=map_values.MapRangeValue(),
     help="Which values become 0 and 1. shared: from 0 (or the smallest value, where that is negative) to the largest "
     "of all maps of the run; each: the same for each map alone; LO and HI may be min and max. Default: shared.",
 )
@@ -117,7 +117,7 @@ maps = options.section("Maps")
 @options.out(
     "--to-boxes",
     "threshold",
-    type=values.ThresholdValue(),
+    type=map_values.ThresholdValue(),
     help="Write no picture but a CSV table of the hot regions, for `glimpse extract --windows`.",
 )
 @options.picture_options

@@ -272,42 +272,6 @@ class WordsValue(Value):
         return tuple(word for word in self.words if word in given)
 
 
-class PreprocessValue(Value):
-    """How a model saw an image."""
-
-    form = "STEP,..."
-
-    def parse(self, text: str) -> Any:
-        """Give a Preprocess."""
-        from glimpsecli.maps import Preprocess
-
-        return Preprocess.parse(text)
-
-
-class MapRangeValue(Value):
-    """Which values are shown."""
-
-    form = "shared|each|LO,HI|percentile:LO,HI"
-
-    def parse(self, text: str) -> Any:
-        """Give a Range."""
-        from glimpsecli.maps import Range
-
-        return Range.parse(text)
-
-
-class ThresholdValue(Value):
-    """Which cells are hot."""
-
-    form = "otsu|percentile:Q"
-
-    def parse(self, text: str) -> Any:
-        """Give a Threshold."""
-        from glimpsecli.maps import Threshold
-
-        return Threshold.parse(text)
-
-
 class ShareValue(Value):
     """A share."""
 
