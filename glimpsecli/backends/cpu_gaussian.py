@@ -86,6 +86,23 @@ def _filterbank(first, sigma, stride, first_tap, taps, pixels, cut, starts, coun
 
 
 @helper()
+def _column_bank(params, n, w, width, cut, starts, counts, weights, scratch):
+    """Make the filterbank of x of window n, and count its pixels from the first that a tap reads.
+
+    Returns
+    -------
+    left, columns : int
+        That pixel of the image, and how many are read from there on.
+    """
+    _filterbank(params[n, 3], params[n, 4], params[n, 5], n - n, w, width, cut, starts, counts, weights, scratch)
+    left = min(starts[0], starts[w - 1])
+    columns = max(starts[0] + counts[0], starts[w - 1] + counts[w - 1]) - left
+    for j in range(w):
+        starts[j] -= left
+    return left, columns
+
+
+@helper()
 def _weight(starts, counts, weights, row, k):
     """Give ``A[row, k]``, 0 where the tap does not reach."""
     at = k - starts[row]
@@ -228,12 +245,7 @@ def gaussian_kernel(
         top = (unit - n * units) * ROWS
         if n != known:
             known = n
-            u_x, s_x, d_x = params[n, 3], params[n, 4], params[n, 5]
-            _filterbank(u_x, s_x, d_x, n - n, w, width, CUT, starts, counts, weights, relative)
-            left = min(starts[0], starts[w - 1])
-            columns = max(starts[0] + counts[0], starts[w - 1] + counts[w - 1]) - left
-            for j in range(w):
-                starts[j] -= left
+            left, columns = _column_bank(params, n, w, width, CUT, starts, counts, weights, relative)
         rows = min(ROWS, h - top)
         u_y, s_y, d_y = params[n, 0], params[n, 1], params[n, 2]
         _filterbank(u_y, s_y, d_y, top, rows, height, CUT, row_starts, row_counts, row_weights, relative)

@@ -19,6 +19,7 @@ from glimpsecli.backends.cpu_gaussian import (
     BLOCK,
     ROWS,
     WHOLE,
+    _column_bank,
     _filterbank,
     _kept_pixels,
     _relative_weight,
@@ -198,12 +199,7 @@ def params_kernel(
         top = (unit - n * units) * ROWS
         if n != known:
             known = n
-            u_x, s_x, d_x = params[n, 3], params[n, 4], params[n, 5]
-            _filterbank(u_x, s_x, d_x, n - n, w, width, BACK_CUT, starts, counts, weights, relative)
-            left = min(starts[0], starts[w - 1])
-            columns = max(starts[0] + counts[0], starts[w - 1] + counts[w - 1]) - left
-            for j in range(w):
-                starts[j] -= left
+            left, columns = _column_bank(params, n, w, width, BACK_CUT, starts, counts, weights, relative)
         rows = min(ROWS, h - top)
         u_y, s_y, d_y = params[n, 0], params[n, 1], params[n, 2]
         _filterbank(u_y, s_y, d_y, top, rows, height, BACK_CUT, row_starts, row_counts, row_weights, relative)
@@ -278,13 +274,7 @@ def image_kernel(
         for n in range(begin, end):
             if boxes[n, 0] >= high or boxes[n, 1] <= low:
                 continue
-            _filterbank(
-                params[n, 3], params[n, 4], params[n, 5], n - n, w, width, BACK_CUT, starts, counts, weights, relative
-            )
-            left = min(starts[0], starts[w - 1])
-            columns = max(starts[0] + counts[0], starts[w - 1] + counts[w - 1]) - left
-            for j in range(w):
-                starts[j] -= left
+            left, columns = _column_bank(params, n, w, width, BACK_CUT, starts, counts, weights, relative)
             for top in range(0, h, ROWS):
                 rows = min(ROWS, h - top)
                 u_y, s_y, d_y = params[n, 0], params[n, 1], params[n, 2]
