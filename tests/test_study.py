@@ -10,12 +10,12 @@ from PIL import Image
 
 from glimpsecli import GaussianParams, GlimpseError, Window, cli, extract
 from glimpsecli.learning.study import aliasing, design, exporters, optimisers, running, scenes, statistics, working
-from glimpsecli.learning.study.design import CONDITIONS, Chunk, Design, chunks, condition_named, trials, tuning_chunks
+from glimpsecli.learning.study.design import CONDITIONS, Chunk, Design, chunks, condition_named, tuning_chunks
 from glimpsecli.learning.study.lookers import ANNEALED, LOOKERS, TAPS, Looker, View
 from glimpsecli.learning.study.running import Done
 from glimpsecli.learning.study.speed import blurred_glimpse
-from glimpsecli.learning.study.summary import Runs, Summary, Who, summarise
-from glimpsecli.learning.study.verdict import NONE, compared, verdicts, word
+from glimpsecli.learning.study.summary import summarise
+from glimpsecli.learning.study.trials import draw
 from glimpsecli.pictures.charts import Line
 from glimpsecli.pictures.multiples import Panel, panel_grid
 from glimpsecli.pictures.text import width_of
@@ -35,7 +35,7 @@ def small(samples):
     return Design(
         tuple(scenes.find_photos(str(samples))), strides=(2.0,), offsets=(0.05, 0.2),
         conditions=("translation", "translation, own target"), images=1, places=2, other_places=1, tuning_places=1,
-        rates=(0.125, 0.25), adam_looks=16, newton_looks=12,
+        rates=(0.125, 0.25), adam_looks=16, lm_looks=12,
     )  # fmt: skip
 
 
@@ -77,14 +77,14 @@ class Blind(Looker):
 
 def test_a_sampler_whose_gradient_is_zero_recovers_nothing(small):
     planted = [Blind(*BY_NAME[name]) for name in ("gaussian 0.5", "bilinear", "gaussian annealed")]
-    cells = list(report_of(small, planted).cells())
+    cells = report_of(small, planted).cells
     assert {cell.looker for cell in cells} == {looker.name for looker in planted}
     assert all(cell.successes == 0 and cell.share == 0 and math.isnan(cell.median_error) for cell in cells)
 
 
 def test_from_the_exact_answer_all_recover_it(small):
     design = small._replace(offsets=(0.0,), conditions=("translation, own target",))
-    cells = list(report_of(design, GRADIENTS).cells())
+    cells = report_of(design, GRADIENTS).cells
     assert {cell.looker for cell in cells} == {looker.name for looker in GRADIENTS}
     assert all(cell.successes == cell.trials > 0 for cell in cells)
 
@@ -202,26 +202,25 @@ def test_trials_are_the_same_in_all_conditions_and_lie_inside(samples):
     design = Design(tuple(scenes.find_photos(str(samples))), places=3, other_places=2)
     image = scenes.scene("photos", 2, 0, design.photos)
     height, width = image.shape
-    drawn = {one.name: trials(design, Chunk(one.name, 8.0, "photos", 2), image) for one in CONDITIONS}
+    drawn = {one.name: draw(design, Chunk(one.name, 8.0, "photos", 2), image) for one in CONDITIONS}
     main = drawn["translation"]
     assert main.truth.shape == (3 * 7, 3)
-    extent = TAPS * 8
-    away = np.hypot(*(main.start - main.truth)[:, :2].T) / extent
-    np.testing.assert_allclose(away.reshape(3, 7), np.tile(design.offsets, (3, 1)))
     for name, some in drawn.items():
-        count = len(some.truth)
+        condition = condition_named(name)
+        count, extent = len(some.truth), TAPS * condition.stride(8.0)
+        away = np.hypot(*(some.start - some.truth)[:, :2].T) / extent
+        np.testing.assert_allclose(away.reshape(-1, 7), np.tile(design.offsets, (count // 7, 1)))
         assert count == (21 if name == "translation" else 14)
-        np.testing.assert_array_equal(some.truth, main.truth[:count])
-        np.testing.assert_array_equal(some.start[:, :2], main.start[:count, :2])
-        np.testing.assert_array_equal(some.targets, main.targets[:count])
-        np.testing.assert_array_equal(some.noise, main.noise[:count])
+        if not condition.uneven:
+            np.testing.assert_array_equal(some.truth, main.truth[:count])
+            np.testing.assert_array_equal(some.start[:, :2], main.start[:count, :2])
+            np.testing.assert_array_equal(some.targets, main.targets[:count])
         factor = np.exp(2 / TAPS * some.start[:, 2])
-        assert (np.ptp(factor) > 0.1) == condition_named(name).scaled
+        assert (np.ptp(factor) > 0.1) == condition.scaled
         assert np.all((factor <= 1.25 + 1e-9) & (factor >= 0.8 - 1e-9))
         half = extent * factor / 2
         assert np.all((some.start[:, 0] >= half) & (some.start[:, 0] <= width - half))
         assert np.all((some.start[:, 1] >= half) & (some.start[:, 1] <= height - half))
-    assert main.noise.std() == pytest.approx(5 / 255, rel=0.1)
 
 
 def test_rates_are_chosen_on_other_images(small):
@@ -230,27 +229,41 @@ def test_rates_are_chosen_on_other_images(small):
     assert not tuned & tested
 
 
-def test_the_rate_with_the_most_successes_is_chosen_and_of_equals_the_smallest():
+def test_the_rate_with_the_greatest_area_is_chosen_and_of_near_equals_the_smallest():
+    near, far, wide = [9, 9, 0, 0], [0, 0, 9, 9], [0, 0, 8, 9]
     tuned = [
-        {"chunk": ["", 2.0, "glyphs", 0], "tried": {"bilinear": [[0.1, 0, 3, 9], [0.2, 0, 4, 9], [0.4, 0, 4, 9]]}},
-        {"chunk": ["", 2.0, "photos", 0], "tried": {"bilinear": [[0.1, 0, 2, 9], [0.2, 0, 3, 9], [0.4, 0, 3, 9]]}},
-        {"chunk": ["", 4.0, "photos", 0], "tried": {"bilinear": [[0.1, 0, 2, 9], [0.2, 0, 0, 9], [0.4, 0, 0, 9]]}},
+        {
+            "chunk": ["", 2.0, "glyphs", 0],
+            "tried": {"bilinear": [[0.1, 0, near, 9], [0.2, 0, far, 9], [0.4, 0, far, 9]]},
+        },
+        {
+            "chunk": ["", 2.0, "photos", 0],
+            "tried": {"bilinear": [[0.1, 0, near, 9], [0.2, 0, wide, 9], [0.4, 0, far, 9]]},
+        },
+        {"chunk": ["", 4.0, "photos", 0], "tried": {"bilinear": [[0.1, 0, near, 900], [0.2, 0, far, 900]]}},
     ]
-    chosen = working.choose(tuned)
-    assert chosen == {("bilinear", 2.0): working.Setting(0.2), ("bilinear", 4.0): working.Setting(0.1)}
+    # At stride 2 the last has 0.033 more than the second; at 4 all are nearly nothing.
+    chosen = working.choose(tuned, (0.1, 0.2, 0.5, 1.0))
+    assert chosen == {("bilinear", 2.0): working.Setting(0.4), ("bilinear", 4.0): working.Setting(0.1)}
 
 
 def test_tuning_counts_what_a_single_search_finds(small):
     chunk = Chunk("", 2.0, "textures", 0)
     tried = working.tune(small, chunk, [BY_NAME["gaussian 1"]])["tried"]["gaussian 1"]
     image = scenes.scene("textures", 0, 0, ())
-    some = trials(small, chunk, image)
+    some = draw(small, chunk, image)
     views = BY_NAME["gaussian 1"].views(image, 2.0)
-    for rate, _, successes, count in tried:
+    for rate, _, successes, places in tried:
         alone = optimisers.adam(
-            views, some.start, some.targets, some.truth, free=2, rate=np.full(count, rate), looks=small.adam_looks
+            views,
+            some.start,
+            some.targets,
+            some.truth,
+            free=2,
+            rate=np.full(len(some.start), rate),
+            looks=small.adam_looks,
         )
-        assert successes == np.count_nonzero(alone.arrived >= 0)
+        assert successes == np.count_nonzero(alone.arrived.reshape(places, -1) >= 0, axis=0).tolist()
 
 
 # Scenes
@@ -271,15 +284,16 @@ def test_scenes_are_the_same_for_a_seed_and_differ_between_seeds():
     x=st.floats(0, 6), y=st.floats(0, 3), width=st.floats(0.5, 10), height=st.floats(0.5, 8),
     taps=st.integers(1, 4),
 )  # fmt: skip
-def test_the_area_average_is_that_of_a_fine_grid(x, y, width, height, taps):
+def test_the_area_average_is_the_difference_of_integrals(x, y, width, height, taps):
+    """The integral of pixels that are squares of one value is linear between their edges."""
     image = np.random.default_rng(0).random((11, 16)).astype(np.float32)
+    integral = np.pad(image.astype(np.float64), ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    down, across = (begin + extent / taps * np.arange(taps + 1) for begin, extent in ((y, height), (x, width)))
+    rows = np.stack([np.interp(down, np.arange(12), column) for column in integral.T], axis=1)
+    corners = np.stack([np.interp(across, np.arange(17), row) for row in rows])
+    means = np.diff(np.diff(corners, axis=0), axis=1) / (width * height / taps**2)
     exact = scenes.area_average(image, np.array([[x + width / 2, y + height / 2, width, height, 0]]), taps)[0]
-    fine = 200
-    rows = np.floor(y + height * (np.arange(taps * fine) + 0.5) / (taps * fine)).astype(int)
-    columns = np.floor(x + width * (np.arange(taps * fine) + 0.5) / (taps * fine)).astype(int)
-    slow = image[np.ix_(rows, columns)].reshape(taps, fine, taps, fine).mean(axis=(1, 3))
-    np.testing.assert_allclose(exact, slow, atol=0.06)
-    assert exact.mean() == pytest.approx(slow.mean(), abs=0.03)
+    np.testing.assert_allclose(exact, means, atol=1e-9)
 
 
 def test_a_folder_without_photos_or_with_flat_ones_is_named(tmp_path):
@@ -291,8 +305,8 @@ def test_a_folder_without_photos_or_with_flat_ones_is_named(tmp_path):
         Image.new("L", (90, 90), 128).save(tmp_path / f"{number}.png")
     design = Design(tuple(scenes.find_photos(str(tmp_path))))
     flat = scenes.scene("photos", 0, 0, design.photos)
-    with pytest.raises(GlimpseError, match=r"image 0 of photos, 90x90, has no place for windows of 32 pixels"):
-        trials(design, Chunk("translation", 2.0, "photos", 0), flat)
+    with pytest.raises(GlimpseError, match=r"image 0 of photos, 90x90, has no place for a window of 32 pixels"):
+        draw(design, Chunk("translation", 2.0, "photos", 0), flat)
 
 
 # Statistics, against what is published
@@ -311,7 +325,7 @@ def test_wilsons_interval_as_in_newcombe_1998(successes, count, low, high):
 
 @pytest.mark.parametrize(
     ("freedom", "quantile"),
-    [(1, 12.706), (2, 4.303), (3, 3.182), (4, 2.776), (5, 2.571), (9, 2.262), (11, 2.201), (30, 2.042), (120, 1.980)],
+    [(4, 2.776), (5, 2.571), (9, 2.262), (11, 2.201), (30, 2.042), (120, 1.980)],
 )
 def test_students_quantiles_as_in_the_tables(freedom, quantile):
     assert statistics.student(freedom) == pytest.approx(quantile, abs=1.1e-3)
@@ -353,43 +367,6 @@ def test_the_interval_of_a_mean_takes_images_for_what_is_drawn():
     assert statistics.mean_over_images(np.ones(3), ["one"] * 3) == (1, -math.inf, math.inf)
 
 
-# Verdicts
-
-
-def planted(first_wins, second_wins):
-    """Runs of two samplers on the same 24 places of 6 images, winning so many offsets each."""
-
-    def runs(wins):
-        success = np.arange(4)[None] < np.resize(wins, 24)[:, None]
-        numbers = np.where(success, 5, -1)
-        images = [("photos", n % 6) for n in range(24)]
-        return Runs(["photos"] * 24, images, success, success * 0.1, success * 0.0, numbers, success * 9 + 1,
-                    np.full(24, 1e-3))  # fmt: skip
-
-    names = Who("gaussian 0.5", "lm"), Who("bilinear", "lm")
-    keyed = {("translation", 2.0, who): runs(wins) for who, wins in zip(names, (first_wins, second_wins), strict=True)}
-    return Summary((0.1, 0.2, 0.3, 0.4), keyed)
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "said"),
-    [
-        ([4, 3, 4], [1, 2, 1], "easier"),
-        ([1, 2, 1], [4, 3, 4], "harder"),
-        ([2, 3], [2, 3], NONE),
-        ([2, 3], [3, 2], NONE),
-    ],
-)
-def test_the_words_follow_from_the_intervals(first, second, said):
-    summary = planted(first, second)
-    (one,) = compared(summary, "translation", [2.0])
-    assert word(one) == said
-    (verdict,) = verdicts(summary)
-    (line,) = verdict.lines
-    assert f"Levenberg-Marquardt: {said} (area" in line
-    assert line.endswith(f"{said} at stride 2")
-
-
 @pytest.mark.parametrize("columns", [1, 4])
 def test_a_chart_has_room_for_its_title_however_few_panels_it_has(columns):
     line = Line("one", [0.1, 1.0], [0.5, 0.2], [0.4, 0.1], [0.6, 0.3], (200, 0, 0))
@@ -418,7 +395,7 @@ class EnoughError(Exception):
 
 
 def test_an_interrupted_run_goes_on_and_ends_like_one_that_was_not(small, tmp_path):
-    design = small._replace(adam_looks=8, newton_looks=6, rates=(0.25,), offsets=(0.1,), places=1)
+    design = small._replace(adam_looks=8, lm_looks=6, rates=(0.25,), offsets=(0.1,), places=1)
     design = design._replace(conditions=("translation",))
     paths = [tmp_path / name / exporters.TRIALS for name in ("whole", "cut")]
     for path in paths:
@@ -502,7 +479,7 @@ def test_the_command_line_of_training(tmp_path, monkeypatch, samples, capsys):
     folder = tmp_path / "out"
     words = ["study", "training", "--images", str(samples), "--quick", "--strides", "2", "--offsets", "0.1",
              "--trials", "1", "-j", "1", "-o", str(folder)]  # fmt: skip
-    monkeypatch.setattr(design, "QUICK", design.QUICK | {"adam_looks": 8, "newton_looks": 6, "rates": (0.25,)})
+    monkeypatch.setattr(design, "QUICK", design.QUICK | {"adam_looks": 8, "lm_looks": 6, "rates": (0.25,)})
     assert cli.run(words) == 0
     told = capsys.readouterr()
     assert told.out.startswith("Gaussian attention is easier to train than the spatial transformer")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from glimpsecli.learning.study.summary import ALL, Summary
-from glimpsecli.learning.study.working import ADAM, METHODS, NEWTON, SCORE
+from glimpsecli.learning.study.working import ADAM, LM, METHODS, SCORE
 from glimpsecli.pictures.charts import Line
 from glimpsecli.pictures.multiples import Panel, panel_grid
 
@@ -39,7 +39,7 @@ SIGMAS = (
     "gaussian 0.35", "gaussian 0.5", "gaussian 1", "gaussian 2", "bilinear, blurred 0.5", "bilinear, blurred 1",
     "bilinear, blurred 2",
 )  # fmt: skip
-_ROWS = ((NEWTON,), (ADAM, SCORE))
+_ROWS = ((LM,), (ADAM, SCORE))
 
 
 def draw(summary: Summary, condition: str, names: tuple[str, ...]) -> NDArray[np.uint8]:
@@ -49,7 +49,7 @@ def draw(summary: Summary, condition: str, names: tuple[str, ...]) -> NDArray[np
     -------
     (H, W, 3) uint8
     """
-    cells = [cell for cell in summary.cells() if (cell.condition, cell.kind) == (condition, ALL)]
+    cells = [cell for cell in summary.cells if (cell.condition, cell.kind) == (condition, ALL)]
     names = tuple(name for name in names if any(cell.looker == name for cell in cells))
     rows = [
         [

@@ -1,4 +1,4 @@
-"""The plan of the experiment, as plain data: what is tried, where, and from where. All samplers get the same trials."""
+"""The plan of the experiment, as plain data: what is tried, on what, and how long."""
 
 from __future__ import annotations
 
@@ -6,31 +6,25 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
+from glimpsecli import __version__
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.learning.fitting import LEAST_ENERGY, gradient_energy
-from glimpsecli.learning.study.lookers import TAPS
-from glimpsecli.learning.study.scenes import HELD_OUT, KINDS, area_average
+from glimpsecli.learning.study import lookers, optimisers
+from glimpsecli.learning.study.scenes import HELD_OUT, KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
+NOISE = 20 / 255
+"""Standard deviation of the noise on each pixel of noisy images, white being 1."""
 
-    Floats = NDArray[np.float64]
-    Image = NDArray[np.float32]
-
-NOISE = 5 / 255
-"""Standard deviation of the noise on noisy targets, white being 1."""
+UNEVEN = 0.37
+"""Added to strides that are to be uneven: taps then fall between the pixels in as many ways as there are taps."""
 
 WIDEST = 1.25
 """Where the scale is searched, the start is up to so many times too large or too small."""
 
 OFFSETS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
 """Distance of the start's centre from the true one, in widths of the window."""
-
-_TRIES = 1000
 
 
 class Condition(NamedTuple):
@@ -42,18 +36,28 @@ class Condition(NamedTuple):
     scaled : bool
         Whether the scale is searched as well, from a wrong one.
     noisy : bool
+        Whether the image that is looked at is noisy; targets never are.
     own : bool
         Whether the target is the sampler's own glimpse, and not the exact average over each cell.
+    uneven : bool
+        Whether strides are uneven. At a whole one all taps lie alike between their pixels, and pass from one pixel to
+        the next at the same moment.
     """
 
     name: str
     scaled: bool = False
     noisy: bool = False
     own: bool = False
+    uneven: bool = False
+
+    def stride(self, nominal: float) -> float:
+        """Give the pixels from tap to tap of the true window."""
+        return nominal + UNEVEN if self.uneven else nominal
 
 
 CONDITIONS = (
     Condition("translation"),
+    Condition("translation, uneven strides", uneven=True),
     Condition("translation, noise", noisy=True),
     Condition("translation and scale", scaled=True),
     Condition("translation and scale, noise", scaled=True, noisy=True),
@@ -72,7 +76,7 @@ class Design(NamedTuple):
     photos : tuple of str
         Paths; the first :data:`~glimpsecli.learning.study.scenes.HELD_OUT` are for choosing rates only.
     strides : tuple of float
-        Pixels from tap to tap of the true window.
+        Pixels from tap to tap of the true window, where they are not to be uneven.
     offsets : tuple of float
     conditions : tuple of str
     images : int
@@ -83,9 +87,9 @@ class Design(NamedTuple):
         In the others: the first of the same windows.
     tuning_places : int
         In each image that is held out.
-    rates : tuple of float
-        From which Adam's is chosen, in strides.
-    adam_looks, newton_looks : int
+    rates, policies : tuple of float
+        From which Adam's rate is chosen, and the sigma of the score function's policy; in strides.
+    adam_looks, lm_looks : int
         Glimpses that a trial may look at, with Adam and with Levenberg and Marquardt's method.
     seed : int
     """
@@ -97,24 +101,22 @@ class Design(NamedTuple):
     images: int = 4
     places: int = 30
     other_places: int = 10
-    tuning_places: int = 3
+    tuning_places: int = 6
     rates: tuple[float, ...] = (0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
+    policies: tuple[float, ...] = (0.125, 0.25, 0.5, 1.0, 2.0)
     adam_looks: int = 200
-    newton_looks: int = 60
+    lm_looks: int = 100
     seed: int = 0
 
     def plain(self) -> dict[str, Any]:
         """Give it as data for JSON; photos by their names, for folders differ."""
         return self._asdict() | {"photos": [path.replace("\\", "/").rpartition("/")[2] for path in self.photos]}
 
-    @property
-    def fingerprint(self) -> str:
-        """Tell designs, and photos of other contents, apart."""
-        hasher = hashlib.sha256(json.dumps(self.plain(), sort_keys=True).encode())
-        for path in self.photos:
-            with open(path, "rb") as stream:
-                hasher.update(hashlib.sha256(stream.read()).digest())
-        return hasher.hexdigest()[:16]
+    def count(self, chunk: Chunk) -> int:
+        """Give how many true windows a chunk has."""
+        if not chunk.condition:
+            return self.tuning_places
+        return self.places if chunk.condition == self.conditions[0] else self.other_places
 
     def scenes(self, *, held_out: bool) -> Iterator[tuple[str, int]]:
         """Give kind and number of each image that is for choosing rates, or that is not."""
@@ -126,12 +128,18 @@ class Design(NamedTuple):
 
 QUICK: dict[str, Any] = {
     "strides": (1.0, 4.0),
-    "conditions": ("translation", "translation and scale", "translation, own target"),
+    "conditions": (
+        "translation",
+        "translation, uneven strides",
+        "translation and scale",
+        "translation, own target",
+    ),
     "images": 1,
     "places": 3,
     "other_places": 1,
     "tuning_places": 1,
-    "rates": (0.125, 0.25, 0.5),
+    "rates": (0.125, 0.5, 2.0),
+    "policies": (0.25, 1.0),
 }
 """What a design has instead for a run within a minute."""
 
@@ -154,25 +162,6 @@ class Chunk(NamedTuple):
     image: int
 
 
-class Trials(NamedTuple):
-    """The trials of a chunk: a row for each offset of each place, place by place.
-
-    Attributes
-    ----------
-    truth, start : (N, 3) float64
-        Places: see ``lookers``.
-    targets : (N, TAPS, TAPS) float64
-        Exact averages, without noise.
-    noise : (N, TAPS, TAPS) float64
-        The same for all offsets of a place.
-    """
-
-    truth: Floats
-    start: Floats
-    targets: Floats
-    noise: Floats
-
-
 def tuning_chunks(design: Design) -> list[Chunk]:
     """Give the chunks on which the rates are chosen, the longest first."""
     strides = sorted(design.strides, reverse=True)
@@ -188,68 +177,36 @@ def chunks(design: Design) -> list[Chunk]:
     ]  # fmt: skip
 
 
+def condition_of(chunk: Chunk) -> Condition:
+    """Give the condition of a chunk; rates are tried in the main one."""
+    if not chunk.condition:
+        return CONDITIONS[0]
+    return condition_named(chunk.condition)
+
+
 def condition_named(name: str) -> Condition:
-    """Give a condition; rates are tried in the main one."""
-    return next((condition for condition in CONDITIONS if condition.name == name), CONDITIONS[0])
-
-
-def trials(design: Design, chunk: Chunk, image: Image) -> Trials:
-    """Draw the trials of a chunk.
-
-    Places are the same in every condition, and so are their starts but for the scale. A place is drawn until its
-    target has something to hold on to in every direction, and until all its starts lie inside the image.
+    """Give a condition by its name.
 
     Raises
     ------
     InvalidInputError
-        The image has no such place.
+        There is none of that name.
     """
-    condition = condition_named(chunk.condition)
-    main = chunk.condition == design.conditions[0]
-    count = design.places if main else design.other_places if chunk.condition else design.tuning_places
-    truth, start, targets, noise = [], [], [], []
-    for number in range(count):
-        entropy = [design.seed, 1, KINDS.index(chunk.kind), chunk.image, round(1000 * chunk.stride), number]
-        random = np.random.default_rng(entropy)
-        place, target, starts = _draw(design, chunk, image, random)
-        if not condition.scaled:
-            starts[:, 2] = 0
-        truth.append(np.tile(place, (len(starts), 1)))
-        start.append(starts)
-        targets.append(np.tile(target, (len(starts), 1, 1)))
-        noise.append(np.tile(random.normal(0, NOISE, target.shape), (len(starts), 1, 1)))
-    return Trials(*(np.concatenate(parts) for parts in (truth, start, targets, noise)))
+    for condition in CONDITIONS:
+        if condition.name == name:
+            return condition
+    raise InvalidInputError(f"{name!r} is no condition of the study", f"take one of {'; '.join(NAMES)}")
 
 
-def _draw(design: Design, chunk: Chunk, image: Image, random: np.random.Generator) -> tuple[Floats, Floats, Floats]:
-    """Draw a place: (3,), its target (TAPS, TAPS), and its starts (offsets, 3)."""
-    extent = TAPS * chunk.stride
-    bounds = np.array(image.shape[::-1])
-    if np.all(bounds > extent):
-        for _ in range(_TRIES):
-            centre = random.uniform(extent / 2, bounds - extent / 2)
-            starts = _starts(design.offsets, centre, extent, bounds, random)
-            if starts is None:
-                continue
-            target = area_average(image, np.array([[*centre, extent, extent, 0]]), TAPS)[0]
-            if gradient_energy(target[..., None].astype(np.float32)) >= LEAST_ENERGY:
-                return np.array([*centre, 0.0]), target, starts
-    raise InvalidInputError(
-        f"image {chunk.image} of {chunk.kind}, {image.shape[1]}x{image.shape[0]}, has no place for windows of "
-        f"{extent:g} pixels that show something, with starts up to {max(design.offsets):g} windows away",
-        "take larger or busier photos, or smaller --strides",
-    )
-
-
-def _starts(
-    offsets: tuple[float, ...], centre: Floats, extent: float, bounds: NDArray[np.int64], random: np.random.Generator
-) -> Floats | None:
-    """Draw a start for each offset; None where one does not lie inside the image."""
-    angle = random.uniform(0, 2 * np.pi, len(offsets))
-    away = np.array(offsets)[:, None] * extent * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    factor = WIDEST ** random.uniform(-1, 1, len(offsets))
-    half = np.maximum(factor, 1)[:, None] * extent / 2
-    centres = centre + away
-    if np.any(centres < half) or np.any(centres > bounds - half):
-        return None
-    return np.column_stack([centres, TAPS / 2 * np.log(factor)])
+def fingerprint(design: Design) -> str:
+    """Tell apart designs, photos of other contents, and versions of the study that would give other numbers."""
+    fixed = {
+        "noise": NOISE, "uneven": UNEVEN, "widest": WIDEST, "taps": lookers.TAPS, "lookers": lookers.LOOKERS,
+        "close": (optimisers.CLOSE, optimisers.CLOSE_EXTENT), "annealing": optimisers.ANNEALING,
+        "score function": (optimisers.SAMPLES, optimisers.DECAY), "version": __version__,
+    }  # fmt: skip
+    hasher = hashlib.sha256(json.dumps([design.plain(), fixed], sort_keys=True).encode())
+    for path in design.photos:
+        with open(path, "rb") as stream:
+            hasher.update(hashlib.sha256(stream.read()).digest())
+    return hasher.hexdigest()[:16]

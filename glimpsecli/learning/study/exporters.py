@@ -14,6 +14,7 @@ from glimpsecli import __version__, images
 from glimpsecli.bench import machine
 from glimpsecli.images.atomic import place
 from glimpsecli.learning.study import charts, report
+from glimpsecli.learning.study.design import fingerprint
 from glimpsecli.learning.study.summary import Cell, Summary
 from glimpsecli.learning.study.verdict import compared, verdicts
 
@@ -66,7 +67,7 @@ def _csv(summary: Summary) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(Cell._fields)
-    writer.writerows([_number(value) for value in cell] for cell in summary.cells())
+    writer.writerows([_number(value) for value in cell] for cell in summary.cells)
     return text.getvalue().encode()
 
 
@@ -87,9 +88,9 @@ def _plain(done: Done, summary: Summary, told: dict[str, Any]) -> dict[str, Any]
     settings = [
         {"looker": looker, "stride": stride, **setting._asdict()} for (looker, stride), setting in done.settings.items()
     ]
-    rows = [{name: _number(value) for name, value in cell._asdict().items()} for cell in summary.cells()]
+    rows = [{name: _number(value) for name, value in cell._asdict().items()} for cell in summary.cells]
     return told | {
-        "design": done.design.plain(), "fingerprint": done.design.fingerprint, "settings": settings,
+        "design": done.design.plain(), "fingerprint": fingerprint(done.design), "settings": settings,
         "verdicts": [one._asdict() for one in verdicts(summary)], "areas": _finite(areas), "pairs": _finite(pairs),
         "cells": rows,
     }  # fmt: skip

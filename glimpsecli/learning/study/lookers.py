@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from glimpsecli.attention import spatial
-from glimpsecli.attention.gaussian import EPSILON
-from glimpsecli.backends.support import gaussian_support
+from glimpsecli.learning.study.slopes import bilinear_slopes, gaussian_slopes
 from glimpsecli.sampling import extract
 from glimpsecli.sampling.gradients import vjp
-from glimpsecli.window import GaussianParams, stack_gaussians, stack_matrices
+from glimpsecli.window import GaussianParams
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,10 +59,14 @@ class Looker(NamedTuple):
         return self.sampler == "hard"
 
     def views(self, image: Image, stride: float) -> list[View]:
-        """Prepare an (H, W) image for each stage; `stride` is the nominal one, which blurred images are blurred by."""
+        """Prepare an (H, W) image for each stage.
+
+        `stride` is that of the true window: images are blurred by it, wherever the search is, while the Gaussians grow
+        and shrink with the window.
+        """
         if self.sampler == "gaussian":
             return [View(image, "gaussian", stride, sigma) for sigma in self.sigmas]
-        blurred = [blur(image, sigma * stride) for sigma in self.sigmas]
+        blurred = [blur(image, sigma * max(stride, 1.0)) for sigma in self.sigmas]
         return [View(pixels, self.sampler, stride) for pixels in blurred or [image]]
 
 
@@ -106,10 +108,13 @@ class View(NamedTuple):
 
     @property
     def bounds(self) -> Floats:
-        """Least and greatest cx, cy and u: the image, and half to twice the size."""
+        """Least and greatest cx, cy and u: the window of nominal size inside the image, and half to twice that size.
+
+        Inside the image all samplers see the same; beyond it each has its own way.
+        """
         height, width = self.pixels.shape
-        widest = TAPS / 2 * np.log(2)
-        return np.array([[0, 0, -widest], [width, height, widest]])
+        half, widest = TAPS * self.stride / 2, TAPS / 2 * np.log(2)
+        return np.array([[half, half, -widest], [width - half, height - half, widest]])
 
     def windows(self, places: Floats) -> Floats:
         """Give the (N, 5) windows of (N, 3) places."""
@@ -145,12 +150,11 @@ class View(NamedTuple):
         slopes : (N, TAPS * TAPS, 3) float64
             By cx / stride, cy / stride and u.
         """
-        if self.sampler == "hard":  # it moves in jumps
-            seen = self.glimpses(places).reshape(len(places), -1)
-            return seen, np.zeros((*seen.shape, 3))
         windows = self.windows(places)
-        look = _gaussian_slopes if self.sampler == "gaussian" else _bilinear_slopes
-        glimpses, slopes = look(self.pixels, windows, self.sigma)
+        if self.sampler == "gaussian":
+            glimpses, slopes = gaussian_slopes(self.pixels, windows, TAPS, self.sigma)
+        else:
+            glimpses, slopes = bilinear_slopes(self.pixels, windows, TAPS)
         slopes *= [self.stride, self.stride, 2 / TAPS]
         return glimpses, slopes
 
@@ -159,56 +163,10 @@ class View(NamedTuple):
         how: dict[str, Any] = {"sampler": self.sampler, "backend": "cpu", "threads": 1}
         if self.sampler == "gaussian":
             return how | {"blur": self.sigma}
-        return how | {"border": "edge"}  # Gaussians see the edge repeated, too
+        return how | {"border": "edge"}
 
 
 def blur(image: Image, sigma: float) -> Image:
     """Blur an (H, W) image by a Gaussian of `sigma` pixels, normalised over the image as the Gaussian sampler is."""
     params = GaussianParams(0, sigma, 1, 0, sigma, 1)
     return extract(image, params, (image.shape[0], image.shape[1]), backend="cpu", threads=1)
-
-
-def _bilinear_slopes(pixels: Image, windows: Floats, sigma: float) -> tuple[Floats, Floats]:
-    """Give (N, T) glimpses and their (N, T, 3) derivatives by cx, cy and the logarithm of the extent."""
-    matrices = stack_matrices(windows, SIZE)
-    grid = np.stack([spatial.matrix_grid(matrix, SIZE) for matrix in matrices])
-    seen = spatial.sample(pixels, grid, "edge").reshape(len(windows), -1)
-    by_x, by_y = (slope.reshape(len(windows), -1) for slope in spatial.sample_slopes(pixels, grid, "edge"))
-    from_centre = grid.reshape(len(windows), -1, 2) + 0.5 - windows[:, None, :2]
-    grown = by_x * from_centre[..., 0] + by_y * from_centre[..., 1]
-    return seen, np.stack([by_x, by_y, grown], axis=-1)
-
-
-def _gaussian_slopes(pixels: Image, windows: Floats, sigma: float) -> tuple[Floats, Floats]:
-    """Do the same for Gaussians whose sigma is so many strides, and grows with the window.
-
-    See :func:`~glimpsecli.attention.gaussian.glimpse_jacobian`, of which only three combinations are needed here. Where
-    the stride is below one pixel sigma stays, as in ``window``.
-    """
-    rows = stack_gaussians(windows, SIZE, sigma)
-    boxes = gaussian_support(rows, SIZE, pixels.shape)
-    seen, slopes = np.empty((len(rows), *SIZE)), np.empty((len(rows), *SIZE, 3))
-    for n, ((u_y, s_y, d_y, u_x, s_x, d_x, _), (top, bottom, left, right)) in enumerate(
-        zip(rows.tolist(), boxes.tolist(), strict=True)
-    ):
-        down = _bank_slopes(u_y - top, s_y, d_y, bottom - top)
-        across = _bank_slopes(u_x - left, s_x, d_x, right - left)
-        read = down.reshape(3 * TAPS, -1) @ pixels[top:bottom, left:right].astype(np.float64)
-        by_y = (read @ across[0].T).reshape(3, *SIZE)
-        by_x = (read[:TAPS] @ across[1:].reshape(2 * TAPS, -1).T).reshape(TAPS, 2, TAPS)
-        seen[n] = by_y[0]
-        slopes[n] = np.stack([by_x[:, 0], by_y[1], by_x[:, 1] + by_y[2]], axis=-1)
-    return seen.reshape(len(rows), -1), slopes.reshape(len(rows), -1, 3)
-
-
-def _bank_slopes(first: float, sigma: float, stride: float, pixels: int) -> Floats:
-    """Give (3, TAPS, pixels): a filterbank, and its derivatives by the centre and by the logarithm of the extent."""
-    step = np.arange(TAPS)[:, None]
-    z = (np.arange(pixels) - (first + step * stride)) / sigma
-    bank = np.exp(-z * z / 2)
-    bank /= bank.sum(axis=1, keepdims=True) + EPSILON
-    by_centre = z / sigma
-    growing = 1.0 if stride >= 1 else 0.0
-    by_size = by_centre * ((step - (TAPS - 1) / 2) * stride) + growing * z * z
-    slopes = [bank * (psi - np.sum(bank * psi, axis=1, keepdims=True)) for psi in (by_centre, by_size)]
-    return np.stack([bank, *slopes])

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
-from glimpsecli.learning.study.design import condition_named
+from glimpsecli.learning.study import tables
+from glimpsecli.learning.study.design import NOISE, UNEVEN, WIDEST, Design, condition_named
+from glimpsecli.learning.study.lookers import ANNEALED, TAPS
+from glimpsecli.learning.study.optimisers import ANNEALING, CLOSE, CLOSE_EXTENT, SAMPLES
 from glimpsecli.learning.study.running import Done
-from glimpsecli.learning.study.statistics import Interval
-from glimpsecli.learning.study.summary import ALL, Cell, Summary
-from glimpsecli.learning.study.verdict import compared, signed, verdicts, word
-from glimpsecli.learning.study.working import METHODS
+from glimpsecli.learning.study.summary import ALL, Summary
+from glimpsecli.learning.study.verdict import MARGIN, verdicts
+from glimpsecli.learning.study.working import ALIKE
 
 REFERENCE = (
     "Jiang, Sun, Tagliasacchi, Trulls and Yi, Linearized Multi-Sampling for Differentiable Image Transformation, ICCV "
@@ -23,26 +23,150 @@ REFERENCE = (
 
 def markdown(done: Done, summary: Summary, about: dict[str, Any]) -> str:
     """Give the report; `about` tells the machine and the versions."""
-    main = summary.conditions[0]
-    parts = [
-        ["# Is Gaussian attention easier to train?"],
-        _heading(done, about),
-        ["## Verdicts", *_verdicts(summary)],
-        [f"## Area under success against offset, {main}", _area_note(), *_areas(summary, main)],
-        ["## Area in each condition, all strides together", *_conditions(summary)],
-        ["## Bias check: targets by exact average, and by each sampler's own output", *_bias(summary)],
-        [f"## Success against offset, {main}, per cent with Wilson's 95 % intervals", *_success(summary, main)],
-        [f"## Success by kind of image, {main}, per cent of all offsets", *_kinds(summary, main)],
-        [f"## Where it succeeded, {main}: medians of all offsets", *_costs(summary, main)],
-        [f"## Pairs, {main}", *_pairs(summary, main)],
-        ["## Rates of Adam, chosen on images that were held out", *_rates(done)],
-    ]
-    return "\n\n".join("\n".join(_spaced(part)) for part in parts) + "\n"
+    return "\n\n".join("\n".join(_spaced(part)) for part in _parts(done, summary, about)) + "\n"
 
 
 def short(summary: Summary) -> list[str]:
     """Give the verdicts for the terminal."""
-    return [line for one in verdicts(summary) for line in (one.claim + ":", *(f"  {text}" for text in one.lines))]
+    return [
+        line
+        for one in verdicts(summary)
+        for line in (f"{one.claim}: {one.answer}", *(f"  {text}" for text in one.lines))
+    ]
+
+
+def edge_settings(done: Done) -> list[str]:
+    """Name samplers whose setting is the least or greatest that was tried, so that another might be better."""
+    found = []
+    for (name, stride), setting in done.settings.items():
+        sigmas = done.design.policies if setting.sigma else (setting.sigma,)
+        for chosen, tried in ((setting.rate, done.design.rates), (setting.sigma, sigmas)):
+            if len(tried) > 1 and chosen in (min(tried), max(tried)):
+                found.append(f"{name} at stride {stride:g}, {chosen:g}")
+    return found
+
+
+def _parts(done: Done, summary: Summary, about: dict[str, Any]) -> list[list[str]]:
+    main = summary.conditions[0]
+    parts = [
+        ["# Is Gaussian attention easier to train?", *_heading(done, summary, about)],
+        ["## Verdicts", *_verdicts(summary)],
+        [
+            f"## Area under success against offset, {main}",
+            "1 is success at every offset, each counting for the room to its neighbours. In brackets the 95 % interval "
+            "of the mean over places, its standard error taken over images.",
+            *tables.areas(summary, main),
+        ],
+        ["## Area in each condition, all strides together", *tables.areas_by_condition(summary)],
+        [
+            "## Pairs in each condition, all strides together",
+            "Area of the first minus that of the second, with its 95 % interval, and what it shows of the first.",
+            *tables.pairs_by_condition(summary),
+        ],
+    ]
+    own = next((name for name in summary.conditions if condition_named(name).own), None)
+    if own:
+        parts.append(
+            [
+                "## Bias check: targets by exact average, and by each sampler's own output",
+                f"All strides together: per cent recovered from {min(summary.offsets):g} windows away, and the median "
+                "error of the centre, in strides, where it was recovered at all. A sampler that is worse with the "
+                "average looks for something that it does not see itself: its optimum lies elsewhere. At stride 1 the "
+                "average is what the bilinear sampler sees.",
+                *tables.bias(summary, main, own),
+            ]
+        )
+    parts.append([f"## Success against offset, {main}, per cent with Wilson's 95 % intervals"])
+    for stride in summary.strides:
+        count = next(cell.trials for cell in summary.cells if (cell.kind, cell.stride) == (ALL, stride))
+        parts.append([f"Stride {stride:g}, {count} trials for each number:", *tables.success(summary, main, stride)])
+    scaled = [name for name in summary.conditions if condition_named(name).scaled]
+    whole = [name for name in summary.conditions if name == main or condition_named(name).uneven]
+    parts += [
+        [f"## Success by kind of image, {main}, per cent of all offsets", *tables.kinds(summary, main)],
+        [
+            f"## Where it succeeded, {main}: medians of all offsets",
+            "Error of the centre in strides, looks, and milliseconds of one processor until it was close, by stride. "
+            "Adam's times are those of this tool's kernels, Levenberg-Marquardt's those of derivatives in NumPy; the "
+            "time to blur an image is left out. Other samplers succeed in other trials: pairs have looks of the same.",
+            *tables.costs(summary, main),
+        ],
+        [
+            "## Where Levenberg-Marquardt failed: median looks until it came to rest, by stride",
+            *tables.failures(summary, whole),
+        ],
+    ]
+    if scaled:
+        parts.append(["## Median error of the extent, per cent, of successes", *tables.extents(summary, scaled)])
+    parts += [
+        [
+            f"## Pairs, {main}",
+            "Difference of areas with its 95 % interval, and what it shows; median looks to success in trials that "
+            "both won; trials that only one of them won, and McNemar's exact p of these, which takes trials for "
+            "independent and is not corrected for their number.",
+            *tables.pairs(summary, main),
+        ],
+        ["## Rates of Adam, chosen on images that were held out", *_tuning(done), *tables.rates(done)],
+    ]
+    return parts
+
+
+def _heading(done: Done, summary: Summary, about: dict[str, Any]) -> list[str]:
+    design, main = done.design, summary.conditions[0]
+    images = len({tuple(result["chunk"][2:4]) for result in done.worked})
+    offsets = ", ".join(f"{offset:g}" for offset in design.offsets)
+    return [
+        f"{about['machine']['cpu']}; glimpse {about['versions']['glimpse']}, numpy {about['versions']['numpy']}, numba "
+        f"{about['versions']['numba']}; seed {design.seed}.",
+        f"A window of {TAPS}x{TAPS} taps is recovered from a displaced start by minimising the mean squared error to a "
+        "target, the exact average over each cell. It is recovered if in the end the centre is within "
+        f"{CLOSE:g} strides, and the extent within {100 * CLOSE_EXTENT:g} %. {images} images; starts {offsets} windows "
+        "away; every sampler had the same trials.",
+        f"A look is a glimpse with its gradient: Adam had {design.adam_looks}, Levenberg-Marquardt {design.lm_looks}. "
+        f"Hard attention looks without a gradient, {SAMPLES} times a step, so that as many looks are fewer steps; the "
+        "sigma of its policy stays. The numbers in the names of samplers are sigmas in strides, of the Gaussians or of "
+        f"the blur; annealed are those from {ANNEALED[0]:g} to {ANNEALED[-1]:g} in {len(ANNEALED)} stages, the last of "
+        f"which begins after {100 * ANNEALING:g} % of the looks.",
+        *(f"- {name}: {_told(design, name)}" for name in summary.conditions),
+        f"Easier and harder are said of differences of areas under success against offset, *{main}* first, whose 95 % "
+        f"interval leaves out 0; equal of those whose interval lies within {MARGIN:g}; all else is undecided.",
+        REFERENCE,
+    ]
+
+
+def _told(design: Design, name: str) -> str:
+    """Say what a condition is."""
+    condition = condition_named(name)
+    places = design.places if name == design.conditions[0] else design.other_places
+    parts = [
+        f"{places} windows in each image",
+        f"strides {UNEVEN:g} greater, so that taps lie in all ways between the pixels" if condition.uneven else "",
+        f"the start up to {WIDEST:g} times too large or too small; images are blurred by the true stride, Gaussians "
+        "follow the window" if condition.scaled else "",
+        f"noise of {255 * NOISE:g} of 255 on every pixel of the image" if condition.noisy else "",
+        "the target is what the sampler itself sees at the true window" if condition.own else "",
+    ]  # fmt: skip
+    return "; ".join(part for part in parts if part)
+
+
+def _verdicts(summary: Summary) -> list[str]:
+    lines = []
+    for one in verdicts(summary):
+        lines += [f"**{one.claim}:** {one.answer}.", *(f"- {text}" for text in one.lines)]
+    return lines
+
+
+def _tuning(done: Done) -> list[str]:
+    design = done.design
+    told = [
+        f"In strides; tried were {', '.join(f'{rate:g}' for rate in design.rates)}, falling along a cosine, and for "
+        f"the score function policies with sigma {', '.join(f'{sigma:g}' for sigma in design.policies)}. Taken was the "
+        f"smallest whose area is within {ALIKE:g} of the greatest, in translation, and kept in all conditions."
+    ]
+    edges = edge_settings(done)
+    if edges:
+        told.append(f"At the end of what was tried, so that another might be better: {'; '.join(edges)}.")
+    return told
 
 
 def _spaced(lines: Sequence[str]) -> list[str]:
@@ -52,168 +176,3 @@ def _spaced(lines: Sequence[str]) -> list[str]:
         together = (before[:1] == "|" and line[:1] == "|") or (before[:2] == "- " and line[:2] == "- ")
         out += [line] if together else ["", line]
     return out
-
-
-def _heading(done: Done, about: dict[str, Any]) -> list[str]:
-    design = done.design
-    images = len({tuple(result["chunk"][2:4]) for result in done.worked})
-    offsets = ", ".join(f"{offset:g}" for offset in design.offsets)
-    return [
-        f"{about['machine']['cpu']}; glimpse {about['versions']['glimpse']}, numpy {about['versions']['numpy']}, numba "
-        f"{about['versions']['numba']}; seed {design.seed}.",
-        f"A window of 16x16 taps is recovered from a displaced start by minimising the mean squared error to a target, "
-        f"the exact average over each cell. The centre must be within 0.25 strides in the end, and the extent within "
-        f"2 %. {images} images; starts {offsets} windows away; Adam had {design.adam_looks} looks, Levenberg-Marquardt "
-        f"{design.newton_looks}, and every sampler the same trials.",
-        REFERENCE,
-    ]
-
-
-def _verdicts(summary: Summary) -> list[str]:
-    lines = []
-    for one in verdicts(summary):
-        lines += [f"**{one.claim}.**", *(f"- {text}" for text in one.lines)]
-    return lines
-
-
-def _area_note() -> str:
-    return (
-        "1 is success at every offset. In brackets the 95 % interval of the mean over places, its standard error taken "
-        "over images."
-    )
-
-
-def _areas(summary: Summary, condition: str) -> list[str]:
-    strides: list[float | None] = [*summary.strides, None]
-    head = ["sampler", "optimiser", *("all strides" if one is None else f"stride {one:g}" for one in strides)]
-    rows = [
-        [who.looker, METHODS[who.method], *(_interval(summary.area(condition, one, who)) for one in strides)]
-        for who in summary.who(condition)
-    ]
-    return _table(head, rows)
-
-
-def _conditions(summary: Summary) -> list[str]:
-    everyone = summary.who(summary.conditions[0])
-    rows = [
-        [who.looker, METHODS[who.method], *(
-            _interval(summary.area(condition, None, who)) if who in summary.who(condition) else ""
-            for condition in summary.conditions
-        )]
-        for who in everyone
-    ]  # fmt: skip
-    return _table(["sampler", "optimiser", *summary.conditions], rows)
-
-
-def _bias(summary: Summary) -> list[str]:
-    own = next((name for name in summary.conditions if condition_named(name).own), None)
-    if own is None:
-        return ["It was not made in this run."]
-    main, nearest = summary.conditions[0], min(summary.offsets)
-    rows = []
-    for who in summary.who(own):
-        row = [who.looker, METHODS[who.method]]
-        for condition in (main, own):
-            runs = [summary.runs[condition, stride, who] for stride in summary.strides]
-            near = np.concatenate([one.success[:, summary.offsets.index(nearest)] for one in runs])
-            errors = np.concatenate([one.centre[one.success] for one in runs])
-            row += [f"{100 * near.mean():.0f}", f"{np.median(errors):.3f}" if len(errors) else ""]
-        rows.append(row)
-    note = (
-        f"All strides together: per cent recovered from {nearest:g} windows away, and the median error of the centre, "
-        "in strides, where it was recovered at all. A sampler that is worse with the average looks for something that "
-        "it does not see itself: its optimum lies elsewhere."
-    )
-    head = ["sampler", "optimiser", "average: recovered", "error", "own: recovered", "error"]
-    return [note, *_table(head, rows)]
-
-
-def _success(summary: Summary, condition: str) -> list[str]:
-    cells = [cell for cell in summary.cells() if (cell.condition, cell.kind) == (condition, ALL)]
-    lines: list[str] = []
-    for stride in summary.strides:
-        count = next(cell.trials for cell in cells if cell.stride == stride)
-        lines.append(f"Stride {stride:g}, {count} trials for each number:")
-        rows = []
-        for who in summary.who(condition):
-            mine = [cell for cell in cells if (cell.stride, cell.looker, cell.method) == (stride, *who)]
-            rows.append([who.looker, METHODS[who.method], *map(_share, mine)])
-        lines += _table(["sampler", "optimiser", *(f"{offset:g}" for offset in summary.offsets)], rows)
-    return lines
-
-
-def _kinds(summary: Summary, condition: str) -> list[str]:
-    kinds = [kind for kind in dict.fromkeys(cell.kind for cell in summary.cells()) if kind != ALL]
-    rows = []
-    for who in summary.who(condition):
-        mine = [cell for cell in summary.cells() if (cell.condition, cell.looker, cell.method) == (condition, *who)]
-        row = [who.looker, METHODS[who.method]]
-        for kind in kinds:
-            some = [cell for cell in mine if cell.kind == kind]
-            row.append(f"{100 * sum(cell.successes for cell in some) / sum(cell.trials for cell in some):.0f}")
-        rows.append(row)
-    return _table(["sampler", "optimiser", *kinds], rows)
-
-
-def _costs(summary: Summary, condition: str) -> list[str]:
-    rows = []
-    for who in summary.who(condition):
-        row = [who.looker, METHODS[who.method]]
-        for stride in summary.strides:
-            runs = summary.runs[condition, stride, who]
-            if not runs.success.any():
-                row += ["", "", ""]
-                continue
-            arrived = runs.arrived[runs.success]
-            seconds = (runs.arrived * runs.per_look[:, None])[runs.success]
-            error = np.median(runs.centre[runs.success])
-            row += [f"{error:.3f}", f"{np.median(arrived):.0f}", f"{1e3 * np.median(seconds):.2g}"]
-        rows.append(row)
-    titles = [f"{name}, {stride:g}" for stride in summary.strides for name in ("error", "looks", "ms")]
-    note = "Error of the centre in strides, looks and milliseconds of one processor until it was close, by stride."
-    return [note, *_table(["sampler", "optimiser", *titles], rows)]
-
-
-def _pairs(summary: Summary, condition: str) -> list[str]:
-    strides: list[float | None] = [None, *summary.strides]
-    rows = [
-        [
-            one.first.looker, one.second.looker, METHODS[one.first.method],
-            "all" if one.stride is None else f"{one.stride:g}", signed(one), word(one), str(one.pairs.only_first),
-            str(one.pairs.only_second), f"{one.pairs.p:.2g}",
-        ]
-        for one in compared(summary, condition, strides)
-    ]  # fmt: skip
-    note = (
-        "Difference of areas with its 95 % interval, and what it shows; trials that only one of them won, and "
-        "McNemar's exact p of these, which takes trials for independent and is not corrected for their number."
-    )
-    head = ["first", "second", "optimiser", "stride", "difference", "first is", "only first", "only second", "p"]
-    return [note, *_table(head, rows)]
-
-
-def _rates(done: Done) -> list[str]:
-    strides = sorted(done.design.strides)
-    settings = done.settings
-    rows = []
-    for name in dict.fromkeys(name for name, _ in settings):
-        row = [name]
-        for stride in strides:
-            rate, sigma = settings[name, stride]
-            row.append(f"{rate:g}" + (f", sigma {sigma:g}" if sigma else ""))
-        rows.append(row)
-    note = f"In strides; tried were {', '.join(f'{rate:g}' for rate in done.design.rates)}, falling along a cosine."
-    return [note, *_table(["sampler", *(f"stride {stride:g}" for stride in strides)], rows)]
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    return lines + [f"| {' | '.join(row)} |" for row in rows]
-
-
-def _interval(one: Interval) -> str:
-    return f"{one.value:.2f} [{max(one.low, 0):.2f}, {min(one.high, 1):.2f}]"
-
-
-def _share(cell: Cell) -> str:
-    return f"{100 * cell.share:.0f} [{100 * cell.low:.0f}, {100 * cell.high:.0f}]"

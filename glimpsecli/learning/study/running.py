@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from glimpsecli.bench.machine import THREADS
 from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.learning.study import working
-from glimpsecli.learning.study.design import Chunk, Design, chunks, tuning_chunks
+from glimpsecli.learning.study.design import Chunk, Design, chunks, fingerprint, tuning_chunks
 
 Task = TypeVar("Task")
 Tell = Callable[[int, int], None]
@@ -39,7 +39,7 @@ class Done(NamedTuple):
     @property
     def settings(self) -> dict[tuple[str, float], working.Setting]:
         """What was chosen on the images that were held out."""
-        return working.choose(self.tuned)
+        return working.choose(self.tuned, self.design.offsets)
 
 
 def run(design: Design, path: str, *, jobs: int, resume: bool = False, tell: Tell = lambda done, count: None) -> Done:
@@ -71,7 +71,7 @@ def run(design: Design, path: str, *, jobs: int, resume: bool = False, tell: Tel
     with processes(jobs) as pool:
         for result in _each(pool, working.tune, [(design, one) for one in first if one not in known]):
             note(result)
-        settings = working.choose([known[one] for one in first])
+        settings = working.choose([known[one] for one in first], design.offsets)
         for result in _each(pool, working.work, [(design, one, settings) for one in second if one not in known]):
             note(result)
     return Done(design, [known[one] for one in first], [known[one] for one in second])
@@ -139,7 +139,7 @@ def _opened(path: str, design: Design, *, resume: bool) -> dict[Chunk, dict[str,
         os.truncate(path, len(whole) + len(newline))
     try:
         head, *rest = (json.loads(line) for line in lines)
-        same = head["format"] == FORMAT and head["fingerprint"] == design.fingerprint
+        same = head["format"] == FORMAT and head["fingerprint"] == fingerprint(design)
         known = {Chunk(*one["chunk"]): one for one in rest}
     except (ValueError, KeyError, TypeError) as error:
         raise FileProblemError(
@@ -153,6 +153,6 @@ def _opened(path: str, design: Design, *, resume: bool) -> dict[Chunk, dict[str,
 
 
 def _begin(path: str, design: Design) -> None:
-    head: Mapping[str, Any] = {"format": FORMAT, "fingerprint": design.fingerprint, "design": design.plain()}
+    head: Mapping[str, Any] = {"format": FORMAT, "fingerprint": fingerprint(design), "design": design.plain()}
     with open(path, "w", encoding="ascii") as stream:
         stream.write(json.dumps(head) + "\n")

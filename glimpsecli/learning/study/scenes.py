@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -88,22 +89,23 @@ def area_average(image: Image, windows: Floats, taps: int) -> Floats:
     -------
     (N, taps, taps) float64
     """
-    pixels = image.astype(np.float64)
     cells = []
     for cx, cy, width, height, _ in windows:
-        down = _shares(cy - height / 2, height, taps, pixels.shape[0])
-        across = _shares(cx - width / 2, width, taps, pixels.shape[1])
-        cells.append(down @ pixels @ across.T)
+        top, down = _shares(cy - height / 2, height, taps, image.shape[0])
+        left, across = _shares(cx - width / 2, width, taps, image.shape[1])
+        part = image[top : top + down.shape[1], left : left + across.shape[1]]
+        cells.append(down @ part.astype(np.float64) @ across.T)
     return np.stack(cells)
 
 
-def _shares(start: float, extent: float, taps: int, pixels: int) -> Floats:
-    """Give how much of each cell lies in each pixel of an axis: (taps, pixels)."""
+def _shares(start: float, extent: float, taps: int, pixels: int) -> tuple[int, Floats]:
+    """Give the first pixel of an axis that a window reads, and how much of each cell lies in each: (taps, read)."""
     edges = start + extent / taps * np.arange(taps + 1)
-    k = np.arange(pixels)
+    first = max(math.floor(edges[0]), 0)
+    k = np.arange(first, min(math.ceil(edges[-1]), pixels))
     overlap = np.minimum(edges[1:, None], k + 1) - np.maximum(edges[:-1, None], k)
     shares: Floats = np.maximum(overlap, 0) * (taps / extent)
-    return shares
+    return first, shares
 
 
 def _photo(path: str) -> Image:

@@ -8,7 +8,7 @@ over images.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Z = 1.959963984540054
 """Of a normal distribution, 95 % lie within so many standard deviations."""
+
+FEWEST = 5
+"""Images from which an interval over images is given: of fewer, some agree by chance."""
 
 
 class Interval(NamedTuple):
@@ -72,12 +75,13 @@ def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Pairs:
     return Pairs(b, c, min(1.0, 2 * tail / 2**n))
 
 
-def areas(successes: NDArray[np.bool_], offsets: Sequence[float]) -> Floats:
+def areas(successes: NDArray[Any], offsets: Sequence[float]) -> Floats:
     """Give the area under each place's curve of success against offset, relative to the range of offsets.
 
     Parameters
     ----------
-    successes : (places, offsets) bool
+    successes : (places, offsets)
+        Bool, or shares of successes.
     offsets : sequence of float
         Rising; of one offset the area is the success itself.
 
@@ -97,10 +101,10 @@ def mean_over_images(values: Floats, images: Sequence[object]) -> Interval:
     """Give the mean of places' values with its 95 % interval, places of one image not being independent.
 
     The variance is that of the images' sums of deviations, ``G / (G - 1) sum_g (sum_i (v_i - mean))^2 / n^2`` for G
-    images, and the interval Student's for G - 1 degrees of freedom.
+    images, and the interval Student's for G - 1 degrees of freedom. Of fewer than :data:`FEWEST` images it is infinite.
     """
     mean, names = float(values.mean()), list(dict.fromkeys(images))
-    if len(names) < 2:
+    if len(names) < FEWEST:
         return Interval(mean, -math.inf, math.inf)
     place = {name: n for n, name in enumerate(names)}
     sums = np.bincount([place[image] for image in images], weights=values - mean)
@@ -110,13 +114,10 @@ def mean_over_images(values: Floats, images: Sequence[object]) -> Interval:
 
 
 def student(freedom: int) -> float:
-    """Give the 97.5 % quantile of Student's distribution.
+    """Give the 97.5 % quantile of Student's distribution, to a thousandth from 4 degrees of freedom on.
 
-    Hill's expansion (1970) of the quantile in powers of 1 / freedom; to a thousandth from 4 degrees of freedom on,
-    and below that from tables.
+    The expansion in powers of 1 / freedom of Abramowitz and Stegun 1964, 26.7.5.
     """
-    if freedom < 4:
-        return (math.inf, 12.706205, 4.302653, 3.182446)[freedom]
     z, v = Z, freedom
     return (
         z

@@ -11,12 +11,13 @@ import numpy as np
 from glimpsecli.learning.study import statistics
 from glimpsecli.learning.study.design import Chunk
 from glimpsecli.learning.study.scenes import KINDS
+from glimpsecli.learning.study.statistics import Interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from glimpsecli.learning.study.running import Done
-    from glimpsecli.learning.study.statistics import Interval, Pairs
+    from glimpsecli.learning.study.statistics import Pairs
 
     Floats = NDArray[np.float64]
 
@@ -67,8 +68,8 @@ class Cell(NamedTuple):
     trials, successes : int
     share, low, high : float
         Of successes, with Wilson's 95 % interval.
-    median_error : float
-        Of the centre, in strides, where there was success; NaN where there was none.
+    median_error, median_extent_error : float
+        Of the centre, in strides, and of the extent, as a share, where there was success; NaN where there was none.
     median_looks, median_seconds : float
         To success: glimpses that were looked at, and seconds of the processor.
     """
@@ -85,6 +86,7 @@ class Cell(NamedTuple):
     low: float
     high: float
     median_error: float
+    median_extent_error: float
     median_looks: float
     median_seconds: float
 
@@ -101,6 +103,8 @@ class Compared(NamedTuple):
     area : Interval
         Of the first minus that of the second.
     pairs : Pairs
+    looks : (float, float)
+        Medians of the looks to success of both, in trials that both won; NaN where there were none.
     """
 
     condition: str
@@ -109,6 +113,7 @@ class Compared(NamedTuple):
     second: Who
     area: Interval
     pairs: Pairs
+    looks: tuple[float, float]
 
 
 class Summary(NamedTuple):
@@ -119,10 +124,13 @@ class Summary(NamedTuple):
     offsets : tuple of float
     runs : dict
         By condition, stride, and sampler with optimiser.
+    cells : tuple of Cell
+        The table of results.
     """
 
     offsets: tuple[float, ...]
     runs: dict[tuple[str, float, Who], Runs]
+    cells: tuple[Cell, ...]
 
     @property
     def conditions(self) -> list[str]:
@@ -139,33 +147,27 @@ class Summary(NamedTuple):
         there = dict.fromkeys(who for name, _, who in self.runs if name == condition)
         return [who for who in there if method in (None, who.method)]
 
-    def cells(self) -> Iterator[Cell]:
-        """Give the table of results."""
-        for (condition, stride, who), runs in self.runs.items():
-            for kind in (ALL, *KINDS):
-                rows = [n for n, one in enumerate(runs.kinds) if kind in (ALL, one)]
-                for column, offset in enumerate(self.offsets):
-                    if rows:
-                        yield _cell((condition, kind, stride, offset, *who), runs, rows, column)
-
     def area(self, condition: str, stride: float | None, who: Who) -> Interval:
         """Give the area under the curve of success, at one stride or over all."""
         values, images = self._areas(condition, stride, who)
-        return statistics.mean_over_images(values, images)
+        return _clipped(statistics.mean_over_images(values, images), 0.0, 1.0)
 
-    def compare(self, condition: str, stride: float | None, first: Who, second: Who) -> Compared | None:
-        """Compare two; None where one of them did not take part."""
+    def compare(self, condition: str, stride: float | None, first: Who, second: Who) -> Compared:
+        """Compare two that took part in a condition."""
         strides = [one for one in self.strides if stride in (None, one)]
-        if any((condition, one, who) not in self.runs for one in strides for who in (first, second)):
-            return None
         one, images = self._areas(condition, stride, first)
         other, _ = self._areas(condition, stride, second)
-        flat = [
-            np.concatenate([self.runs[condition, at, who].success.ravel() for at in strides])
-            for who in (first, second)
-        ]  # fmt: skip
-        area = statistics.mean_over_images(one - other, images)
-        return Compared(condition, stride, first, second, area, statistics.mcnemar(*flat))
+        area = _clipped(statistics.mean_over_images(one - other, images), -1.0, 1.0)
+        won, arrived = (
+            [
+                np.concatenate([getattr(self.runs[condition, at, who], name).ravel() for at in strides])
+                for who in (first, second)
+            ]
+            for name in ("success", "arrived")
+        )  # fmt: skip
+        both = won[0] & won[1]
+        looks = _median(arrived[0][both]), _median(arrived[1][both])
+        return Compared(condition, stride, first, second, area, statistics.mcnemar(*won), looks)
 
     def _areas(self, condition: str, stride: float | None, who: Who) -> tuple[Floats, list[tuple[str, int]]]:
         values, images = [], []
@@ -194,7 +196,8 @@ def summarise(done: Done) -> Summary:
             parts.setdefault((chunk.condition, chunk.stride, Who(run["looker"], run["method"])), []).append(part)
     order = {name: n for n, name in enumerate(done.design.conditions)}
     keys = sorted(parts, key=lambda key: (order[key[0]], key[1]))
-    return Summary(done.design.offsets, {key: _joined(parts[key]) for key in keys})
+    runs = {key: _joined(parts[key]) for key in keys}
+    return Summary(done.design.offsets, runs, tuple(_cells(runs, done.design.offsets)))
 
 
 def _joined(parts: Sequence[Runs]) -> Runs:
@@ -204,16 +207,32 @@ def _joined(parts: Sequence[Runs]) -> Runs:
     return Runs(kinds, images, *arrays)
 
 
+def _cells(runs: dict[tuple[str, float, Who], Runs], offsets: Sequence[float]) -> Iterator[Cell]:
+    for (condition, stride, who), mine in runs.items():
+        for kind in (ALL, *KINDS):
+            rows = [n for n, one in enumerate(mine.kinds) if kind in (ALL, one)]
+            for column, offset in enumerate(offsets):
+                if rows:
+                    yield _cell((condition, kind, stride, offset, *who), mine, rows, column)
+
+
 def _cell(
     name: tuple[str, str, float, float, str, str], runs: Runs, rows: list[int], column: int
 ) -> Cell:  # fmt: skip
     success = runs.success[rows, column]
     arrived = runs.arrived[rows, column][success]
     seconds = arrived * runs.per_look[rows][success]
-    medians = (runs.centre[rows, column][success], arrived, seconds)
+    medians = (runs.centre[rows, column][success], np.abs(runs.extent[rows, column][success]), arrived, seconds)
     share = statistics.wilson(int(success.sum()), len(rows))
     return Cell(*name, len(rows), int(success.sum()), *share, *(_median(values) for values in medians))
 
 
 def _median(values: NDArray[np.float64] | NDArray[np.int64]) -> float:
     return float(np.median(values)) if len(values) else math.nan
+
+
+def _clipped(one: Interval, low: float, high: float) -> Interval:
+    """Keep a finite interval within what is possible."""
+    if math.isinf(one.low):
+        return one
+    return Interval(one.value, max(one.low, low), min(one.high, high))

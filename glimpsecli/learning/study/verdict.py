@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from glimpsecli.learning.study.design import condition_named
+from glimpsecli.learning.study.statistics import FEWEST
 from glimpsecli.learning.study.summary import Compared, Summary, Who
-from glimpsecli.learning.study.working import ADAM, METHODS, NEWTON, SCORE
+from glimpsecli.learning.study.working import ADAM, LM, METHODS, SCORE
 
-NONE = "no difference that 95 % intervals show"
+MARGIN = 0.05
+"""Differences of areas below this are small, and two whose interval lies within it are equal; set before any run."""
+
+_LITTLE, _EQUAL = f"by less than {MARGIN:g}", f"equal within {MARGIN:g}"
+_UNDECIDED = "undecided"
 
 
 class Claim(NamedTuple):
@@ -26,20 +34,27 @@ class Claim(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What the trials say of a claim: a line for each pair and optimiser."""
+    """What the trials say of a claim.
+
+    Attributes
+    ----------
+    claim, answer : str
+    lines : tuple of str
+        What the main condition shows, for each pair and optimiser.
+    """
 
     claim: str
+    answer: str
     lines: tuple[str, ...]
 
 
 CLAIMS = (
     Claim(
-        "Gaussian attention is easier to train than the spatial transformer (each as it is)",
+        "Gaussian attention is easier to train than the spatial transformer, each as it is",
         (("gaussian 0.5", "bilinear"),),
     ),
     Claim(
-        "It is so because each of its pixels mixes many, and not because it blurs (against a spatial transformer on an "
-        "image that was blurred alike)",
+        "It is easier to train, too, than a spatial transformer that looks at an image blurred alike",
         (
             ("gaussian 0.5", "bilinear, blurred 0.5"),
             ("gaussian 1", "bilinear, blurred 1"),
@@ -65,64 +80,82 @@ CLAIMS = (
 
 def compared(summary: Summary, condition: str, strides: Sequence[float | None]) -> list[Compared]:
     """Compare the pairs of all claims, in their order."""
-    found = []
-    for first, second in dict.fromkeys(pair for claim in CLAIMS for pair in claim.pairs):
-        for one, other in _contests(first, second):
-            found += [summary.compare(condition, stride, one, other) for stride in strides]
-    return [one for one in found if one is not None]
+    pairs = dict.fromkeys(pair for claim in CLAIMS for pair in claim.pairs)
+    return [one for pair in pairs for one in _contests(summary, condition, pair, strides)]
 
 
 def verdicts(summary: Summary) -> list[Verdict]:
-    """Say of each claim what the main condition shows."""
-    condition = summary.conditions[0]
+    """Answer each claim.
+
+    The lines are of the main condition. The answer counts every condition but those whose target is the sampler's own
+    glimpse, all strides together: yes, if the first is easier wherever they are compared; no, if it nowhere is and all
+    is decided; in part, if it is somewhere.
+    """
+    main = summary.conditions[0]
+    others = [name for name in summary.conditions if not condition_named(name).own]
     found = []
     for claim in CLAIMS:
-        lines = []
-        for first, second in claim.pairs:
-            for one, other in _contests(first, second):
-                overall = summary.compare(condition, None, one, other)
-                if overall is not None:
-                    lines.append(_line(summary, overall))
+        lines = [_line(summary, one) for pair in claim.pairs for one in _contests(summary, main, pair, [None])]
         if lines:
-            found.append(Verdict(claim.text, tuple(lines)))
+            contests = [
+                one
+                for condition in others for pair in claim.pairs for one in _contests(summary, condition, pair, [None])
+            ]  # fmt: skip
+            found.append(Verdict(claim.text, _answer(contests), tuple(lines)))
     return found
 
 
 def word(one: Compared) -> str:
-    """Say what an interval shows."""
-    if one.area.low > 0:
-        return "easier"
-    if one.area.high < 0:
-        return "harder"
-    return NONE
+    """Say what an interval shows of the first."""
+    low, high = one.area.low, one.area.high
+    if low > 0:
+        return "easier" if high >= MARGIN else f"easier, {_LITTLE}"
+    if high < 0:
+        return "harder" if low <= -MARGIN else f"harder, {_LITTLE}"
+    return _EQUAL if low > -MARGIN and high < MARGIN else _UNDECIDED
 
 
 def signed(one: Compared) -> str:
     """Write a difference with its interval."""
+    if math.isinf(one.area.low):
+        return f"{one.area.value:+.3f}"
     return f"{one.area.value:+.3f} [{one.area.low:+.3f}, {one.area.high:+.3f}]"
 
 
-def _contests(first: str, second: str) -> list[tuple[Who, Who]]:
-    """Pair two samplers by optimiser; the score function stands beside Adam."""
-    if second.startswith("hard"):
-        return [(Who(first, ADAM), Who(second, SCORE))]
-    return [(Who(first, method), Who(second, method)) for method in (NEWTON, ADAM)]
+def _answer(contests: Sequence[Compared]) -> str:
+    if any(math.isinf(one.area.low) for one in contests):
+        return f"{_UNDECIDED}, for intervals need {FEWEST} images or more"
+    words = [word(one) for one in contests]
+    counts = Counter(words)
+    easier = sum(count for said, count in counts.items() if said.startswith("easier"))
+    if easier == len(words):
+        answer = "yes"
+    elif easier:
+        answer = "in part"
+    else:
+        answer = _UNDECIDED if counts[_UNDECIDED] else "no"
+    parts = ", ".join(f"{said} in {count}" for said, count in counts.most_common())
+    return f"{answer} (of {len(words)} comparison{'s' if len(words) > 1 else ''}: {parts})"
 
 
-def _line(summary: Summary, overall: Compared) -> str:
-    condition, first, second = overall.condition, overall.first, overall.second
-    one, other = (summary.area(condition, None, who).value for who in (first, second))
-    by_stride: dict[str, list[str]] = {}
-    for stride in summary.strides:
-        part = summary.compare(condition, stride, first, second)
-        if part is not None:
-            by_stride.setdefault(word(part), []).append(f"{stride:g}")
-    strides = "; ".join(f"{said} at stride {_joined(some)}" for said, some in by_stride.items())
+def _contests(
+    summary: Summary, condition: str, pair: tuple[str, str], strides: Sequence[float | None]
+) -> list[Compared]:
+    """Compare two samplers by each optimiser, where both took part; the score function stands beside Adam."""
+    there = summary.who(condition)
+    sampled = {who.looker for who in there if who.method == SCORE}
+    found = []
+    for method in (LM, ADAM):
+        first, second = (Who(name, SCORE if name in sampled and method == ADAM else method) for name in pair)
+        if first in there and second in there:
+            found += [summary.compare(condition, stride, first, second) for stride in strides]
+    return found
+
+
+def _line(summary: Summary, one: Compared) -> str:
+    first, second = (summary.area(one.condition, one.stride, who).value for who in (one.first, one.second))
+    methods = list(dict.fromkeys((METHODS[one.first.method], METHODS[one.second.method])))
     return (
-        f"{first.looker} against {second.looker}, {METHODS[first.method]}: {word(overall)} (area {one:.3f} against "
-        f"{other:.3f}, {signed(overall)}); {strides}"
+        f"{one.first.looker} against {one.second.looker}, {' and '.join(methods)}: {word(one)}; "
+        f"area {first:.3f} against {second:.3f}, {signed(one)}"
     )
-
-
-def _joined(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from glimpsecli.learning.study import optimisers
-from glimpsecli.learning.study.design import Chunk, Design, Trials, condition_named, trials
+from glimpsecli.learning.study import optimisers, statistics
+from glimpsecli.learning.study.design import NOISE, Chunk, Design, condition_of
 from glimpsecli.learning.study.lookers import LOOKERS, Looker
 from glimpsecli.learning.study.scenes import KINDS, scene
+from glimpsecli.learning.study.trials import Trials, draw
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-ADAM, NEWTON, SCORE = "adam", "lm", "score function"
-METHODS = {ADAM: "Adam", NEWTON: "Levenberg-Marquardt", SCORE: "Adam on the score function"}
-POLICIES = (0.125, 0.25, 0.5, 1.0, 2.0)
-"""Sigmas of the policies, in strides, of which the score function has its choice."""
+ADAM, LM, SCORE = "adam", "lm", "score function"
+METHODS = {ADAM: "Adam", LM: "Levenberg-Marquardt", SCORE: "Adam on the score function"}
+ALIKE = 0.01
+"""Areas under success against offset that differ by less, on the images that are held out, are taken for equal."""
 
 _DIGITS = 5
 
@@ -41,40 +42,53 @@ Settings = Mapping[tuple[str, float], Setting]
 
 def settings_for(looker: Looker, design: Design) -> list[Setting]:
     """Give what is tried for a sampler on the images that are held out."""
-    sigmas = POLICIES if looker.sampled else (0.0,)
+    sigmas = design.policies if looker.sampled else (0.0,)
     return [Setting(rate, sigma) for rate in design.rates for sigma in sigmas]
 
 
 def tune(design: Design, chunk: Chunk, lookers: Sequence[Looker] = LOOKERS) -> dict[str, Any]:
-    """Count, for each sampler and setting, the successes on an image that is held out."""
+    """Try all settings of each sampler on an image that is held out.
+
+    Returns
+    -------
+    dict
+        ``chunk``, and ``tried``: by sampler rows of rate, sigma, the successes at each offset, and the places.
+    """
     found: dict[str, Any] = {}
     image = scene(chunk.kind, chunk.image, design.seed, design.photos)
-    some = trials(design, chunk, image)
-    count = len(some.start)
+    some = draw(design, chunk, image)
+    count, offsets = len(some.start), len(design.offsets)
     for looker in lookers:
         tried = settings_for(looker, design)
         # All at once: every trial with each setting.
         repeated = Trials(*(np.tile(part, (len(tried), *[1] * (part.ndim - 1))) for part in some))
         settings = np.repeat(np.array(tried), count, axis=0)
-        outcome = _search(
-            looker, looker.views(image, chunk.stride), repeated, repeated.targets, design, chunk, settings
-        )
-        won = np.count_nonzero(outcome.arrived.reshape(len(tried), count) >= 0, axis=1)
-        found[looker.name] = [[*setting, int(k), count] for setting, k in zip(tried, won, strict=True)]
+        views = looker.views(image, chunk.stride)
+        outcome = _search(looker, views, repeated, repeated.targets, design, chunk, settings)
+        won = np.count_nonzero(outcome.arrived.reshape(len(tried), -1, offsets) >= 0, axis=1)
+        found[looker.name] = [[*setting, k.tolist(), count // offsets] for setting, k in zip(tried, won, strict=True)]
     return {"chunk": list(chunk), "tried": found}
 
 
-def choose(tuned: Sequence[Mapping[str, Any]]) -> dict[tuple[str, float], Setting]:
-    """Choose for each sampler and stride the setting with the most successes; of equals the smallest."""
-    counts: dict[tuple[str, float], dict[Setting, int]] = {}
+def choose(tuned: Sequence[Mapping[str, Any]], offsets: Sequence[float]) -> dict[tuple[str, float], Setting]:
+    """Choose for each sampler and stride the setting with the greatest area under success against offset.
+
+    Of those whose areas are within :data:`ALIKE` of it the smallest is taken.
+    """
+    counts: dict[tuple[str, float], dict[Setting, Any]] = {}
     for one in tuned:
         stride = Chunk(*one["chunk"]).stride
         for name, rows in one["tried"].items():
             tally = counts.setdefault((name, stride), {})
-            for rate, sigma, successes, _ in rows:
+            for rate, sigma, successes, places in rows:
                 setting = Setting(rate, sigma)
-                tally[setting] = tally.get(setting, 0) + successes
-    return {key: min(tally, key=lambda one: (-tally[one], one)) for key, tally in counts.items()}
+                tally[setting] = tally.get(setting, 0) + np.array([*successes, places])
+    chosen = {}
+    for key, tally in counts.items():
+        areas = {setting: statistics.areas(row[None, :-1] / row[-1], offsets)[0] for setting, row in tally.items()}
+        best = max(areas.values())
+        chosen[key] = min(setting for setting, area in areas.items() if area >= best - ALIKE)
+    return chosen
 
 
 def work(design: Design, chunk: Chunk, settings: Settings, lookers: Sequence[Looker] = LOOKERS) -> dict[str, Any]:
@@ -86,22 +100,24 @@ def work(design: Design, chunk: Chunk, settings: Settings, lookers: Sequence[Loo
         ``chunk``, and ``runs``: for each sampler and optimiser ``centre`` (errors in strides), ``extent`` (relative),
         ``arrived`` and ``looks``, a number for each trial, and ``seconds`` of the processor for all of them.
     """
-    condition = condition_named(chunk.condition)
+    condition = condition_of(chunk)
+    stride = condition.stride(chunk.stride)
     image = scene(chunk.kind, chunk.image, design.seed, design.photos)
-    some = trials(design, chunk, image)
-    runs = []
+    some = draw(design, chunk, image)
+    seen = image + _noise(design, chunk, image.shape) if condition.noisy else image
+    runs: list[dict[str, Any]] = []
     for looker in lookers:
         if looker.sampled and condition.scaled:
             continue  # a policy of the article's kind has a position only
-        views = looker.views(image, chunk.stride)
-        targets = views[-1].glimpses(some.truth) if condition.own else some.targets
-        targets = targets + some.noise if condition.noisy else targets
+        views = looker.views(seen, stride)
+        targets = looker.views(image, stride)[-1].glimpses(some.truth) if condition.own else some.targets
         for method, setting in _methods(looker, settings[looker.name, chunk.stride]):
-            begin = time.process_time()
             rows = None if setting is None else np.tile(np.array(setting), (len(some.start), 1))
+            _warm_up(looker, views, some, design, chunk, rows)
+            begin = time.process_time()
             outcome = _search(looker, views, some, targets, design, chunk, rows)
             seconds = time.process_time() - begin
-            centre, extent = optimisers.errors(outcome.places, some.truth, chunk.stride)
+            centre, extent = optimisers.errors(outcome.places, some.truth, stride)
             runs.append(
                 {
                     "looker": looker.name, "method": method,
@@ -113,12 +129,27 @@ def work(design: Design, chunk: Chunk, settings: Settings, lookers: Sequence[Loo
     return {"chunk": list(chunk), "runs": runs}
 
 
+def _warm_up(
+    looker: Looker, views: list[View], some: Trials, design: Design, chunk: Chunk, settings: Floats | None
+) -> None:
+    """Search for a moment, so that what is loaded or compiled at the first call is not timed."""
+    one = Trials(*(part[:1] for part in some))
+    first = None if settings is None else settings[:1]
+    _search(looker, views, one, one.targets, design._replace(adam_looks=8, lm_looks=8), chunk, first)
+
+
+def _noise(design: Design, chunk: Chunk, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Give the noise of an image: the same for all samplers, at all strides."""
+    random = np.random.default_rng([design.seed, 3, KINDS.index(chunk.kind), chunk.image])
+    return random.normal(0, NOISE, shape).astype(np.float32)
+
+
 def _methods(looker: Looker, setting: Setting) -> Iterator[tuple[str, Setting | None]]:
     """Give the optimisers of a sampler; only Adam has anything to set."""
     if looker.sampled:
         yield SCORE, setting
     else:
-        yield NEWTON, None
+        yield LM, None
         yield ADAM, setting
 
 
@@ -130,11 +161,9 @@ def _search(
 
     `settings` are (N, 2), rate and sigma of each trial; without them it is by Levenberg and Marquardt's method.
     """
-    free = 3 if condition_named(chunk.condition).scaled else 2
+    free = 3 if condition_of(chunk).scaled else 2
     if settings is None:
-        return optimisers.levenberg_marquardt(
-            views, some.start, targets, some.truth, free=free, looks=design.newton_looks
-        )
+        return optimisers.levenberg_marquardt(views, some.start, targets, some.truth, free=free, looks=design.lm_looks)
     looks = design.adam_looks * looker.looks
     if looker.sampled:
         entropy = [design.seed, 2, KINDS.index(chunk.kind), chunk.image, round(1000 * chunk.stride)]

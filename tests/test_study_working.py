@@ -1,0 +1,206 @@
+"""That each condition of the study asks what its name says, and each sampler gets what is its due."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glimpsecli import GlimpseError
+from glimpsecli.learning.study import design, optimisers, scenes, working
+from glimpsecli.learning.study.design import CONDITIONS, NOISE, UNEVEN, Chunk, Design, fingerprint
+from glimpsecli.learning.study.lookers import LOOKERS, TAPS, View, blur
+from glimpsecli.learning.study.trials import check, draw
+
+BY_NAME = {looker.name: looker for looker in LOOKERS}
+SETTINGS = {(looker.name, 2.0): working.Setting(0.1 + n, 0.01 + n) for n, looker in enumerate(LOOKERS)}
+
+
+@pytest.fixture
+def plan(samples):
+    return Design(tuple(scenes.find_photos(str(samples)))[:6], strides=(2.0,), offsets=(0.1, 0.3), places=2,
+                  other_places=2, adam_looks=20, lm_looks=14)  # fmt: skip
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Record what the optimisers are asked, and let them find nothing."""
+    found = []
+
+    def spy(name):
+        def search(views, start, targets, truth, **options):
+            views = [views] if isinstance(views, View) else views
+            if len(start) > 1:  # not the warming up
+                found.append((name, views, start, targets, truth, options))
+            return optimisers.Outcome(start, np.full(len(start), -1), np.full(len(start), 1))
+
+        return search
+
+    for name in ("adam", "levenberg_marquardt", "score_function"):
+        monkeypatch.setattr(optimisers, name, spy(name))
+    return found
+
+
+@pytest.mark.parametrize("condition", CONDITIONS, ids=lambda condition: condition.name)
+def test_each_condition_asks_what_its_name_says(plan, asked, condition):
+    chunk = Chunk(condition.name, 2.0, "textures", 2)
+    stride = 2 + UNEVEN if "uneven" in condition.name else 2.0
+    working.work(plan, chunk, SETTINGS)
+    clean = scenes.scene("textures", 2, 0, ())
+    scaled, noisy, own = (word in condition.name for word in ("scale", "noise", "own"))
+    assert {name for name, *_ in asked} == {"adam", "levenberg_marquardt"} | (set() if scaled else {"score_function"})
+    for name, views, start, targets, truth, options in asked:
+        assert all(view.stride == stride for view in views)
+        if name != "score_function":
+            assert options["free"] == (3 if scaled else 2)
+        assert np.any(start[:, 2] != 0) == scaled
+        extent = TAPS * stride
+        np.testing.assert_allclose(np.hypot(*(start - truth)[:, :2].T), np.tile(plan.offsets, 2) * extent, rtol=1e-9)
+        windows = np.column_stack([truth[:, :2], np.full((len(truth), 2), extent), np.zeros(len(truth))])
+        average = scenes.area_average(clean, windows, TAPS)
+        if own:
+            assert np.abs(targets - average).max() > 1e-3
+            np.testing.assert_array_equal(targets, views[-1].glimpses(truth))
+        else:
+            np.testing.assert_array_equal(targets, average)
+    seen = next(views[0].pixels for _, views, *_ in asked if views[0].sampler == "bilinear")  # the unblurred one
+    difference = seen.astype(np.float64) - clean
+    assert difference.std() == pytest.approx(NOISE if noisy else 0, rel=0.01)
+
+
+def test_noise_is_the_same_for_all_samplers_and_at_all_strides(plan, asked):
+    seen = []
+    for stride in (2.0, 4.0):
+        asked.clear()
+        settings = {(name, stride): setting for (name, _), setting in SETTINGS.items()}
+        chunk = Chunk("translation, noise", stride, "glyphs", 3)
+        working.work(plan, chunk, settings, [BY_NAME["bilinear"], BY_NAME["gaussian 1"], BY_NAME["hard"]])
+        seen += [views[0].pixels for _, views, *_ in asked]
+    for pixels in seen[1:]:
+        np.testing.assert_array_equal(pixels, seen[0])
+
+
+def test_each_sampler_has_the_setting_that_was_chosen_for_it_and_its_looks(plan, asked):
+    working.work(plan, Chunk("translation", 2.0, "textures", 2), SETTINGS)
+    expected = []
+    for n, looker in enumerate(LOOKERS):
+        if looker.sampled:
+            expected.append(("score_function", 20 * looker.looks, 0.1 + n, 0.01 + n))
+        else:
+            expected += [("levenberg_marquardt", 14, None, None), ("adam", 20, 0.1 + n, None)]
+    found = []
+    for name, _, start, _, _, options in asked:
+        rate, sigma = (options.get(one) for one in ("rate", "sigma"))
+        assert all(one is None or (len(one) == len(start) and np.ptp(one) == 0) for one in (rate, sigma))
+        found.append((name, options["looks"], *(None if one is None else one[0] for one in (rate, sigma))))
+    assert found == expected
+    assert BY_NAME["hard, 10 times the looks"].looks == 10
+
+
+def test_the_spatial_transformer_looks_at_an_image_blurred_as_the_gaussians_would():
+    image = scenes.scene("textures", 2, 0, ())
+    for name, sigma in (("bilinear, blurred 0.5", 0.5), ("bilinear, blurred 1", 1.0), ("bilinear, blurred 2", 2.0)):
+        for stride, pixels in ((4.0, 4 * sigma), (0.5, sigma)):  # below a stride of one Gaussians stay as wide
+            (view,) = BY_NAME[name].views(image, stride)
+            np.testing.assert_array_equal(view.pixels, blur(image, pixels))
+    annealed = BY_NAME["bilinear, blur annealed"], BY_NAME["gaussian annealed"]
+    assert annealed[0].sigmas == annealed[1].sigmas
+    np.testing.assert_array_equal(annealed[0].views(image, 2.0)[0].pixels, blur(image, 8.0))
+
+
+def test_tuning_tries_each_rate_and_each_policy(plan):
+    some = plan._replace(rates=(0.2, 0.4), policies=(0.3, 0.6, 0.9))
+    assert working.settings_for(BY_NAME["bilinear"], some) == [(0.2, 0), (0.4, 0)]
+    assert len(working.settings_for(BY_NAME["hard"], some)) == 6
+
+
+# The searches
+
+
+def small_view(sampler="gaussian"):
+    return View(scenes.scene("textures", 0, 0, ()), sampler, 2.0)
+
+
+def test_no_search_leaves_the_image(monkeypatch):
+    view = small_view()
+    edge = np.array([[16.0, 496.0, 0.0]])
+    outwards = np.array([[30.0, -30.0, 0.0]])
+    monkeypatch.setattr(View, "gradients", lambda self, places, targets: outwards)
+    found = optimisers.adam([view], edge, np.zeros((1, 16, 16)), edge, free=3, rate=np.ones(1), looks=5)
+    assert found.places.tolist() == edge.tolist()
+    random = np.random.default_rng(0)
+    some = np.tile(edge, (50, 1))
+    found = optimisers.score_function(
+        view, some, random.random((50, 16, 16)), some, rate=np.ones(50), sigma=np.ones(50), looks=20, random=random
+    )
+    assert np.all((found.places[:, 0] >= 16) & (found.places[:, 1] <= 496))
+    assert np.any(found.places != some)
+
+
+def test_levenberg_marquardt_takes_no_step_that_leads_up(monkeypatch):
+    """The zero of an arctangent, from where Gauss and Newton's steps lead ever farther away."""
+
+    def jacobians(self, places):
+        x = (places[:, 0] - 256) / 10
+        slopes = np.zeros((len(places), TAPS * TAPS, 3))
+        slopes[:, :, 0] = (self.stride / 10 / (1 + x * x))[:, None]
+        return np.tile(np.arctan(x)[:, None], (1, TAPS * TAPS)), slopes
+
+    monkeypatch.setattr(View, "jacobians", jacobians)
+    start, truth = np.array([[296.0, 256.0, 0.0]]), np.array([[256.0, 256.0, 0.0]])
+    found = optimisers.levenberg_marquardt([small_view()], start, np.zeros((1, 16, 16)), truth, free=2, looks=60)
+    np.testing.assert_allclose(found.places, truth, atol=1e-3)
+    assert 0 < found.arrived[0] <= found.looks[0] < 60
+
+
+def test_a_loss_that_is_the_same_everywhere_moves_no_policy_for_long(monkeypatch):
+    """From the second step on the baseline is that loss, and nothing is left that would say where to go."""
+    monkeypatch.setattr(View, "losses", lambda self, places, targets: np.full(len(places), 7.0))
+    start = np.tile([256.0, 256.0, 0.0], (64, 1))
+    found = optimisers.score_function(
+        small_view(), start, np.zeros((64, 16, 16)), start, rate=np.full(64, 0.5), sigma=np.ones(64), looks=4000,
+        random=np.random.default_rng(0),
+    )  # fmt: skip
+    assert np.abs(found.places - start).max() < 8 * 0.5 * 2  # 8 steps of the first rate, in pixels
+
+
+# The plan
+
+
+def test_an_unknown_condition_is_named(plan):
+    with pytest.raises(GlimpseError, match="'transaltion' is no condition"):
+        draw(plan, Chunk("transaltion", 2.0, "textures", 2), scenes.scene("textures", 2, 0, ()))
+
+
+def test_what_cannot_be_drawn_is_known_before_anything_is_tried(plan, tmp_path):
+    check(plan)
+    paths = []
+    for number, side in enumerate((300, 300, 300, 40)):
+        noise = np.random.default_rng(number).integers(0, 256, (side, side), np.uint8)
+        paths.append(str(tmp_path / f"{number}.png"))
+        Image.fromarray(noise).save(paths[-1])
+    check(plan._replace(photos=tuple(paths[:3])))
+    with pytest.raises(GlimpseError, match=r"image 3 of photos, 40x40, has no place for a window of 37\.92 pixels"):
+        check(plan._replace(photos=tuple(paths)))
+
+
+def test_designs_that_would_give_other_numbers_have_other_fingerprints(plan, tmp_path, monkeypatch):
+    one = fingerprint(plan)
+    assert fingerprint(plan) == one
+    assert fingerprint(plan._replace(lm_looks=15)) != one
+    copies = []
+    for path in plan.photos:
+        copies.append(str(tmp_path / path.rpartition("/")[2]))
+        with open(path, "rb") as source, open(copies[-1], "wb") as copy:
+            copy.write(source.read())
+    moved = plan._replace(photos=tuple(copies))
+    assert fingerprint(moved) == one
+    assert json.dumps(moved.plain()) == json.dumps(plan.plain())
+    with open(copies[0], "ab") as copy:
+        copy.write(b"\0")
+    assert fingerprint(moved) != one
+    monkeypatch.setattr(optimisers, "CLOSE", 0.5)
+    assert fingerprint(plan) != one
+    monkeypatch.undo()
+    monkeypatch.setattr(design, "NOISE", 0.5)
+    assert fingerprint(plan) != one
