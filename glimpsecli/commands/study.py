@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glimpsecli.commands import options, values
-from glimpsecli.commands.bench_values import StridesValue
+from glimpsecli.commands.bench_values import SecondsValue, StridesValue
 from glimpsecli.commands.report import say
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def training(**given: Any) -> None:
 @what("--size", type=values.SizeValue(), help="Size of the glimpse; N alone is the longer side. Default: 64.")
 @what("--quick", is_flag=True, help="Fewer strides and rounds, within a minute.")
 @how("--runs", type=click.IntRange(1, 100_000), metavar="N", help="Rounds. Default: 10.")
-@how("--min-time", type=click.FloatRange(0, 3600), metavar="SECONDS", help="For each, at least. Default: 1.")
+@how("--min-time", type=SecondsValue(), help="For each, at least. Default: 1.")
 @how("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Of images and orders.")
 @_output_option("study-speed")
 @out("--overwrite", is_flag=True, help="Replace files that exist.")
@@ -105,29 +105,31 @@ def speed(**given: Any) -> None:
     Dense filterbanks and such whose tails are cut; and bilinear taps on an image that was first blurred until they
     alias as little as the Gaussians. Whole calls, timed as `glimpse bench` does, in a process with one thread.
     """
-    import os
-
-    from glimpsecli.bench.cases import SWEPT
-    from glimpsecli.jobs.outputs import make_folder
-    from glimpsecli.learning.study import speed as timed
+    from glimpsecli.errors import InvalidInputError
+    from glimpsecli.jobs.outputs import check_files, make_folder
     from glimpsecli.learning.study import speed_report
+    from glimpsecli.learning.study.speed import QUICK, Sweep, measure_all
 
     folder = given["output"]
-    for name in speed_report.FILES:
-        if os.path.exists(os.path.join(folder, name)) and not given["overwrite"]:
-            raise click.UsageError(f"{os.path.join(folder, name)} exists; give --overwrite to replace it.")
-    make_folder(os.path.join(folder, speed_report.FILES[0]))
-    strides = given["strides"] or ((1.0, 4.0, 16.0) if given["quick"] else (1.0, 2.0, 4.0, 8.0, 16.0, 32.0))
-    size = given["size"].for_extent(1, 1) if given["size"] else SWEPT
-    runs, least = (3, 0.1) if given["quick"] else (10, 1.0)
-    least = least if given["min_time"] is None else given["min_time"]
-    clock = timed.Timing(given["runs"] or runs, least, given["seed"])
+    if not folder:
+        raise InvalidInputError(f"-o {folder!r} names no folder", "name one, or leave -o out")
+    sweep = Sweep(seed=given["seed"])
+    if given["quick"]:
+        sweep = sweep._replace(**QUICK)
+    asked = {name: given[name] for name in ("strides", "runs", "min_time") if given[name] is not None}
+    if given["size"]:
+        asked["size"] = given["size"].for_extent(1, 1)
+    sweep = sweep._replace(**asked)
+    recipes, notes = sweep.recipes()
+    paths = speed_report.paths(folder)
+    make_folder(paths["speed.json"])
+    check_files(paths, [], overwrite=given["overwrite"])
     with _progress(given, "stride") as tell:
-        steps, notes = timed.measure_all(strides, size, clock, tell)
-    speed_report.export(steps, size, clock, folder, overwrite=given["overwrite"])
+        steps = measure_all(recipes, sweep, tell)
+    speed_report.export(steps, sweep, folder, overwrite=given["overwrite"])
     click.echo("\n".join(speed_report.lines(steps)))
     if not given["quiet"]:
-        for note in (*notes, f"{', '.join(speed_report.FILES)} written to {folder}"):
+        for note in (*notes, f"{', '.join(paths)} written to {folder}"):
             say(note)
 
 

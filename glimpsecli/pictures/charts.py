@@ -151,6 +151,7 @@ def line_chart(
     y_axis: str,
     x_told: Callable[[float], str],
     y_told: Callable[[float], str],
+    x_ticks: Sequence[float] | None = None,
     note: str = "",
     width: int = 860,
     height: int = 560,
@@ -167,6 +168,9 @@ def line_chart(
         What the axes are.
     x_told, y_told : callable
         Write the numbers of the axes.
+    x_ticks : sequence of float, optional
+        Numbers of the x axis in order; one that the last before it leaves no room is left out. By default those of the
+        points where all have room, else round ones.
     width, height : int
         In units; the height grows with the number of names.
     unit : int
@@ -197,8 +201,13 @@ def line_chart(
         fill(figure, up(tick) - u / 4, left, up(tick) + u / 4, right, GRID)
         write(figure, y_told(tick), left - 8 * u, round(up(tick) - _MIDDLE * size), size=size, align="right")
     wide = 1.5 * max(width_of(x_told(x), size) for x in xs)
-    ticks = xs if len(xs) < 2 or min(across(b) - across(a) for a, b in pairwise(xs)) > wide else None
-    for tick in log_ticks(xs[0], xs[-1], right - left, wide) if ticks is None else ticks:
+    if x_ticks is not None:
+        ticks = _apart(x_ticks, across, lambda x: width_of(x_told(x), size), size / 2)
+    elif len(xs) < 2 or min(across(b) - across(a) for a, b in pairwise(xs)) > wide:
+        ticks = xs
+    else:
+        ticks = log_ticks(xs[0], xs[-1], right - left, wide)
+    for tick in ticks:
         fill(figure, above, across(tick) - u / 4, bottom + 5 * u, across(tick) + u / 4, GRID)
         write(figure, x_told(tick), round(across(tick)), bottom + 7 * u, size=size, align="centre")
     write(figure, x_axis, right, bottom + 26 * u, size=size - u, colour=FAINT, align="right")
@@ -213,6 +222,20 @@ def line_chart(
         top = round(y - _MIDDLE * size)
         write(figure, line.name, right + 36 * u, top, size=size, colour=_readable(line.colour), bold=line.strong)
     return figure
+
+
+def _apart(
+    ticks: Sequence[float], across: Callable[[float], float], width: Callable[[float], float], gap: float
+) -> list[float]:
+    """Leave out the ticks whose words would touch those of the last one that is kept."""
+    kept: list[float] = []
+    end = -math.inf
+    for tick in ticks:
+        half = width(tick) / 2
+        if across(tick) - half >= end + gap:
+            kept.append(tick)
+            end = across(tick) + half
+    return kept
 
 
 def _dot(

@@ -4,33 +4,67 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from glimpsecli.backends.support import affine_support
 from glimpsecli.bench import cases, timing
 from glimpsecli.bench.contenders import Scene
 from glimpsecli.bench.contenders.numpy_peers import Dense
 from glimpsecli.bench.contenders.ours import Cpu
 from glimpsecli.learning.study.aliasing import alias_share, equal_blur
+from glimpsecli.learning.study.lookers import blur
 from glimpsecli.learning.study.running import processes
 from glimpsecli.sampling import extract
-from glimpsecli.window import GaussianParams, Size, Window
+from glimpsecli.window import GaussianParams, Size, Window, stack_matrices
 
 BLUR = 0.5
 """Sigma of the Gaussian sampler in strides, as everywhere here."""
 
 BILINEAR, CUT, DENSE, BLURRED = "bilinear", "gaussian, tails cut", "gaussian, dense", "blurred, then bilinear"
-REACH = 5.5  # sigmas, as the Gaussian sampler's
+WHOLE_CALLS = 3
+"""How often the blur of all of the image is timed: it takes long enough for few to do."""
 
 
-class Timing(NamedTuple):
-    """How to time: see ``glimpse bench``."""
+class Sweep(NamedTuple):
+    """What is timed and how.
 
+    Attributes
+    ----------
+    strides : tuple of float
+        Pixels from tap to tap.
+    size : (int, int)
+        Of the glimpses, from a 4000x3000 RGB photo.
+    runs : int
+        Rounds.
+    min_time : float
+        Seconds for each, all rounds together.
+    seed : int
+        Of the image and the orders.
+    """
+
+    strides: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+    size: Size = cases.SWEPT
     runs: int = 10
     min_time: float = 1.0
     seed: int = 0
+
+    def recipes(self) -> tuple[list[cases.Recipe], list[str]]:
+        """Give what is timed for each stride, and notes of what is left out; see :func:`glimpsecli.bench.cases.sweep`.
+
+        Raises
+        ------
+        InvalidInputError
+            No window fits into the photo.
+        """
+        return cases.sweep(self.strides, self.size, seed=self.seed)
+
+
+QUICK: dict[str, Any] = {"strides": (1.0, 4.0, 16.0), "runs": 3, "min_time": 0.1}
+"""What is less in a quick sweep."""
 
 
 class Step(NamedTuple):
@@ -39,62 +73,54 @@ class Step(NamedTuple):
     Attributes
     ----------
     stride : float
-    seconds : dict
-        The median of a call and its quartiles, by who was timed.
-    ratios : dict
-        How many times that of bilinear, likewise.
-    alias : dict
-        Share of alias in the energy of a glimpse, on the average photo: of ``gaussian`` and ``bilinear``.
-    equal_blur : float
-        Sigma in strides of the blur after which bilinear aliases as little as the Gaussians.
-    whole : float
-        Seconds, once, to blur all of the image by it.
+    seconds : dict of Quartiles
+        Of a call, by who was timed. Nobody is ``BLURRED`` where no blur is needed.
+    to_bilinear, to_gaussian : dict of Quartiles
+        How many times as long as bilinear, and as the cut Gaussians, each of the others takes, round by round.
+    alias_gaussian, alias_bilinear : float
+        Share of alias in the energy of a photo's glimpse; see :mod:`~glimpsecli.learning.study.aliasing`.
+    blur : float, optional
+        Sigma in strides of the blur after which bilinear aliases as little as the Gaussians. None: none is needed.
+    whole : float, optional
+        Seconds to blur all of the image by it, the median of a few calls.
     """
 
     stride: float
     seconds: dict[str, timing.Quartiles]
-    ratios: dict[str, timing.Quartiles]
-    alias: dict[str, float]
-    equal_blur: float
-    whole: float
+    to_bilinear: dict[str, timing.Quartiles]
+    to_gaussian: dict[str, timing.Quartiles]
+    alias_gaussian: float
+    alias_bilinear: float
+    blur: float | None
+    whole: float | None
+
+    @property
+    def glimpses(self) -> int | None:
+        """From how many of one image on it is no dearer to blur all of it once, and read that with bilinear taps.
+
+        None where no blur is needed, or where the Gaussians are not dearer than bilinear, so that it never pays.
+        """
+        saved = self.seconds[CUT].median - self.seconds[BILINEAR].median
+        return None if self.whole is None or saved <= 0 else math.ceil(self.whole / saved)
 
 
-def measure_all(
-    strides: Sequence[float], size: Size, how: Timing, tell: Callable[[int, int], None]
-) -> tuple[list[Step], list[str]]:
-    """Time every stride in a process with one thread.
-
-    Parameters
-    ----------
-    strides : sequence of float
-    size : (int, int)
-        Of the glimpses, from a 4000x3000 RGB photo.
-    how : Timing
-    tell : callable
-        Told how many strides are done, of how many.
-
-    Returns
-    -------
-    steps : list of Step
-    notes : list of str
-        What was left out.
-    """
-    recipes, notes = cases.sweep(strides, size, seed=how.seed)
-    steps = []
+def measure_all(recipes: Sequence[cases.Recipe], sweep: Sweep, tell: Callable[[int, int], None]) -> list[Step]:
+    """Time every stride in a process with one thread; `tell` is told how many are done, of how many."""
+    steps: list[Step] = []
     tell(0, len(recipes))
     with processes(1) as pool:
         for recipe in recipes:
-            steps.append(pool.submit(measure, recipe, how).result())
+            steps.append(pool.submit(measure, recipe, sweep).result())
             tell(len(steps), len(recipes))
-    return steps, notes
+    return steps
 
 
-def measure(recipe: cases.Recipe, how: Timing) -> Step:
+def measure(recipe: cases.Recipe, sweep: Sweep) -> Step:
     """Time one stride, all in turn; libraries must have been given one thread before they were loaded."""
     assert recipe.stride is not None
     scene = Scene(cases.build(recipe), 1)
-    own = BLUR * max(recipe.stride, 1.0)
-    sigma = equal_blur(recipe.stride, own)
+    own, taps = BLUR * max(recipe.stride, 1.0), max(recipe.size)
+    sigma = equal_blur(recipe.stride, own, taps)
     runs: dict[str, Callable[[], Any]] = {}
     for name, contender, view in (
         (BILINEAR, Cpu(), "bilinear"),
@@ -103,34 +129,32 @@ def measure(recipe: cases.Recipe, how: Timing) -> Step:
     ):
         contender.prepare(scene, view)
         runs[name] = contender.run
-    if sigma:
+    if sigma is not None:
         window = Window(*scene.case.upright[0])
         runs[BLURRED] = lambda: blurred_glimpse(scene.case.images, window, recipe.size, sigma)
     for run in runs.values():
         run()  # what is compiled, is compiled here
-    found = timing.time_all(runs, rounds=how.runs, min_time=how.min_time, seed=how.seed)
-    alias = {
-        "gaussian": alias_share(recipe.stride, own, bilinear=False),
-        "bilinear": alias_share(recipe.stride, 0.0, bilinear=True),
-    }
+    found = timing.time_all(runs, rounds=sweep.runs, min_time=sweep.min_time, seed=sweep.seed)
     return Step(
         recipe.stride,
         {name: timing.quartiles(samples.all) for name, samples in found.items()},
-        {name: timing.ratio(samples, found[BILINEAR]) for name, samples in found.items() if name != BILINEAR},
-        alias,
-        sigma / recipe.stride,
-        _seconds(lambda: _blurred(scene.case.images, sigma)) if sigma else 0.0,
+        _ratios(found, BILINEAR),
+        _ratios(found, CUT),
+        alias_share(recipe.stride, own, taps, bilinear=False),
+        alias_share(recipe.stride, 0.0, taps, bilinear=True),
+        None if sigma is None else sigma / recipe.stride,
+        None if sigma is None else _seconds(lambda: blur(scene.case.images, sigma)),
     )
 
 
 def blurred_glimpse(image: np.ndarray, window: Window, size: Size, sigma: float) -> np.ndarray:
-    """Blur the part of an image that an upright window needs, and look at it with the bilinear sampler.
+    """Blur the part of an image that a window needs, and look at it with the bilinear sampler.
 
     Parameters
     ----------
     image : (H, W, C)
     window : Window
-        Inside the image.
+        On the image plane of `image`.
     size : (int, int)
     sigma : float
         Of the blur, in pixels.
@@ -139,57 +163,22 @@ def blurred_glimpse(image: np.ndarray, window: Window, size: Size, sigma: float)
     -------
     (h, w, C) float32
     """
-    left, top, width, height = window.box
-    # What the taps read, and around it what the blur reads for that.
-    inner = _Box(math.floor(top) - 1, math.floor(left) - 1, math.ceil(top + height) + 1, math.ceil(left + width) + 1)
-    outer = inner.grown(math.ceil(REACH * sigma)).within(image.shape)
-    inner = inner.within(image.shape)
-    params = GaussianParams(inner.top - outer.top, sigma, 1, inner.left - outer.left, sigma, 1)
-    soft = extract(outer.of(image), params, inner.size, backend="cpu", threads=1)
-    moved = Window(window.cx - inner.left, window.cy - inner.top, width, height)
+    boxes = affine_support(stack_matrices(window, size), size, (image.shape[0], image.shape[1]), "edge")
+    top, bottom, left, right = boxes[0].tolist()
+    params = GaussianParams(top, sigma, 1, left, sigma, 1)
+    soft = extract(image, params, (bottom - top, right - left), backend="cpu", threads=1)
+    moved = replace(window, cx=window.cx - left, cy=window.cy - top)
     return extract(soft, moved, size, sampler="bilinear", border="edge", backend="cpu", threads=1)
 
 
-class _Box(NamedTuple):
-    """Rows and columns of an image, as for slices."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-    @property
-    def size(self) -> Size:
-        return self.bottom - self.top, self.right - self.left
-
-    def grown(self, by: int) -> _Box:
-        return _Box(self.top - by, self.left - by, self.bottom + by, self.right + by)
-
-    def within(self, shape: Sequence[int]) -> _Box:
-        return _Box(max(self.top, 0), max(self.left, 0), min(self.bottom, shape[0]), min(self.right, shape[1]))
-
-    def of(self, image: np.ndarray) -> np.ndarray:
-        return image[self.top : self.bottom, self.left : self.right]
-
-
-def _blurred(image: np.ndarray, sigma: float) -> np.ndarray:
-    return extract(image, GaussianParams(0, sigma, 1, 0, sigma, 1), image.shape[:2], backend="cpu", threads=1)
+def _ratios(found: dict[str, timing.Samples], reference: str) -> dict[str, timing.Quartiles]:
+    return {name: timing.ratio(samples, found[reference]) for name, samples in found.items() if name != reference}
 
 
 def _seconds(run: Callable[[], Any]) -> float:
-    begin = time.perf_counter()
-    run()
-    return time.perf_counter() - begin
-
-
-def rows(steps: Sequence[Step]) -> Iterator[dict[str, Any]]:
-    """Give a row for each stride and who was timed."""
-    for step in steps:
-        for name, seconds in step.seconds.items():
-            ratio = step.ratios.get(name)
-            yield {
-                "stride": step.stride, "who": name, "median_seconds": seconds.median, "quartile1_seconds": seconds.low,
-                "quartile3_seconds": seconds.high, "over_bilinear_seconds": ratio and ratio.median,
-                "alias_gaussian": step.alias["gaussian"], "alias_bilinear": step.alias["bilinear"],
-                "equal_blur_strides": step.equal_blur, "whole_image_blur_seconds": step.whole,
-            }  # fmt: skip
+    taken = []
+    for _ in range(WHOLE_CALLS):
+        begin = time.perf_counter()
+        run()
+        taken.append(time.perf_counter() - begin)
+    return timing.quartiles(taken).median
