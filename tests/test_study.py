@@ -8,12 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from glimpsecli import GaussianParams, GlimpseError, Window, cli, extract
-from glimpsecli.learning.study import aliasing, design, exporters, optimisers, running, scenes, statistics, working
+from glimpsecli import GlimpseError, cli
+from glimpsecli.learning.study import design, exporters, optimisers, running, scenes, statistics, working
 from glimpsecli.learning.study.design import CONDITIONS, Chunk, Design, chunks, condition_named, tuning_chunks
 from glimpsecli.learning.study.lookers import ANNEALED, LOOKERS, TAPS, Looker, View
 from glimpsecli.learning.study.running import Done
-from glimpsecli.learning.study.speed import blurred_glimpse
 from glimpsecli.learning.study.summary import summarise
 from glimpsecli.learning.study.trials import draw
 from glimpsecli.pictures.charts import Line
@@ -444,34 +443,6 @@ def test_a_chunk_gives_the_same_numbers_twice(small):
     assert clockless(work(small, chunk)) == clockless(work(small, chunk))
 
 
-# The other study
-
-
-def test_the_alias_of_linear_interpolation_is_that_of_its_mean_power():
-    """On a pattern of waves with known power, over taps that fall anywhere."""
-    f, t = 0.21, np.linspace(0, 1, 20001)
-    power = np.mean(np.abs(1 - t + t * np.exp(2j * np.pi * f)) ** 2)
-    assert power == pytest.approx((2 + math.cos(2 * math.pi * f)) / 3, rel=1e-4)
-
-
-def test_equal_blur_makes_both_alias_alike():
-    assert aliasing.equal_blur(1.0, 0.5) == 0.0
-    for stride in (2.0, 4.0, 8.0, 16.0):
-        sigma = aliasing.equal_blur(stride, stride / 2)
-        alias = aliasing.alias_share(stride, stride / 2, bilinear=False)
-        assert aliasing.alias_share(stride, sigma, bilinear=True) == pytest.approx(alias, rel=1e-6)
-        assert aliasing.alias_share(stride, 0.0, bilinear=True) > 10 * alias
-        assert 0.4 < sigma / stride < 0.5  # interpolation blurs by itself, the less the wider the stride
-
-
-def test_the_blurred_glimpse_is_that_of_the_whole_image_blurred():
-    image = np.random.default_rng(0).integers(0, 256, (70, 90, 3), np.uint8)
-    window = Window(40.3, 33.2, 48, 32)
-    soft = extract(image, GaussianParams(0, 2, 1, 0, 2, 1), (70, 90), backend="cpu")
-    slow = extract(soft, window, (8, 12), sampler="bilinear", backend="cpu")
-    np.testing.assert_allclose(blurred_glimpse(image, window, (8, 12), 2.0), slow, atol=1e-3)
-
-
 # The command
 
 
@@ -491,21 +462,6 @@ def test_the_command_line_of_training(tmp_path, monkeypatch, samples, capsys):
     assert (again.out, again.err) == (told.out, "")
 
 
-def test_the_command_line_of_speed(tmp_path, capsys):
-    folder = tmp_path / "out"
-    words = ["study", "speed", "--strides", "1,3", "--size", "8", "--runs", "1", "--min-time", "0", "-o", str(folder)]
-    assert cli.run(words) == 0
-    told = capsys.readouterr().out
-    assert "none needed" in told
-    assert sorted(path.name for path in folder.iterdir()) == ["speed.csv", "speed.json", "speed.md", "speed.png"]
-    rows = json.loads((folder / "speed.json").read_text())["rows"]
-    assert {(row["stride"], row["who"]) for row in rows if row["who"].startswith("blurred")} == {
-        (3.0, "blurred, then bilinear")
-    }
-    assert cli.run(words) == 2
-    assert "give --overwrite" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -513,8 +469,6 @@ def test_the_command_line_of_speed(tmp_path, capsys):
         (["training", "--strides", "0"], "not positive"),
         (["training", "--offsets", "3"], "go up to 2"),
         (["training", "--trials", "0"], "--trials"),
-        (["speed", "--strides", "2,x"], "'2,x' is no list of numbers"),
-        (["speed", "--strides", "900"], "no stride fits"),
         (["both"], "No such command"),
     ],
 )

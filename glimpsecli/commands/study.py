@@ -105,14 +105,16 @@ def speed(**given: Any) -> None:
     Dense filterbanks and such whose tails are cut; and bilinear taps on an image that was first blurred until they
     alias as little as the Gaussians. Whole calls, timed as `glimpse bench` does, in a process with one thread.
     """
+    import os
+
     from glimpsecli.errors import InvalidInputError
     from glimpsecli.jobs.outputs import check_files, make_folder
     from glimpsecli.learning.study import speed_report
     from glimpsecli.learning.study.speed import QUICK, Sweep, measure_all
 
     folder = given["output"]
-    if not folder:
-        raise InvalidInputError(f"-o {folder!r} names no folder", "name one, or leave -o out")
+    if not folder or (os.path.exists(folder) and not os.path.isdir(folder)):
+        raise InvalidInputError(f"-o {folder or repr(folder)} is no folder", "name one, or leave -o out")
     sweep = Sweep(seed=given["seed"])
     if given["quick"]:
         sweep = sweep._replace(**QUICK)

@@ -46,7 +46,7 @@ def alias_share(stride: float, sigma: float, taps: int, *, bilinear: bool) -> fl
     """
     # All is symmetric, so that directions from 0 to 45 degrees say it; there x has the higher frequency, and decides
     # what is shown. In polar coordinates 1 / f^2 times f df is d log f: equal shares for equal steps.
-    angles: Floats = (np.arange(_ANGLES) + 0.5) * (np.pi / 4 / _ANGLES)
+    angles = (np.arange(_ANGLES, dtype=np.float64) + 0.5) * (np.pi / 4 / _ANGLES)
     longest = np.cos(angles) / (taps * stride)
     highest = min(0.5 / stride, 0.5)
     shown = _energy(longest, highest, angles, sigma, bilinear=bilinear)

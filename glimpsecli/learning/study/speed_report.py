@@ -54,9 +54,11 @@ def rows(steps: Sequence[Step]) -> Iterator[dict[str, Any]]:
             yield {
                 "stride": step.stride,
                 "who": who,
-                **_quartiles("seconds", seconds),
-                **_quartiles("ratio_to_bilinear", step.to_bilinear.get(who)),
-                **_quartiles("ratio_to_gaussian", step.to_gaussian.get(who)),
+                "median_seconds": seconds.median,
+                "quartile1_seconds": seconds.low,
+                "quartile3_seconds": seconds.high,
+                **_ratio("bilinear", step.to_bilinear.get(who)),
+                **_ratio("gaussian", step.to_gaussian.get(who)),
                 "alias_gaussian": step.alias_gaussian,
                 "alias_bilinear": step.alias_bilinear,
                 "equal_blur_strides": step.blur,
@@ -133,6 +135,7 @@ def draw(steps: Sequence[Step], sweep: Sweep, about: dict[str, Any]) -> NDArray[
     )
 
 
-def _quartiles(name: str, found: Quartiles | None) -> dict[str, float | None]:
+def _ratio(reference: str, found: Quartiles | None) -> dict[str, float | None]:
+    name = f"ratio_to_{reference}"
     median, low, high = found or (None, None, None)
     return {name: median, f"{name}_quartile1": low, f"{name}_quartile3": high}
