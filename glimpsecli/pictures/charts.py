@@ -169,8 +169,8 @@ def line_chart(
     x_told, y_told : callable
         Write the numbers of the axes.
     x_ticks : sequence of float, optional
-        Numbers of the x axis in order; one that the last before it leaves no room is left out. By default those of the
-        points where all have room, else round ones.
+        Where the x axis has numbers, in order; those whose words would touch the one before are left out. By default
+        at the points where all have room, else at round numbers.
     width, height : int
         In units; the height grows with the number of names.
     unit : int

@@ -5,8 +5,8 @@ something that is not there. On average over where the taps fall, and with f in 
 pixels passes the power ``exp(-4 pi^2 sigma^2 f^2)``, and linear interpolation ``E |1 - t + t e^(2 pi i f)|^2 =
 (2 + cos 2 pi f) / 3`` on each axis. Photos have a power of about 1 / f^2 (Field 1987), each axis up to 1 / 2.
 
-So wide a spectrum has no end at zero, and shares of it hang on where one stops. Waves that are longer than the glimpse
-is wide look like its mean, and nobody would call it a picture; those with f below 1 / (taps d), in whatever direction,
+Such a spectrum has as much energy in every octave down to zero, so that shares of it hang on where one stops. Waves
+that are longer than the glimpse is wide look like its mean: those whose f, in whatever direction, is below 1 / (taps d)
 do not count.
 """
 

@@ -37,7 +37,7 @@ class Sweep(NamedTuple):
     strides : tuple of float
         Pixels from tap to tap.
     size : (int, int)
-        Of the glimpses, from a 4000x3000 RGB photo.
+        Height and width of the glimpses, from a 4000x3000 RGB photo.
     runs : int
         Rounds.
     min_time : float
@@ -98,7 +98,8 @@ class Step(NamedTuple):
     def glimpses(self) -> int | None:
         """From how many of one image on it is no dearer to blur all of it once, and read that with bilinear taps.
 
-        None where no blur is needed, or where the Gaussians are not dearer than bilinear, so that it never pays.
+        Taps of the blurred image are taken to cost what those of the image do. None where no blur is needed, or where
+        the Gaussians are not dearer than bilinear, so that it never pays.
         """
         saved = self.seconds[CUT].median - self.seconds[BILINEAR].median
         return None if self.whole is None or saved <= 0 else math.ceil(self.whole / saved)
@@ -156,6 +157,7 @@ def blurred_glimpse(image: np.ndarray, window: Window, size: Size, sigma: float)
     window : Window
         On the image plane of `image`.
     size : (int, int)
+        Height and width of the glimpse.
     sigma : float
         Of the blur, in pixels.
 
