@@ -102,7 +102,7 @@ class Design(NamedTuple):
     places: int = 30
     other_places: int = 10
     tuning_places: int = 6
-    rates: tuple[float, ...] = (0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
+    rates: tuple[float, ...] = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
     policies: tuple[float, ...] = (0.125, 0.25, 0.5, 1.0, 2.0)
     adam_looks: int = 200
     lm_looks: int = 100
