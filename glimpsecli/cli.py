@@ -6,6 +6,8 @@ import gc
 import importlib
 import signal
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -98,7 +100,11 @@ def main() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores hang-ups
             signal.signal(number, _stop)
-    sys.exit(run(sys.argv[1:]))
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupter())
+    code = run(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to be interrupted
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -135,6 +141,19 @@ def run(arguments: list[str]) -> int:
             f"standard output could not be written: {error.strerror or error}; free some space, or send it elsewhere"
         )
         return ExitCode.FAILED
+
+
+def _interrupter() -> Callable[[int, object], None]:
+    """Give a handler that takes what comes within a second of a Ctrl-C for the same: it would break off the ending."""
+    told: list[float] = []
+
+    def interrupt(number: int, frame: object) -> None:
+        now = time.monotonic()
+        if not told or now - told[-1] > 1:
+            told.append(now)
+            raise KeyboardInterrupt
+
+    return interrupt
 
 
 def _stop(number: int, frame: object) -> None:

@@ -1,4 +1,3 @@
-import json
 import math
 from fractions import Fraction
 
@@ -8,12 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from glimpsecli import GlimpseError, cli
-from glimpsecli.learning.study import design, exporters, optimisers, running, scenes, statistics, working
+from glimpsecli import GlimpseError
+from glimpsecli.learning.study import optimisers, scenes, statistics, working
 from glimpsecli.learning.study.design import CONDITIONS, Chunk, Design, chunks, condition_named, tuning_chunks
-from glimpsecli.learning.study.lookers import ANNEALED, LOOKERS, TAPS, Looker, View
-from glimpsecli.learning.study.running import Done
-from glimpsecli.learning.study.summary import summarise
+from glimpsecli.learning.study.lookers import ANNEALED, LOOKERS, TAPS
 from glimpsecli.learning.study.trials import draw
 from glimpsecli.pictures.charts import Line
 from glimpsecli.pictures.multiples import Panel, panel_grid
@@ -46,46 +43,7 @@ def work(design, chunk, lookers=LOOKERS):
     return working.work(design, chunk, settings(design), lookers)
 
 
-def report_of(design, lookers, kind="textures"):
-    """The summary of one image in every condition."""
-    worked = [
-        work(design, Chunk(condition, stride, kind, 2), lookers)
-        for condition in design.conditions for stride in design.strides
-    ]  # fmt: skip
-    return summarise(Done(design, [], worked))
-
-
 # What must come out
-
-
-class Still(View):
-    """A view that says of every change that it changes nothing."""
-
-    def gradients(self, places, targets):
-        return np.zeros((len(places), 3))
-
-    def jacobians(self, places):
-        seen, slopes = super().jacobians(places)
-        return seen, np.zeros_like(slopes)
-
-
-class Blind(Looker):
-    def views(self, image, stride):
-        return [Still(*view) for view in super().views(image, stride)]
-
-
-def test_a_sampler_whose_gradient_is_zero_recovers_nothing(small):
-    planted = [Blind(*BY_NAME[name]) for name in ("gaussian 0.5", "bilinear", "gaussian annealed")]
-    cells = report_of(small, planted).cells
-    assert {cell.looker for cell in cells} == {looker.name for looker in planted}
-    assert all(cell.successes == 0 and cell.share == 0 and math.isnan(cell.median_error) for cell in cells)
-
-
-def test_from_the_exact_answer_all_recover_it(small):
-    design = small._replace(offsets=(0.0,), conditions=("translation, own target",))
-    cells = report_of(design, GRADIENTS).cells
-    assert {cell.looker for cell in cells} == {looker.name for looker in GRADIENTS}
-    assert all(cell.successes == cell.trials > 0 for cell in cells)
 
 
 def test_a_start_that_is_close_enough_is_no_success_if_it_is_left(texture):
@@ -389,92 +347,6 @@ def clockless(data):
     return [clockless(value) for value in data] if isinstance(data, list) else data
 
 
-class EnoughError(Exception):
-    pass
-
-
-def test_an_interrupted_run_goes_on_and_ends_like_one_that_was_not(small, tmp_path):
-    design = small._replace(adam_looks=8, lm_looks=6, rates=(0.25,), offsets=(0.1,), places=1)
-    design = design._replace(conditions=("translation",))
-    paths = [tmp_path / name / exporters.TRIALS for name in ("whole", "cut")]
-    for path in paths:
-        path.parent.mkdir()
-    seen = []
-    whole = running.run(design, str(paths[0]), jobs=1, tell=lambda done, count: seen.append((done, count)))
-    assert seen == [(done, 9) for done in range(10)]
-
-    def stop(done, count):
-        if done == 7:
-            raise EnoughError
-
-    with pytest.raises(EnoughError):
-        running.run(design, str(paths[1]), jobs=1, tell=stop)
-    with open(paths[1], "ab") as stream:
-        stream.write(b'{"chunk": ["transl')  # as a kill leaves it
-    with pytest.raises(GlimpseError, match="exists; give --resume"):
-        running.run(design, str(paths[1]), jobs=1)
-    with pytest.raises(GlimpseError, match="another experiment"):
-        running.run(design._replace(seed=1), str(paths[1]), jobs=1, resume=True)
-    resumed = running.run(design, str(paths[1]), jobs=1, resume=True)
-    assert clockless(resumed.worked) == clockless(whole.worked)
-    reports = []
-    for done, path in ((whole, paths[0]), (resumed, paths[1])):
-        written = exporters.export(done, summarise(done), str(path.parent))
-        reports.append(json.loads((path.parent / "report.json").read_text()))
-        assert written == ["report.json", "cells.csv", "report.md", "success_translation.png", "sigmas.png"]
-    assert clockless(reports[0]) == clockless(reports[1])
-    assert len(reports[0]["cells"]) == len((paths[0].parent / "cells.csv").read_text().splitlines()) - 1
-    text = (paths[0].parent / "report.md").read_text()
-    assert "arxiv.org/abs/1901.07124" in text
-    assert "nan" not in text.lower()
-    with Image.open(paths[0].parent / "success_translation.png") as picture:
-        assert min(picture.size) > 500
-
-
-def test_a_damaged_file_is_named(small, tmp_path):
-    path = tmp_path / "trials.jsonl"
-    path.write_text("{}\n")
-    with pytest.raises(GlimpseError, match="is damaged: KeyError"):
-        running.run(small, str(path), jobs=1, resume=True)
-
-
 def test_a_chunk_gives_the_same_numbers_twice(small):
     chunk = Chunk("translation, own target", 2.0, "glyphs", 2)
     assert clockless(work(small, chunk)) == clockless(work(small, chunk))
-
-
-# The command
-
-
-def test_the_command_line_of_training(tmp_path, monkeypatch, samples, capsys):
-    folder = tmp_path / "out"
-    words = ["study", "training", "--images", str(samples), "--quick", "--strides", "2", "--offsets", "0.1",
-             "--trials", "1", "-j", "1", "-o", str(folder)]  # fmt: skip
-    monkeypatch.setattr(design, "QUICK", design.QUICK | {"adam_looks": 8, "lm_looks": 6, "rates": (0.25,)})
-    assert cli.run(words) == 0
-    told = capsys.readouterr()
-    assert told.out.startswith("Gaussian attention is easier to train than the spatial transformer")
-    assert "success_translation.png" in told.err
-    assert cli.run(words) == 2
-    assert "exists; give --resume" in capsys.readouterr().err
-    assert cli.run([*words, "--resume", "-q"]) == 0
-    again = capsys.readouterr()
-    assert (again.out, again.err) == (told.out, "")
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["training", "--images", "nowhere"], "--images FOLDER"),
-        (["training", "--strides", "0"], "not positive"),
-        (["training", "--offsets", "3"], "go up to 2"),
-        (["training", "--trials", "0"], "--trials"),
-        (["both"], "No such command"),
-    ],
-)
-def test_a_bad_option_is_one_line(words, said, monkeypatch, samples, capsys):
-    monkeypatch.chdir(samples.parent)
-    assert cli.run(["study", *words]) == 2
-    told = capsys.readouterr().err
-    assert said in told
-    assert told.count("\n") == 1

@@ -25,7 +25,7 @@ def chunk_of(condition, stride, image, who):
         won = np.array(success).ravel()
         runs.append(
             {
-                "looker": name.looker, "method": name.method, "centre": np.where(won, 0.2, 9.0).tolist(),
+                "sampler": name.sampler, "method": name.method, "centre": np.where(won, 0.2, 9.0).tolist(),
                 "extent": np.where(won, -0.01, 0.5).tolist(), "arrived": np.where(won, looks, -1).tolist(),
                 "looks": [40] * won.size, "seconds": 0.08 * won.size,
             }

@@ -10,7 +10,9 @@ import click
 
 from glimpsecli.commands import options, values
 from glimpsecli.commands.bench_values import SecondsValue, StridesValue
-from glimpsecli.commands.report import say
+from glimpsecli.commands.report import complain, say
+from glimpsecli.commands.study_values import OffsetsValue
+from glimpsecli.errors import ExitCode
 
 if TYPE_CHECKING:
     from glimpsecli.learning.study.design import Design
@@ -26,12 +28,26 @@ EXAMPLES = options.examples(
     "glimpse study speed --strides 2,8 --size 16 --runs 2 --min-time 0.01 -o cost",
 )
 
+PHOTOS = "sample_images"
+"""A folder that a checkout holds, and an installation does not."""
+
 what, how, out = (options.section(title) for title in ("What is tried", "How", "Output"))
+
+
+def _folder(context: click.Context, option: click.Parameter, path: str) -> str:
+    """Refuse what can be no folder."""
+    import os
+
+    if not path:
+        raise click.BadParameter("'' names no folder.", context, option)
+    if os.path.lexists(path) and not os.path.isdir(path):
+        raise click.BadParameter(f"{path} is a file and no folder; choose another name.", context, option)
+    return path
 
 
 def _output_option(default: str) -> Callable[[Any], Any]:
     return out(
-        "-o", "--output", metavar="FOLDER", type=click.Path(), default=default, show_default=True,
+        "-o", "--output", metavar="FOLDER", type=click.Path(), default=default, show_default=True, callback=_folder,
         help="Where the reports go.",
     )  # fmt: skip
 
@@ -49,18 +65,25 @@ def study() -> None:
     "--images",
     metavar="FOLDER",
     type=click.Path(),
-    default="sample_images",
+    default=PHOTOS,
     show_default=True,
-    help="Photos; the first two by name are kept for choosing Adam's rates.",
+    help="Photos, of which the first few by name are used, two of them for choosing Adam's rates only. The default is "
+    "in a checkout only.",
 )
 @what("--strides", type=StridesValue(), help="Pixels from tap to tap. Default: 1,2,4,8.")
-@what("--offsets", type=StridesValue(), help="Distances of the start, in windows. Default: 0.05 to 1.")
-@what("--trials", type=click.IntRange(1, 10_000), metavar="N", help="Windows drawn in each image. Default: 30.")
+@what("--offsets", type=OffsetsValue(), help="Distances of the start, in windows. Default: 0.05 to 1.")
+@what(
+    "--trials",
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    help="Windows drawn in each image; a third of them in all conditions but the first. Default: 30.",
+)
 @what("--quick", is_flag=True, help="A small experiment, within a minute: wide intervals.")
 @how("-j", "--jobs", type=click.IntRange(1), metavar="N", help="Processes. Default: the processors.")
 @how("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Of all that is drawn.")
 @_output_option("study-training")
 @out("--resume", is_flag=True, help="Go on with a run that was interrupted.")
+@out("--overwrite", is_flag=True, help="Begin anew, and replace files that exist.")
 @options.manner_options
 def training(**given: Any) -> None:
     """Recover windows from displaced starts, with the gradient of each sampler.
@@ -72,18 +95,31 @@ def training(**given: Any) -> None:
     import os
 
     from glimpsecli.bench.machine import processors
-    from glimpsecli.jobs.outputs import make_folder
+    from glimpsecli.jobs.outputs import check_files, make_folder
     from glimpsecli.learning.study import exporters, report, running
     from glimpsecli.learning.study.summary import summarise
 
-    folder = given["output"]
-    design = _design(given)
+    folder, resume, overwrite = given["output"], given["resume"], given["overwrite"]
+    if resume and overwrite:
+        raise click.UsageError("--resume and --overwrite: go on, or start anew.")
+    design, note = _design(given)
     path = os.path.join(folder, exporters.TRIALS)
+    if os.path.lexists(path) and not (resume or overwrite):
+        raise click.UsageError(f"{path} exists; give --resume to go on with it, --overwrite, or another folder.")
+    replace = overwrite or os.path.lexists(path)
     make_folder(path)
-    with _progress(given, "chunk") as tell:
-        done = running.run(design, path, jobs=given["jobs"] or processors(), resume=given["resume"], tell=tell)
+    check_files({name: os.path.join(folder, name) for name in exporters.names(design)}, [], overwrite=replace)
+    if not given["quiet"]:
+        say(note)
+    try:
+        with _progress(given, "chunk") as tell:
+            jobs = given["jobs"] or processors()
+            done = running.run(design, path, jobs=jobs, resume=resume, overwrite=overwrite, tell=tell)
+    except KeyboardInterrupt:
+        complain(f"interrupted; what is done is in {path}, and --resume goes on")
+        raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
     summary = summarise(done)
-    written = exporters.export(done, summary, folder)
+    written = exporters.export(done, summary, folder, overwrite=replace)
     click.echo("\n".join(report.short(summary)))
     if not given["quiet"]:
         say(f"{', '.join(written)} written to {folder}")
@@ -135,11 +171,18 @@ def speed(**given: Any) -> None:
             say(note)
 
 
-def _design(given: dict[str, Any]) -> Design:
+def _design(given: dict[str, Any]) -> tuple[Design, str]:
+    """Give the experiment that is asked for, with the photos that it takes, and tell how many these are."""
+    import os
+
     from glimpsecli.errors import InvalidInputError
     from glimpsecli.learning.study.design import QUICK, Design
-    from glimpsecli.learning.study.scenes import find_photos
+    from glimpsecli.learning.study.lookers import TAPS
+    from glimpsecli.learning.study.optimisers import CLOSE
+    from glimpsecli.learning.study.scenes import HELD_OUT, find_photos
 
+    if given["images"] == PHOTOS and not os.path.exists(PHOTOS):
+        raise InvalidInputError(f"{PHOTOS} is in a checkout only", "name a folder of photos with --images FOLDER")
     design = Design(tuple(find_photos(given["images"])), seed=given["seed"])
     if given["quick"]:
         design = design._replace(**QUICK)
@@ -147,9 +190,14 @@ def _design(given: dict[str, Any]) -> Design:
     if given["trials"]:
         fewer = max(1, given["trials"] // 3)
         design = design._replace(places=given["trials"], other_places=fewer, tuning_places=min(3, given["trials"]))
-    if max(design.offsets) > 2:
-        raise InvalidInputError(f"a start {max(design.offsets):g} windows away", "--offsets go up to 2")
-    return design
+    near = [offset for offset in design.offsets if 0 < offset <= CLOSE / TAPS]
+    if near:
+        raise InvalidInputError(
+            f"--offsets {near[0]:g}: a start within {CLOSE:g} strides counts as found before the search begins",
+            f"give more than {CLOSE / TAPS:g}, or 0, which shows that what is found is kept",
+        )
+    used = design.photos[: HELD_OUT + design.images]  # others must not keep a run from being resumed
+    return design._replace(photos=used), f"{len(used)} of the {len(design.photos)} photos in {given['images']} are used"
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def draw(summary: Summary, condition: str, names: tuple[str, ...]) -> NDArray[np
     (H, W, 3) uint8
     """
     cells = [cell for cell in summary.cells if (cell.condition, cell.kind) == (condition, ALL)]
-    names = tuple(name for name in names if any(cell.looker == name for cell in cells))
+    names = tuple(name for name in names if any(cell.sampler == name for cell in cells))
     rows = [
         [
             Panel(f"{METHODS[methods[0]]}, stride {stride:g}", _lines(cells, stride, methods, names))
@@ -74,7 +74,7 @@ def draw(summary: Summary, condition: str, names: tuple[str, ...]) -> NDArray[np
 def _lines(cells: list[Cell], stride: float, methods: tuple[str, ...], names: tuple[str, ...]) -> list[Line]:
     lines = []
     for name in names:
-        mine = [cell for cell in cells if (cell.stride, cell.looker) == (stride, name) and cell.method in methods]
+        mine = [cell for cell in cells if (cell.stride, cell.sampler) == (stride, name) and cell.method in methods]
         if mine:
             lines.append(
                 Line(

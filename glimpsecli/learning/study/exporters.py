@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from glimpsecli import __version__, images
 from glimpsecli.bench import machine
-from glimpsecli.images.atomic import place
+from glimpsecli.images.atomic import place_together
 from glimpsecli.learning.study import charts, report
 from glimpsecli.learning.study.design import fingerprint
 from glimpsecli.learning.study.summary import Cell, Summary
@@ -24,19 +24,23 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from glimpsecli.learning.study.design import Design
     from glimpsecli.learning.study.running import Done
 
 TRIALS = "trials.jsonl"
 """The file that a run adds to as it goes on."""
 
 
-def export(done: Done, summary: Summary, folder: str) -> list[str]:
-    """Write all reports and give their names; older ones are replaced, for all is in the trials."""
-    written = []
-    for name, content in _files(done, summary):
-        place(os.path.join(folder, name), lambda stream, content=content: stream.write(content), overwrite=True)  # type: ignore[misc]
-        written.append(name)
-    return written
+def names(design: Design) -> list[str]:
+    """Name the files that :func:`export` writes."""
+    return ["report.json", "cells.csv", "report.md", *map(_chart_of, design.conditions), "sigmas.png"]
+
+
+def export(done: Done, summary: Summary, folder: str, *, overwrite: bool = False) -> list[str]:
+    """Write all reports, or none, and give their names."""
+    contents = dict(_files(done, summary))
+    place_together({os.path.join(folder, name): content for name, content in contents.items()}, overwrite=overwrite)
+    return list(contents)
 
 
 def about() -> dict[str, Any]:
@@ -58,9 +62,12 @@ def _files(done: Done, summary: Summary) -> Iterator[tuple[str, bytes]]:
     yield "cells.csv", _csv(summary)
     yield "report.md", report.markdown(done, summary, told).encode()
     for condition in summary.conditions:
-        name = condition.replace(",", "").replace(" ", "_")
-        yield f"success_{name}.png", png(charts.draw(summary, condition, charts.SUCCESS))
+        yield _chart_of(condition), png(charts.draw(summary, condition, charts.SUCCESS))
     yield "sigmas.png", png(charts.draw(summary, summary.conditions[0], charts.SIGMAS))
+
+
+def _chart_of(condition: str) -> str:
+    return f"success_{condition.replace(',', '').replace(' ', '_')}.png"
 
 
 def _csv(summary: Summary) -> bytes:
@@ -86,7 +93,8 @@ def _plain(done: Done, summary: Summary, told: dict[str, Any]) -> dict[str, Any]
         for condition in summary.conditions for one in compared(summary, condition, strides)
     ]  # fmt: skip
     settings = [
-        {"looker": looker, "stride": stride, **setting._asdict()} for (looker, stride), setting in done.settings.items()
+        {"sampler": sampler, "stride": stride, **setting._asdict()}
+        for (sampler, stride), setting in done.settings.items()
     ]
     rows = [{name: _number(value) for name, value in cell._asdict().items()} for cell in summary.cells]
     return told | {

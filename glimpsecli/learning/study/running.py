@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from glimpsecli.bench.machine import THREADS
-from glimpsecli.errors import FileProblemError, InvalidInputError
+from glimpsecli.errors import GlimpseError
 from glimpsecli.learning.study import working
-from glimpsecli.learning.study.design import Chunk, Design, chunks, fingerprint, tuning_chunks
+from glimpsecli.learning.study.design import Design, chunks, tuning_chunks
+from glimpsecli.learning.study.lookers import LOOKERS, Looker
+from glimpsecli.learning.study.trials import check
+from glimpsecli.learning.study.trials_file import TrialsFile
 
-Task = TypeVar("Task")
 Tell = Callable[[int, int], None]
+Result = dict[str, Any]
 
-FORMAT = "glimpse study training 1"
+_MOST_ON_WINDOWS = 61
+"""Processes: Windows waits for no more at a time."""
 
 
 class Done(NamedTuple):
@@ -33,8 +38,8 @@ class Done(NamedTuple):
     """
 
     design: Design
-    tuned: list[dict[str, Any]]
-    worked: list[dict[str, Any]]
+    tuned: list[Result]
+    worked: list[Result]
 
     @property
     def settings(self) -> dict[tuple[str, float], working.Setting]:
@@ -42,7 +47,10 @@ class Done(NamedTuple):
         return working.choose(self.tuned, self.design.offsets)
 
 
-def run(design: Design, path: str, *, jobs: int, resume: bool = False, tell: Tell = lambda done, count: None) -> Done:
+def run(
+    design: Design, path: str, *, jobs: int, lookers: Sequence[Looker] = LOOKERS, resume: bool = False,
+    overwrite: bool = False, tell: Tell = lambda done, count: None,
+) -> Done:  # fmt: skip
     """Do an experiment, or what is left of it.
 
     Parameters
@@ -51,29 +59,38 @@ def run(design: Design, path: str, *, jobs: int, resume: bool = False, tell: Tel
     path : str
         The file that each chunk is added to when it is done.
     jobs : int
-        Processes.
-    resume : bool
-        Go on with the file; it must be of the same design. Without it there must be no file.
+        Processes, at most.
+    lookers : sequence of Looker
+        Samplers under test; they are pickled.
+    resume, overwrite : bool
+        Go on with the file, which must be of the same design; or replace it. Without either there must be none.
     tell : callable
         Told how many chunks are done, of how many.
+
+    Raises
+    ------
+    GlimpseError
+        There are trials that cannot be drawn; the file is in the way or damaged, see
+        :class:`~glimpsecli.learning.study.trials_file.TrialsFile`; or a process was ended by somebody else.
     """
-    known = _opened(path, design, resume=resume)
+    check(design)
     first, second = tuning_chunks(design), chunks(design)
     total = len(first) + len(second)
+    with TrialsFile(path, design, lookers, resume=resume, overwrite=overwrite) as file:
+        known = file.known
 
-    def note(result: dict[str, Any]) -> None:
-        with open(path, "a", encoding="ascii") as stream:
-            stream.write(json.dumps(result) + "\n")
-        known[Chunk(*result["chunk"])] = result
+        def do(pool: ProcessPoolExecutor, work: Callable[..., Result], tasks: Sequence[tuple[Any, ...]]) -> None:
+            for future in as_completed([pool.submit(work, *task) for task in tasks]):
+                file.add(future.result())
+                tell(len(known), total)
+
         tell(len(known), total)
-
-    tell(len(known), total)
-    with processes(jobs) as pool:
-        for result in _each(pool, working.tune, [(design, one) for one in first if one not in known]):
-            note(result)
-        settings = working.choose([known[one] for one in first], design.offsets)
-        for result in _each(pool, working.work, [(design, one, settings) for one in second if one not in known]):
-            note(result)
+        if len(known) < total:
+            busy = max(sum(one not in known for one in some) for some in (first, second))
+            with processes(min(jobs, busy), "give fewer with -j, and --resume to go on") as pool:
+                do(pool, working.tune, [(design, one, lookers) for one in first if one not in known])
+                settings = working.choose([known[one] for one in first], design.offsets)
+                do(pool, working.work, [(design, one, settings, lookers) for one in second if one not in known])
     return Done(design, [known[one] for one in first], [known[one] for one in second])
 
 
@@ -93,66 +110,62 @@ def one_thread_each() -> Iterator[None]:
 
 
 @contextmanager
-def processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Start processes when they are needed, and end them whatever happens."""
+def processes(jobs: int, hint: str = "close other programs, and try again") -> Iterator[ProcessPoolExecutor]:
+    """Start processes, and end them whatever happens: they end with this one, too, if it is killed.
+
+    Parameters
+    ----------
+    jobs : int
+    hint : str
+        What to do when one of them is ended by somebody else.
+
+    Raises
+    ------
+    GlimpseError
+        One of them was.
+    """
     others = {process.pid for process in multiprocessing.active_children()}
     context = multiprocessing.get_context("spawn")  # threads and forks do not mix
+    jobs = min(jobs, _MOST_ON_WINDOWS) if os.name == "nt" else jobs
     with one_thread_each():
-        pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_on_interrupt)
+        pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
         try:
+            with _deaf():
+                for _ in range(jobs):  # each starts a process, for none is idle yet
+                    pool.submit(os.getpid)
             yield pool
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+        except BaseException as error:
             for process in multiprocessing.active_children():
                 if process.pid not in others:
                     process.terminate()
+            pool.shutdown(cancel_futures=True)
+            if isinstance(error, BrokenProcessPool):
+                raise GlimpseError("a process was ended, perhaps for want of memory", hint) from None
             raise
         pool.shutdown()
 
 
-def _each(
-    pool: ProcessPoolExecutor, do: Callable[..., dict[str, Any]], tasks: Sequence[tuple[Any, ...]]
-) -> Iterator[dict[str, Any]]:
-    """Give the results of tasks as they come."""
-    for future in as_completed([pool.submit(do, *task) for task in tasks]):
-        yield future.result()
-
-
-def _end_on_interrupt() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # quietly: the parent says what is to be said
-
-
-def _opened(path: str, design: Design, *, resume: bool) -> dict[Chunk, dict[str, Any]]:
-    """Give what a file holds already, or begin a new one; half a line at its end, of a run that was killed, goes."""
-    if not os.path.exists(path):
-        _begin(path, design)
-        return {}
-    if not resume:
-        raise InvalidInputError(f"{path} exists", "give --resume to go on with it, or another folder")
-    with open(path, "rb") as stream:
-        whole, newline, half = stream.read().rpartition(b"\n")
-    lines = whole.splitlines()
-    if not lines:
-        _begin(path, design)
-        return {}
-    if half:
-        os.truncate(path, len(whole) + len(newline))
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Put a Ctrl-C off, and let processes that are started now never hear of one: it is this one that ends them."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        head, *rest = (json.loads(line) for line in lines)
-        same = head["format"] == FORMAT and head["fingerprint"] == fingerprint(design)
-        known = {Chunk(*one["chunk"]): one for one in rest}
-    except (ValueError, KeyError, TypeError) as error:
-        raise FileProblemError(
-            f"{path} is damaged: {type(error).__name__} at {error}", "begin another folder"
-        ) from None
-    if not same:
-        raise InvalidInputError(
-            f"{path} is of another experiment", "give the options that it was begun with, or another folder"
-        )
-    return known
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _begin(path: str, design: Design) -> None:
-    head: Mapping[str, Any] = {"format": FORMAT, "fingerprint": fingerprint(design), "design": design.plain()}
-    with open(path, "w", encoding="ascii") as stream:
-        stream.write(json.dumps(head) + "\n")
+def _begin() -> None:
+    """Prepare a process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

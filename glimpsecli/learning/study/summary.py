@@ -27,7 +27,7 @@ ALL = "all"
 class Who(NamedTuple):
     """A sampler and its optimiser."""
 
-    looker: str
+    sampler: str
     method: str
 
 
@@ -64,7 +64,7 @@ class Cell(NamedTuple):
     condition, kind : str
         The kind is ``all`` where they are taken together.
     stride, offset : float
-    looker, method : str
+    sampler, method : str
     trials, successes : int
     share, low, high : float
         Of successes, with Wilson's 95 % interval.
@@ -78,7 +78,7 @@ class Cell(NamedTuple):
     kind: str
     stride: float
     offset: float
-    looker: str
+    sampler: str
     method: str
     trials: int
     successes: int
@@ -193,7 +193,7 @@ def summarise(done: Done) -> Summary:
                 [chunk.kind] * places, [(chunk.kind, chunk.image)] * places, arrived >= 0, centre, extent, arrived,
                 looks, np.full(places, run["seconds"] / max(int(looks.sum()), 1)),
             )  # fmt: skip
-            parts.setdefault((chunk.condition, chunk.stride, Who(run["looker"], run["method"])), []).append(part)
+            parts.setdefault((chunk.condition, chunk.stride, Who(run["sampler"], run["method"])), []).append(part)
     order = {name: n for n, name in enumerate(done.design.conditions)}
     keys = sorted(parts, key=lambda key: (order[key[0]], key[1]))
     runs = {key: _joined(parts[key]) for key in keys}

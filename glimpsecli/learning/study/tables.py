@@ -56,7 +56,7 @@ def pairs_by_condition(summary: Summary) -> list[str]:
         for one in compared(summary, condition, [None]):
             found.setdefault((one.first, one.second), {})[condition] = f"{signed(one)}: {word(one)}"
     rows = [
-        [first.looker, second.looker, METHODS[first.method], *(said.get(one, "") for one in summary.conditions)]
+        [first.sampler, second.sampler, METHODS[first.method], *(said.get(one, "") for one in summary.conditions)]
         for (first, second), said in found.items()
     ]
     return table(["first", "second", "optimiser", *summary.conditions], rows)
@@ -66,7 +66,7 @@ def pairs(summary: Summary, condition: str) -> list[str]:
     """Give all that pairs were compared by, by stride."""
     rows = [
         [
-            one.first.looker, one.second.looker, METHODS[one.first.method],
+            one.first.sampler, one.second.sampler, METHODS[one.first.method],
             "all" if one.stride is None else f"{one.stride:g}", signed(one), word(one),
             *(_round(looks) for looks in one.looks), str(one.pairs.only_first), str(one.pairs.only_second),
             f"{one.pairs.p:.2g}" if one.pairs.p >= _TINY else f"< {_TINY:g}",
@@ -96,7 +96,7 @@ def success(summary: Summary, condition: str, stride: float) -> list[str]:
     """Give the shares of successes with Wilson's intervals, by offset."""
     cells = [cell for cell in summary.cells if (cell.condition, cell.kind, cell.stride) == (condition, ALL, stride)]
     rows = [
-        [*_names(who), *(_share(cell) for cell in cells if (cell.looker, cell.method) == who)]
+        [*_names(who), *(_share(cell) for cell in cells if (cell.sampler, cell.method) == who)]
         for who in summary.who(condition)
     ]
     return table([*_WHO, *(f"{offset:g}" for offset in summary.offsets)], rows)
@@ -107,7 +107,7 @@ def kinds(summary: Summary, condition: str) -> list[str]:
     there = [kind for kind in KINDS if any(cell.kind == kind for cell in summary.cells)]
     rows = []
     for who in summary.who(condition):
-        mine = [cell for cell in summary.cells if (cell.condition, cell.looker, cell.method) == (condition, *who)]
+        mine = [cell for cell in summary.cells if (cell.condition, cell.sampler, cell.method) == (condition, *who)]
         row = [*_names(who)]
         for kind in there:
             some = [cell for cell in mine if cell.kind == kind]
@@ -145,7 +145,7 @@ def failures(summary: Summary, conditions: Sequence[str]) -> list[str]:
                 for condition in conditions for stride in summary.strides
                 for runs in [summary.runs[condition, stride, who]]
             ]  # fmt: skip
-            rows.append([who.looker, *(f"{np.median(looks):.0f}" if len(looks) else "" for looks in missed)])
+            rows.append([who.sampler, *(f"{np.median(looks):.0f}" if len(looks) else "" for looks in missed)])
     return table(["sampler", *(f"{one}, {stride:g}" for one in conditions for stride in summary.strides)], rows)
 
 
@@ -180,7 +180,7 @@ def _strides(summary: Summary) -> list[float | None]:
 
 
 def _names(who: Who) -> tuple[str, str]:
-    return who.looker, METHODS[who.method]
+    return who.sampler, METHODS[who.method]
 
 
 def _round(number: float) -> str:

@@ -143,7 +143,7 @@ def _contests(
 ) -> list[Compared]:
     """Compare two samplers by each optimiser, where both took part; the score function stands beside Adam."""
     there = summary.who(condition)
-    sampled = {who.looker for who in there if who.method == SCORE}
+    sampled = {who.sampler for who in there if who.method == SCORE}
     found = []
     for method in (LM, ADAM):
         first, second = (Who(name, SCORE if name in sampled and method == ADAM else method) for name in pair)
@@ -156,6 +156,6 @@ def _line(summary: Summary, one: Compared) -> str:
     first, second = (summary.area(one.condition, one.stride, who).value for who in (one.first, one.second))
     methods = list(dict.fromkeys((METHODS[one.first.method], METHODS[one.second.method])))
     return (
-        f"{one.first.looker} against {one.second.looker}, {' and '.join(methods)}: {word(one)}; "
+        f"{one.first.sampler} against {one.second.sampler}, {' and '.join(methods)}: {word(one)}; "
         f"area {first:.3f} against {second:.3f}, {signed(one)}"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -44,6 +44,13 @@ def settings_for(looker: Looker, design: Design) -> list[Setting]:
     """Give what is tried for a sampler on the images that are held out."""
     sigmas = design.policies if looker.sampled else (0.0,)
     return [Setting(rate, sigma) for rate in design.rates for sigma in sigmas]
+
+
+def methods(looker: Looker, chunk: Chunk) -> tuple[str, ...]:
+    """Name the optimisers of a sampler; none where hard attention is to find a scale, for its policies have none."""
+    if not looker.sampled:
+        return LM, ADAM
+    return () if condition_of(chunk).scaled else (SCORE,)
 
 
 def tune(design: Design, chunk: Chunk, lookers: Sequence[Looker] = LOOKERS) -> dict[str, Any]:
@@ -107,12 +114,12 @@ def work(design: Design, chunk: Chunk, settings: Settings, lookers: Sequence[Loo
     seen = image + _noise(design, chunk, image.shape) if condition.noisy else image
     runs: list[dict[str, Any]] = []
     for looker in lookers:
-        if looker.sampled and condition.scaled:
-            continue  # a policy of the article's kind has a position only
         views = looker.views(seen, stride)
         targets = looker.views(image, stride)[-1].glimpses(some.truth) if condition.own else some.targets
-        for method, setting in _methods(looker, settings[looker.name, chunk.stride]):
-            rows = None if setting is None else np.tile(np.array(setting), (len(some.start), 1))
+        for method in methods(looker, chunk):
+            # Of the optimisers only Adam has anything to set.
+            setting = None if method == LM else np.array(settings[looker.name, chunk.stride])
+            rows = None if setting is None else np.tile(setting, (len(some.start), 1))
             _warm_up(looker, views, some, design, chunk, rows)
             begin = time.process_time()
             outcome = _search(looker, views, some, targets, design, chunk, rows)
@@ -120,7 +127,7 @@ def work(design: Design, chunk: Chunk, settings: Settings, lookers: Sequence[Loo
             centre, extent = optimisers.errors(outcome.places, some.truth, stride)
             runs.append(
                 {
-                    "looker": looker.name, "method": method,
+                    "sampler": looker.name, "method": method,
                     "centre": centre.round(_DIGITS).tolist(), "extent": extent.round(_DIGITS).tolist(),
                     "arrived": outcome.arrived.tolist(), "looks": outcome.looks.tolist(),
                     "seconds": round(seconds, 4),
@@ -142,15 +149,6 @@ def _noise(design: Design, chunk: Chunk, shape: tuple[int, ...]) -> NDArray[np.f
     """Give the noise of an image: the same for all samplers, at all strides."""
     random = np.random.default_rng([design.seed, 3, KINDS.index(chunk.kind), chunk.image])
     return random.normal(0, NOISE, shape).astype(np.float32)
-
-
-def _methods(looker: Looker, setting: Setting) -> Iterator[tuple[str, Setting | None]]:
-    """Give the optimisers of a sampler; only Adam has anything to set."""
-    if looker.sampled:
-        yield SCORE, setting
-    else:
-        yield LM, None
-        yield ADAM, setting
 
 
 def _search(

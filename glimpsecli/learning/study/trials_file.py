@@ -1,0 +1,228 @@
+"""The file that keeps what a run has done: a line that tells the experiment, and one for each chunk that is done."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from glimpsecli.errors import FileProblemError, InvalidInputError
+from glimpsecli.images.atomic import explained
+from glimpsecli.learning.study.design import Chunk, Design, chunks, fingerprint, tuning_chunks
+from glimpsecli.learning.study.working import methods, settings_for
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from glimpsecli.learning.study.lookers import Looker
+
+FORMAT = "glimpse study training 2"
+
+_FIELDS = {"centre": float, "extent": float, "arrived": int, "looks": int}
+"""What a run holds for each trial."""
+_LARGEST = 2**53
+
+
+class TrialsFile:
+    """The file of a run, open to be added to, and locked against other runs where the system keeps locks.
+
+    Parameters
+    ----------
+    path : str
+    design : Design
+    lookers : sequence of Looker
+    resume : bool
+        Go on with a file of the same design. Without it there must be none.
+    overwrite : bool
+        Begin anew, whatever the file holds.
+
+    Attributes
+    ----------
+    known : dict
+        What is done, by chunk.
+
+    Raises
+    ------
+    InvalidInputError
+        The file exists and is neither to be gone on with nor replaced, or it is another's; it is left as it is.
+    FileProblemError
+        It is damaged, or cannot be written.
+    """
+
+    def __init__(
+        self, path: str, design: Design, lookers: Sequence[Looker], *, resume: bool = False, overwrite: bool = False
+    ) -> None:
+        self.path = path
+        self.known: dict[Chunk, dict[str, Any]] = {}
+        try:
+            self._stream = _opened(path, existing=resume or overwrite)
+            try:
+                self._begin(design, lookers, overwrite=overwrite)
+            except BaseException:
+                self.close()
+                raise
+        except (FileProblemError, InvalidInputError):
+            raise
+        except OSError as error:
+            raise explained(path, error) from None
+
+    def __enter__(self) -> TrialsFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def add(self, result: dict[str, Any]) -> None:
+        """Keep what a chunk gave."""
+        try:
+            self._write(result)
+        except OSError as error:
+            raise explained(self.path, error) from None
+        self.known[Chunk(*result["chunk"])] = result
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with suppress(OSError):  # every line was flushed, or its failure told
+            self._stream.close()
+
+    def _begin(self, design: Design, lookers: Sequence[Looker], *, overwrite: bool) -> None:
+        """Learn what is done; nothing is written before all of it has been understood."""
+        head = {"format": FORMAT, "fingerprint": fingerprint(design), "design": design.plain()}
+        content = b"" if overwrite else self._stream.read()
+        if _line(head).startswith(content) and content != _line(head):  # empty, or killed as it began
+            self._stream.seek(0)
+            self._stream.truncate()
+            self._write(head)
+            return
+        lines = content.split(b"\n")
+        _check_head(self.path, lines[0], head)
+        planned = [*tuning_chunks(design), *chunks(design)]
+        for number, line in enumerate(lines[1:-1], 2):
+            try:
+                result = json.loads(line)
+                chunk = _checked(result, planned, design, lookers)
+                if chunk in self.known:
+                    raise ValueError("its chunk is there twice")
+            except (ValueError, RecursionError) as error:
+                raise FileProblemError(
+                    f"{self.path}: line {number} is damaged: {error}",
+                    "delete that line to have its part done again, or begin another folder",
+                ) from None
+            self.known[chunk] = result
+        self._stream.seek(len(content) - len(lines[-1]))  # half a line, of a run that was killed, goes
+        self._stream.truncate()
+
+    def _write(self, data: dict[str, Any]) -> None:
+        self._stream.write(_line(data))
+        self._stream.flush()
+
+
+def _opened(path: str, *, existing: bool) -> BinaryIO:
+    """Open a file to read and add to; make it if there is none."""
+    if os.path.lexists(path) and not os.path.isfile(path):
+        raise InvalidInputError(f"{path} is no regular file", "remove it, or give another folder")
+    try:
+        stream = open(path, "r+b" if existing and os.path.exists(path) else "x+b")  # noqa: SIM115 - open for the run
+    except FileExistsError:
+        raise InvalidInputError(
+            f"{path} exists", "give --resume to go on with it, --overwrite to begin anew, or another folder"
+        ) from None
+    try:
+        _lock(stream)
+    except BlockingIOError:
+        stream.close()
+        raise InvalidInputError(f"another run is adding to {path}", "wait for it, or give another folder") from None
+    return stream
+
+
+def _lock(stream: BinaryIO) -> None:
+    """Claim a file until it is closed; raise BlockingIOError if another process has done so."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:  # some network drives keep no locks, and a run needs none to be right
+        pass
+
+
+def _line(data: dict[str, Any]) -> bytes:
+    return json.dumps(data).encode() + b"\n"
+
+
+def _check_head(path: str, line: bytes, head: dict[str, Any]) -> None:
+    """Refuse a file of something else."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or found.get("format") != head["format"]:
+        raise InvalidInputError(f"{path} does not hold trials of this version", "give another folder")
+    if found.get("fingerprint") != head["fingerprint"]:
+        raise InvalidInputError(
+            f"{path} is of another experiment", "give the options that it was begun with, or another folder"
+        )
+
+
+def _checked(result: Any, planned: Sequence[Chunk], design: Design, lookers: Sequence[Looker]) -> Chunk:
+    """Give the chunk of a line whose every part is as ``tune`` and ``work`` give it; else raise ValueError."""
+    if not isinstance(result, dict):
+        raise ValueError("it is no object")
+    if result.get("chunk") not in [list(chunk) for chunk in planned]:
+        raise ValueError("its chunk is not of this experiment")
+    chunk = Chunk(*result["chunk"])
+    if chunk.condition:
+        _check_runs(result.get("runs"), chunk, design, lookers)
+    else:
+        _check_tried(result.get("tried"), design, lookers)
+    return chunk
+
+
+def _check_tried(tried: Any, design: Design, lookers: Sequence[Looker]) -> None:
+    """Refuse counts of successes that are not those of the settings that are tried."""
+    if not isinstance(tried, dict) or list(tried) != [looker.name for looker in lookers]:
+        raise ValueError("what was tried is not there for each sampler")
+    for looker in lookers:
+        rows, settings = tried[looker.name], settings_for(looker, design)
+        if not isinstance(rows, list) or len(rows) != len(settings):
+            raise ValueError(f"{looker.name} has not {len(settings)} settings")
+        for row, setting in zip(rows, settings, strict=True):
+            right = isinstance(row, list) and row[:-2] == list(setting) and row[-1] == design.tuning_places
+            if not right or not _are_counts(row[-2], len(design.offsets), design.tuning_places):
+                raise ValueError(f"{looker.name} has not the successes of each setting at each offset")
+
+
+def _check_runs(runs: Any, chunk: Chunk, design: Design, lookers: Sequence[Looker]) -> None:
+    """Refuse runs that are not those of every sampler and optimiser, or lack a number for each trial."""
+    asked = [(looker.name, method) for looker in lookers for method in methods(looker, chunk)]
+    if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
+        raise ValueError("its runs are not there")
+    if [(run.get("sampler"), run.get("method")) for run in runs] != asked:
+        raise ValueError("its runs are not one for each sampler and optimiser")
+    count = design.count(chunk) * len(design.offsets)
+    for run in runs:
+        for name, kind in _FIELDS.items():
+            values = run.get(name)
+            if not isinstance(values, list) or len(values) != count or not all(_is_number(one, kind) for one in values):
+                raise ValueError(f"{name} of {run['sampler']} is not {count} finite numbers")
+        if not _is_number(run.get("seconds"), float) or run["seconds"] < 0:
+            raise ValueError(f"seconds of {run['sampler']} is no time")
+
+
+def _are_counts(values: Any, count: int, most: int) -> bool:
+    """Tell so many counts."""
+    return isinstance(values, list) and len(values) == count and all(
+        _is_number(one, int) and 0 <= one <= most for one in values
+    )  # fmt: skip
+
+
+def _is_number(value: Any, kind: type) -> bool:
+    """Tell a finite number, for int a whole one; true and false are none."""
+    return type(value) in (int, kind) and -_LARGEST < value < _LARGEST
