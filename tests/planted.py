@@ -1,4 +1,4 @@
-"""Samplers of which the outcome is known, importable by the processes of a run; and runs to be stopped."""
+"""Samplers of which the outcome is known, importable by the processes of a run; runs to be stopped; and results."""
 
 import json
 import os
@@ -9,7 +9,13 @@ import time
 
 import numpy as np
 
+from glimpsecli.learning.study.design import Design
 from glimpsecli.learning.study.lookers import LOOKERS, Looker, View
+from glimpsecli.learning.study.running import Done
+from glimpsecli.learning.study.summary import Who, summarise
+
+OFFSETS = (0.1, 0.2, 0.5, 1.0)
+GAUSSIAN, BILINEAR = Who("gaussian 0.5", "lm"), Who("bilinear", "lm")
 
 
 class Still(View):
@@ -77,3 +83,45 @@ def gone(numbers, seconds=10.0):
 def lines_of(path):
     """Give the lines of a file of trials as data, the head first."""
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def chunk_of(condition, stride, image, who):
+    """What a chunk with two places gives: `who` names for each the successes, place by place and offset by offset."""
+    runs = []
+    for name, (success, looks) in who.items():
+        won = np.array(success).ravel()
+        runs.append(
+            {
+                "sampler": name.sampler, "method": name.method, "centre": np.where(won, 0.2, 9.0).tolist(),
+                "extent": np.where(won, -0.01, 0.5).tolist(), "arrived": np.where(won, looks, -1).tolist(),
+                "looks": [40] * won.size, "seconds": 0.08 * won.size,
+            }
+        )  # fmt: skip
+    return {"chunk": [condition, stride, *image], "runs": runs}
+
+
+def done(worked, **changed):
+    """What a run that did these chunks holds."""
+    conditions = tuple(dict.fromkeys(one["chunk"][0] for one in worked))
+    design = Design(("a.png",), (2.0, 4.0), OFFSETS, conditions, places=2, **changed)
+    return Done(design, [], worked)
+
+
+def planted_summary(gaussian, bilinear, conditions=("translation",), images=6):
+    """Six images, two places in each, two strides; how many of the nearest offsets each recovers, image by image."""
+
+    def won(counts, n):
+        return [[offset < counts[n % len(counts)] for offset in range(4)]] * 2
+
+    return summarise(
+        done(
+            [
+                chunk_of(
+                    condition, stride, ("photos", n), {GAUSSIAN: (won(gaussian, n), 6), BILINEAR: (won(bilinear, n), 9)}
+                )
+                for condition in conditions
+                for stride in (2.0, 4.0)
+                for n in range(images)
+            ]
+        )
+    )

@@ -12,9 +12,6 @@ from glimpsecli.learning.study import optimisers, scenes, statistics, working
 from glimpsecli.learning.study.design import CONDITIONS, Chunk, Design, chunks, condition_named, tuning_chunks
 from glimpsecli.learning.study.lookers import ANNEALED, LOOKERS, TAPS
 from glimpsecli.learning.study.trials import draw
-from glimpsecli.pictures.charts import Line
-from glimpsecli.pictures.multiples import Panel, panel_grid
-from glimpsecli.pictures.text import width_of
 
 BY_NAME = {looker.name: looker for looker in LOOKERS}
 GRADIENTS = [looker for looker in LOOKERS if not looker.sampled]
@@ -322,20 +319,6 @@ def test_the_interval_of_a_mean_takes_images_for_what_is_drawn():
         covered += found.low <= 0 <= found.high
     assert 0.92 < covered / 400 < 0.98
     assert statistics.mean_over_images(np.ones(3), ["one"] * 3) == (1, -math.inf, math.inf)
-
-
-@pytest.mark.parametrize("columns", [1, 4])
-def test_a_chart_has_room_for_its_title_however_few_panels_it_has(columns):
-    line = Line("one", [0.1, 1.0], [0.5, 0.2], [0.4, 0.1], [0.6, 0.3], (200, 0, 0))
-    title = "A title that is longer than one panel is wide"
-    rows = [[Panel("panel", [line])] * columns] * 2
-    figure = panel_grid(
-        rows, title=title, note="", legend=[("one", (200, 0, 0), False)], x_axis="x", y_axis="y", ticks=[0.1, 1.0]
-    )
-    edge = figure[:, -22:]
-    assert np.all(edge == 255)
-    assert np.any(np.all(figure == (200, 0, 0), axis=2))
-    assert figure.shape[1] > width_of(title, 36, bold=True)
 
 
 # Running

@@ -4,59 +4,17 @@ import math
 
 import numpy as np
 import pytest
+from planted import BILINEAR, GAUSSIAN, chunk_of, done, planted_summary
 
 from glimpsecli.learning.study import report, tables
-from glimpsecli.learning.study.design import Design
 from glimpsecli.learning.study.lookers import LOOKERS
 from glimpsecli.learning.study.running import Done
 from glimpsecli.learning.study.statistics import wilson
 from glimpsecli.learning.study.summary import Who, summarise
 from glimpsecli.learning.study.verdict import CLAIMS, compared, verdicts, word
 
-OFFSETS = (0.1, 0.2, 0.5, 1.0)
 WEIGHTS = np.array([0.05, 0.2, 0.4, 0.25]) / 0.9  # the trapezia under four points of a curve
-GAUSSIAN, BILINEAR, HARD = Who("gaussian 0.5", "lm"), Who("bilinear", "lm"), Who("hard", "score function")
-
-
-def chunk_of(condition, stride, image, who):
-    """What a chunk with two places gives: `who` names for each the successes, place by place and offset by offset."""
-    runs = []
-    for name, (success, looks) in who.items():
-        won = np.array(success).ravel()
-        runs.append(
-            {
-                "sampler": name.sampler, "method": name.method, "centre": np.where(won, 0.2, 9.0).tolist(),
-                "extent": np.where(won, -0.01, 0.5).tolist(), "arrived": np.where(won, looks, -1).tolist(),
-                "looks": [40] * won.size, "seconds": 0.08 * won.size,
-            }
-        )  # fmt: skip
-    return {"chunk": [condition, stride, *image], "runs": runs}
-
-
-def done(worked, **changed):
-    conditions = tuple(dict.fromkeys(one["chunk"][0] for one in worked))
-    design = Design(("a.png",), (2.0, 4.0), OFFSETS, conditions, places=2, **changed)
-    return Done(design, [], worked)
-
-
-def planted(gaussian, bilinear, conditions=("translation",), images=6):
-    """Six images, two places in each, two strides; how many of the nearest offsets each recovers, image by image."""
-
-    def won(counts, n):
-        return [[offset < counts[n % len(counts)] for offset in range(4)]] * 2
-
-    return summarise(
-        done(
-            [
-                chunk_of(
-                    condition, stride, ("photos", n), {GAUSSIAN: (won(gaussian, n), 6), BILINEAR: (won(bilinear, n), 9)}
-                )
-                for condition in conditions
-                for stride in (2.0, 4.0)
-                for n in range(images)
-            ]
-        )
-    )
+HARD = Who("hard", "score function")
 
 
 def test_areas_and_pairs_of_trials_that_are_known():
@@ -104,7 +62,7 @@ def test_areas_and_pairs_of_trials_that_are_known():
     ],
 )
 def test_the_words_follow_from_the_intervals(gaussian, bilinear, said, answer):
-    summary = planted(gaussian, bilinear)
+    summary = planted_summary(gaussian, bilinear)
     (one,) = compared(summary, "translation", [2.0])
     assert word(one) == said
     (verdict,) = verdicts(summary)
@@ -122,14 +80,14 @@ def test_the_words_follow_from_the_intervals(gaussian, bilinear, said, answer):
     ],
 )  # fmt: skip
 def test_what_intervals_show(low, high, said):
-    (one,) = compared(planted([1], [0]), "translation", [None])
+    (one,) = compared(planted_summary([1], [0]), "translation", [None])
     assert word(one._replace(area=one.area._replace(low=low, high=high))) == said
 
 
 def test_the_answer_counts_all_conditions_but_that_of_own_targets():
     yes, undecided = ([4], [1]), ([2, 3], [3, 2])
     parts = [
-        planted(*pair, conditions=(name,))
+        planted_summary(*pair, conditions=(name,))
         for name, pair in (
             ("translation", yes),
             ("translation, noise", undecided),
@@ -142,10 +100,10 @@ def test_the_answer_counts_all_conditions_but_that_of_own_targets():
 
 
 def test_of_few_images_nothing_is_said():
-    summary = planted([4], [1], images=4)
+    summary = planted_summary([4], [1], images=4)
     assert verdicts(summary)[0].answer == "undecided, for intervals need 5 images or more"
     assert all("[" not in text for text in report.short(summary))
-    assert verdicts(planted([4], [1], images=5))[0].answer.startswith("yes")
+    assert verdicts(planted_summary([4], [1], images=5))[0].answer.startswith("yes")
 
 
 def test_the_claims_are_about_samplers_that_are_tried():
@@ -175,7 +133,7 @@ def rows_of(lines):
 
 def test_the_tables_say_what_the_trials_do():
     conditions = "translation", "translation, uneven strides", "translation and scale", "translation, own target"
-    summary = planted([2, 3], [1, 1], conditions)
+    summary = planted_summary([2, 3], [1, 1], conditions)
     (first, second) = rows_of(tables.areas(summary, "translation"))
     area = summary.area("translation", 4.0, GAUSSIAN)
     assert first["stride 4"] == f"{area.value:.2f} [{area.low:.2f}, {area.high:.2f}]"
@@ -205,7 +163,7 @@ ABOUT = {"machine": {"cpu": "one"}, "versions": {"glimpse": "1", "numpy": "2", "
 
 
 def test_the_bias_check_compares_two_targets():
-    average, own = planted([0], [1]), planted([1], [3], ("translation, own target",))
+    average, own = planted_summary([0], [1]), planted_summary([1], [3], ("translation, own target",))
     summary = average._replace(runs=average.runs | own.runs)
     (gaussian, bilinear) = rows_of(tables.bias(summary, "translation", "translation, own target"))
     assert (gaussian["average: recovered"], gaussian["own: recovered"]) == ("0", "100")

@@ -452,6 +452,18 @@ def test_no_report_is_replaced_if_one_cannot_be(small, finished, tmp_path):
     assert (tmp_path / "cells.csv").read_text() == "old"
 
 
+def test_a_photo_that_is_too_small_is_named_before_anything_is_made(tmp_path, monkeypatch, samples, capsys):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, path in enumerate(scenes.find_photos(str(samples))[:3]):
+        (folder / f"{number}.png").symlink_to(path)
+    Image.new("L", (30, 30)).save(folder / "3.png")
+    assert cli.run(["study", "training", "--images", "photos", "--strides", "2", "-o", "out"]) == 2
+    assert "image 3 of photos, 30x30, has no place for a window of 3" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_photo_that_is_not_used_is_no_part_of_the_experiment(words, tmp_path, samples, at_once, capsys):
     folder = tmp_path / "photos"
     folder.mkdir()

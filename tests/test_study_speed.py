@@ -272,8 +272,8 @@ def test_what_is_timed_for_whom(tmp_path, monkeypatch):
         (["--min-time", "nan"], "'nan' is no number of seconds from 0 to 3600"),
         (["--min-time", "-1"], "'-1' is no number of seconds"),
         (["--runs", "0"], "--runs"),
-        (["-o", ""], "-o '' is no folder"),
-        (["-o", "a file"], "-o a file is no folder"),
+        (["-o", ""], "'' names no folder"),
+        (["-o", "a file"], "a file is a file and no folder"),
     ],
 )
 def test_a_bad_option_is_one_line_and_leaves_nothing(more, said, tmp_path, monkeypatch, capsys):

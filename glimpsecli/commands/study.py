@@ -98,6 +98,7 @@ def training(**given: Any) -> None:
     from glimpsecli.jobs.outputs import check_files, make_folder
     from glimpsecli.learning.study import exporters, report, running
     from glimpsecli.learning.study.summary import summarise
+    from glimpsecli.learning.study.trials import check
 
     folder, resume, overwrite = given["output"], given["resume"], given["overwrite"]
     if resume and overwrite:
@@ -106,10 +107,11 @@ def training(**given: Any) -> None:
     path = os.path.join(folder, exporters.TRIALS)
     if os.path.lexists(path) and not (resume or overwrite):
         raise click.UsageError(f"{path} exists; give --resume to go on with it, --overwrite, or another folder.")
+    check(design)
     replace = overwrite or os.path.lexists(path)
     make_folder(path)
     check_files({name: os.path.join(folder, name) for name in exporters.names(design)}, [], overwrite=replace)
-    if not given["quiet"]:
+    if note and not given["quiet"]:
         say(note)
     try:
         with _progress(given, "chunk") as tell:
@@ -141,16 +143,11 @@ def speed(**given: Any) -> None:
     Dense filterbanks and such whose tails are cut; and bilinear taps on an image that was first blurred until they
     alias as little as the Gaussians. Whole calls, timed as `glimpse bench` does, in a process with one thread.
     """
-    import os
-
-    from glimpsecli.errors import InvalidInputError
     from glimpsecli.jobs.outputs import check_files, make_folder
     from glimpsecli.learning.study import speed_report
     from glimpsecli.learning.study.speed import QUICK, Sweep, measure_all
 
     folder = given["output"]
-    if not folder or (os.path.exists(folder) and not os.path.isdir(folder)):
-        raise InvalidInputError(f"-o {folder or repr(folder)} is no folder", "name one, or leave -o out")
     sweep = Sweep(seed=given["seed"])
     if given["quick"]:
         sweep = sweep._replace(**QUICK)
@@ -172,7 +169,7 @@ def speed(**given: Any) -> None:
 
 
 def _design(given: dict[str, Any]) -> tuple[Design, str]:
-    """Give the experiment that is asked for, with the photos that it takes, and tell how many these are."""
+    """Give the experiment that is asked for, with the photos that it takes, and tell if these are not all."""
     import os
 
     from glimpsecli.errors import InvalidInputError
@@ -189,7 +186,9 @@ def _design(given: dict[str, Any]) -> tuple[Design, str]:
     design = design._replace(**{name: given[name] for name in ("strides", "offsets") if given[name]})
     if given["trials"]:
         fewer = max(1, given["trials"] // 3)
-        design = design._replace(places=given["trials"], other_places=fewer, tuning_places=min(3, given["trials"]))
+        design = design._replace(
+            places=given["trials"], other_places=fewer, tuning_places=min(design.tuning_places, given["trials"])
+        )
     near = [offset for offset in design.offsets if 0 < offset <= CLOSE / TAPS]
     if near:
         raise InvalidInputError(
@@ -197,7 +196,8 @@ def _design(given: dict[str, Any]) -> tuple[Design, str]:
             f"give more than {CLOSE / TAPS:g}, or 0, which shows that what is found is kept",
         )
     used = design.photos[: HELD_OUT + design.images]  # others must not keep a run from being resumed
-    return design._replace(photos=used), f"{len(used)} of the {len(design.photos)} photos in {given['images']} are used"
+    note = f"{len(used)} of the {len(design.photos)} photos in {given['images']} are used"
+    return design._replace(photos=used), note if len(used) < len(design.photos) else ""
 
 
 @contextmanager

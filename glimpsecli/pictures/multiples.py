@@ -1,15 +1,15 @@
-"""Small multiples: panels of lines on common axes, a share against something on a logarithmic axis."""
+"""Small multiples: panels of lines on common axes, a share against something that begins at 0."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.pictures.axes import log_scale
 from glimpsecli.pictures.charts import AXIS, GRID, Line
 from glimpsecli.pictures.strokes import disc, fill, stroke
 from glimpsecli.pictures.text import FAINT, line_height, width_of, wrap, write
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     Figure = NDArray[np.uint8]
     Colour = tuple[int, int, int]
 
-SIZE = 12  # of the words, in units
+SIZE = 13  # of the words, in units
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+_STEPS = (1.0, 2.0, 2.5, 5.0)
+_MOST_STEPS = 5
 _MIDDLE = 0.654  # of a digit: from the top of its line, in ems
+_WHITE = (255, 255, 255)
 
 
 class Panel(NamedTuple):
@@ -32,68 +35,135 @@ class Panel(NamedTuple):
     lines: Sequence[Line]
 
 
+class Row(NamedTuple):
+    """Panels side by side under a title."""
+
+    title: str
+    panels: Sequence[Panel]
+
+
+class _Across(NamedTuple):
+    """The x axis of every panel: ticks, where a value lies from the panel's left, and each line's shift, in pixels."""
+
+    ticks: Sequence[float]
+    place: Callable[[float], float]
+    shifts: dict[str, float]
+
+
 def panel_grid(
-    rows: Sequence[Sequence[Panel]],
+    rows: Sequence[Row],
     *,
     title: str,
     note: str,
     legend: Sequence[tuple[str, Colour, bool]],
     x_axis: str,
     y_axis: str,
-    ticks: Sequence[float],
-    panel: tuple[int, int] = (190, 250),
+    panel: tuple[int, int] = (190, 212),
     unit: int = 2,
 ) -> Figure:
-    """Draw rows of panels.
+    """Draw rows of panels on linear axes, the x axis from 0 to the largest value.
+
+    Points of different lines at one x would hide each other's intervals, so each line is shifted sideways, by the same
+    few pixels everywhere; its area stays as it is. If all x are one, the axis is that single tick, and the lines stand
+    side by side over it.
 
     Parameters
     ----------
-    rows : sequence of sequence of Panel
-        As many in each row.
+    rows : sequence of Row
+        Of as many panels each.
     title, note : str
         Above the panels.
     legend : sequence of (name, colour, dashed)
+        It names every line; lines are shifted in its order, from the left.
     x_axis, y_axis : str
         What the axes are.
-    ticks : sequence of float
-        Of the x axis.
     panel : (int, int)
-        Height and width of a panel, in units.
+        Height and least width of a panel, in units.
     unit : int
         Pixels a unit.
 
     Returns
     -------
     (H, W, 3) uint8
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no point, one has a negative x, or the legend lacks a line.
     """
-    places = [x for row in rows for one in row for line in one.lines for x in line.x]
-    if not places:
+    lines = [line for row in rows for one in row.panels for line in one.lines]
+    values = sorted({x for line in lines for x in line.x})
+    if not values:
         raise InvalidInputError("a chart without lines", "give one or more")
+    if values[0] < 0:
+        raise InvalidInputError(f"a point at x = {values[0]:g}", "the axis begins at 0")
+    missing = {line.name for line in lines} - {name for name, _, _ in legend}
+    if missing:
+        raise InvalidInputError(f"a legend without {min(missing)}", "name every line")
     u, size = unit, SIZE * unit
-    margin, gap, head, foot = 22 * u, 16 * u, 24 * u, 30 * u
-    left = margin + width_of("100 %", size) + 8 * u
+    margin, gap, head, foot = 22 * u, 16 * u, 48 * u, 32 * u
+    left = margin + line_height(size) + width_of("100 %", size) + 10 * u
     needed = width_of(title, size + 6 * u, bold=True) + 2 * margin  # a few panels grow until the title fits
-    height, width = panel[0] * u, max(panel[1] * u, math.ceil((needed - left - margin + gap) / len(rows[0])) - gap)
-    across = left + len(rows[0]) * (width + gap) - gap + margin
+    columns = len(rows[0].panels)
+    height, width = panel[0] * u, max(panel[1] * u, math.ceil((needed - left - margin + gap) / columns) - gap)
+    across = left + columns * (width + gap) - gap + margin
     entries = _laid_out(legend, size, across - 2 * margin, u)
     words = wrap(note, size - u, across - 2 * margin)
-    top = margin + line_height(size + 6 * u, bold=True) + 18 * u * len(words) + 22 * u * (entries[-1][1] + 1) + 26 * u
-    figure = np.full((top + len(rows) * (head + height + foot) + 26 * u, across, 3), 255, np.uint8)
+    top = margin + line_height(size + 6 * u, bold=True) + 19 * u * len(words) + 23 * u * (entries[-1][1] + 1) + 8 * u
+    figure = np.full((top + len(rows) * (head + height + foot) + 28 * u, across, 3), 255, np.uint8)
     _heading(figure, title, words, entries, legend, margin, u)
-    write(figure, y_axis, margin, top - 22 * u, size=size - u, colour=FAINT)
+    scale = _axis(values, [name for name, _, _ in legend], width, u)
     for i, row in enumerate(rows):
         above = top + i * (head + height + foot) + head
-        for j, one in enumerate(row):
+        write(figure, row.title, margin, above - 47 * u, size=size + u, bold=True)
+        _write_upwards(figure, y_axis, margin, above + height // 2, size)
+        for j, one in enumerate(row.panels):
             begin = left + j * (width + gap)
-            scale = log_scale(min(places) / 1.15, max(places) * 1.15, begin, begin + width)
-            _panel(figure, one, (above, begin, above + height, begin + width), scale, ticks, j == 0, u)
-    write(figure, x_axis, across - margin, figure.shape[0] - 28 * u, size=size - u, colour=FAINT, align="right")
+            _panel(figure, one, (above, begin, above + height, begin + width), scale, j == 0, u)
+    write(figure, x_axis, across - margin, figure.shape[0] - 36 * u, size=size, colour=FAINT, align="right")
     return figure
 
 
+def round_ticks(highest: float, room: Callable[[float], bool]) -> list[float]:
+    """Choose multiples of 1, 2, 2.5 or 5 times a power of ten from 0 to `highest`, in five steps at the most.
+
+    `room` says whether there is room for a step: the smallest that has it is taken.
+    """
+    power = math.floor(math.log10(highest)) - 1
+    candidates = (float(f"{digit}e{more}") for more in range(power, power + 3) for digit in _STEPS)
+    for step in candidates:
+        if highest / step <= _MOST_STEPS + 1e-9 and room(step):
+            return [step * k for k in range(math.floor(highest / step + 1e-9) + 1)]
+    return [0.0]
+
+
+def _axis(values: Sequence[float], names: Sequence[str], width: int, u: int) -> _Across:
+    """Lay out an axis of `width` pixels for rising values and the lines of those names."""
+    count, highest = len(names), values[-1]
+    if len(values) == 1:
+        step = 0.8 * width / count
+        return _Across(values, lambda value: width / 2, _shifts(names, step))
+    nearest = min(b - a for a, b in pairwise(values)) / highest
+    # The lines of one value stay clear of those of the next: step * count is at most 0.9 of the least distance, of
+    # an axis that the outermost shifts make shorter.
+    clear = 0.9 * nearest * (width - 8 * u) / (count + 0.9 * nearest * (count - 1))
+    step = min(clear, 4.0 * u)
+    start = step * (count - 1) / 2 + 4 * u
+    length = width - 2 * start
+
+    def room(tick: float) -> bool:
+        labels = (f"{tick * k:g}" for k in range(1, math.floor(highest / tick + 1e-9) + 1))
+        return max(width_of(label, SIZE * u) for label in labels) + 8 * u <= length * tick / highest
+
+    return _Across(round_ticks(highest, room), lambda value: start + length * value / highest, _shifts(names, step))
+
+
+def _shifts(names: Sequence[str], step: float) -> dict[str, float]:
+    return {name: (k - (len(names) - 1) / 2) * step for k, name in enumerate(names)}
+
+
 def _panel(
-    figure: Figure, one: Panel, box: tuple[int, int, int, int], across: Callable[[float], float],
-    ticks: Sequence[float], named: bool, u: int,
+    figure: Figure, one: Panel, box: tuple[int, int, int, int], across: _Across, named: bool, u: int
 ) -> None:  # fmt: skip
     """Draw a panel into a box (top, left, bottom, right); `named` writes the numbers of its y axis."""
     top, left, bottom, right = box
@@ -102,21 +172,36 @@ def _panel(
     def up(share: float) -> float:
         return bottom - (bottom - top) * (0.02 + 0.96 * share)
 
-    write(figure, one.title, left, top - 22 * u, size=size, bold=True)
+    write(figure, one.title, left, top - 24 * u, size=size)
     for share in _SHARES:
         fill(figure, up(share) - u / 4, left, up(share) + u / 4, right, AXIS if share == 0 else GRID)
         if named:
             place = round(up(share) - _MIDDLE * size)
             write(figure, f"{100 * share:g} %", left - 8 * u, place, size=size, align="right")
-    for tick in ticks:
-        fill(figure, top, across(tick) - u / 4, bottom, across(tick) + u / 4, GRID)
-        write(figure, f"{tick:g}", round(across(tick)), bottom + 2 * u, size=size - u, align="centre")
+    for tick in across.ticks:
+        x = left + across.place(tick)
+        fill(figure, top, x - u / 4, bottom, x + u / 4, GRID)
+        write(figure, f"{tick:g}", round(x), bottom + 2 * u, size=size, align="centre")
     for line in sorted(one.lines, key=lambda each: (each.dashed, each.strong)):
-        points = [(across(x), up(y)) for x, y in zip(line.x, line.y, strict=True)]
-        stroke(figure, points, (2.2 if line.strong else 1.4) * u, line.colour, dash=4 * u if line.dashed else None)
-        for (x, y), low, high in zip(points, line.low, line.high, strict=True):
-            fill(figure, up(high), x - u / 3, up(low), x + u / 3, line.colour)
-            disc(figure, x, y, 1.8 * u, line.colour)
+        shift = left + across.shifts[line.name]
+        points = [(shift + across.place(x), up(y)) for x, y in zip(line.x, line.y, strict=True)]
+        for (x, _), low, high in zip(points, line.low, line.high, strict=True):
+            fill(figure, up(high), x - 0.4 * u, up(low), x + 0.4 * u, line.colour)
+        stroke(figure, points, (2.2 if line.strong else 1.5) * u, line.colour, dash=4 * u if line.dashed else None)
+        for x, y in points:
+            disc(figure, x, y, 2.2 * u, line.colour)
+            if line.dashed:  # hollow, so that it differs even where it lies on its solid fellow
+                disc(figure, x, y, 1.2 * u, _WHITE)
+
+
+def _write_upwards(figure: Figure, text: str, left: int, middle: int, size: int) -> None:
+    """Write a line that reads upwards, its middle at a height of the figure."""
+    line = np.full((line_height(size), width_of(text, size), 3), 255, np.uint8)
+    write(line, text, 0, 0, size=size, colour=FAINT)
+    turned = np.rot90(line)
+    top = max(middle - len(turned) // 2, 0)
+    room = figure[top : top + len(turned), left : left + turned.shape[1]]
+    room[...] = turned[: len(room), : room.shape[1]]
 
 
 def _laid_out(
@@ -125,12 +210,12 @@ def _laid_out(
     """Give left end and row of each entry of a legend."""
     places, x, row = [], 0, 0
     for name, _, _ in legend:
-        needed = 32 * u + width_of(name, size) + 20 * u
+        needed = 36 * u + width_of(name, size)
         if x and x + needed > room:
             x, row = 0, row + 1
         places.append((x, row))
-        x += needed
-    return places or [(0, 0)]
+        x += needed + 20 * u
+    return places
 
 
 def _heading(
@@ -143,9 +228,12 @@ def _heading(
     top += line_height(size + 6 * u, bold=True) + 2 * u
     for line in words:
         write(figure, line, margin, top, size=size - u, colour=FAINT)
-        top += 18 * u
+        top += 19 * u
     top += 4 * u
-    for (name, colour, dashed), (x, row) in zip(legend, entries, strict=False):
-        y = top + 22 * u * row + 10 * u
-        stroke(figure, [(margin + x, y), (margin + x + 26 * u, y)], 2 * u, colour, dash=4 * u if dashed else None)
-        write(figure, name, margin + x + 32 * u, math.floor(y - _MIDDLE * size), size=size)
+    for (name, colour, dashed), (x, row) in zip(legend, entries, strict=True):
+        begin, y = margin + x, top + 23 * u * row + 10 * u
+        stroke(figure, [(begin, y), (begin + 28 * u, y)], 2 * u, colour, dash=4 * u if dashed else None)
+        disc(figure, begin + 14 * u, y, 3 * u, colour)
+        if dashed:
+            disc(figure, begin + 14 * u, y, 1.6 * u, _WHITE)
+        write(figure, name, begin + 36 * u, math.floor(y - _MIDDLE * size), size=size)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from glimpsecli.learning.study.lookers import LOOKERS
 from glimpsecli.learning.study.summary import ALL, Summary
 from glimpsecli.learning.study.working import ADAM, LM, METHODS, SCORE
 from glimpsecli.pictures.charts import Line
-from glimpsecli.pictures.multiples import Panel, panel_grid
+from glimpsecli.pictures.multiples import Panel, Row, panel_grid
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,73 +18,105 @@ if TYPE_CHECKING:
 
 Colour = tuple[int, int, int]
 
+
+class Choice(NamedTuple):
+    """Samplers that make up a chart, in order, and what the chart's title says of them."""
+
+    said: str
+    names: tuple[str, ...]
+
+
+SUCCESS = Choice(
+    "",
+    (
+        "hard", "hard, 10 times the looks", "bilinear", "gaussian 0.5", "gaussian annealed", "bilinear, blurred 0.5",
+        "bilinear, blur annealed",
+    ),
+)  # fmt: skip
+SIGMAS = Choice(
+    ", by sigma",
+    (
+        "gaussian 0.35", "gaussian 0.5", "gaussian 1", "gaussian 2", "bilinear, blurred 0.5", "bilinear, blurred 1",
+        "bilinear, blurred 2",
+    ),
+)  # fmt: skip
+
+# One hue for one blur: the Gaussian, and in a darker shade the bilinear sampler on the image that is blurred alike.
 COLOURS: dict[str, Colour] = {
-    "hard": (150, 150, 150),
-    "hard, 10 times the looks": (128, 62, 152),
+    "hard": (165, 165, 165),
+    "hard, 10 times the looks": (70, 70, 70),
     "bilinear": (204, 60, 18),
-    "bilinear, blurred 0.5": (232, 140, 20),
-    "bilinear, blurred 1": (176, 120, 40),
-    "bilinear, blurred 2": (120, 84, 50),
-    "bilinear, blur annealed": (70, 50, 20),
-    "gaussian 0.35": (120, 190, 230),
+    "gaussian 0.35": (226, 160, 0),
     "gaussian 0.5": (31, 95, 168),
-    "gaussian 1": (80, 60, 170),
-    "gaussian 2": (150, 80, 190),
-    "gaussian annealed": (0, 160, 130),
+    "bilinear, blurred 0.5": (10, 44, 120),
+    "gaussian 1": (190, 40, 120),
+    "bilinear, blurred 1": (130, 0, 84),
+    "gaussian 2": (90, 190, 120),
+    "bilinear, blurred 2": (28, 124, 62),
+    "gaussian annealed": (20, 160, 80),
+    "bilinear, blur annealed": (0, 98, 44),
 }
-SUCCESS = (
-    "hard", "hard, 10 times the looks", "bilinear", "bilinear, blurred 0.5", "gaussian 0.5", "bilinear, blur annealed",
-    "gaussian annealed",
-)  # fmt: skip
-SIGMAS = (
-    "gaussian 0.35", "gaussian 0.5", "gaussian 1", "gaussian 2", "bilinear, blurred 0.5", "bilinear, blurred 1",
-    "bilinear, blurred 2",
-)  # fmt: skip
+STRONG = ("bilinear", "gaussian 0.5")
+"""The two that the article compares."""
+
+_BLURRED = frozenset(one.name for one in LOOKERS if one.sampler == "bilinear" and one.sigmas)
 _ROWS = ((LM,), (ADAM, SCORE))
 
 
-def draw(summary: Summary, condition: str, names: tuple[str, ...]) -> NDArray[np.uint8]:
+def draw(summary: Summary, condition: str, choice: Choice) -> NDArray[np.uint8]:
     """Draw success against offset in a condition, for some of the samplers.
 
     Returns
     -------
     (H, W, 3) uint8
     """
-    cells = [cell for cell in summary.cells if (cell.condition, cell.kind) == (condition, ALL)]
-    names = tuple(name for name in names if any(cell.sampler == name for cell in cells))
-    rows = [
-        [
-            Panel(f"{METHODS[methods[0]]}, stride {stride:g}", _lines(cells, stride, methods, names))
-            for stride in summary.strides
-        ]
-        for methods in _ROWS
-    ]
-    count = cells[0].trials
+    cells = _chosen(summary, condition, choice)
+    there = {cell.sampler for cell in cells}
+    blurs = "; dashed and hollow: bilinear, on an image that was blurred first" if there & _BLURRED else ""
     return panel_grid(
-        rows,
-        title=f"Windows recovered from a displaced start: {condition}",
-        note=f"{count} trials a point, the same for all; upright lines: Wilson's 95 % intervals; dashed: "
-        "on an image that was blurred first",
-        legend=[(name, COLOURS[name], _dashed(name)) for name in names],
+        rows(summary, condition, choice),
+        title=f"Windows recovered from a displaced start{choice.said}: {condition}",
+        note=f"{cells[0].trials} trials a point, the same for all{blurs}; a number in a name: sigma, in strides. "
+        "Upright lines: Wilson's 95 % intervals, which take trials for independent; points are moved sideways a "
+        "little, so that these can be told apart.",
+        legend=[(name, COLOURS[name], name in _BLURRED) for name in choice.names if name in there],
         x_axis="offset of the start, in widths of the window",
         y_axis="share recovered",
-        ticks=[offset for offset in (0.05, 0.1, 0.2, 0.5, 1.0) if offset in summary.offsets] or list(summary.offsets),
     )
 
 
-def _lines(cells: list[Cell], stride: float, methods: tuple[str, ...], names: tuple[str, ...]) -> list[Line]:
+def rows(summary: Summary, condition: str, choice: Choice) -> list[Row]:
+    """Give the panels of a chart: a row for each optimiser, and in it a panel for each stride."""
+    cells = _chosen(summary, condition, choice)
+    found = []
+    for methods in _ROWS:
+        mine = [cell for cell in cells if cell.method in methods]
+        panels = [
+            Panel(f"stride {stride:g}", _lines([cell for cell in mine if cell.stride == stride], choice.names))
+            for stride in summary.strides
+        ]
+        title = METHODS[methods[0]]
+        if any(cell.method == SCORE for cell in mine):
+            title += f"; hard attention: {METHODS[SCORE]}"
+        found.append(Row(title, panels))
+    return found
+
+
+def _chosen(summary: Summary, condition: str, choice: Choice) -> list[Cell]:
+    cells = (cell for cell in summary.cells if (cell.condition, cell.kind) == (condition, ALL))
+    return [cell for cell in cells if cell.sampler in choice.names]
+
+
+def _lines(cells: list[Cell], names: tuple[str, ...]) -> list[Line]:
+    """Give the lines of a panel from its cells."""
     lines = []
     for name in names:
-        mine = [cell for cell in cells if (cell.stride, cell.sampler) == (stride, name) and cell.method in methods]
+        mine = [cell for cell in cells if cell.sampler == name]
         if mine:
             lines.append(
                 Line(
                     name, [cell.offset for cell in mine], [cell.share for cell in mine], [cell.low for cell in mine],
-                    [cell.high for cell in mine], COLOURS[name], name in ("bilinear", "gaussian 0.5"), _dashed(name),
+                    [cell.high for cell in mine], COLOURS[name], name in STRONG, name in _BLURRED,
                 )
             )  # fmt: skip
     return lines
-
-
-def _dashed(name: str) -> bool:
-    return "blur" in name

@@ -17,7 +17,6 @@ from glimpsecli.errors import GlimpseError
 from glimpsecli.learning.study import working
 from glimpsecli.learning.study.design import Design, chunks, tuning_chunks
 from glimpsecli.learning.study.lookers import LOOKERS, Looker
-from glimpsecli.learning.study.trials import check
 from glimpsecli.learning.study.trials_file import TrialsFile
 
 Tell = Callable[[int, int], None]
@@ -56,6 +55,7 @@ def run(
     Parameters
     ----------
     design : Design
+        One whose trials can be drawn, see :func:`~glimpsecli.learning.study.trials.check`.
     path : str
         The file that each chunk is added to when it is done.
     jobs : int
@@ -70,10 +70,9 @@ def run(
     Raises
     ------
     GlimpseError
-        There are trials that cannot be drawn; the file is in the way or damaged, see
+        The file is in the way or damaged, see
         :class:`~glimpsecli.learning.study.trials_file.TrialsFile`; or a process was ended by somebody else.
     """
-    check(design)
     first, second = tuning_chunks(design), chunks(design)
     total = len(first) + len(second)
     with TrialsFile(path, design, lookers, resume=resume, overwrite=overwrite) as file:
