@@ -103,7 +103,7 @@ def chunk_of(condition, stride, image, who):
 def done(worked, **changed):
     """What a run that did these chunks holds."""
     conditions = tuple(dict.fromkeys(one["chunk"][0] for one in worked))
-    design = Design(("a.png",), (2.0, 4.0), OFFSETS, conditions, places=2, **changed)
+    design = Design((), (2.0, 4.0), OFFSETS, conditions, places=2, **changed)
     return Done(design, [], worked)
 
 

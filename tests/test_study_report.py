@@ -1,12 +1,14 @@
 """That what is written of the trials is what came of them."""
 
+import csv
+import json
 import math
 
 import numpy as np
 import pytest
 from planted import BILINEAR, GAUSSIAN, chunk_of, done, planted_summary
 
-from glimpsecli.learning.study import report, tables
+from glimpsecli.learning.study import exporters, report, tables
 from glimpsecli.learning.study.lookers import LOOKERS
 from glimpsecli.learning.study.running import Done
 from glimpsecli.learning.study.statistics import wilson
@@ -160,6 +162,29 @@ def test_the_tables_say_what_the_trials_do():
 
 
 ABOUT = {"machine": {"cpu": "one"}, "versions": {"glimpse": "1", "numpy": "2", "numba": "3"}}
+
+
+def test_json_and_csv_hold_the_same_tables(tmp_path):
+    conditions = "translation", "translation, own target"
+    summary = planted_summary([2, 3], [1, 1], conditions)
+    run = done([chunk_of(condition, 2.0, ("photos", 2), {}) for condition in conditions])
+    exporters.export(run, summary, str(tmp_path))
+    told = json.loads((tmp_path / "report.json").read_text())
+    for name in ("cells", "areas", "pairs"):
+        with open(tmp_path / f"{name}.csv", encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        assert rows == [{key: "" if one is None else str(one) for key, one in row.items()} for row in told[name]]
+    area = summary.area("translation", 2.0, GAUSSIAN)
+    where = {"condition": "translation", "stride": 2, **GAUSSIAN._asdict()}
+    (found,) = (one for one in told["areas"] if one.items() >= where.items())
+    assert (found["value"], found["low"], found["high"]) == pytest.approx(area, rel=1e-5)
+    (found,) = (one for one in told["pairs"] if (one["condition"], one["stride"]) == ("translation, own target", None))
+    assert (found["first"], found["second"], found["first_is"]) == ("gaussian 0.5", "bilinear", "easier")
+    one = summary.compare("translation, own target", None, GAUSSIAN, BILINEAR)
+    assert (found["difference"], found["low"], found["high"]) == pytest.approx(one.area, rel=1e-5)
+    assert (found["only_first"], found["only_second"]) == (36, 0)
+    assert (found["first_looks"], found["second_looks"]) == (6, 9)
+    assert len(told["pairs"]) == 2 * 3
 
 
 def test_the_bias_check_compares_two_targets():

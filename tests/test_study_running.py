@@ -22,6 +22,9 @@ ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the processes are
 FEW = tuple(looker for looker in LOOKERS if looker.name in ("hard", "bilinear", "gaussian 0.5"))
 
 
+REPORTS = ["report.json", "cells.csv", "areas.csv", "pairs.csv", "report.md", "success_translation.png", "sigmas.png"]
+
+
 @pytest.fixture
 def small(samples):
     """Give a design of nine chunks that is over in seconds."""
@@ -155,7 +158,7 @@ def test_an_interrupted_run_goes_on_and_ends_like_one_that_was_not(small, tmp_pa
         written = exporters.export(done, summarise(done), str(path.parent))
         reports.append(json.loads((path.parent / "report.json").read_text()))
         assert written == exporters.names(small)
-        assert written == ["report.json", "cells.csv", "report.md", "success_translation.png", "sigmas.png"]
+        assert written == REPORTS
     assert clockless(reports[0]) == clockless(reports[1])
     assert len(reports[0]["cells"]) == len((paths[0].parent / "cells.csv").read_text().splitlines()) - 1
     text = (paths[0].parent / "report.md").read_text()
@@ -428,7 +431,7 @@ def test_the_command_line_of_training(words, tmp_path, capsys, samples):
     assert (folder / "report.md").read_text().startswith("# Is Gaussian")
 
 
-@pytest.mark.parametrize("name", ["report.json", "cells.csv", "report.md", "success_translation.png", "sigmas.png"])
+@pytest.mark.parametrize("name", REPORTS)
 @pytest.mark.parametrize("more", [[], ["--resume"]])
 def test_files_of_others_are_not_replaced(name, more, words, tmp_path, capsys):
     folder = tmp_path / "out"

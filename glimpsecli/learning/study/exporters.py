@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.metadata
 import io
 import json
@@ -11,12 +10,13 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from glimpsecli import __version__, images
+from glimpsecli.annotations.tables import table_of
 from glimpsecli.bench import machine
 from glimpsecli.images.atomic import place_together
 from glimpsecli.learning.study import charts, report
 from glimpsecli.learning.study.design import fingerprint
-from glimpsecli.learning.study.summary import Cell, Summary
-from glimpsecli.learning.study.verdict import compared, verdicts
+from glimpsecli.learning.study.summary import Summary
+from glimpsecli.learning.study.verdict import compared, verdicts, word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,15 @@ TRIALS = "trials.jsonl"
 
 def names(design: Design) -> list[str]:
     """Name the files that :func:`export` writes."""
-    return ["report.json", "cells.csv", "report.md", *map(_chart_of, design.conditions), "sigmas.png"]
+    return [
+        "report.json",
+        "cells.csv",
+        "areas.csv",
+        "pairs.csv",
+        "report.md",
+        *map(_chart_of, design.conditions),
+        "sigmas.png",
+    ]
 
 
 def export(done: Done, summary: Summary, folder: str, *, overwrite: bool = False) -> list[str]:
@@ -57,9 +65,11 @@ def png(figure: NDArray[np.uint8]) -> bytes:
 
 
 def _files(done: Done, summary: Summary) -> Iterator[tuple[str, bytes]]:
-    told = about()
-    yield "report.json", (json.dumps(_plain(done, summary, told), indent=1, allow_nan=False) + "\n").encode()
-    yield "cells.csv", _csv(summary)
+    told, tables = about(), _tables(summary)
+    data = _head(done, told) | {"verdicts": [one._asdict() for one in verdicts(summary)]} | tables
+    yield "report.json", (json.dumps(data, indent=1, allow_nan=False) + "\n").encode()
+    for name, rows in tables.items():
+        yield f"{name}.csv", table_of(rows)
     yield "report.md", report.markdown(done, summary, told).encode()
     for condition in summary.conditions:
         yield _chart_of(condition), png(charts.draw(summary, condition, charts.SUCCESS))
@@ -70,16 +80,19 @@ def _chart_of(condition: str) -> str:
     return f"success_{condition.replace(',', '').replace(' ', '_')}.png"
 
 
-def _csv(summary: Summary) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(Cell._fields)
-    writer.writerows([_number(value) for value in cell] for cell in summary.cells)
-    return text.getvalue().encode()
+def _head(done: Done, told: dict[str, Any]) -> dict[str, Any]:
+    """Give what was done, and what was chosen for it."""
+    settings = [
+        {"sampler": sampler, "stride": stride, **setting._asdict()}
+        for (sampler, stride), setting in done.settings.items()
+    ]
+    return told | {
+        "design": done.design.plain(), "fingerprint": fingerprint(done.design), "settings": settings,
+    }  # fmt: skip
 
 
-def _plain(done: Done, summary: Summary, told: dict[str, Any]) -> dict[str, Any]:
-    """Give everything as data; what is measured with a clock is called ``seconds``."""
+def _tables(summary: Summary) -> dict[str, list[dict[str, Any]]]:
+    """Give the tables of results; what is measured with a clock is called ``seconds``."""
     strides = [None, *summary.strides]
     areas = [
         {"condition": condition, "stride": stride, **who._asdict(), **summary.area(condition, stride, who)._asdict()}
@@ -87,21 +100,16 @@ def _plain(done: Done, summary: Summary, told: dict[str, Any]) -> dict[str, Any]
     ]  # fmt: skip
     pairs = [
         {
-            "condition": one.condition, "stride": one.stride, "first": one.first._asdict(),
-            "second": one.second._asdict(), "area": one.area._asdict(), "mcnemar": one.pairs._asdict(),
+            "condition": one.condition, "stride": one.stride, "first": one.first.sampler,
+            "first_method": one.first.method, "second": one.second.sampler, "second_method": one.second.method,
+            "difference": one.area.value, "low": one.area.low, "high": one.area.high, "first_is": word(one),
+            "first_looks": one.looks[0], "second_looks": one.looks[1], "only_first": one.pairs.only_first,
+            "only_second": one.pairs.only_second, "mcnemar_p": one.pairs.p,
         }
         for condition in summary.conditions for one in compared(summary, condition, strides)
     ]  # fmt: skip
-    settings = [
-        {"sampler": sampler, "stride": stride, **setting._asdict()}
-        for (sampler, stride), setting in done.settings.items()
-    ]
-    rows = [{name: _number(value) for name, value in cell._asdict().items()} for cell in summary.cells]
-    return told | {
-        "design": done.design.plain(), "fingerprint": fingerprint(done.design), "settings": settings,
-        "verdicts": [one._asdict() for one in verdicts(summary)], "areas": _finite(areas), "pairs": _finite(pairs),
-        "cells": rows,
-    }  # fmt: skip
+    found = {"cells": [cell._asdict() for cell in summary.cells], "areas": areas, "pairs": pairs}
+    return {name: [{key: _number(value) for key, value in row.items()} for row in rows] for name, rows in found.items()}
 
 
 def _number(value: Any) -> Any:
@@ -109,10 +117,3 @@ def _number(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else None
     return value
-
-
-def _finite(data: Any) -> Any:
-    """Do so within lists and dictionaries."""
-    if isinstance(data, dict):
-        return {name: _finite(value) for name, value in data.items()}
-    return [_finite(value) for value in data] if isinstance(data, list) else _number(data)
