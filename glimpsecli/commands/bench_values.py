@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from glimpsecli.commands.values import Value, finite
+from glimpsecli.commands.values import Value, finite, numbers_of
 
 LONGEST = 3600
 """Seconds that may be asked for each contender."""
-MOST_STRIDES = 100
 
 
 class StridesValue(Value):
@@ -21,14 +20,10 @@ class StridesValue(Value):
         from glimpsecli.errors import InvalidInputError
 
         hint = "write strides such as 1,2,4,8,16"
-        numbers = [number for part in text.split(",") if (number := finite(part)) is not None]
-        if len(numbers) <= text.count(","):
-            raise InvalidInputError(f"{text!r} is no list of numbers", hint)
-        if len(numbers) > MOST_STRIDES:
-            raise InvalidInputError(f"{len(numbers)} strides", f"give at most {MOST_STRIDES}")
-        if min(numbers) <= 0:
+        strides = numbers_of(text, "strides", hint)
+        if strides[0] <= 0:
             raise InvalidInputError(f"{text!r} has a stride that is not positive", hint)
-        return tuple(sorted(set(numbers)))
+        return strides
 
 
 class ExcessValue(Value):

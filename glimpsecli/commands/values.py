@@ -296,3 +296,20 @@ def finite(text: str) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+MOST_NUMBERS = 100
+"""In a list that somebody writes."""
+
+
+def numbers_of(text: str, noun: str, hint: str) -> tuple[float, ...]:
+    """Read a list of numbers, D,..., and give each once, in order; `noun` says what they are."""
+    from glimpsecli.errors import InvalidInputError
+
+    numbers = [finite(part) for part in text.split(",")]
+    known = [number for number in numbers if number is not None]
+    if len(known) < len(numbers):
+        raise InvalidInputError(f"{text!r} is no list of numbers", hint)
+    if len(known) > MOST_NUMBERS:
+        raise InvalidInputError(f"{len(known)} {noun}", f"give at most {MOST_NUMBERS}")
+    return tuple(sorted(set(known)))
