@@ -33,7 +33,12 @@ def small(samples):
 
 
 def settings(design, rate=0.25):
-    return {(looker.name, stride): working.Setting(rate, 1.0) for looker in LOOKERS for stride in design.strides}
+    return {
+        (looker.name, stride, scaled): working.Setting(rate, 1.0)
+        for looker in LOOKERS
+        for stride in design.strides
+        for scaled in (False, True)
+    }
 
 
 def work(design, chunk, lookers=LOOKERS):
@@ -165,7 +170,7 @@ def test_trials_are_the_same_in_all_conditions_and_lie_inside(samples):
         away = np.hypot(*(some.start - some.truth)[:, :2].T) / extent
         np.testing.assert_allclose(away.reshape(-1, 7), np.tile(design.offsets, (count // 7, 1)))
         assert count == (21 if name == "translation" else 14)
-        if not condition.uneven:
+        if not condition.fractional:
             np.testing.assert_array_equal(some.truth, main.truth[:count])
             np.testing.assert_array_equal(some.start[:, :2], main.start[:count, :2])
             np.testing.assert_array_equal(some.targets, main.targets[:count])
@@ -187,22 +192,22 @@ def test_the_rate_with_the_greatest_area_is_chosen_and_of_near_equals_the_smalle
     near, far, wide = [9, 9, 0, 0], [0, 0, 9, 9], [0, 0, 8, 9]
     tuned = [
         {
-            "chunk": ["", 2.0, "glyphs", 0],
+            "chunk": ["tuning", 2.0, "glyphs", 0],
             "tried": {"bilinear": [[0.1, 0, near, 9], [0.2, 0, far, 9], [0.4, 0, far, 9]]},
         },
         {
-            "chunk": ["", 2.0, "photos", 0],
+            "chunk": ["tuning", 2.0, "photos", 0],
             "tried": {"bilinear": [[0.1, 0, near, 9], [0.2, 0, wide, 9], [0.4, 0, far, 9]]},
         },
-        {"chunk": ["", 4.0, "photos", 0], "tried": {"bilinear": [[0.1, 0, near, 900], [0.2, 0, far, 900]]}},
+        {"chunk": ["tuning", 4.0, "photos", 0], "tried": {"bilinear": [[0.1, 0, near, 900], [0.2, 0, far, 900]]}},
     ]
     # At stride 2 the last has 0.033 more than the second; at 4 all are nearly nothing.
     chosen = working.choose(tuned, (0.1, 0.2, 0.5, 1.0))
-    assert chosen == {("bilinear", 2.0): working.Setting(0.4), ("bilinear", 4.0): working.Setting(0.1)}
+    assert chosen == {("bilinear", 2.0, False): working.Setting(0.4), ("bilinear", 4.0, False): working.Setting(0.1)}
 
 
 def test_tuning_counts_what_a_single_search_finds(small):
-    chunk = Chunk("", 2.0, "textures", 0)
+    chunk = Chunk("tuning", 2.0, "textures", 0)
     tried = working.tune(small, chunk, [BY_NAME["gaussian 1"]])["tried"]["gaussian 1"]
     image = scenes.scene("textures", 0, 0, ())
     some = draw(small, chunk, image)

@@ -69,7 +69,7 @@ def test_the_words_follow_from_the_intervals(gaussian, bilinear, said, answer):
     assert word(one) == said
     (verdict,) = verdicts(summary)
     assert verdict.claim.startswith("Gaussian attention is easier")
-    assert verdict.answer == f"{answer} (of 1 comparison: {said} in 1)"
+    assert verdict.answer == f"{answer} ({said} in 1 of 1)"
     assert verdict.lines[0].startswith(f"gaussian 0.5 against bilinear, Levenberg-Marquardt: {said}; area ")
 
 
@@ -86,19 +86,43 @@ def test_what_intervals_show(low, high, said):
     assert word(one._replace(area=one.area._replace(low=low, high=high))) == said
 
 
-def test_the_answer_counts_all_conditions_but_that_of_own_targets():
-    yes, undecided = ([4], [1]), ([2, 3], [3, 2])
+EASIER, HARDER, EQUAL, UNDECIDED = ([4], [1]), ([1], [4]), ([2, 3], [2, 3]), ([2, 3], [3, 2])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "answer"),
+    [
+        ((EASIER, EASIER), "yes (easier in 2 of 2)"),
+        ((EASIER, HARDER), "in part (easier in 1 of 2, harder in 1 of 2)"),
+        ((EASIER, UNDECIDED), "in part (easier in 1 of 2, undecided in 1 of 2)"),
+        ((HARDER, UNDECIDED), "no (harder in 1 of 2, undecided in 1 of 2)"),
+        ((EQUAL, UNDECIDED), "undecided (equal within 0.05 in 1 of 2, undecided in 1 of 2)"),
+        ((EQUAL, EQUAL), "no (equal within 0.05 in 2 of 2)"),
+    ],
+)
+def test_the_answer_follows_from_the_words(pairs, answer):
+    by_method = []
+    for method, pair in zip(("lm", "adam"), pairs, strict=True):
+        runs = planted_summary(*pair).runs
+        by_method.append(
+            {(name, stride, who._replace(method=method)): one for (name, stride, who), one in runs.items()}
+        )
+    summary = planted_summary([1], [1])._replace(runs=by_method[0] | by_method[1])
+    assert verdicts(summary)[0].answer == answer
+
+
+def test_other_conditions_are_counted_and_decide_nothing():
     parts = [
         planted_summary(*pair, conditions=(name,))
         for name, pair in (
-            ("translation", yes),
-            ("translation, noise", undecided),
-            ("translation, own target", undecided),
+            ("translation", EASIER),
+            ("translation, noise", UNDECIDED),
+            ("translation and scale", HARDER),
         )
     ]
     summary = parts[0]._replace(runs={key: runs for part in parts for key, runs in part.runs.items()})
     (verdict,) = verdicts(summary)
-    assert verdict.answer == "in part (of 2 comparisons: easier in 1, undecided in 1)"
+    assert verdict.answer == "yes (easier in 1 of 1; in other conditions undecided in 1 of 2, harder in 1 of 2)"
 
 
 def test_of_few_images_nothing_is_said():
@@ -134,7 +158,7 @@ def rows_of(lines):
 
 
 def test_the_tables_say_what_the_trials_do():
-    conditions = "translation", "translation, uneven strides", "translation and scale", "translation, own target"
+    conditions = "translation", "translation, fractional strides", "translation and scale", "translation, own target"
     summary = planted_summary([2, 3], [1, 1], conditions)
     (first, second) = rows_of(tables.areas(summary, "translation"))
     area = summary.area("translation", 4.0, GAUSSIAN)
@@ -178,7 +202,7 @@ def test_json_and_csv_hold_the_same_tables(tmp_path):
     where = {"condition": "translation", "stride": 2, **GAUSSIAN._asdict()}
     (found,) = (one for one in told["areas"] if one.items() >= where.items())
     assert (found["value"], found["low"], found["high"]) == pytest.approx(area, rel=1e-5)
-    (found,) = (one for one in told["pairs"] if (one["condition"], one["stride"]) == ("translation, own target", None))
+    (found,) = (one for one in told["pairs"] if (one["condition"], one["stride"]) == ("translation, own target", "all"))
     assert (found["first"], found["second"], found["first_is"]) == ("gaussian 0.5", "bilinear", "easier")
     one = summary.compare("translation, own target", None, GAUSSIAN, BILINEAR)
     assert (found["difference"], found["low"], found["high"]) == pytest.approx(one.area, rel=1e-5)
@@ -187,12 +211,33 @@ def test_json_and_csv_hold_the_same_tables(tmp_path):
     assert len(told["pairs"]) == 2 * 3
 
 
-def test_the_bias_check_compares_two_targets():
+def test_the_bias_check_compares_two_targets_in_the_same_windows():
     average, own = planted_summary([0], [1]), planted_summary([1], [3], ("translation, own target",))
-    summary = average._replace(runs=average.runs | own.runs)
+    fewer = {
+        key: type(runs)(*(part[::2] for part in runs))  # the first of two windows of each image
+        for key, runs in own.runs.items()
+    }
+    both = {
+        key: runs._replace(success=np.array([row ^ (n % 2 == 1) for n, row in enumerate(runs.success)]))
+        for key, runs in average.runs.items()
+    }  # the second windows had the contrary outcome
+    summary = average._replace(runs=both | fewer)
     (gaussian, bilinear) = rows_of(tables.bias(summary, "translation", "translation, own target"))
     assert (gaussian["average: recovered"], gaussian["own: recovered"]) == ("0", "100")
     assert (bilinear["average: recovered"], bilinear["own: recovered"]) == ("100", "100")
+
+
+def test_rates_with_scale_stand_apart():
+    rows = [[0.1, 0, [9, 9, 9, 9], 9], [0.2, 0, [0, 0, 0, 0], 9]]
+    tuned = [
+        {"chunk": ["tuning", 2.0, "photos", 0], "tried": {"bilinear": rows}},
+        {"chunk": ["tuning with scale", 2.0, "photos", 0], "tried": {"bilinear": rows[::-1][:1]}},
+    ]
+    design = done([chunk_of("translation", 2.0, ("photos", 2), {})]).design._replace(strides=(2.0,), rates=(0.1, 0.2))
+    run = Done(design, tuned, [])
+    assert rows_of(tables.rates(run, scaled=False)) == [{"sampler": "bilinear", "stride 2": "0.1"}]
+    assert rows_of(tables.rates(run, scaled=True)) == [{"sampler": "bilinear", "stride 2": "0.2"}]
+    assert report.edge_settings(run)[1] == "bilinear at stride 2 with scale, rate 0.2"
 
 
 def test_settings_at_the_end_of_what_was_tried_are_named():
@@ -208,7 +253,7 @@ def test_settings_at_the_end_of_what_was_tried_are_named():
     }
     design = done([chunk_of("translation", 2.0, ("photos", 2), {})]).design
     design = design._replace(strides=(2.0,), rates=(0.1, 0.2, 0.4), policies=(1.0, 2.0, 3.0))
-    run = Done(design, [{"chunk": ["", 2.0, "photos", 0], "tried": found}], [])
-    assert report.edge_settings(run) == ["hard at stride 2, 3", "bilinear at stride 2, 0.1"]
-    chosen = {row["sampler"]: row["stride 2"] for row in rows_of(tables.rates(run))}
+    run = Done(design, [{"chunk": ["tuning", 2.0, "photos", 0], "tried": found}], [])
+    assert report.edge_settings(run) == ["hard at stride 2, sigma 3", "bilinear at stride 2, rate 0.1"]
+    chosen = {row["sampler"]: row["stride 2"] for row in rows_of(tables.rates(run, scaled=False))}
     assert chosen == {"hard": "0.2, sigma 3", "bilinear": "0.1", "gaussian 1": "0.2"}

@@ -14,7 +14,7 @@ from PIL import Image
 from glimpsecli import GlimpseError, cli
 from glimpsecli.learning.study import design as designs
 from glimpsecli.learning.study import exporters, running, scenes, trials_file, working
-from glimpsecli.learning.study.design import Design, chunks, condition_named, tuning_chunks
+from glimpsecli.learning.study.design import Design, chunks, tuning_chunks
 from glimpsecli.learning.study.lookers import LOOKERS
 from glimpsecli.learning.study.summary import summarise
 
@@ -43,18 +43,15 @@ def at_once(monkeypatch):
     def tune(design, chunk, lookers):
         asked.append(chunk)
         row = [[0] * len(design.offsets), design.tuning_places]
-        tried = {one.name: [[*setting, *row] for setting in working.settings_for(one, design)] for one in lookers}
+        part = [one for one in lookers if working.methods(one, chunk)]
+        tried = {one.name: [[*setting, *row] for setting in working.settings_for(one, design)] for one in part}
         return {"chunk": list(chunk), "tried": tried}
 
     def work(design, chunk, settings, lookers):
         asked.append(chunk)
-        count = design.places * len(design.offsets)
+        count = design.count(chunk) * len(design.offsets)
         run = {"centre": [0.5] * count, "extent": [0.0] * count, "arrived": [-1] * count, "looks": [8] * count}
-        part = [one for one in lookers if not (one.sampled and condition_named(chunk.condition).scaled)]
-        who = [
-            (one.name, method)
-            for one in part for method in ((working.SCORE,) if one.sampled else (working.LM, working.ADAM))
-        ]  # fmt: skip
+        who = [(one.name, method) for one in lookers for method in working.methods(one, chunk)]
         runs = [{"sampler": looker, "method": method, **run, "seconds": 0.1} for looker, method in who]
         return {"chunk": list(chunk), "runs": runs}
 
@@ -245,7 +242,7 @@ def changed(path, *keys, to):
         (["chunk"], 3, "its chunk is not"),
         (["chunk"], [[], {}], "its chunk is not"),
         (["chunk", 1], 16.0, "its chunk is not"),
-        (["chunk"], ["", 2.0, "glyphs", 0], "line 10 is damaged: what was tried is not there"),
+        (["chunk"], ["tuning", 2.0, "glyphs", 0], "line 10 is damaged: what was tried is not there"),
         (["runs"], None, "its runs are not there"),
         (["runs"], [1], "its runs are not there"),
         (["runs", 0], None, "not one for each sampler"),
@@ -260,6 +257,8 @@ def changed(path, *keys, to):
         (["runs", 1, "looks"], [8.5], "looks of bilinear is not 1"),
         (["runs", 1, "arrived"], [True], "arrived of bilinear is not 1"),
         (["runs", 1, "seconds"], "1", "seconds of bilinear"),
+        (["runs", 1, "arrived"], [9], "bilinear arrived after more looks than it had"),
+        (["runs", 1, "arrived"], [-2], "bilinear arrived after more looks than it had"),
     ],
 )
 def test_a_damaged_line_is_named(keys, to, said, small, finished):

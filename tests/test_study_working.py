@@ -8,12 +8,15 @@ from PIL import Image
 
 from glimpsecli import GlimpseError
 from glimpsecli.learning.study import design, optimisers, scenes, working
-from glimpsecli.learning.study.design import CONDITIONS, NOISE, UNEVEN, Chunk, Design, fingerprint
+from glimpsecli.learning.study.design import CONDITIONS, FRACTION, NOISE, Chunk, Design, fingerprint
 from glimpsecli.learning.study.lookers import LOOKERS, TAPS, View, blur
 from glimpsecli.learning.study.trials import check, draw
 
 BY_NAME = {looker.name: looker for looker in LOOKERS}
-SETTINGS = {(looker.name, 2.0): working.Setting(0.1 + n, 0.01 + n) for n, looker in enumerate(LOOKERS)}
+SETTINGS = {
+    (looker.name, 2.0, scaled): working.Setting(0.1 + n + 50 * scaled, 0.01 + n)
+    for n, looker in enumerate(LOOKERS) for scaled in (False, True)
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -44,7 +47,7 @@ def asked(monkeypatch):
 @pytest.mark.parametrize("condition", CONDITIONS, ids=lambda condition: condition.name)
 def test_each_condition_asks_what_its_name_says(plan, asked, condition):
     chunk = Chunk(condition.name, 2.0, "textures", 2)
-    stride = 2 + UNEVEN if "uneven" in condition.name else 2.0
+    stride = 2 + FRACTION if "fractional" in condition.name else 2.0
     working.work(plan, chunk, SETTINGS)
     clean = scenes.scene("textures", 2, 0, ())
     scaled, noisy, own = (word in condition.name for word in ("scale", "noise", "own"))
@@ -53,6 +56,8 @@ def test_each_condition_asks_what_its_name_says(plan, asked, condition):
         assert all(view.stride == stride for view in views)
         if name != "score_function":
             assert options["free"] == (3 if scaled else 2)
+        if name == "adam":
+            assert np.all((options["rate"] > 50) == scaled)
         assert np.any(start[:, 2] != 0) == scaled
         extent = TAPS * stride
         np.testing.assert_allclose(np.hypot(*(start - truth)[:, :2].T), np.tile(plan.offsets, 2) * extent, rtol=1e-9)
@@ -72,7 +77,7 @@ def test_noise_is_the_same_for_all_samplers_and_at_all_strides(plan, asked):
     seen = []
     for stride in (2.0, 4.0):
         asked.clear()
-        settings = {(name, stride): setting for (name, _), setting in SETTINGS.items()}
+        settings = {(name, stride, scaled): setting for (name, _, scaled), setting in SETTINGS.items()}
         chunk = Chunk("translation, noise", stride, "glyphs", 3)
         working.work(plan, chunk, settings, [BY_NAME["bilinear"], BY_NAME["gaussian 1"], BY_NAME["hard"]])
         seen += [views[0].pixels for _, views, *_ in asked]
@@ -202,5 +207,7 @@ def test_designs_that_would_give_other_numbers_have_other_fingerprints(plan, tmp
     monkeypatch.setattr(optimisers, "CLOSE", 0.5)
     assert fingerprint(plan) != one
     monkeypatch.undo()
-    monkeypatch.setattr(design, "NOISE", 0.5)
-    assert fingerprint(plan) != one
+    for name in ("NOISE", "FRACTION", "ALIKE"):
+        monkeypatch.setattr(design, name, 0.5)
+        assert fingerprint(plan) != one
+        monkeypatch.undo()

@@ -78,7 +78,7 @@ def study() -> None:
     metavar="N",
     help="Windows drawn in each image; a third of them in all conditions but the first. Default: 30.",
 )
-@what("--quick", is_flag=True, help="A small experiment, within a minute: wide intervals.")
+@what("--quick", is_flag=True, help="A small experiment, within a minute, of too few images for verdicts.")
 @how("-j", "--jobs", type=click.IntRange(1), metavar="N", help="Processes. Default: the processors.")
 @how("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Of all that is drawn.")
 @_output_option("study-training")

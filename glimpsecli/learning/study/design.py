@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glimpsecli import __version__
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.learning.fitting import LEAST_ENERGY
 from glimpsecli.learning.study import lookers, optimisers
-from glimpsecli.learning.study.scenes import HELD_OUT, KINDS
+from glimpsecli.learning.study.scenes import HELD_OUT, KINDS, SIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
 NOISE = 20 / 255
 """Standard deviation of the noise on each pixel of noisy images, white being 1."""
 
-UNEVEN = 0.37
-"""Added to strides that are to be uneven: taps then fall between the pixels in as many ways as there are taps."""
+FRACTION = 0.37
+"""Added to strides that are not to be whole: taps then fall between the pixels in as many ways as there are taps."""
+
+ALIKE = 0.01
+"""Areas under success against offset that differ by less, on the images that are held out, are taken for equal."""
 
 WIDEST = 1.25
 """Where the scale is searched, the start is up to so many times too large or too small."""
@@ -39,31 +43,35 @@ class Condition(NamedTuple):
         Whether the image that is looked at is noisy; targets never are.
     own : bool
         Whether the target is the sampler's own glimpse, and not the exact average over each cell.
-    uneven : bool
-        Whether strides are uneven. At a whole one all taps lie alike between their pixels, and pass from one pixel to
-        the next at the same moment.
+    fractional : bool
+        Whether strides get a fraction. At a whole one all taps lie alike between their pixels, and pass from one pixel
+        to the next at the same moment.
     """
 
     name: str
     scaled: bool = False
     noisy: bool = False
     own: bool = False
-    uneven: bool = False
+    fractional: bool = False
 
     def stride(self, nominal: float) -> float:
         """Give the pixels from tap to tap of the true window."""
-        return nominal + UNEVEN if self.uneven else nominal
+        return nominal + FRACTION if self.fractional else nominal
 
 
 CONDITIONS = (
     Condition("translation"),
-    Condition("translation, uneven strides", uneven=True),
+    Condition("translation, fractional strides", fractional=True),
     Condition("translation, noise", noisy=True),
     Condition("translation and scale", scaled=True),
     Condition("translation and scale, noise", scaled=True, noisy=True),
     Condition("translation, own target", own=True),
 )
 """The first is the main one, and has the most trials."""
+
+TUNING = (Condition("tuning"), Condition("tuning with scale", scaled=True))
+"""In these rates are tried, on images that are held out: the first for conditions without a scale, the other for those
+with one."""
 
 NAMES = tuple(one.name for one in CONDITIONS)
 
@@ -76,7 +84,7 @@ class Design(NamedTuple):
     photos : tuple of str
         Paths; the first :data:`~glimpsecli.learning.study.scenes.HELD_OUT` are for choosing rates only.
     strides : tuple of float
-        Pixels from tap to tap of the true window, where they are not to be uneven.
+        Pixels from tap to tap of the true window, where nothing is added.
     offsets : tuple of float
     conditions : tuple of str
     images : int
@@ -84,7 +92,7 @@ class Design(NamedTuple):
     places : int
         True windows in each image, in the main condition.
     other_places : int
-        In the others: the first of the same windows.
+        In the others: the first of the same windows, or where the stride is another one nearly so.
     tuning_places : int
         In each image that is held out.
     rates, policies : tuple of float
@@ -114,7 +122,7 @@ class Design(NamedTuple):
 
     def count(self, chunk: Chunk) -> int:
         """Give how many true windows a chunk has."""
-        if not chunk.condition:
+        if condition_of(chunk) in TUNING:
             return self.tuning_places
         return self.places if chunk.condition == self.conditions[0] else self.other_places
 
@@ -130,7 +138,7 @@ QUICK: dict[str, Any] = {
     "strides": (1.0, 4.0),
     "conditions": (
         "translation",
-        "translation, uneven strides",
+        "translation, fractional strides",
         "translation and scale",
         "translation, own target",
     ),
@@ -150,7 +158,7 @@ class Chunk(NamedTuple):
     Attributes
     ----------
     condition : str
-        Empty: rates are tried, on an image that is held out.
+        One of those of the experiment, or of :data:`TUNING`.
     stride : float
     kind : str
     image : int
@@ -165,7 +173,12 @@ class Chunk(NamedTuple):
 def tuning_chunks(design: Design) -> list[Chunk]:
     """Give the chunks on which the rates are chosen, the longest first."""
     strides = sorted(design.strides, reverse=True)
-    return [Chunk("", stride, *scene) for stride in strides for scene in design.scenes(held_out=True)]
+    asked = {condition_named(name).scaled for name in design.conditions}
+    return [
+        Chunk(condition.name, stride, *scene)
+        for stride in strides for condition in TUNING if condition.scaled in asked
+        for scene in design.scenes(held_out=True)
+    ]  # fmt: skip
 
 
 def chunks(design: Design) -> list[Chunk]:
@@ -178,10 +191,8 @@ def chunks(design: Design) -> list[Chunk]:
 
 
 def condition_of(chunk: Chunk) -> Condition:
-    """Give the condition of a chunk; rates are tried in the main one."""
-    if not chunk.condition:
-        return CONDITIONS[0]
-    return condition_named(chunk.condition)
+    """Give the condition of a chunk."""
+    return next((one for one in TUNING if one.name == chunk.condition), None) or condition_named(chunk.condition)
 
 
 def condition_named(name: str) -> Condition:
@@ -201,9 +212,10 @@ def condition_named(name: str) -> Condition:
 def fingerprint(design: Design) -> str:
     """Tell apart designs, photos of other contents, and versions of the study that would give other numbers."""
     fixed = {
-        "noise": NOISE, "uneven": UNEVEN, "widest": WIDEST, "taps": lookers.TAPS, "lookers": lookers.LOOKERS,
+        "noise": NOISE, "fraction": FRACTION, "widest": WIDEST, "alike": ALIKE, "energy": LEAST_ENERGY, "side": SIDE,
+        "taps": lookers.TAPS, "lookers": lookers.LOOKERS,
         "close": (optimisers.CLOSE, optimisers.CLOSE_EXTENT), "annealing": optimisers.ANNEALING,
-        "score function": (optimisers.SAMPLES, optimisers.DECAY), "version": __version__,
+        "held out": HELD_OUT, "score function": (optimisers.SAMPLES, optimisers.DECAY), "version": __version__,
     }  # fmt: skip
     hasher = hashlib.sha256(json.dumps([design.plain(), fixed], sort_keys=True).encode())
     for path in design.photos:

@@ -15,7 +15,7 @@ from glimpsecli.bench import machine
 from glimpsecli.images.atomic import place_together
 from glimpsecli.learning.study import charts, report
 from glimpsecli.learning.study.design import fingerprint
-from glimpsecli.learning.study.summary import Summary
+from glimpsecli.learning.study.summary import ALL, Summary
 from glimpsecli.learning.study.verdict import compared, verdicts, word
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def _chart_of(condition: str) -> str:
 def _head(done: Done, told: dict[str, Any]) -> dict[str, Any]:
     """Give what was done, and what was chosen for it."""
     settings = [
-        {"sampler": sampler, "stride": stride, **setting._asdict()}
-        for (sampler, stride), setting in done.settings.items()
+        {"sampler": sampler, "stride": stride, "scaled": scaled, **setting._asdict()}
+        for (sampler, stride, scaled), setting in done.settings.items()
     ]
     return told | {
         "design": done.design.plain(), "fingerprint": fingerprint(done.design), "settings": settings,
@@ -95,12 +95,15 @@ def _tables(summary: Summary) -> dict[str, list[dict[str, Any]]]:
     """Give the tables of results; what is measured with a clock is called ``seconds``."""
     strides = [None, *summary.strides]
     areas = [
-        {"condition": condition, "stride": stride, **who._asdict(), **summary.area(condition, stride, who)._asdict()}
+        {
+            "condition": condition, "stride": _named(stride), **who._asdict(),
+            **summary.area(condition, stride, who)._asdict(),
+        }
         for condition in summary.conditions for stride in strides for who in summary.who(condition)
     ]  # fmt: skip
     pairs = [
         {
-            "condition": one.condition, "stride": one.stride, "first": one.first.sampler,
+            "condition": one.condition, "stride": _named(one.stride), "first": one.first.sampler,
             "first_method": one.first.method, "second": one.second.sampler, "second_method": one.second.method,
             "difference": one.area.value, "low": one.area.low, "high": one.area.high, "first_is": word(one),
             "first_looks": one.looks[0], "second_looks": one.looks[1], "only_first": one.pairs.only_first,
@@ -110,6 +113,10 @@ def _tables(summary: Summary) -> dict[str, list[dict[str, Any]]]:
     ]  # fmt: skip
     found = {"cells": [cell._asdict() for cell in summary.cells], "areas": areas, "pairs": pairs}
     return {name: [{key: _number(value) for key, value in row.items()} for row in rows] for name, rows in found.items()}
+
+
+def _named(stride: float | None) -> float | str:
+    return ALL if stride is None else stride
 
 
 def _number(value: Any) -> Any:

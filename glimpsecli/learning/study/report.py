@@ -7,13 +7,13 @@ from itertools import pairwise
 from typing import Any
 
 from glimpsecli.learning.study import tables
-from glimpsecli.learning.study.design import NOISE, UNEVEN, WIDEST, Design, condition_named
+from glimpsecli.learning.study.design import ALIKE, FRACTION, NOISE, WIDEST, Design, condition_named
 from glimpsecli.learning.study.lookers import ANNEALED, TAPS
 from glimpsecli.learning.study.optimisers import ANNEALING, CLOSE, CLOSE_EXTENT, SAMPLES
 from glimpsecli.learning.study.running import Done
+from glimpsecli.learning.study.statistics import FEWEST
 from glimpsecli.learning.study.summary import ALL, Summary
 from glimpsecli.learning.study.verdict import MARGIN, verdicts
-from glimpsecli.learning.study.working import ALIKE
 
 REFERENCE = (
     "Jiang, Sun, Tagliasacchi, Trulls and Yi, Linearized Multi-Sampling for Differentiable Image Transformation, ICCV "
@@ -38,11 +38,12 @@ def short(summary: Summary) -> list[str]:
 def edge_settings(done: Done) -> list[str]:
     """Name samplers whose setting is the least or greatest that was tried, so that another might be better."""
     found = []
-    for (name, stride), setting in done.settings.items():
-        sigmas = done.design.policies if setting.sigma else (setting.sigma,)
-        for chosen, tried in ((setting.rate, done.design.rates), (setting.sigma, sigmas)):
-            if len(tried) > 1 and chosen in (min(tried), max(tried)):
-                found.append(f"{name} at stride {stride:g}, {chosen:g}")
+    for (name, stride, scaled), setting in done.settings.items():
+        for what, chosen, tried in (
+            ("rate", setting.rate, done.design.rates), ("sigma", setting.sigma, done.design.policies),
+        ):  # fmt: skip
+            if chosen and len(tried) > 1 and chosen in (min(tried), max(tried)):
+                found.append(f"{name} at stride {stride:g}{' with scale' if scaled else ''}, {what} {chosen:g}")
     return found
 
 
@@ -53,8 +54,8 @@ def _parts(done: Done, summary: Summary, about: dict[str, Any]) -> list[list[str
         ["## Verdicts", *_verdicts(summary)],
         [
             f"## Area under success against offset, {main}",
-            "1 is success at every offset, each counting for the room to its neighbours. In brackets the 95 % interval "
-            "of the mean over places, its standard error taken over images.",
+            "1 is success at every offset, each counting for the room to its neighbours. In brackets, if there are "
+            f"{FEWEST} images or more, the 95 % interval of the mean over places, its standard error taken over them.",
             *tables.areas(summary, main),
         ],
         ["## Area in each condition, all strides together", *tables.areas_by_condition(summary)],
@@ -76,12 +77,17 @@ def _parts(done: Done, summary: Summary, about: dict[str, Any]) -> list[list[str
                 *tables.bias(summary, main, own),
             ]
         )
-    parts.append([f"## Success against offset, {main}, per cent with Wilson's 95 % intervals"])
+    parts.append(
+        [
+            f"## Success against offset, {main}, per cent with Wilson's 95 % intervals",
+            "These intervals take trials for independent, which those of one image are not quite.",
+        ]
+    )
     for stride in summary.strides:
         count = next(cell.trials for cell in summary.cells if (cell.kind, cell.stride) == (ALL, stride))
         parts.append([f"Stride {stride:g}, {count} trials for each number:", *tables.success(summary, main, stride)])
     scaled = [name for name in summary.conditions if condition_named(name).scaled]
-    whole = [name for name in summary.conditions if name == main or condition_named(name).uneven]
+    whole = [name for name in summary.conditions if name == main or condition_named(name).fractional]
     parts += [
         [f"## Success by kind of image, {main}, per cent of all offsets", *tables.kinds(summary, main)],
         [
@@ -92,7 +98,8 @@ def _parts(done: Done, summary: Summary, about: dict[str, Any]) -> list[list[str
             *tables.costs(summary, main),
         ],
         [
-            "## Where Levenberg-Marquardt failed: median looks until it came to rest, by stride",
+            "## Where Levenberg-Marquardt failed: median looks that it used, by stride",
+            f"{done.design.lm_looks} are all; with fewer it came to rest where it saw no way down.",
             *tables.failures(summary, whole),
         ],
     ]
@@ -106,8 +113,12 @@ def _parts(done: Done, summary: Summary, about: dict[str, Any]) -> list[list[str
             "independent and is not corrected for their number.",
             *tables.pairs(summary, main),
         ],
-        ["## Rates of Adam, chosen on images that were held out", *_tuning(done), *tables.rates(done)],
-    ]
+        [
+            "## Rates of Adam, chosen on images that were held out", *_tuning(done), *tables.rates(done, scaled=False),
+        ],
+    ]  # fmt: skip
+    if scaled:
+        parts.append(["With a scale to be found, too:", *tables.rates(done, scaled=True)])
     return parts
 
 
@@ -121,15 +132,21 @@ def _heading(done: Done, summary: Summary, about: dict[str, Any]) -> list[str]:
         f"A window of {TAPS}x{TAPS} taps is recovered from a displaced start by minimising the mean squared error to a "
         "target, the exact average over each cell. It is recovered if in the end the centre is within "
         f"{CLOSE:g} strides, and the extent within {100 * CLOSE_EXTENT:g} %. {images} images; starts {offsets} windows "
-        "away; every sampler had the same trials.",
+        "away; every sampler had the same trials, but that hard attention searches no scale.",
         f"A look is a glimpse with its gradient: Adam had {design.adam_looks}, Levenberg-Marquardt {design.lm_looks}. "
         f"Hard attention looks without a gradient, {SAMPLES} times a step, so that as many looks are fewer steps; the "
-        "sigma of its policy stays. The numbers in the names of samplers are sigmas in strides, of the Gaussians or of "
-        f"the blur; annealed are those from {ANNEALED[0]:g} to {ANNEALED[-1]:g} in {len(ANNEALED)} stages, the last of "
-        f"which begins after {100 * ANNEALING:g} % of the looks.",
+        "sigma of its policy stays.",
+        "The numbers in the names of samplers are sigmas in strides, of the Gaussians or of the blur; annealed are "
+        f"those from {ANNEALED[0]:g} to {ANNEALED[-1]:g} in {len(ANNEALED)} stages, the last of which begins after "
+        f"{100 * ANNEALING:g} % of the looks at the latest.",
         *(f"- {name}: {_told(design, name)}" for name in summary.conditions),
-        f"Easier and harder are said of differences of areas under success against offset, *{main}* first, whose 95 % "
-        f"interval leaves out 0; equal of those whose interval lies within {MARGIN:g}; all else is undecided.",
+        "Easier and harder are said where the 95 % interval of the difference of areas under success against offset "
+        f"leaves out 0, *by less than {MARGIN:g}* where all of it is nearer to 0 than that; equal, where it holds 0 "
+        f"and lies within {MARGIN:g}; all else is undecided. The answers rest on *{main}*, all strides together: yes, "
+        "if it is easier in every comparison; in part, if in some; no, if in none and harder in some, or equal in all. "
+        "What other conditions show is counted beside. Intervals are not corrected for their number.",
+        "A sampler that blurs has its optimum elsewhere than at the truth when the target is sharp; where the target "
+        "is its own it has not, and what is left is how it gets there.",
         REFERENCE,
     ]
 
@@ -140,7 +157,8 @@ def _told(design: Design, name: str) -> str:
     places = design.places if name == design.conditions[0] else design.other_places
     parts = [
         f"{places} windows in each image",
-        f"strides {UNEVEN:g} greater, so that taps lie in all ways between the pixels" if condition.uneven else "",
+        f"each stride is {FRACTION:g} greater than it is called, so that taps lie in all ways between the pixels"
+        if condition.fractional else "",
         f"the start up to {WIDEST:g} times too large or too small; images are blurred by the true stride, Gaussians "
         "follow the window" if condition.scaled else "",
         f"noise of {255 * NOISE:g} of 255 on every pixel of the image" if condition.noisy else "",
@@ -161,7 +179,7 @@ def _tuning(done: Done) -> list[str]:
     told = [
         f"In strides; tried were {', '.join(f'{rate:g}' for rate in design.rates)}, falling along a cosine, and for "
         f"the score function policies with sigma {', '.join(f'{sigma:g}' for sigma in design.policies)}. Taken was the "
-        f"smallest whose area is within {ALIKE:g} of the greatest, in translation, and kept in all conditions."
+        f"smallest whose area is within {ALIKE:g} of the greatest."
     ]
     edges = edge_settings(done)
     if edges:

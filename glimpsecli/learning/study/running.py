@@ -41,7 +41,7 @@ class Done(NamedTuple):
     worked: list[Result]
 
     @property
-    def settings(self) -> dict[tuple[str, float], working.Setting]:
+    def settings(self) -> dict[working.Key, working.Setting]:
         """What was chosen on the images that were held out."""
         return working.choose(self.tuned, self.design.offsets)
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from glimpsecli.learning.study.scenes import KINDS
-from glimpsecli.learning.study.summary import ALL, Cell, Summary, Who
-from glimpsecli.learning.study.verdict import compared, signed, word
+from glimpsecli.learning.study.summary import ALL, Cell, Runs, Summary, Who
+from glimpsecli.learning.study.verdict import compared, methods_of, signed, word
 from glimpsecli.learning.study.working import LM, METHODS
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from glimpsecli.learning.study.running import Done
     from glimpsecli.learning.study.statistics import Interval
 
@@ -56,7 +59,7 @@ def pairs_by_condition(summary: Summary) -> list[str]:
         for one in compared(summary, condition, [None]):
             found.setdefault((one.first, one.second), {})[condition] = f"{signed(one)}: {word(one)}"
     rows = [
-        [first.sampler, second.sampler, METHODS[first.method], *(said.get(one, "") for one in summary.conditions)]
+        [first.sampler, second.sampler, methods_of(first, second), *(said.get(one, "") for one in summary.conditions)]
         for (first, second), said in found.items()
     ]
     return table(["first", "second", "optimiser", *summary.conditions], rows)
@@ -66,7 +69,7 @@ def pairs(summary: Summary, condition: str) -> list[str]:
     """Give all that pairs were compared by, by stride."""
     rows = [
         [
-            one.first.sampler, one.second.sampler, METHODS[one.first.method],
+            one.first.sampler, one.second.sampler, methods_of(one.first, one.second),
             "all" if one.stride is None else f"{one.stride:g}", signed(one), word(one),
             *(_round(looks) for looks in one.looks), str(one.pairs.only_first), str(one.pairs.only_second),
             f"{one.pairs.p:.2g}" if one.pairs.p >= _TINY else f"< {_TINY:g}",
@@ -79,14 +82,20 @@ def pairs(summary: Summary, condition: str) -> list[str]:
 
 
 def bias(summary: Summary, main: str, own: str) -> list[str]:
-    """Compare what is recovered from the nearest starts with targets by average, and with a sampler's own."""
+    """Compare what is recovered from the nearest starts with targets by average, and with a sampler's own.
+
+    The windows are those that both have.
+    """
     nearest, rows = summary.offsets.index(min(summary.offsets)), []
     for who in summary.who(own):
         row = [*_names(who)]
         for condition in (main, own):
-            runs = [summary.runs[condition, stride, who] for stride in summary.strides]
-            near = np.concatenate([one.success[:, nearest] for one in runs])
-            errors = np.concatenate([one.centre[one.success] for one in runs])
+            runs = [
+                _first(summary.runs[condition, stride, who], summary.runs[own, stride, who])
+                for stride in summary.strides
+            ]
+            near = np.concatenate([success[:, nearest] for success, _ in runs])
+            errors = np.concatenate([centre[success] for success, centre in runs])
             row += [f"{100 * near.mean():.0f}", f"{np.median(errors):.3f}" if len(errors) else ""]
         rows.append(row)
     return table([*_WHO, "average: recovered", "error", "own: recovered", "error"], rows)
@@ -136,7 +145,7 @@ def costs(summary: Summary, condition: str) -> list[str]:
 
 
 def failures(summary: Summary, conditions: Sequence[str]) -> list[str]:
-    """Give the looks after which Levenberg and Marquardt's method came to rest elsewhere, by condition and stride."""
+    """Give the looks that Levenberg and Marquardt's method used where it failed, by condition and stride."""
     rows = []
     for who in summary.who(conditions[0]):
         if who.method == LM:
@@ -162,9 +171,12 @@ def extents(summary: Summary, conditions: Sequence[str]) -> list[str]:
     return table([*_WHO, *conditions], rows)
 
 
-def rates(done: Done) -> list[str]:
-    """Give what was chosen for each sampler and stride."""
-    strides, settings = sorted(done.design.strides), done.settings
+def rates(done: Done, *, scaled: bool) -> list[str]:
+    """Give what was chosen for each sampler and stride, where a scale is searched or where it is not."""
+    strides = sorted(done.design.strides)
+    settings = {
+        (name, stride): one for (name, stride, with_scale), one in done.settings.items() if with_scale == scaled
+    }
     rows = []
     for name in dict.fromkeys(name for name, _ in settings):
         row = [name]
@@ -173,6 +185,16 @@ def rates(done: Done) -> list[str]:
             row.append(f"{rate:g}" + (f", sigma {sigma:g}" if sigma else ""))
         rows.append(row)
     return table(["sampler", *(f"stride {stride:g}" for stride in strides)], rows)
+
+
+def _first(runs: Runs, fewer: Runs) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Give successes and errors in the windows of each image that were tried in `fewer`, too: its first."""
+    counts, seen, rows = Counter(fewer.images), Counter[tuple[str, int]](), []
+    for row, image in enumerate(runs.images):
+        seen[image] += 1
+        if seen[image] <= counts[image]:
+            rows.append(row)
+    return runs.success[rows], runs.centre[rows]
 
 
 def _strides(summary: Summary) -> list[float | None]:

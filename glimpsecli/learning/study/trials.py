@@ -47,12 +47,12 @@ def check(design: Design) -> None:
     """
     # In each image and at each stride the trials of one chunk are the first of those of another, or their starts differ
     # in scale only, for which there is always room.
-    seen: dict[tuple[str, int, float], Chunk] = {}
+    seen: dict[tuple[str, int, float, bool], Chunk] = {}
     for chunk in (*tuning_chunks(design), *chunks(design)):
-        key = chunk.kind, chunk.image, condition_of(chunk).stride(chunk.stride)
+        key = chunk.kind, chunk.image, chunk.stride, condition_of(chunk).fractional
         if key not in seen or design.count(chunk) > design.count(seen[key]):
             seen[key] = chunk
-    for kind, index in dict.fromkeys((kind, index) for kind, index, _ in seen):
+    for kind, index in dict.fromkeys((kind, index) for kind, index, *_ in seen):
         image = scene(kind, index, design.seed, design.photos)
         for chunk in seen.values():
             if (chunk.kind, chunk.image) == (kind, index):

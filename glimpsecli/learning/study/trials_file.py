@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.images.atomic import explained
-from glimpsecli.learning.study.design import Chunk, Design, chunks, fingerprint, tuning_chunks
+from glimpsecli.learning.study.design import TUNING, Chunk, Design, chunks, condition_of, fingerprint, tuning_chunks
 from glimpsecli.learning.study.working import methods, settings_for
 
 if TYPE_CHECKING:
@@ -178,18 +178,19 @@ def _checked(result: Any, planned: Sequence[Chunk], design: Design, lookers: Seq
     if result.get("chunk") not in [list(chunk) for chunk in planned]:
         raise ValueError("its chunk is not of this experiment")
     chunk = Chunk(*result["chunk"])
-    if chunk.condition:
+    if condition_of(chunk) not in TUNING:
         _check_runs(result.get("runs"), chunk, design, lookers)
     else:
-        _check_tried(result.get("tried"), design, lookers)
+        _check_tried(result.get("tried"), chunk, design, lookers)
     return chunk
 
 
-def _check_tried(tried: Any, design: Design, lookers: Sequence[Looker]) -> None:
+def _check_tried(tried: Any, chunk: Chunk, design: Design, lookers: Sequence[Looker]) -> None:
     """Refuse counts of successes that are not those of the settings that are tried."""
-    if not isinstance(tried, dict) or list(tried) != [looker.name for looker in lookers]:
+    there = [looker for looker in lookers if methods(looker, chunk)]
+    if not isinstance(tried, dict) or list(tried) != [looker.name for looker in there]:
         raise ValueError("what was tried is not there for each sampler")
-    for looker in lookers:
+    for looker in there:
         rows, settings = tried[looker.name], settings_for(looker, design)
         if not isinstance(rows, list) or len(rows) != len(settings):
             raise ValueError(f"{looker.name} has not {len(settings)} settings")
@@ -212,6 +213,8 @@ def _check_runs(runs: Any, chunk: Chunk, design: Design, lookers: Sequence[Looke
             values = run.get(name)
             if not isinstance(values, list) or len(values) != count or not all(_is_number(one, kind) for one in values):
                 raise ValueError(f"{name} of {run['sampler']} is not {count} finite numbers")
+        if not all(-1 <= arrived <= looks for arrived, looks in zip(run["arrived"], run["looks"], strict=True)):
+            raise ValueError(f"{run['sampler']} arrived after more looks than it had")
         if not _is_number(run.get("seconds"), float) or run["seconds"] < 0:
             raise ValueError(f"seconds of {run['sampler']} is no time")
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from glimpsecli.learning.study.design import condition_named
 from glimpsecli.learning.study.statistics import FEWEST
 from glimpsecli.learning.study.summary import Compared, Summary, Who
 from glimpsecli.learning.study.working import ADAM, LM, METHODS, SCORE
@@ -85,23 +84,21 @@ def compared(summary: Summary, condition: str, strides: Sequence[float | None]) 
 
 
 def verdicts(summary: Summary) -> list[Verdict]:
-    """Answer each claim.
+    """Answer each claim by the main condition, all strides together; the others are counted.
 
-    The lines are of the main condition. The answer counts every condition but those whose target is the sampler's own
-    glimpse, all strides together: yes, if the first is easier wherever they are compared; no, if it nowhere is and all
-    is decided; in part, if it is somewhere.
+    Yes, if the first is easier in every comparison; in part, if in some; no, if in none and harder in some, or equal in
+    all; else it is undecided.
     """
-    main = summary.conditions[0]
-    others = [name for name in summary.conditions if not condition_named(name).own]
+    main, *others = summary.conditions
     found = []
     for claim in CLAIMS:
-        lines = [_line(summary, one) for pair in claim.pairs for one in _contests(summary, main, pair, [None])]
-        if lines:
-            contests = [
-                one
-                for condition in others for pair in claim.pairs for one in _contests(summary, condition, pair, [None])
-            ]  # fmt: skip
-            found.append(Verdict(claim.text, _answer(contests), tuple(lines)))
+        contests = [one for pair in claim.pairs for one in _contests(summary, main, pair, [None])]
+        elsewhere = [
+            one for condition in others for pair in claim.pairs for one in _contests(summary, condition, pair, [None])
+        ]
+        if contests:
+            lines = tuple(_line(summary, one) for one in contests)
+            found.append(Verdict(claim.text, _answer(contests, elsewhere), lines))
     return found
 
 
@@ -122,20 +119,27 @@ def signed(one: Compared) -> str:
     return f"{one.area.value:+.3f} [{one.area.low:+.3f}, {one.area.high:+.3f}]"
 
 
-def _answer(contests: Sequence[Compared]) -> str:
+def methods_of(first: Who, second: Who) -> str:
+    """Name the optimisers of two that are compared."""
+    return " and ".join(dict.fromkeys((METHODS[first.method], METHODS[second.method])))
+
+
+def _answer(contests: Sequence[Compared], elsewhere: Sequence[Compared]) -> str:
     if any(math.isinf(one.area.low) for one in contests):
         return f"{_UNDECIDED}, for intervals need {FEWEST} images or more"
     words = [word(one) for one in contests]
-    counts = Counter(words)
-    easier = sum(count for said, count in counts.items() if said.startswith("easier"))
-    if easier == len(words):
-        answer = "yes"
-    elif easier:
-        answer = "in part"
+    easier, harder = (sum(said.startswith(start) for said in words) for start in ("easier", "harder"))
+    if easier:
+        answer = "yes" if easier == len(words) else "in part"
     else:
-        answer = _UNDECIDED if counts[_UNDECIDED] else "no"
-    parts = ", ".join(f"{said} in {count}" for said, count in counts.most_common())
-    return f"{answer} (of {len(words)} comparison{'s' if len(words) > 1 else ''}: {parts})"
+        answer = "no" if harder or _UNDECIDED not in words else _UNDECIDED
+    told = f"{answer} ({_counted(contests)}"
+    return told + (f"; in other conditions {_counted(elsewhere)})" if elsewhere else ")")
+
+
+def _counted(contests: Sequence[Compared]) -> str:
+    counts = Counter(word(one) for one in contests)
+    return ", ".join(f"{said} in {count} of {len(contests)}" for said, count in counts.most_common())
 
 
 def _contests(
@@ -154,8 +158,7 @@ def _contests(
 
 def _line(summary: Summary, one: Compared) -> str:
     first, second = (summary.area(one.condition, one.stride, who).value for who in (one.first, one.second))
-    methods = list(dict.fromkeys((METHODS[one.first.method], METHODS[one.second.method])))
     return (
-        f"{one.first.sampler} against {one.second.sampler}, {' and '.join(methods)}: {word(one)}; "
+        f"{one.first.sampler} against {one.second.sampler}, {methods_of(one.first, one.second)}: {word(one)}; "
         f"area {first:.3f} against {second:.3f}, {signed(one)}"
     )

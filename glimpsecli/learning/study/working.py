@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from glimpsecli.learning.study import optimisers, statistics
-from glimpsecli.learning.study.design import NOISE, Chunk, Design, condition_of
+from glimpsecli.learning.study.design import ALIKE, NOISE, Chunk, Design, condition_of
 from glimpsecli.learning.study.lookers import LOOKERS, Looker
 from glimpsecli.learning.study.scenes import KINDS, scene
 from glimpsecli.learning.study.trials import Trials, draw
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 ADAM, LM, SCORE = "adam", "lm", "score function"
 METHODS = {ADAM: "Adam", LM: "Levenberg-Marquardt", SCORE: "Adam on the score function"}
-ALIKE = 0.01
-"""Areas under success against offset that differ by less, on the images that are held out, are taken for equal."""
-
 _DIGITS = 5
 
 
@@ -36,8 +33,10 @@ class Setting(NamedTuple):
     sigma: float = 0.0
 
 
-Settings = Mapping[tuple[str, float], Setting]
-"""By the name of the sampler and the stride."""
+Key = tuple[str, float, bool]
+"""The name of a sampler, the nominal stride, and whether a scale is searched."""
+
+Settings = Mapping[Key, Setting]
 
 
 def settings_for(looker: Looker, design: Design) -> list[Setting]:
@@ -66,6 +65,8 @@ def tune(design: Design, chunk: Chunk, lookers: Sequence[Looker] = LOOKERS) -> d
     some = draw(design, chunk, image)
     count, offsets = len(some.start), len(design.offsets)
     for looker in lookers:
+        if not methods(looker, chunk):
+            continue
         tried = settings_for(looker, design)
         # All at once: every trial with each setting.
         repeated = Trials(*(np.tile(part, (len(tried), *[1] * (part.ndim - 1))) for part in some))
@@ -77,16 +78,16 @@ def tune(design: Design, chunk: Chunk, lookers: Sequence[Looker] = LOOKERS) -> d
     return {"chunk": list(chunk), "tried": found}
 
 
-def choose(tuned: Sequence[Mapping[str, Any]], offsets: Sequence[float]) -> dict[tuple[str, float], Setting]:
+def choose(tuned: Sequence[Mapping[str, Any]], offsets: Sequence[float]) -> dict[Key, Setting]:
     """Choose for each sampler and stride the setting with the greatest area under success against offset.
 
-    Of those whose areas are within :data:`ALIKE` of it the smallest is taken.
+    Of those whose areas are within ``ALIKE`` of it that with the smallest rate is taken, and then sigma.
     """
-    counts: dict[tuple[str, float], dict[Setting, Any]] = {}
+    counts: dict[Key, dict[Setting, Any]] = {}
     for one in tuned:
-        stride = Chunk(*one["chunk"]).stride
+        chunk = Chunk(*one["chunk"])
         for name, rows in one["tried"].items():
-            tally = counts.setdefault((name, stride), {})
+            tally = counts.setdefault((name, chunk.stride, condition_of(chunk).scaled), {})
             for rate, sigma, successes, places in rows:
                 setting = Setting(rate, sigma)
                 tally[setting] = tally.get(setting, 0) + np.array([*successes, places])
@@ -118,7 +119,7 @@ def work(design: Design, chunk: Chunk, settings: Settings, lookers: Sequence[Loo
         targets = looker.views(image, stride)[-1].glimpses(some.truth) if condition.own else some.targets
         for method in methods(looker, chunk):
             # Of the optimisers only Adam has anything to set.
-            setting = None if method == LM else np.array(settings[looker.name, chunk.stride])
+            setting = None if method == LM else np.array(settings[looker.name, chunk.stride, condition.scaled])
             rows = None if setting is None else np.tile(setting, (len(some.start), 1))
             _warm_up(looker, views, some, design, chunk, rows)
             begin = time.process_time()
