@@ -90,7 +90,7 @@ def training(**given: Any) -> None:
 
     Hard attention learns by the score function; the spatial transformer looks at the image, and at the image blurred
     as a Gaussian would; Gaussian attention has several sigmas. Levenberg and Marquardt's method and Adam, its rate
-    chosen for each on other images. The full run takes half an hour on two processors.
+    chosen for each on other images. The full run takes three quarters of an hour on two processors.
     """
     import os
 

@@ -1,0 +1,83 @@
+"""The README's figures are those of the full run of both studies, whose tables are kept in ``full_run``."""
+
+import csv
+import re
+
+import pytest
+from conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SECTION = README[README.index("## Is Gaussian attention easier to train?") : README.index("## From Python")]
+MAIN = "translation"
+ROWS = {
+    "hard, score function": "hard", "the same, 10 times the looks": "hard, 10 times the looks", "bilinear": "bilinear",
+    "bilinear, image blurred by 0.5": "bilinear, blurred 0.5", "bilinear, blurred by 1": "bilinear, blurred 1",
+    "bilinear, blurred by 2": "bilinear, blurred 2", "bilinear, blur annealed": "bilinear, blur annealed",
+    "Gaussian, sigma 0.35": "gaussian 0.35", "Gaussian, sigma 0.5": "gaussian 0.5", "Gaussian, sigma 1": "gaussian 1",
+    "Gaussian, sigma 2": "gaussian 2", "Gaussian, annealed": "gaussian annealed",
+}  # fmt: skip
+COLUMNS = {
+    "stride 1": (MAIN, "1.0"), "stride 2": (MAIN, "2.0"), "stride 4": (MAIN, "4.0"), "stride 8": (MAIN, "8.0"),
+    "all": (MAIN, "all"), "fractional strides": ("translation, fractional strides", "all"),
+    "noise": ("translation, noise", "all"), "scale too": ("translation and scale", "all"),
+    "own target": ("translation, own target", "all"), "Levenberg-Marquardt, all": (MAIN, "all"),
+    "the same, fractional": ("translation, fractional strides", "all"),
+}  # fmt: skip
+
+
+def kept(name):
+    with open(ROOT / "tests/full_run" / name, encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def table(first):
+    """The table of the section whose first cell is this: a dictionary for each row."""
+    lines = SECTION[SECTION.index(f"| {first} |") :].split("\n\n")[0].splitlines()
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+def test_the_table_of_areas():
+    areas = {(one["condition"], one["stride"], one["sampler"], one["method"]): one for one in kept("areas.csv")}
+    rows = table("sampler")
+    assert [row["sampler"] for row in rows] == list(ROWS)
+    for row in rows:
+        for column, (condition, stride) in COLUMNS.items():
+            lm = column in ("Levenberg-Marquardt, all", "the same, fractional")
+            method = "score function" if row["sampler"] in list(ROWS)[:2] else "lm" if lm else "adam"
+            area = areas.get((condition, stride, ROWS[row["sampler"]], method))
+            if area is None or (lm and method != "lm"):
+                assert row[column] == ""
+                continue
+            said = f"{float(area['value']):.2f}"
+            if condition == MAIN and stride == "all":
+                said += f" ± {(float(area['high']) - float(area['low'])) / 2:.2f}"
+            assert row[column] == said, (row["sampler"], column)
+
+
+def test_every_difference_in_the_text_is_one_of_the_run():
+    known = {
+        f"{float(one['difference']):+.3f} [{float(one['low']):+.3f}, {float(one['high']):+.3f}]"
+        for one in kept("pairs.csv")
+    }
+    said = re.findall(r"[+-]\d\.\d{3}\s\[[^\]]+\]", SECTION)
+    assert len(said) >= 12
+    assert {re.sub(r"\s+", " ", one) for one in said} <= known
+
+
+@pytest.mark.parametrize(
+    ("title", "who", "column"),
+    [
+        ("Gaussian, tails cut, over bilinear", "gaussian, tails cut", "ratio_to_bilinear"),
+        ("Gaussian, dense in NumPy, over bilinear", "gaussian, dense", "ratio_to_bilinear"),
+        ("blurred so and then bilinear, over Gaussian", "blurred, then bilinear", "ratio_to_gaussian"),
+        ("glimpses from which one blur of all the photo pays", "bilinear", "whole_image_blur_pays_from_glimpses"),
+    ],
+)
+def test_the_table_of_times(title, who, column):
+    (row,) = (row for row in table("pixels from tap to tap") if row["pixels from tap to tap"] == title)
+    found = {float(one["stride"]): one[column] for one in kept("speed.csv") if one["who"] == who}
+    for stride, said in row.items():
+        if stride != "pixels from tap to tap":
+            value = found.get(float(stride), "")
+            assert said == (value if value == "" or "pays" in column else f"{float(f'{float(value):.2g}'):g}")
