@@ -146,8 +146,8 @@ QUICK: dict[str, Any] = {
     "places": 3,
     "other_places": 1,
     "tuning_places": 1,
-    "rates": (0.125, 0.5, 2.0),
-    "policies": (0.25, 1.0),
+    "rates": (0.5, 2.0),
+    "policies": (0.5,),
 }
 """What a design has instead for a run within a minute."""
 
