@@ -12,7 +12,10 @@ from glimpsecli.learning.study.summary import Compared, Summary, Who
 from glimpsecli.learning.study.working import ADAM, LM, METHODS, SCORE
 
 MARGIN = 0.05
-"""Differences of areas below this are small, and two whose interval lies within it are equal; set before any run."""
+"""Differences of areas below this are small, and two whose interval lies within it are equal.
+
+It was set before the run that the README shows.
+"""
 
 _LITTLE, _EQUAL = f"by less than {MARGIN:g}", f"equal within {MARGIN:g}"
 _UNDECIDED = "undecided"
