@@ -272,23 +272,6 @@ class WordsValue(Value):
         return tuple(word for word in self.words if word in given)
 
 
-class ShareValue(Value):
-    """A share."""
-
-    form = "A"
-
-    def parse(self, text: str) -> Any:
-        """Give a float from 0 to 1."""
-        from glimpsecli.annotations.boxes import Length
-        from glimpsecli.errors import InvalidInputError
-
-        length = Length.parse(text)
-        share = length.pixels(1)
-        if not 0 <= share <= 1:
-            raise InvalidInputError(f"{text!r} is no share", "write 0 to 1, or 0% to 100%")
-        return share
-
-
 def finite(text: str) -> float | None:
     """Give the number that a text is; None where it is none, or not finite."""
     try:
