@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glimpsecli.commands import options, values
-from glimpsecli.commands.report import show
+from glimpsecli.commands.running import end, run_batch, show_plan
 
 if TYPE_CHECKING:
     from glimpsecli.annotations.boxes import Length
@@ -65,7 +65,6 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     same bytes, whatever -j. Windows are said as for `glimpse extract`, or come from annotations; none means the whole
     image.
     """
-    from glimpsecli.commands.running import run_batch
     from glimpsecli.jobs.batching import check_part, make_batch_plan
     from glimpsecli.jobs.manifest import Manifest, file_hashes
     from glimpsecli.jobs.sources import find_sources
@@ -74,8 +73,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         given["seed"] = given["seed"] or 0
         given["random_size"] = given["random_size"] or values.RangeValue().parse("10%-50%")
     parameters = _plain({**given, "name": name, "sources": sources})
-    jobs, resume, dry_run = given.pop("jobs"), given.pop("resume"), given.pop("dry_run")
-    overwrite = given["overwrite"]
+    resume, overwrite = given["resume"], given["overwrite"]
     part = check_part(given.pop("part") or "1/1")
     lists, suffixes = given.pop("lists"), (given.pop("suffixes") or "").split(",")
     if not sources and not lists:
@@ -115,10 +113,10 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         annotations=annotations, labels=labels, part=part, inputs=[path for path in files if os.path.isfile(path)],
         replace=resume and os.path.lexists(Manifest(target, part).path("run.json")), problems=problems,
     )  # fmt: skip
-    if dry_run:
-        show(plan, as_json=False, traceback=given["traceback"])
-        return
-    run_batch(plan, parameters, part=part, jobs=jobs, resume=resume, overwrite=overwrite, given=given)
+    if given["dry_run"]:
+        end(show_plan(plan, given))
+    else:
+        run_batch(plan, parameters, {**given, "overwrite": overwrite}, part=part)
 
 
 def _annotations(given: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:

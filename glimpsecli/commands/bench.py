@@ -11,7 +11,8 @@ import click
 
 from glimpsecli.commands import bench_requests, options, values
 from glimpsecli.commands.bench_values import ExcessValue, SecondsValue, StridesValue
-from glimpsecli.commands.report import complain, end, say
+from glimpsecli.commands.report import complain, say
+from glimpsecli.commands.running import end
 from glimpsecli.errors import ExitCode, GlimpseError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from glimpsecli.commands import options, values
-from glimpsecli.commands.report import report
+from glimpsecli.commands.running import carry_out
 
 DEFAULT_SIZE = 64
 
@@ -35,9 +35,10 @@ EXAMPLES = options.examples(
 @options.picture_name_option
 @options.picture_options
 @options.dry_run_option
+@options.jobs_option
 @options.out("--json", "as_json", is_flag=True, help="Print a line of JSON for each picture.")
 @options.manner_options
-def compare(images: tuple[str, ...], target: str, name: str | None, dry_run: bool, **given: Any) -> None:
+def compare(images: tuple[str, ...], target: str, name: str | None, **given: Any) -> None:
     """Draw what hard attention, Gaussian attention and the spatial transformer see in one window of each IMAGE.
 
     Four panels: the image with the window, the hard crop (the pixel that each tap falls in), Gaussian attention, and
@@ -70,4 +71,4 @@ def compare(images: tuple[str, ...], target: str, name: str | None, dry_run: boo
         windows = sum(request.windows for request in item.requests) * plan.how.shaping.retina
         if windows != 1:
             raise click.UsageError(f"{item.source} has {windows} windows to compare; give one.")
-    report(plan, given, dry_run=dry_run)
+    carry_out(plan, given)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from glimpsecli.commands import options
-from glimpsecli.commands.report import report
+from glimpsecli.commands.running import carry_out
 
 EXAMPLES = options.examples(
     "glimpse extract sample_images/chelsea.png --box 120,40,200,140 -o cat.png",
@@ -32,9 +32,10 @@ EXAMPLES = options.examples(
 @options.name_option
 @options.encoding_options
 @options.dry_run_option
+@options.jobs_option
 @options.out("--json", "as_json", is_flag=True, help="Print a line of JSON for each glimpse.")
 @options.manner_options
-def extract(images: tuple[str, ...], target: str, name: str | None, dry_run: bool, **given: Any) -> None:
+def extract(images: tuple[str, ...], target: str, name: str | None, **given: Any) -> None:
     """Look at IMAGEs through windows, and write what is seen.
 
     Windows are in pixels on the image plane: x to the right, y down, the first pixel covers 0 to 1. Positions and
@@ -46,4 +47,4 @@ def extract(images: tuple[str, ...], target: str, name: str | None, dry_run: boo
     tables = options.check_streams(images, target, given)
     requests = options.requests_of(given)
     plan = make_plan(images, requests, options.how_of(given), options.output_of(target, name, given), tables)
-    report(plan, given, dry_run=dry_run)
+    carry_out(plan, given)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glimpsecli.commands import fit_values, options, values
-from glimpsecli.commands.report import end, say, show_json
+from glimpsecli.commands.report import say, show_json
+from glimpsecli.commands.running import end
 from glimpsecli.errors import ExitCode
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from glimpsecli.commands import options, values
-from glimpsecli.commands.report import report
+from glimpsecli.commands.running import carry_out
 
 DEFAULT_SIZE = 32
 DEFAULT_BLURS = (0.5, 2.0)
@@ -86,9 +86,10 @@ class ReachValue(values.Value):
 @options.picture_name_option
 @options.picture_options
 @options.dry_run_option
+@options.jobs_option
 @options.out("--json", "as_json", is_flag=True, help="Print a line of JSON for each picture.")
 @options.manner_options
-def gradient(images: tuple[str, ...], target: str, name: str | None, dry_run: bool, **given: Any) -> None:
+def gradient(images: tuple[str, ...], target: str, name: str | None, **given: Any) -> None:
     """Draw what gradient descent can know of one window of each IMAGE through each sampler.
 
     The window is moved off its place, and what it sees there is compared with what it saw: a loss, with the gradient
@@ -130,4 +131,4 @@ def gradient(images: tuple[str, ...], target: str, name: str | None, dry_run: bo
         windows = sum(request.windows for request in item.requests) * plan.how.shaping.retina
         if windows != 1:
             raise click.UsageError(f"{item.source} has {windows} windows to move; give one.")
-    report(plan, given, dry_run=dry_run)
+    carry_out(plan, given)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from glimpsecli.commands import options
-from glimpsecli.commands.report import report
+from glimpsecli.commands.running import carry_out
 
 EXAMPLES = options.examples(
     "glimpse mask sample_images/chelsea.png --at 55%,42% --extent 240x160 --size 12x8 -o mask.png",
@@ -31,6 +31,7 @@ EXAMPLES = options.examples(
 @options.picture_name_option
 @options.picture_options
 @options.dry_run_option
+@options.jobs_option
 @options.out("--json", "as_json", is_flag=True, help="Print a line of JSON for each mask.")
 @options.manner_options
 def mask(
@@ -39,7 +40,6 @@ def mask(
     apply: bool,
     figure: bool,
     name: str | None,
-    dry_run: bool,
     **given: Any,
 ) -> None:
     """Write the attention mask of windows of IMAGEs: how much each pixel counts in what the sampler reads.
@@ -60,4 +60,4 @@ def mask(
         named_sources(images), requests, options.how_of(given), options.output_of(target, name, given), looking,
         noun="mask", inputs=tables,
     )  # fmt: skip
-    report(plan, given, dry_run=dry_run)
+    carry_out(plan, given)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glimpsecli.commands import map_values, options, values
-from glimpsecli.commands.report import complain, end, report, say
+from glimpsecli.commands.report import say
+from glimpsecli.commands.running import carry_out, end, run_plan
 from glimpsecli.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -138,7 +139,6 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
 
     tables = options.check_streams(sources, target, given)
     _check(given, target)
-    dry_run, jobs = given.pop("dry_run"), given.pop("jobs")
     files, threshold = given.pop("files"), given.pop("threshold")
     problems: list[str] = []
     if target not in (None, "-") and threshold is None and any(os.path.isdir(path) for path in sources):
@@ -151,7 +151,7 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
     requests, how = options.requests_of(given), options.how_of(given)
     output = options.output_of(target or "", name, given)
     looking: Any = WindowOverlay(style)
-    labels = None
+    labels, failures = None, {}
     if files:
         from glimpsecli.jobs.mapping import Atlas
 
@@ -162,25 +162,19 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
             style = style._replace(captions=_captions(captions, atlas, style.font, quiet=given["quiet"]), montage=True)
         looking = MapOverlay(atlas, style, mass_boxes, threshold, outlined=bool(requests))
         labels = None if style.montage else [[label.replace(" ", "_") for label in one] for one in atlas.labels]
-        tables += atlas.files
+        tables, failures = tables + atlas.files, atlas.failures
     plan = make_picture_plan(
         found, requests, how, output if threshold is None else output._replace(target=""), looking,
         noun="picture", figure=bool(files) and looking.figure, labels=labels, inputs=tables, problems=problems,
+        failures=failures,
     )  # fmt: skip
-    if dry_run or (len(plan.items) == 1 and threshold is None):
-        report(plan, given, dry_run=dry_run)
-        return
-    from glimpsecli.commands.running import run_plan
-
-    for problem in problems:
-        complain(problem)
     if threshold is None or target is None:
-        end(run_plan(plan, plan.items, None, jobs=jobs, given=given))
+        carry_out(plan, given)
         return
     from glimpsecli.jobs.hot_regions import RegionTable
 
     regions = RegionTable(plan, found, target, tables)
-    code = run_plan(plan, plan.items, regions.add, jobs=jobs, given={**given, "quiet": True})
+    code = run_plan(plan, {**given, "quiet": True}, keep=regions.add)
     if code != ExitCode.INTERRUPTED:
         regions.write()
         if not given["quiet"]:

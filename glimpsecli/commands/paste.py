@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from glimpsecli.commands import options, values
-from glimpsecli.commands.report import report
+from glimpsecli.commands.running import carry_out
 
 BLENDS = ("over", "add")
 
@@ -66,7 +66,6 @@ def paste(
     name: str | None,
     blend: str,
     gain: float | None,
-    dry_run: bool,
     **given: Any,
 ) -> None:
     """Put GLIMPSEs back onto an image, where a window says.
@@ -108,4 +107,4 @@ def paste(
     if len(glimpses) not in (1, windows):
         many = "1 window" if windows == 1 else f"{windows} windows"
         raise click.UsageError(f"{len(glimpses)} glimpses for {many}; give one for each.")
-    report(plan, given, dry_run=dry_run)
+    carry_out(plan, given)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from glimpsecli.commands import options
+from glimpsecli.commands.running import carry_out
 
 EXAMPLES = options.examples(
     "glimpse batch sample_images -o squares --at 50%,50% --extent 50%x50% --size 64x64",
@@ -21,15 +22,12 @@ EXAMPLES = options.examples(
 @options.out("--overwrite", is_flag=True, help="Replace files in another FOLDER. A source is never replaced.")
 @options.jobs_option
 @options.manner_options
-def replay(folder: str, target: str | None, overwrite: bool, jobs: int | None, **given: Any) -> None:
+def replay(folder: str, target: str | None, overwrite: bool, **given: Any) -> None:
     """Make the glimpses of a batch in OUT again, byte for byte.
 
     The same bytes take the same versions and processor; run.json tells those of the batch. Sources are known by their
     hash: one that has changed since is an error, and its glimpses stay as they are.
     """
-    from glimpsecli.commands.report import end
-    from glimpsecli.commands.running import run_plan
     from glimpsecli.jobs.replaying import make_replay_plan
 
-    plan = make_replay_plan(folder, os.path.join(target or folder, ""), overwrite=overwrite)
-    end(run_plan(plan, plan.items, None, jobs=jobs, given=given))
+    carry_out(make_replay_plan(folder, os.path.join(target or folder, ""), overwrite=overwrite), given)

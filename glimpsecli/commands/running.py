@@ -1,4 +1,4 @@
-"""Runs a plan of many images: threads, progress, Ctrl-C, and a summary."""
+"""The one runner of plans, for one image or a million: threads, progress, Ctrl-C, a summary and an exit code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from glimpsecli.commands.report import complain, end, say, show_json
+from glimpsecli.commands.report import complain, show_done, show_json
 from glimpsecli.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -22,77 +22,139 @@ if TYPE_CHECKING:
 
 LOG_EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
+RATED = 1.0
+"""Seconds from which a run has a rate that says something."""
 
 
-def run_batch(
+def carry_out(plan: Plan, given: Mapping[str, Any]) -> None:
+    """Run a plan, or only show it where ``dry_run`` is given, and end with its exit code.
+
+    Parameters
+    ----------
+    plan : Plan
+    given : mapping
+        The options of the command that say how it is run: the manners, ``jobs``, ``dry_run`` and ``as_json``.
+    """
+    end(show_plan(plan, given) if given.get("dry_run") else run_plan(plan, given))
+
+
+def run_plan(
     plan: Plan,
-    parameters: Mapping[str, Any],
+    given: Mapping[str, Any],
     *,
-    part: tuple[int, int],
-    jobs: int | None,
-    resume: bool,
-    overwrite: bool,
-    given: Any,
-) -> None:
-    """Run a batch and keep its manifest."""
-    from glimpsecli.jobs.manifest import Manifest
+    todo: Sequence[Item] | None = None,
+    keep: Callable[[Done], None] | None = None,
+) -> ExitCode:
+    """Work through a plan and give the exit code.
 
-    manifest = Manifest(plan.output.target, part)
-    todo = manifest.begin(plan, parameters, resume=resume, overwrite=overwrite)
+    Parameters
+    ----------
+    plan : Plan
+    given : mapping
+        As for :func:`carry_out`.
+    todo : sequence of Item, optional
+        Only these items; the others were done before.
+    keep : callable, optional
+        Gets what became of each image, in the order of the plan.
+    """
+    from glimpsecli.jobs import engine
+
+    if plan.output.target == "-" and (sys.stdout is None or sys.stdout.isatty()):
+        state = "closed" if sys.stdout is None else "a terminal"
+        raise click.UsageError(f"standard output is {state}; send it to a file or a pipe.")
     for problem in plan.problems:
         complain(problem)
+    todo = plan.items if todo is None else todo
+    workers, plan = _shared_out(plan, len(todo), given)
+    began, failures, written, too_small = time.perf_counter(), [], 0, 0
+    with _stoppable(len(todo)) as stop, _progress(len(todo), quiet=given["quiet"]) as tick:
+        for done in engine.run(plan, todo, workers=workers, stop=stop):
+            if keep is not None:
+                keep(done)
+            written += len(done.products)
+            too_small += done.too_small
+            if done.failure is not None:
+                failures.append(done)
+            show_done(done, given)
+            tick()
+    if failures and plan.container is not None and len(plan.items) > 1:
+        click.echo(f"glimpse: {plan.container} is not written: it holds the glimpses of all images or none", err=True)
+    counts = {"skipped": len(plan.items) - len(todo), "too small": too_small}
+    counts["failed"] = len(failures) + len(plan.problems)
+    if _is_heard(plan, given) and (written or counts != {"skipped": 0, "too small": 0, "failed": 1}):
+        _summarise(plan, written, counts, len(todo), time.perf_counter() - began)
+    return ExitCode.INTERRUPTED if stop.is_set() else engine.exit_code(failures, plan)
+
+
+def run_batch(plan: Plan, parameters: Mapping[str, Any], given: Mapping[str, Any], *, part: tuple[int, int]) -> None:
+    """Run a batch, keep its manifest, and end with the exit code."""
+    from glimpsecli.jobs.manifest import Manifest
+
+    resume = given["resume"]
+    manifest = Manifest(plan.output.target, part)
+    todo = manifest.begin(plan, parameters, resume=resume, overwrite=given["overwrite"])
     try:
-        end(run_plan(plan, todo, manifest.add, jobs=jobs, given=given))
+        end(run_plan(plan, given, todo=todo, keep=manifest.add))
     finally:
         manifest.finish(plan, resumed=resume)
 
 
-def run_plan(
-    plan: Plan, todo: Sequence[Item], keep: Callable[[Done], None] | None, *, jobs: int | None, given: Any
-) -> ExitCode:
-    """Work through items of a plan, hand them to `keep`, tell of them, and give the exit code."""
+def show_plan(plan: Plan, given: Mapping[str, Any]) -> ExitCode:
+    """Print what a plan would do and what is wrong with it, and give the exit code."""
     from glimpsecli.jobs import engine
 
-    began = time.perf_counter()
-    failures, written, images, too_small = [], 0, 0, 0
-    with _stoppable() as stop, _progress(len(todo), quiet=given["quiet"]) as tick:
-        for done in engine.run(plan, todo, workers=jobs or _processors(), stop=stop):
-            if keep is not None:
-                keep(done)
-            images += 1
-            written += len(done.products)
-            too_small += done.too_small
-            tick(images)
-            _tell(done, given)
-            if done.failure is not None:
-                failures.append(done)
-    if not given["quiet"]:
-        seconds = time.perf_counter() - began
-        skipped = len(plan.items) - len(todo)
-        told = [f"{written} {'measured' if todo and not todo[0].targets else 'written'}"]
-        told += [f"{skipped} skipped" if keep is not None else ""]
-        told += [f"{too_small} too small" if too_small else "", f"{len(failures) + len(plan.problems)} failed"]
-        text = ", ".join(one for one in told if one)
-        click.echo(f"glimpse: {text} in {seconds:.1f} s, {images / max(seconds, 1e-9):.1f} images/s", err=True)
-    if stop.is_set():
-        return ExitCode.INTERRUPTED
-    return ExitCode.FAILED if failures or plan.problems else ExitCode.DONE
+    for problem in plan.problems:
+        complain(problem)
+    failures = []
+    for row in engine.preview(plan):
+        if isinstance(row, engine.Done):
+            failures.append(row)
+            show_done(row, given)
+        elif given.get("as_json"):
+            show_json(row)
+        else:
+            size = " ({size[width]}x{size[height]}, {sampler})".format(**row) if "size" in row else ""
+            # As bytes, for file names that are no text.
+            click.echo(os.fsencode(f"{row['source']} -> {row['file']}{size}"))
+    return engine.exit_code(failures, plan)
 
 
-def _tell(done: Done, given: Any) -> None:
-    if done.failure is not None:
-        complain(done.failure, show=done.failure if given["traceback"] else None)
-    for product in done.products if given.get("as_json") else ():
-        show_json(product.record)
-    for product in done.products if not given["quiet"] else ():
-        for note in (*product.notes, *(product.details if given["verbose"] else ())):
-            say(f"{product.record['file'] or done.source}: {note}")
+def end(code: int) -> None:
+    """End the command with an exit code."""
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+def _shared_out(plan: Plan, images: int, given: Mapping[str, Any]) -> tuple[int, Plan]:
+    """Give the number of images that are worked on at once, and the plan with the threads that each then has."""
+    jobs, threads = given.get("jobs"), plan.how.threads
+    if jobs is not None and jobs > 1 and threads is not None and threads > 1:
+        raise click.UsageError(f"-j {jobs} with --threads {threads}: several images at once, or several threads each.")
+    workers = min(images, jobs or (_processors() if threads in (None, 1) else 1)) or 1
+    return workers, plan if workers == 1 else plan._replace(how=plan.how._replace(threads=1))
+
+
+def _is_heard(plan: Plan, given: Mapping[str, Any]) -> bool:
+    """Tell whether a person reads standard error, and not a program the output."""
+    return bool(given["verbose"] or not (given["quiet"] or given.get("as_json") or plan.output.target == "-"))
+
+
+def _summarise(plan: Plan, written: int, counts: Mapping[str, int], images: int, seconds: float) -> None:
+    """Print what became of the images, in one line."""
+    where = f"written to {plan.output.target}" if plan.output.target else "measured"
+    parts = [f"{written} {plan.noun}{'s'[: written != 1]} {where}"]
+    parts += [f"{count} {name}" for name, count in counts.items() if count]
+    rate = f" in {seconds:.1f} s, {images / seconds:.1f} images/s" if seconds > RATED and images > 1 else ""
+    click.echo(f"glimpse: {', '.join(parts)}{rate}", err=True)
 
 
 @contextmanager
-def _stoppable() -> Iterator[threading.Event]:
-    """Let a first Ctrl-C finish what runs, and a second one stop at once."""
+def _stoppable(images: int) -> Iterator[threading.Event]:
+    """Let a first Ctrl-C finish what runs, and a second one stop at once; a single image stops at the first."""
     stop = threading.Event()
+    if images < 2:
+        yield stop
+        return
 
     def interrupt(number: int, frame: object) -> None:
         if stop.is_set():
@@ -108,22 +170,23 @@ def _stoppable() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def _progress(total: int, *, quiet: bool) -> Iterator[Any]:
-    """Give a function to be told how many images are done: a bar on a terminal, a line now and then elsewhere."""
+def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[], None]]:
+    """Give a function to call after each image: a bar on a terminal, a line now and then elsewhere."""
     if quiet or total < 2:
-        yield lambda images: None
+        yield lambda: None
     elif sys.stderr is not None and sys.stderr.isatty():
         from tqdm import tqdm
 
         with tqdm(total=total, unit="image", file=sys.stderr, leave=False) as bar:
-            yield lambda images: bar.update(1)
+            yield lambda: bar.update(1)
     else:
-        told = time.perf_counter()
+        shown, images = time.perf_counter(), 0
 
-        def line(images: int) -> None:
-            nonlocal told
-            if time.perf_counter() - told > LOG_EVERY:
-                told = time.perf_counter()
+        def line() -> None:
+            nonlocal shown, images
+            images += 1
+            if time.perf_counter() - shown > LOG_EVERY:
+                shown = time.perf_counter()
                 click.echo(f"glimpse: {images} of {total} images", err=True)
 
         yield line

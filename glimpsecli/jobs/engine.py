@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -66,7 +66,7 @@ def run(
     Done
         For each image. One file for all glimpses is written behind them, if nothing failed, and comes last.
     """
-    budget = Budget()
+    budget = Budget() if workers > 1 else None
     kept: list[Product] = []
     failed = False
     for done in in_order(lambda item: _work(item, plan, budget), plan.items if items is None else items, workers, stop):
@@ -83,6 +83,9 @@ def run(
 def preview(plan: Plan) -> Iterator[dict[str, Any] | Done]:
     """Tell what a plan would do, from the headers of the images: the records without a backend."""
     for item in plan.items:
+        if item.failure is not None:
+            yield Done(item.source, failure=item.failure)
+            continue
         try:
             origin = _origin(item, plan)
             image_size = images.upright_size(origin.open(), frame=plan.how.frame, name=origin.name)
@@ -103,19 +106,22 @@ def preview(plan: Plan) -> Iterator[dict[str, Any] | Done]:
 
 
 def exit_code(failures: Sequence[Done], plan: Plan) -> ExitCode:
-    """Give the exit code of a run: that of the failures where all images failed alike, or else a plain failure."""
+    """Give the exit code of a run: that of the failures where all images failed alike, else 1 for any failure."""
     codes = {done.failure.exit_code for done in failures if done.failure is not None}
-    if not codes:
+    if not codes and not plan.problems:
         return ExitCode.DONE
-    return codes.pop() if len(codes) == 1 and len(failures) >= len(plan.items) else ExitCode.FAILED
+    alike = len(codes) == 1 and not plan.problems and len(failures) >= len(plan.items)
+    return codes.pop() if alike else ExitCode.FAILED
 
 
-def _work(item: Item, plan: Plan, budget: Budget) -> Done:
+def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
     """Read an image, look at it everywhere, and only then write."""
+    if item.failure is not None:
+        return Done(item.source, failure=item.failure)
     written: list[Product] = []
     try:
         origin = _origin(item, plan)
-        with budget.hold(_footprint(origin, plan)):
+        with budget.hold(_footprint(origin, plan)) if budget is not None else nullcontext():
             if item.targets or plan.looking is None:
                 whole = plan.looking is not None
                 view, sights = decode(origin, lambda size: _sights(item, plan, size), plan.how, whole=whole)
@@ -166,9 +172,7 @@ def _origin(item: Item, plan: Plan) -> Origin:
 
 
 def _footprint(origin: Origin, plan: Plan) -> int:
-    """Estimate the bytes that an image will take; those of a few images that are only looked at are not counted."""
-    if plan.looking is None and (plan.root is None or origin.content is None):
-        return 0
+    """Estimate the bytes that an image will take."""
     height, width = images.upright_size(origin.open(), frame=plan.how.frame, name=origin.name)
     # A photo and a glimpse, or a photo, what lies on it as float32, and the picture with what it takes to store it.
     return (4 if plan.looking is None else 24) * height * width + len(origin.content or b"")

@@ -74,6 +74,8 @@ class Atlas:
         For each source the labels of its maps.
     told : list of str
         How the files were read, a line for each way.
+    failures : dict of str to GlimpseError
+        By source, why its map cannot be read: of a folder of maps a bad one fails alone.
 
     Raises
     ------
@@ -91,7 +93,7 @@ class Atlas:
         self._room = KEPT
         self._shares = dict(zip([source.path for source in sources], self._matched(sources, files), strict=True))
         self.labels: list[tuple[str, ...]] = []
-        self._failures: dict[str, GlimpseError] = {}
+        self.failures: dict[str, GlimpseError] = {}
         ways: dict[str, list[str]] = {}
         for source in sources:
             try:
@@ -99,7 +101,7 @@ class Atlas:
             except GlimpseError as error:
                 if len(sources) == 1 or not folder:
                     raise
-                self._failures[source.path] = error  # of many maps a bad one fails alone
+                self.failures[source.path] = error  # of many maps a bad one fails alone
                 self.labels.append(("",))
                 continue
             self.labels.append(tuple(one.label for one in maps))
@@ -120,8 +122,6 @@ class Atlas:
 
     def maps_of(self, source: str, image_size: Size | None) -> list[Map]:
         """Give the maps of an image of a (height, width), None where that is not known."""
-        if source in self._failures:
-            raise self._failures[source]
         shares, found = self._shares[source], []
         for path, only in shares:
             arranged = self._arranged(path, image_size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from glimpsecli.errors import InvalidInputError
@@ -21,6 +21,7 @@ from glimpsecli.jobs.requests import BoxRequest, Request
 from glimpsecli.jobs.sources import Source
 
 if TYPE_CHECKING:
+    from glimpsecli.errors import GlimpseError
     from glimpsecli.jobs.plan import Looking
 
 
@@ -36,6 +37,7 @@ def make_picture_plan(
     figure: bool = False,
     inputs: Sequence[str] = (),
     problems: Sequence[str] = (),
+    failures: Mapping[str, GlimpseError] | None = None,
 ) -> Plan:
     """Plan pictures of some images.
 
@@ -60,6 +62,8 @@ def make_picture_plan(
         Other files that are read, and must not be written over.
     problems : sequence of str
         What went wrong with the sources.
+    failures : mapping of str to GlimpseError, optional
+        By path, why nothing can be made of a source.
 
     Raises
     ------
@@ -96,8 +100,11 @@ def make_picture_plan(
         check_single(output, file_format, sum(map(len, named)), noun)
         targets = [(output.target,)]
     check_folder_is_there()
+    known = failures or {}
     items = [
-        Item(path, tuple(asked), names) for path, asked, names in zip(paths, wanted, targets, strict=True) if asked
+        Item(path, tuple(asked), names, failure=known.get(path))
+        for path, asked, names in zip(paths, wanted, targets, strict=True)
+        if asked
     ]
     plan = Plan(tuple(items), how, output, file_format, problems=tuple(problems), looking=looking, noun=noun)
     check_outputs(plan, [*paths, *inputs])

@@ -27,6 +27,7 @@ from glimpsecli.sampling import Taps
 
 if TYPE_CHECKING:
     from glimpsecli.annotations.annotated import Annotated
+    from glimpsecli.errors import GlimpseError
     from glimpsecli.images.colours import Colour
     from glimpsecli.jobs.decoding import View
     from glimpsecli.jobs.products import Product
@@ -76,6 +77,8 @@ class Item(NamedTuple):
         What the requests come from; it may claim a size for the image.
     digest : str, optional
         The hash that the source must have.
+    failure : GlimpseError, optional
+        Why nothing can be made of the image, where that is known before the work.
     """
 
     source: str
@@ -83,6 +86,7 @@ class Item(NamedTuple):
     targets: tuple[str, ...]
     annotated: Annotated | None = None
     digest: str | None = None
+    failure: GlimpseError | None = None
 
 
 class Plan(NamedTuple):

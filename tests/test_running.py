@@ -1,0 +1,190 @@
+"""One runner: the same failure gives the same exit code and the same kind of summary in every command."""
+
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glimpsecli import cli
+from glimpsecli.images import pillow
+
+WINDOW = "--box 2,2,20,16"
+COMMANDS = {
+    "extract": f"{WINDOW} -o out/",
+    "mask": f"{WINDOW} -o out/",
+    "overlay": f"{WINDOW} -o out/",
+    "compare": f"{WINDOW} -o out/",
+    "gradient": "--box 10,10,12,12 --size 4 --steps 5 -o out/",
+    "batch": f"{WINDOW} -o out",
+}
+SUMMARY = r"glimpse: \d+ (glimpse|mask|picture)s? written to out/(, \d+ failed)?( in .* images/s)?"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(pillow._PLUGINS, "HEIF", ("no_such_package", "Nothing"))
+    y, x = np.mgrid[:40, :60]
+    photo = np.stack([x * 4, y * 6, (x * 7 + y * 13) % 256], -1).astype(np.uint8)
+    for name in "ab":
+        Image.fromarray(photo).save(f"good_{name}.png")
+        Path(f"cut_{name}.png").write_bytes(Path(f"good_{name}.png").read_bytes()[:200])
+        Path(f"frames_{name}.png").write_bytes(Path(f"good_{name}.png").read_bytes())
+        Path(f"phone_{name}.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(64))
+
+
+@pytest.fixture
+def glimpse(capsys):
+    def run(line):
+        shutil.rmtree("out", ignore_errors=True)
+        code = cli.run(line.split())
+        return code, *capsys.readouterr()
+
+    return run
+
+
+FAILURES = {
+    "damaged": ("cut_{}.png", "", 1),
+    "no such frame": ("frames_{}.png", "--frame 5", 2),
+    "no decoder": ("phone_{}.heic", "", 3),
+    "not there": ("nowhere_{}.png", "", 2),
+}
+
+
+@pytest.mark.parametrize(("command", "failure"), list(itertools.product(COMMANDS, FAILURES)))
+def test_a_failure_has_one_exit_code_and_one_kind_of_summary(glimpse, command, failure):
+    name, option, expected = FAILURES[failure]
+    one, two = name.format("a"), name.format("b")
+    before = failure == "not there"
+    for images, failures in ((one, 1), (f"{one} {two}", 2)):
+        code, out, err = glimpse(f"{command} {images} {COMMANDS[command]} {option}")
+        *lines, last = err.splitlines()
+        assert (code, out) == (expected, "")
+        if before or failures == 1:
+            lines.append(last)
+        else:
+            assert re.fullmatch(SUMMARY, last)
+        assert "0 " in last or len(lines) == 1
+        assert [line.startswith("glimpse: error: ") for line in lines] == [True] * (1 if before else failures)
+    if before or failure == "no such frame":
+        return
+    code, out, err = glimpse(f"{command} good_a.png {one} {COMMANDS[command]}")
+    assert (code, out) == (1, "")
+    error, summary = err.splitlines()
+    assert error.startswith("glimpse: error: ")
+    assert re.fullmatch(SUMMARY, summary)
+    assert "1 " in summary
+    assert summary.partition(" in ")[0].endswith(", 1 failed")
+
+
+@pytest.mark.parametrize(("failure", "expected"), [("damaged", 1), ("no decoder", 3), ("not there", 2)])
+def test_paste_fails_alike_for_the_image_and_for_each_glimpse(glimpse, failure, expected):
+    one, two = (FAILURES[failure][0].format(letter) for letter in "ab")
+    for line in (
+        f"paste good_a.png --onto {one} -o out/",
+        f"paste {one} --onto good_a.png -o out/",
+        f"paste {one} {two} --onto good_a.png --box 1,1,9,9 --box 5,5,9,9 -o out/",
+    ):
+        code, out, err = glimpse(line)
+        assert (code, out, len(err.splitlines())) == (expected, "", 1)
+        assert not os.path.exists("out") or not os.listdir("out")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_one_image_and_two_are_summed_up_alike(glimpse, command):
+    summaries = [
+        glimpse(f"{command} {images} {COMMANDS[command]}") for images in ("good_a.png", "good_a.png good_b.png")
+    ]
+    for number, (code, out, err) in enumerate(summaries, 1):
+        assert (code, out) == (0, "")
+        assert re.fullmatch(SUMMARY, err.strip())
+        assert err.startswith(f"glimpse: {number} ")
+    if command == "batch":
+        return
+    for images in ("good_a.png", "good_a.png good_b.png"):
+        code, out, err = glimpse(f"{command} {images} {COMMANDS[command]} --json")
+        assert (code, err) == (0, "")
+        assert [json.loads(line)["source"] for line in out.splitlines()] == images.split()
+
+
+def test_the_bytes_do_not_depend_on_how_many_images_are_worked_on_at_once(glimpse):
+    found = []
+    for jobs in ("-j 1", "-j 4", "", "--threads 2"):
+        images = "good_a.png frames_a.png good_b.png frames_b.png"
+        assert glimpse(f"extract {images} {WINDOW} --size 9x7 -o all.npz --overwrite {jobs}")[0] == 0
+        found.append(Path("all.npz").read_bytes())
+    assert found.count(found[0]) == len(found)
+    code, _, err = glimpse(f"extract good_a.png good_b.png {WINDOW} -o all.npz --overwrite -j 2 --threads 2")
+    assert (code, "-j 2 with --threads 2" in err) == (2, True)
+
+
+def test_a_container_says_that_it_is_not_written(glimpse):
+    code, _, err = glimpse(f"extract good_a.png cut_a.png {WINDOW} -o all.npz")
+    assert code == 1
+    assert "all.npz is not written: it holds the glimpses of all images or none" in err
+    assert not os.path.exists("all.npz")
+
+
+def test_a_dry_run_tells_the_problems_that_a_real_run_would(glimpse):
+    Path("boxes.csv").write_text(
+        "image,x,y,width,height\ngood_a.png,5,5,10,10\nstranger.png,1,1,5,5\ngood_b.png,5,5,-1,10\n"
+    )
+    options = "batch good_a.png good_b.png --annotations boxes.csv -o out"
+    code, _, err = glimpse(options)
+    problems = [line for line in err.splitlines() if "error" in line]
+    assert (code, len(problems)) == (1, 2)
+    code, out, dry = glimpse(f"{options} --dry-run")
+    assert code == 1
+    assert [line for line in dry.splitlines() if "error" in line] == problems
+    assert out.count("good_a.png") == 1
+    assert not os.path.exists("out")
+
+
+def test_a_dry_run_tells_the_maps_that_cannot_be_read(glimpse):
+    os.mkdir("maps")
+    np.save("maps/good_a.npy", np.eye(3, dtype=np.float32))
+    Path("maps/good_b.npy").write_text("no array")
+    real = glimpse("overlay good_a.png good_b.png --map maps -o out/")
+    dry = glimpse("overlay good_a.png good_b.png --map maps -o out/ --dry-run")
+    assert (real[0], dry[0]) == (1, 1)
+    errors = [[line for line in err.splitlines() if "error" in line] for _, _, err in (real, dry)]
+    assert errors[0] == errors[1] != []
+
+
+def test_a_reader_of_json_that_leaves_early_does_not_stop_the_work():
+    images = []
+    for number in range(60):
+        shutil.copy("good_a.png", f"many_{number}.png")
+        images.append(f"many_{number}.png")
+    command = [sys.executable, "-m", "glimpsecli", "extract", *images, *WINDOW.split(), "-o", "out/", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+    assert len(os.listdir("out")) == len(images)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_ctrl_c_lets_the_running_images_finish_and_says_so():
+    for number in range(3000):
+        os.link("good_a.png", f"many_{number}.png")
+    command = [sys.executable, "-m", "glimpsecli", "batch", "many_*.png", *WINDOW.split(), "-o", "out"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while not os.path.exists("out/metadata.jsonl") or os.path.getsize("out/metadata.jsonl") == 0:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        err = process.stderr.read()
+    assert process.returncode == 130
+    assert "finishing the running images" in err
+    assert 0 < len(Path("out/metadata.jsonl").read_text().splitlines()) < 3000
