@@ -12,21 +12,18 @@ from __future__ import annotations
 
 import math
 import os
-import reprlib
-import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from glimpsecli.annotations.boxes import Box, Length
+from glimpsecli.annotations.names import key_of
+from glimpsecli.annotations.text import shown
 from glimpsecli.errors import InvalidInputError
 
 LARGEST = 1e9
 """Pixels or percent beyond which a number is a mistake, not a place."""
-
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 60
 
 
 class Annotated(NamedTuple):
@@ -61,11 +58,6 @@ def noted(problems: list[str], where: str) -> Iterator[None]:
 def line_of(where: str, error: InvalidInputError) -> str:
     """Write a problem on one line."""
     return " ".join(f"{where}: {error.message}".split())
-
-
-def shown(value: object) -> str:
-    """Quote a value from a file for a message: on one line, and not too long."""
-    return _SHORT.repr(value)
 
 
 def number(value: object) -> float:
@@ -125,28 +117,6 @@ def image_name(value: object) -> str:
     if not isinstance(value, str) or not key_of(value).strip("./"):
         raise InvalidInputError("no image is named" if value is None else f"{shown(value)} names no image")
     return value.strip().replace("\\", "/")
-
-
-def key_of(name: str) -> str:
-    """Write a name in the one way in which names are compared: no root, drive or ``.``, and Unicode composed (NFC)."""
-    parts = unicodedata.normalize("NFC", name.strip()).replace("\\", "/").split("/")
-    return "/".join(part for n, part in enumerate(parts) if part not in ("", ".") and not (n == 0 and part[1:] == ":"))
-
-
-def read_bytes(path: Path) -> bytes:
-    """Read a file, or raise with the reason on one line."""
-    try:
-        return path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise InvalidInputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
-
-
-def read_text(path: Path) -> str:
-    """Read a UTF-8 file, with or without a byte order mark."""
-    try:
-        return read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InvalidInputError(f"{path} is not UTF-8 text") from None
 
 
 def files_under(folder: Path, suffix: str, problems: list[str]) -> list[Path]:

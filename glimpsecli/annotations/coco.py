@@ -15,18 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from glimpsecli.annotations.annotated import (
-    Annotated,
-    box_of_list,
-    claimed_size,
-    image_name,
-    label_of,
-    line_of,
-    noted,
-    read_text,
-    shown,
-)
+from glimpsecli.annotations.annotated import Annotated, box_of_list, claimed_size, image_name, label_of, line_of, noted
 from glimpsecli.annotations.boxes import Box
+from glimpsecli.annotations.text import read_text, shown
 from glimpsecli.errors import InvalidInputError
 
 

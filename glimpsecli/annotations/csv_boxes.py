@@ -27,17 +27,9 @@ import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from glimpsecli.annotations.annotated import (
-    Annotated,
-    box,
-    claimed_size,
-    image_name,
-    label_of,
-    noted,
-    number,
-    read_text,
-)
+from glimpsecli.annotations.annotated import Annotated, box, claimed_size, image_name, label_of, noted, number
 from glimpsecli.annotations.boxes import Box
+from glimpsecli.annotations.text import read_text
 from glimpsecli.errors import InvalidInputError
 
 _WIDTH, _HEIGHT = ("width", "w"), ("height", "h")

@@ -14,16 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from glimpsecli.annotations.annotated import (
-    Annotated,
-    box_of_list,
-    claimed_size,
-    image_name,
-    label_of,
-    noted,
-    read_text,
-    shown,
-)
+from glimpsecli.annotations.annotated import Annotated, box_of_list, claimed_size, image_name, label_of, noted
+from glimpsecli.annotations.text import read_text, shown
 from glimpsecli.errors import InvalidInputError
 
 FILE = "metadata.jsonl"

@@ -8,11 +8,12 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from glimpsecli.annotations import hf
-from glimpsecli.annotations.annotated import Annotated, key_of, shown
+from glimpsecli.annotations.annotated import Annotated
 from glimpsecli.annotations.boxes import Box
 from glimpsecli.annotations.coco import read_coco
 from glimpsecli.annotations.csv_boxes import read_csv
-from glimpsecli.annotations.matching import stem_of
+from glimpsecli.annotations.names import Index, key_of
+from glimpsecli.annotations.text import encoding_of, shown
 from glimpsecli.annotations.voc import read_voc
 from glimpsecli.annotations.yolo import read_yolo
 from glimpsecli.errors import InvalidInputError
@@ -38,14 +39,14 @@ class Annotations(NamedTuple):
         A line for each entry that was passed over, with its file and line or id.
     file_format : str
         A key of `FORMATS`, the one that was guessed where none was given.
-    by_stem : dict
-        The keys of `images` by the stem of their last part, for :mod:`glimpsecli.annotations.matching`.
+    by_name : Index
+        Of the keys of `images`, for :mod:`glimpsecli.annotations.matching`.
     """
 
     images: dict[str, Annotated]
     problems: list[str]
     file_format: str
-    by_stem: dict[str, list[str]]
+    by_name: Index
 
 
 def read_annotations(
@@ -83,10 +84,7 @@ def read_annotations(
         raise InvalidInputError(
             f"{path} has no annotations that could be read as {chosen}", problems[0] if problems else None
         )
-    by_stem: dict[str, list[str]] = {}
-    for key in images:
-        by_stem.setdefault(stem_of(key), []).append(key)
-    return Annotations(images, problems, chosen, by_stem)
+    return Annotations(images, problems, chosen, Index(images))
 
 
 def _merged(found: Iterable[Annotated], problems: list[str]) -> Iterator[tuple[str, Annotated]]:
@@ -129,7 +127,8 @@ def _guess(path: Path) -> str:
 def _head(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            return file.read(1 << 16).decode("utf-8-sig", "replace").lstrip()
+            head = file.read(1 << 16)
+            return head.decode(encoding_of(head), "replace").lstrip()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise InvalidInputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
 

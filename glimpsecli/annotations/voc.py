@@ -27,9 +27,9 @@ from glimpsecli.annotations.annotated import (
     label_of,
     noted,
     number,
-    read_bytes,
 )
 from glimpsecli.annotations.boxes import Box
+from glimpsecli.annotations.text import read_bytes
 from glimpsecli.errors import InvalidInputError
 
 if TYPE_CHECKING:

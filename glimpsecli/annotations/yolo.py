@@ -19,8 +19,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from glimpsecli.annotations.annotated import Annotated, box, files_under, noted, number, read_text, shown
+from glimpsecli.annotations.annotated import Annotated, box, files_under, noted, number
 from glimpsecli.annotations.boxes import Box
+from glimpsecli.annotations.text import read_text, shown
 from glimpsecli.annotations.yolo_names import Classes, find_classes
 from glimpsecli.errors import InvalidInputError
 

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from glimpsecli.annotations.annotated import noted, read_text, shown
+from glimpsecli.annotations.annotated import noted
+from glimpsecli.annotations.text import read_text, shown
 from glimpsecli.errors import InvalidInputError
 
 FILES = ("data.yaml", "classes.txt", "obj.names")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glimpsecli import images
+from glimpsecli.annotations.names import Index
 from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.maps import Arranged, Limits, Preprocess, Range, arrange, check_finite, read_array
 from glimpsecli.maps.reading import SUFFIXES
@@ -206,28 +207,33 @@ class Atlas:
 
 
 def _by_stem(sources: Sequence[Source], folder: str) -> list[tuple[Share, ...]]:
-    """Match images and maps whose paths below their folders are equal without the suffix."""
-    found: dict[str, str] = {}
+    """Match images and maps whose paths below their folders mean the same but for the suffix."""
+    paths, stems = [], []
     for root, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):
-            stem, suffix = os.path.splitext(os.path.relpath(os.path.join(root, name), folder).replace(os.sep, "/"))
+            stem, suffix = os.path.splitext(os.path.relpath(os.path.join(root, name), folder))
             if suffix.lower() in SUFFIXES and not name.startswith("."):
-                path = os.path.join(root, name)
-                if stem in found:
-                    raise InvalidInputError(f"{found[stem]} and {path} are both maps for {stem}", "remove one")
-                found[stem] = path
-    if not found:
+                paths.append(os.path.join(root, name))
+                stems.append(stem)
+    if not paths:
         raise InvalidInputError(f"{folder} holds no map", f"it was searched for {', '.join(sorted(SUFFIXES))}")
-    stems = [os.path.splitext(source.relative)[0] for source in sources]
-    lonely = [source.path for source, stem in zip(sources, stems, strict=True) if stem not in found]
-    unused = [path for stem, path in found.items() if stem not in set(stems)]
+    index, partners = Index(stems), []
+    for source in sources:
+        _, found = index.best(source.relative, same_folders=True)
+        if len(found) > 1:
+            both = " and ".join(paths[n] for n in found)
+            raise InvalidInputError(f"{both} are both maps for {source.path}", "remove one")
+        partners.append(found)
+    lonely = [source.path for source, found in zip(sources, partners, strict=True) if not found]
+    used = {n for found in partners for n in found}
+    unused = [path for n, path in enumerate(paths) if n not in used]
     for strangers, what, which in ((lonely, "map", folder), (unused, "image", "the images")):
         if strangers:
             rest = f" (and {len(strangers) - 1} more)" if len(strangers) > 1 else ""
             hint = "a map is called as its image is, but for the suffix"
             raise InvalidInputError(f"{strangers[0]}{rest} has no {what} of its name among {which}", hint)
-    return [(Share(found[stem]),) for stem in stems]
+    return [(Share(paths[n]),) for found in partners for n in found]
 
 
 def read_captions(path: str, atlas: Atlas) -> tuple[str, ...]:

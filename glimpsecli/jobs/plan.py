@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from glimpsecli import backends
-from glimpsecli.annotations.boxes import Box
+from glimpsecli.annotations.names import Index, listed
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.formats import Format
 from glimpsecli.jobs.outputs import (
@@ -228,26 +228,23 @@ def check_idle(how: How, requests: Sequence[Request], output: Output, file_forma
 def by_image(sources: Sequence[str], requests: Sequence[Request]) -> list[list[Request]]:
     """Give each source its requests, in their order."""
     wanted: list[list[Request]] = [[] for _ in sources]
+    index: Index | None = None
+    owners: dict[str, list[int]] = {}
+    everyone = list(range(len(sources)))
     for request in requests:
-        box = request.box if isinstance(request, BoxRequest) else None
-        owners = _owners(box, sources) if box and box.image is not None else range(len(sources))
-        for owner in owners:
+        name = request.box.image if isinstance(request, BoxRequest) else None
+        if name is not None and name not in owners:
+            index = index or Index(sources)
+            owners[name] = [_owner(name, index, sources)]
+        for owner in everyone if name is None else owners[name]:
             wanted[owner].append(request)
     return wanted
 
 
-def _owners(box: Box, sources: Sequence[str]) -> list[int]:
-    """Find the sources that a table means by an image's name: its path, else its file name, else its stem."""
-    name = box.image or ""
-    for key in (os.path.normpath, os.path.basename, _stem):
-        found = [index for index, source in enumerate(sources) if key(source) == key(name)]
-        if found:
-            break
+def _owner(name: str, index: Index, sources: Sequence[str]) -> int:
+    """Find the source that a table means by an image's name."""
+    found = index.best(name)[1]
     if len(found) != 1:
-        problem = "is not among the images" if not found else f"fits {len(found)} of the images"
+        problem = f"fits {listed([sources[n] for n in found])}" if found else "is not among the images"
         raise InvalidInputError(f"the table's image {name!r} {problem}", "name it as on the command line")
-    return found
-
-
-def _stem(path: str) -> str:
-    return os.path.splitext(os.path.basename(path))[0]
+    return found[0]

@@ -11,6 +11,8 @@ from fnmatch import fnmatch
 from itertools import cycle
 from typing import NamedTuple
 
+from glimpsecli.annotations.names import Folders
+from glimpsecli.annotations.text import decoded, encoding_of
 from glimpsecli.errors import InvalidInputError
 
 SUFFIXES = ("png", "jpg", "jpeg", "jpe", "webp", "tif", "tiff", "gif", "bmp", "pgm", "ppm", "jp2", "heic", "avif")
@@ -113,7 +115,10 @@ def _listed(name: str) -> Iterable[str]:
                 data = file.read()
     except OSError as error:
         raise InvalidInputError(f"{name}: {error.strerror or error}", "give a file with a path on each line") from None
-    paths = [os.fsdecode(line) for line in re.split(rb"\r?\n", data) if line.strip()]
+    if encoding_of(data) != "utf-8":  # else any bytes are a path
+        data = os.fsencode(decoded(data, name))
+    folders = Folders()
+    paths = [folders.find(os.fsdecode(line)) for line in re.split(rb"\r?\n", data) if line.strip()]
     for line, path in enumerate(paths, 1):
         if not os.path.isfile(path):
             problem = "is a folder" if os.path.isdir(path) else "does not exist"

@@ -1,0 +1,153 @@
+"""Names of images as people and programs write them, and which of them mean the same image.
+
+Names in tables seldom are the paths that the user gave: they are relative to another folder, absolute on another
+machine, with backslashes, in another Unicode form, or without a suffix. Both are compared as texts, part by part from
+the end. From the strongest to the weakest:
+
+1. the same file name; 2. the same, where one of them has no suffix; 3. the same but for the suffixes;
+
+and within each: the same path, then one that is the end of the other, then the longest common end.
+
+``plate.v2`` is a name without a suffix: only that of a picture counts as one, and ``*``, which stands for any.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from glimpsecli.annotations.text import shown
+from glimpsecli.errors import InvalidInputError
+
+_SUFFIX = re.compile(
+    r"\*|apng|arw|avifs?|bmp|cr[23]|dcm|dds|dib|dng|eps|exr|fits|gif|hdr|hei[cf]|heics|heifs|hif|ico|j2[ck]|jfif|jp2"
+    r"|jp[cefx]|jpe?g|jxl|jxr|mpo|nef|orf|pbm|pcx|pdf|pfm|pgm|png|pnm|ppm|psd|qoi|raf|raw|rw2|sgi|svg|tga|tiff?|webp|xbm|xpm",
+    re.IGNORECASE,
+)
+
+
+class Rank(NamedTuple):
+    """How well two names fit; a larger one fits better.
+
+    Parameters
+    ----------
+    name : int
+        3 for the same file name, 2 where one has no suffix, 1 where the suffixes differ.
+    path : int
+        2 for the same folders, 1 where those of one are the end of those of the other.
+    common : int
+        Number of common folders, from the end.
+    """
+
+    name: int
+    path: int
+    common: int
+
+
+class _Name(NamedTuple):
+    folders: tuple[str, ...]
+    last: str
+    stem: str
+
+
+class Index:
+    """Names that others are compared with, in their order."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._given = list(names)
+        self._names = [_parse(name) for name in self._given]
+        self._by_end: dict[str, list[int]] = {}
+        for n, name in enumerate(self._names):
+            for end in {name.last, name.stem}:
+                self._by_end.setdefault(end, []).append(n)
+
+    def best(self, name: str, *, same_folders: bool = False) -> tuple[Rank, list[int]]:
+        """Give the numbers of the names that fit best, several where they fit equally well; none where none fits.
+
+        Of names that differ by their Unicode form alone, the one that is equal letter by letter fits best.
+        """
+        asked = _parse(name)
+        ranked: dict[Rank, set[int]] = {}
+        for end in {asked.last, asked.stem}:
+            for n in self._by_end.get(end, ()):
+                if not same_folders or self._names[n].folders == asked.folders:
+                    ranked.setdefault(_rank(asked, self._names[n]), set()).add(n)
+        if not ranked:
+            return Rank(0, 0, 0), []
+        strongest = max(ranked)
+        found = sorted(ranked[strongest])
+        return strongest, [n for n in found if len(found) > 1 and self._given[n] == name] or found
+
+
+def key_of(name: str) -> str:
+    """Write a name in the one way in which names are compared: no root, drive or ``.``, and Unicode composed (NFC)."""
+    parts = unicodedata.normalize("NFC", name.strip()).replace("\\", "/").split("/")
+    return "/".join(part for n, part in enumerate(parts) if part not in ("", ".") and not (n == 0 and part[1:] == ":"))
+
+
+def listed(names: list[str]) -> str:
+    """Quote the first of some names for a message."""
+    return ", ".join(map(shown, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+class Folders:
+    """Folders on disk, in which a file is found by its name in another Unicode form or with backslashes."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, dict[str, list[str]]] = {}
+
+    def find(self, path: str) -> str:
+        """Give the path of the file that is meant; the given one where it is there, or where there is none.
+
+        Raises
+        ------
+        InvalidInputError
+            Several files have this name in different Unicode forms.
+        """
+        if os.path.lexists(path):
+            return path
+        parts = path.replace("\\", "/").split("/")
+        found = "/" if parts[0] == "" else ""
+        for part in filter(None, parts):
+            exact = os.path.join(found, part)
+            if os.path.lexists(exact):
+                found = exact
+                continue
+            names = self._in(found).get(unicodedata.normalize("NFC", part), [])
+            if len(names) > 1:
+                raise InvalidInputError(f"{path} fits {listed(names)} in {found or '.'}", "rename one of them")
+            if not names:
+                return path
+            found = os.path.join(found, names[0])
+        return found
+
+    def _in(self, folder: str) -> dict[str, list[str]]:
+        if folder not in self._entries:
+            entries = self._entries.setdefault(folder, {})
+            try:
+                names = os.listdir(folder or ".")
+            except OSError:
+                names = []
+            for name in sorted(names):
+                entries.setdefault(unicodedata.normalize("NFC", name), []).append(name)
+        return self._entries[folder]
+
+
+def _parse(name: str) -> _Name:
+    *folders, last = key_of(name).split("/")
+    stem, dot, suffix = last.rpartition(".")
+    stem = stem if dot and stem and _SUFFIX.fullmatch(suffix) else last
+    return _Name(tuple(folders), stem if suffix == "*" else last, stem)
+
+
+def _rank(one: _Name, other: _Name) -> Rank:
+    common = 0
+    for a, b in zip(reversed(one.folders), reversed(other.folders), strict=False):
+        if a != b:
+            break
+        common += 1
+    name = 3 if one.last == other.last else 1 + (one.last == other.stem or one.stem == other.last)
+    return Rank(name, (common == len(one.folders)) + (common == len(other.folders)), common)

@@ -1,0 +1,57 @@
+"""Text of files from other programs: UTF-8, or UTF-16 and UTF-32 with the byte order mark that Windows writes."""
+
+from __future__ import annotations
+
+import codecs
+import reprlib
+from pathlib import Path
+
+from glimpsecli.errors import InvalidInputError
+
+_MARKS = (  # the mark of UTF-32 begins with that of UTF-16
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 60
+
+
+def shown(value: object) -> str:
+    """Quote a value from a file for a message: on one line, and not too long."""
+    return _SHORT.repr(value)
+
+
+def encoding_of(data: bytes) -> str:
+    """Tell the encoding by the byte order mark; UTF-8 where there is none."""
+    return next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8")
+
+
+def decoded(data: bytes, name: str, hint: str | None = None) -> str:
+    """Decode a file, without its byte order mark; `name` and `hint` are for the message where it is no text."""
+    try:
+        text = data.decode(encoding_of(data))
+    except UnicodeDecodeError:
+        raise InvalidInputError(f"{name} is not UTF-8 text", hint) from None
+    if "\0" in text:  # UTF-16 without a mark is valid UTF-8, with a NUL beside each letter
+        raise InvalidInputError(
+            f"{name} holds NUL characters: it is no text, or UTF-16 without a mark", "save as UTF-8"
+        )
+    return text
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file, or raise with the reason on one line."""
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise InvalidInputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def read_text(path: Path) -> str:
+    """Read a text file; see :func:`decoded`."""
+    return decoded(read_bytes(path), str(path))
