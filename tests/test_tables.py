@@ -5,7 +5,9 @@ import pytest
 
 from glimpsecli import GlimpseError, Window
 from glimpsecli.annotations.boxes import Length
+from glimpsecli.annotations.reading import read_annotations
 from glimpsecli.annotations.tables import read_windows
+from glimpsecli.errors import InvalidInputError
 
 
 def table(tmp_path, text, name="windows.csv"):
@@ -81,6 +83,76 @@ def test_a_missing_or_binary_table(tmp_path):
     (tmp_path / "photo.csv").write_bytes(b"\x89PNG\xff\xfe")
     with pytest.raises(GlimpseError, match="not UTF-8"):
         read_windows(str(tmp_path / "photo.csv"))
+
+
+DIALECTS = [
+    ("image;x;y;width;height\na.png;1,5;2;3;4,25\n", "utf-8"),
+    ("image;x;y;width;height\na.png;1.5;2;3;4.25\n", "utf-8-sig"),
+    ('"image";"x";"y";"width";"height"\r\n"a.png";"1,5";"2";"3";"4,25"\r\n', "utf-8-sig"),
+    ("sep=;\r\nimage;x;y;width;height\r\na.png;1,5;2;3;4,25\r\n", "utf-8"),
+    ("image\tx\ty\twidth\theight\na.png\t1.5\t2\t3\t4.25\n", "utf-16"),
+    ("note\timage\tx\ty\twidth\theight\n\ta.png\t1.5\t2\t3\t4.25\n", "utf-8"),
+    ("\n\nimage,x,y,width,height\na.png,1.5,2,3,4.25\n", "utf-32"),
+    ('image,x,y,width,height,label\na.png,1.5,2,3,4.25,"a;b;c"\n', "utf-16"),
+    ("image;label;x;y;width;height\na.png;1,5;1.5;2;3;4.25\n", "utf-8"),
+]
+
+
+@pytest.mark.parametrize(("text", "encoding"), DIALECTS)
+def test_dialects_of_csv_in_windows_and_annotations(tmp_path, text, encoding):
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode(encoding))
+    (box,) = read_windows(str(path))
+    assert (box.to_window((9, 9)), box.image) == (Window(3, 4.125, 3, 4.25), "a.png")
+    found = read_annotations(str(path))
+    assert found.problems == []
+    assert found.images["a.png"].boxes[0].to_window((9, 9)) == Window(3, 4.125, 3, 4.25)
+    path.rename(tmp_path / "a.tsv")
+    assert read_annotations(str(tmp_path / "a.tsv")).file_format == "csv"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("a.png,1,2,3,4\n", "the first line is no header, it holds '1'; .*width"),
+        ("a.png;1,5;2;3;4\n", "the first line is no header, it holds '1,5'"),
+        ("1\t2\t3\t4\n", "the first line is no header, it holds '1'"),
+        ("image;x;y;width;height\na.png;1,5;2;3.25;4\n", "decimal comma, '1,5', and with a decimal point, '3.25'"),
+        (
+            "image,x,y,width,height\n".encode("utf-16-le"),
+            "holds NUL characters: .*UTF-16 without a mark; save as UTF-8",
+        ),
+        ("image,x,y,width,height\n".encode("utf-16")[:-1], "is not UTF-8 text"),
+        ("image,x,y,width,height\ncaf\u00e9.png,1,2,3,4\n".encode("latin-1"), "is not UTF-8 text"),
+        ("image,x,y,width,height,x\na.png,1,2,3,4,5\n", "x is there twice"),
+    ],
+)
+def test_what_a_table_is_not_is_said(tmp_path, content, words):
+    path = tmp_path / "a.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    for read in (read_windows, read_annotations):
+        with pytest.raises(InvalidInputError, match=words) as caught:
+            read(str(path))
+        assert (str(path) in str(caught.value), "\n" in str(caught.value)) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "row", ["a.png;1.234,5;2;3;4", "a.png;1,2,3;2;3;4", "a.png,1,2,3,4", "a.png;1;2;3", "a.png;1;2;3;4;5"]
+)
+def test_a_cell_that_can_mean_two_numbers_is_never_read(tmp_path, row):
+    path = table(tmp_path, f"image;x;y;width;height\n{row}\n")
+    with pytest.raises(InvalidInputError, match="line 2"):
+        read_windows(path)
+    with pytest.raises(InvalidInputError, match="line 2"):
+        read_annotations(path)
+
+
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_decimal_commas_need_semicolons(tmp_path, separator):
+    rows = [("image", "x", "y", "width", "height"), ("a.png", '"1,5"', "2", "3", "4")]
+    path = table(tmp_path, "\n".join(separator.join(row) for row in rows))
+    with pytest.raises(InvalidInputError, match="'1,5'"):
+        read_windows(path)
 
 
 @pytest.mark.parametrize("text", ["12", "-3.5", "+.5", "1e2", " 7 "])

@@ -1,8 +1,8 @@
 """What every annotation format becomes, and the small checks that its readers share.
 
-A reader is ``read(path, problems)``: it yields an :class:`Annotated` for each image that the file names, as often as it
-names it, and adds a line to `problems` for each entry that it must pass over. It raises only where the whole file is
-of no use.
+A reader is ``read(path, problems, notes)``: it yields an :class:`Annotated` for each image that the file names, as
+often as it names it, and adds a line to `problems` for each entry that it must pass over. In `notes` it counts, by
+kind, the entries that it reads but for a part of what they say. It raises only where the whole file is of no use.
 
 Names of images come from other people's files. They are compared with the paths of images that the user gave, and are
 never used to open or to write a file, whatever they hold: ``..``, a root, a drive letter.
@@ -12,15 +12,19 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from glimpsecli.annotations.boxes import Box, Length
 from glimpsecli.annotations.names import key_of
 from glimpsecli.annotations.text import shown
 from glimpsecli.errors import InvalidInputError
+
+Notes = Counter[str]
+"""Number of entries by what is to be said of them."""
 
 LARGEST = 1e9
 """Pixels or percent beyond which a number is a mistake, not a place."""
@@ -75,20 +79,30 @@ def number(value: object) -> float:
     return result
 
 
-def box(numbers: Sequence[float], *, label: str | None, fractions: bool = False, centred: bool = False) -> Box:
+def box(
+    numbers: Sequence[float],
+    *,
+    label: str | None,
+    category: str | None = None,
+    angle: float = 0.0,
+    fractions: bool = False,
+    centred: bool = False,
+) -> Box:
     """Make a box of four finite numbers, x, y, width and height, or raise where no image could hold it."""
     scaled = [100 * value for value in numbers] if fractions else numbers
-    if max(map(abs, scaled)) > LARGEST:
-        raise InvalidInputError(f"a box at {', '.join(f'{value:g}' for value in numbers)} is out of all bounds")
+    if max(*map(abs, scaled), abs(angle)) > LARGEST:
+        turned = f" turned by {angle:g}" if angle else ""
+        raise InvalidInputError(f"a box at {', '.join(f'{value:g}' for value in numbers)}{turned} is out of all bounds")
     x, y, width, height = (Length(value, percent=fractions) for value in scaled)
-    return Box(x, y, width, height, centred, label=label).checked()
+    return Box(x, y, width, height, centred, angle, label, category=category).checked()
 
 
-def box_of_list(numbers: object, *, label: str | None) -> Box:
-    """Make a box of a JSON list ``[x, y, width, height]`` in pixels, as COCO has it."""
-    if not isinstance(numbers, list) or len(numbers) != 4:
-        raise InvalidInputError("no bbox" if numbers is None else f"bbox {shown(numbers)} is not [x, y, width, height]")
-    return box([number(value) for value in numbers], label=label)
+def unread_angle(entry: Mapping[Any, Any], notes: Notes, names: Sequence[str] = ("angle", "rotation", "theta")) -> None:
+    """Count an entry that turns its box under a name that no standard explains."""
+    for name in names:
+        if entry.get(name) not in (None, "", 0, "0", "0.0", []):
+            notes[f"boxes that were not turned, because the unit and direction of {name!r} are not known"] += 1
+            return
 
 
 def claimed_size(width: object, height: object) -> tuple[int, int] | None:

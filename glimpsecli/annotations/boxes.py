@@ -55,6 +55,8 @@ class Box(NamedTuple):
     label : str, optional
     image : str, optional
         The only image that the box belongs to, as the table names it.
+    category : str, optional
+        The number of its class, where `label` may be the name.
     """
 
     x: Length
@@ -65,6 +67,7 @@ class Box(NamedTuple):
     angle: float = 0.0
     label: str | None = None
     image: str | None = None
+    category: str | None = None
 
     def checked(self) -> Box:
         """Return the box, or raise where it has no extent."""

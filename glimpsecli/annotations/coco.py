@@ -4,6 +4,9 @@
 (https://cocodataset.org/#format-data), with fractions of a pixel: a box on our image plane as it stands. The label is
 the name of the category, or its id where ``categories`` does not name it. Images without annotations have no boxes.
 
+A number ``rotation`` among the ``attributes`` turns the box: CVAT writes it, in degrees, clockwise, about the box's
+centre. A box of five numbers is read by :mod:`glimpsecli.annotations.turned`. An angle under any other name is not.
+
 Crowds (``iscrowd`` 1, one box around many objects) are taken as the other boxes are: COCO's evaluation ignores them,
 yet they say where somebody looked, and a box that vanished in silence would be the worse surprise.
 """
@@ -15,13 +18,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from glimpsecli.annotations.annotated import Annotated, box_of_list, claimed_size, image_name, label_of, line_of, noted
+from glimpsecli.annotations.annotated import (
+    Annotated,
+    Notes,
+    claimed_size,
+    image_name,
+    label_of,
+    line_of,
+    noted,
+    number,
+    unread_angle,
+)
 from glimpsecli.annotations.boxes import Box
 from glimpsecli.annotations.text import read_text, shown
+from glimpsecli.annotations.turned import box_of_list
 from glimpsecli.errors import InvalidInputError
 
 
-def read_coco(path: Path, problems: list[str]) -> Iterator[Annotated]:
+def read_coco(path: Path, problems: list[str], notes: Notes) -> Iterator[Annotated]:
     """Read a COCO file; see the module for what its numbers mean."""
     whole = _load(path)
     images = {}
@@ -45,12 +59,29 @@ def read_coco(path: Path, problems: list[str]) -> Iterator[Annotated]:
             identity = _identity(entry, "image_id")
             if identity not in boxes:
                 raise InvalidInputError(f"image_id {shown(identity)} is not among the images")
-            category = label_of(entry.get("category_id"))
-            boxes[identity].append(box_of_list(entry.get("bbox"), label=labels.get(category) or category))
+            boxes[identity].append(_box(entry, labels, notes))
         except InvalidInputError as error:
             problems.append(line_of(f"{path}, annotation id {shown(entry.get('id'))}", error))
     for identity, image in images.items():
         yield image._replace(boxes=tuple(boxes[identity]))
+
+
+def _box(entry: dict[str, Any], labels: dict[str | None, str | None], notes: Notes) -> Box:
+    category = label_of(entry.get("category_id"))
+    label = labels.get(category)
+    if label is None and category is not None:
+        notes["boxes whose label is the number of their category, because the categories do not name it"] += 1
+    attributes = entry.get("attributes")
+    angle = 0.0
+    if isinstance(attributes, dict) and attributes:
+        try:
+            angle = number(attributes.get("rotation", 0))
+        except InvalidInputError:
+            unread_angle(attributes, notes, ("rotation",))
+        unread_angle(attributes, notes, ("angle", "theta"))
+    unread_angle(entry, notes)
+    bbox, outline = entry.get("bbox"), entry.get("segmentation")
+    return box_of_list(bbox, notes, label=label or category, category=category, angle=angle, outline=outline)
 
 
 def _load(path: Path) -> dict[str, Any]:

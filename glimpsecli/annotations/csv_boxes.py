@@ -1,4 +1,4 @@
-"""CSV with a header and a row for each box.
+"""CSV with a header and a row for each box; :mod:`glimpsecli.annotations.delimited` tells the separator.
 
 There is no standard, so the user says what the numbers are, and the header must have their columns (in any case):
 
@@ -12,7 +12,7 @@ box_format  columns                                                meaning
 
 All are places on the image plane, 0-based and without a last pixel to include (tables made from VOC's 1-based numbers
 are off by one pixel; read the XML files instead). In `unit` ``fractions``, x is divided by the image's width and y by
-its height.
+its height. ``angle``, where there is one, turns the box about its centre: degrees, clockwise, as in a table of windows.
 
 The image is ``image``, ``filename``, ``file_name``, ``image_path``, ``image_name`` or ``path``; the label, ``label``,
 ``class``, ``class_name`` or ``category``; the image's size, ``image_width`` and ``image_height``, or for ``xyxy`` also
@@ -22,13 +22,22 @@ over. A row without any of the four numbers is an image without boxes.
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
-from glimpsecli.annotations.annotated import Annotated, box, claimed_size, image_name, label_of, noted, number
+from glimpsecli.annotations.annotated import (
+    Annotated,
+    Notes,
+    box,
+    claimed_size,
+    image_name,
+    label_of,
+    noted,
+    number,
+    unread_angle,
+)
 from glimpsecli.annotations.boxes import Box
+from glimpsecli.annotations.delimited import read_delimited, wrong_header
 from glimpsecli.annotations.text import read_text
 from glimpsecli.errors import InvalidInputError
 
@@ -38,58 +47,50 @@ COLUMNS = {
     "xyxy": (("xmin", "x1"), ("ymin", "y1"), ("xmax", "x2"), ("ymax", "y2")),
     "cxcywh": (("cx",), ("cy",), _WIDTH, _HEIGHT),
 }
+_SIZES = ("image_width", "width"), ("image_height", "height")
 UNITS = ("pixels", "fractions")
 _IMAGE = ("image", "filename", "file_name", "image_path", "image_name", "path")
 _LABEL = ("label", "class", "class_name", "category")
 
 
-def read_csv(path: Path, problems: list[str], box_format: str = "xywh", unit: str = "pixels") -> Iterator[Annotated]:
+def read_csv(
+    path: Path, problems: list[str], notes: Notes, box_format: str = "xywh", unit: str = "pixels"
+) -> Iterator[Annotated]:
     """Read a CSV file; see the module for its columns."""
     for name, value, known in (("box format", box_format, COLUMNS), ("unit", unit, UNITS)):
         if value not in known:
             raise InvalidInputError(f"{value!r} is no {name}", f"choose {', '.join(known)}")
-    rows = _rows(read_text(path), path, problems)
-    header = [cell.strip().lower() for cell in next(rows, (0, []))[1]]
+    numbers = [*(name for names in COLUMNS[box_format] for name in names), "angle"]
+    numbers += [name for names in _SIZES for name in names]
+    columns_known = {*numbers, *_IMAGE, *_LABEL}
+    header, rows = read_delimited(read_text(path), str(path), columns_known, numbers, problems)
     image = _column(header, _IMAGE)
     columns = [_column(header, names) for names in COLUMNS[box_format]]
     if image is None or None in columns:
-        numbers = ", ".join(names[0] for names in COLUMNS[box_format])
-        raise InvalidInputError(
-            f"{path}: the columns are {', '.join(header) or 'none'}", f"a table of {box_format} has image, {numbers}"
-        )
-    sizes = ("image_width", "width"), ("image_height", "height")
-    width, height = (_column(header, names if box_format == "xyxy" else names[:1]) for names in sizes)
+        wanted = ", ".join(names[0] for names in COLUMNS[box_format])
+        raise wrong_header(str(path), header, f"a table of {box_format} has image, {wanted}")
+    width, height = (_column(header, names if box_format == "xyxy" else names[:1]) for names in _SIZES)
+    label_column = _column(header, _LABEL)
     for line, cells in rows:
         where = f"{path}, line {line}"
         with noted(problems, where):
             if len(cells) != len(header):
                 raise InvalidInputError(f"{len(cells)} cells under {len(header)} columns")
-            row: Mapping[str | None, str] = dict(zip(header, map(str.strip, cells), strict=True))
-            name, label, size = image_name(row[image]), label_of(row.get(_column(header, _LABEL))), None
+            row: dict[str | None, str] = dict(zip(header, map(str.strip, cells), strict=True))
+            name, label, size = image_name(row[image]), label_of(row.get(label_column)), None
             with noted(problems, where):
                 size = claimed_size(row.get(width), row.get(height))
             boxes: tuple[Box, ...] = ()
             if any(row[column] for column in columns):
                 a, b, c, d = (number(row[column] or None) for column in columns)
                 place = [a, b, c - a, d - b] if box_format == "xyxy" else [a, b, c, d]
-                boxes = (box(place, label=label, fractions=unit == "fractions", centred=box_format == "cxcywh"),)
+                angle = number(row.get("angle") or 0)
+                centred, fractions = box_format == "cxcywh", unit == "fractions"
+                boxes = (box(place, label=label, angle=angle, fractions=fractions, centred=centred),)
+                if "angle" not in row:
+                    unread_angle(row, notes, ("rotation", "theta"))
             yield Annotated(name, size, boxes, where)
 
 
 def _column(header: list[str], names: tuple[str, ...]) -> str | None:
     return next((name for name in names if name in header), None)
-
-
-def _rows(text: str, path: Path, problems: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows that are not empty, with their lines."""
-    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            problems.append(f"{path}, line {reader.line_num}: {error}")
-            continue
-        if any(cell.strip() for cell in row):
-            yield reader.line_num, row

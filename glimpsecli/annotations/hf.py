@@ -5,6 +5,7 @@
 the line itself, for one box or many. Boxes are COCO's, in pixels from the top left corner
 (https://huggingface.co/docs/datasets/image_dataset#object-detection). Labels are often class numbers, whose names only
 the data set's card knows. ``width`` and ``height`` may claim the image's size. ``file_name`` is relative to the file.
+A box of five numbers is read by :mod:`glimpsecli.annotations.turned`; an angle under any name of its own is not read.
 """
 
 from __future__ import annotations
@@ -14,15 +15,24 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from glimpsecli.annotations.annotated import Annotated, box_of_list, claimed_size, image_name, label_of, noted
+from glimpsecli.annotations.annotated import (
+    Annotated,
+    Notes,
+    claimed_size,
+    image_name,
+    label_of,
+    noted,
+    unread_angle,
+)
 from glimpsecli.annotations.text import read_text, shown
+from glimpsecli.annotations.turned import box_of_list
 from glimpsecli.errors import InvalidInputError
 
 FILE = "metadata.jsonl"
 _LABELS = ("categories", "category", "labels", "label")
 
 
-def read_jsonl(path: Path, problems: list[str]) -> Iterator[Annotated]:
+def read_jsonl(path: Path, problems: list[str], notes: Notes) -> Iterator[Annotated]:
     """Read a metadata file, or the one in a folder; see the module for its keys."""
     file = path / FILE if path.is_dir() else path
     boxed = False
@@ -37,9 +47,12 @@ def read_jsonl(path: Path, problems: list[str]) -> Iterator[Annotated]:
             with noted(problems, where):
                 size = claimed_size(row.get("width"), row.get("height"))
             boxes = []
-            for numbers, label in _pairs(row):
+            pairs = _pairs(row)
+            for entry in _entries(row):
+                unread_angle(entry, notes)
+            for numbers, label in pairs:
                 with noted(problems, where):
-                    boxes.append(box_of_list(numbers, label=label_of(label)))
+                    boxes.append(box_of_list(numbers, notes, label=label_of(label)))
             yield Annotated(name, size, tuple(boxes), where)
     if not boxed:
         raise InvalidInputError(f"{file}: no line has objects or a bbox", problems[0] if problems else None)
@@ -55,6 +68,18 @@ def _row(source: str) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise InvalidInputError(f"{shown(row)} is not an object")
     return row
+
+
+def _entries(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield what a line says beside the boxes, for each one by itself where it is a list."""
+    objects = row.get("objects", row if "bbox" in row else {})
+    if not isinstance(objects, dict):
+        yield from (entry for entry in objects or () if isinstance(entry, dict))
+        return
+    lists = {name: value for name, value in objects.items() if isinstance(value, list)}
+    yield {name: value for name, value in objects.items() if name not in lists}
+    for n in range(max(map(len, lists.values()), default=0)):
+        yield {name: values[n] for name, values in lists.items() if n < len(values)}
 
 
 def _pairs(row: Mapping[str, Any]) -> list[tuple[object, object]]:

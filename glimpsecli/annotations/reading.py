@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from glimpsecli.annotations import hf
-from glimpsecli.annotations.annotated import Annotated
+from glimpsecli.annotations.annotated import Annotated, Notes
 from glimpsecli.annotations.boxes import Box
 from glimpsecli.annotations.coco import read_coco
 from glimpsecli.annotations.csv_boxes import read_csv
@@ -18,14 +19,14 @@ from glimpsecli.annotations.voc import read_voc
 from glimpsecli.annotations.yolo import read_yolo
 from glimpsecli.errors import InvalidInputError
 
-FORMATS: dict[str, Callable[[Path, list[str]], Iterable[Annotated]]] = {
+FORMATS: dict[str, Callable[[Path, list[str], Notes], Iterable[Annotated]]] = {
     "coco": read_coco,
     "yolo": read_yolo,
     "voc": read_voc,
     "csv": read_csv,
     "jsonl": hf.read_jsonl,
 }
-_SUFFIXES = {".txt": "yolo", ".xml": "voc", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_SUFFIXES = {".txt": "yolo", ".xml": "voc", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
 class Annotations(NamedTuple):
@@ -41,12 +42,15 @@ class Annotations(NamedTuple):
         A key of `FORMATS`, the one that was guessed where none was given.
     by_name : Index
         Of the keys of `images`, for :mod:`glimpsecli.annotations.matching`.
+    notes : list of str
+        A line for each kind of entry that was read, though not all of what it says, with their number.
     """
 
     images: dict[str, Annotated]
     problems: list[str]
     file_format: str
     by_name: Index
+    notes: list[str]
 
 
 def read_annotations(
@@ -73,18 +77,20 @@ def read_annotations(
         raise InvalidInputError(f"{file_format!r} is no format of annotations", f"choose {', '.join(FORMATS)}")
     chosen = file_format or _guess(place)
     problems: list[str] = []
+    notes: Notes = Counter()
     if chosen == "csv":
-        found: Iterable[Annotated] = read_csv(place, problems, box_format, unit)
+        found: Iterable[Annotated] = read_csv(place, problems, notes, box_format, unit)
     elif (box_format, unit) != ("xywh", "pixels"):
         raise InvalidInputError(f"boxes as {box_format} in {unit} are for CSV", f"{path} is read as {chosen}")
     else:
-        found = FORMATS[chosen](place, problems)
+        found = FORMATS[chosen](place, problems, notes)
     images = dict(_merged(found, problems))
     if not images:
         raise InvalidInputError(
             f"{path} has no annotations that could be read as {chosen}", problems[0] if problems else None
         )
-    return Annotations(images, problems, chosen, Index(images))
+    told = [f"{words}: {count}" for words, count in notes.items()]
+    return Annotations(images, problems, chosen, Index(images), told)
 
 
 def _merged(found: Iterable[Annotated], problems: list[str]) -> Iterator[tuple[str, Annotated]]:

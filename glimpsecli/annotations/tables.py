@@ -2,7 +2,7 @@
 
 The columns are ``x,y,width,height`` (left, top) or ``cx,cy,width,height`` (centre), on the image plane; ``angle``
 (degrees, clockwise), ``label`` and ``image`` may follow. Any number may be a percentage. Other columns are passed
-over.
+over. :mod:`glimpsecli.annotations.delimited` tells the separator.
 """
 
 from __future__ import annotations
@@ -12,13 +12,18 @@ import io
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from glimpsecli.annotations.boxes import Box, Length
+from glimpsecli.annotations.delimited import read_delimited, wrong_header
+from glimpsecli.annotations.text import decoded
 from glimpsecli.errors import InvalidInputError
 
 STDIN = "-"
+_NUMBERS = ("x", "y", "cx", "cy", "width", "height", "angle")
+_COLUMNS = "a window has x,y,width,height or cx,cy,width,height"
 
 
 def read_windows(table: str) -> list[Box]:
@@ -60,31 +65,19 @@ def _text(table: str, name: str) -> str:
         if table == STDIN and sys.stdin is None:
             raise InvalidInputError("standard input is closed", "name a file")
         data = sys.stdin.buffer.read() if table == STDIN else Path(table).read_bytes()
-        return data.decode("utf-8-sig")
     except OSError as error:
         raise InvalidInputError(f"{name}: {error.strerror or error}", "give a CSV or JSON Lines file") from None
-    except UnicodeDecodeError:
-        raise InvalidInputError(f"{name} is not UTF-8 text", "give a CSV or JSON Lines file") from None
+    return decoded(data, name, "give a CSV or JSON Lines file")
 
 
 def _csv_rows(text: str, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
-    try:
-        header = [column.strip().lower() for column in reader.fieldnames or []]
-        twice = [column for column in header if column and header.count(column) > 1]
-        if twice:
-            raise InvalidInputError(f"the column {twice[0]} is there twice", "leave one out")
-        reader.fieldnames = header
-        _centred(dict.fromkeys(header))
-        for row in reader:
-            if None in row:
-                raise InvalidInputError(f"line {reader.line_num} has more values than the header has columns")
-            if any(isinstance(value, str) and value.strip() for value in row.values()):
-                yield reader.line_num, row
-    except InvalidInputError as error:
-        raise InvalidInputError(f"{name}: {error.message}", error.hint) from None
-    except csv.Error as error:
-        raise InvalidInputError(f"{name}, line {reader.line_num}: {error}") from None
+    header, rows = read_delimited(text, name, {*_NUMBERS, "label", "image"}, _NUMBERS)
+    if not any({*place, "width", "height"} <= {*header} for place in (("x", "y"), ("cx", "cy"))):
+        raise wrong_header(name, header, _COLUMNS)
+    for line, cells in rows:
+        if len(cells) > len(header):
+            raise InvalidInputError(f"{name}: line {line} has more values than the header has columns")
+        yield line, dict(zip_longest(header, cells))
 
 
 def _json_rows(text: str, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -107,7 +100,7 @@ def _centred(row: Mapping[str, Any]) -> bool:
     if len(corners | centres) == 2 and {"width", "height"} <= row.keys():
         return bool(centres)
     columns = ", ".join(str(column) for column in row if column) or "none"
-    raise InvalidInputError(f"the columns are {columns}", "a window has x,y,width,height or cx,cy,width,height")
+    raise InvalidInputError(f"the columns are {columns}", _COLUMNS)
 
 
 def _box(row: Mapping[str, Any]) -> Box:

@@ -8,18 +8,24 @@ LabelImg says that it starts at 1 as well (its issues 4 and 19), though it trunc
 Some other tools write 0-based numbers under the same names, which no file tells; read by the rule above they are off by
 one pixel, and a box from 0 starts at -1. There is one rule for all, not a guess for each file.
 
+An attribute ``rotation`` turns the box: CVAT writes it, in degrees, clockwise, about the box's centre. ``robndbox`` is
+roLabelImg's turned box: centre and extent on the image plane, as Qt draws it, and an angle in radians, clockwise. An
+angle in any other place is not read.
+
 ``difficult``, ``truncated``, ``pose`` and ``part`` are passed over. An image is named by ``filename``, in the folder
 where the XML file lies below the given one. A document type is refused, and with it every entity.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glimpsecli.annotations.annotated import (
     Annotated,
+    Notes,
     box,
     claimed_size,
     files_under,
@@ -27,30 +33,32 @@ from glimpsecli.annotations.annotated import (
     label_of,
     noted,
     number,
+    unread_angle,
 )
 from glimpsecli.annotations.boxes import Box
-from glimpsecli.annotations.text import read_bytes
+from glimpsecli.annotations.text import read_bytes, shown
 from glimpsecli.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_TURNED = ("cx", "cy", "w", "h", "angle")
 
 
-def read_voc(path: Path, problems: list[str]) -> Iterator[Annotated]:
+def read_voc(path: Path, problems: list[str], notes: Notes) -> Iterator[Annotated]:
     """Read a folder of VOC files, or one; see the module for what their numbers mean."""
     if not path.is_dir():
-        yield _read_one(path, path.parent, problems)
+        yield _read_one(path, path.parent, problems, notes)
         return
     for file in files_under(path, ".xml", problems):
         try:
-            yield _read_one(file, path, problems)
+            yield _read_one(file, path, problems, notes)
         except InvalidInputError as error:
             problems.append(str(error))
 
 
-def _read_one(file: Path, folder: Path, problems: list[str]) -> Annotated:
+def _read_one(file: Path, folder: Path, problems: list[str], notes: Notes) -> Annotated:
     root = _parse(file)
     if root.tag != "annotation":
         raise InvalidInputError(f"{file} is no VOC file", "its root is not <annotation>")
@@ -66,7 +74,7 @@ def _read_one(file: Path, folder: Path, problems: list[str]) -> Annotated:
     boxes = []
     for n, found in enumerate(root.findall("object"), 1):
         with noted(problems, f"{file}, object {n}"):
-            boxes.append(_box(found))
+            boxes.append(_box(found, notes))
     return Annotated(name, size, tuple(boxes), str(file))
 
 
@@ -97,9 +105,23 @@ def _text(element: Element, tag: str) -> str | None:
     return (element.findtext(tag) or "").strip() or None
 
 
-def _box(found: Element) -> Box:
-    bounds = found.find("bndbox")
+def _box(found: Element, notes: Notes) -> Box:
+    label = label_of(_text(found, "name"))
+    turned, bounds = found.find("robndbox"), found.find("bndbox")
+    if turned is not None:
+        *place, angle = (number(_text(turned, tag)) for tag in _TURNED)
+        if abs(angle) > 2 * math.pi:
+            raise InvalidInputError(f"the angle of robndbox is {shown(angle)}, more than a turn in radians")
+        return box(place, label=label, angle=math.degrees(angle), centred=True)
     if bounds is None:
         raise InvalidInputError("no bndbox")
     left, top, right, bottom = (number(_text(bounds, tag)) for tag in _CORNERS)
-    return box([left - 1, top - 1, right - left + 1, bottom - top + 1], label=label_of(_text(found, "name")))
+    attributes = {_text(one, "name"): _text(one, "value") for one in found.iterfind("attributes/attribute")}
+    angle = 0.0
+    try:
+        angle = number(attributes.get("rotation") or 0)
+    except InvalidInputError:
+        unread_angle({"rotation": attributes["rotation"]}, notes)
+    for element in (found, bounds):
+        unread_angle({one.tag: (one.text or "").strip() for one in element}, notes)
+    return box([left - 1, top - 1, right - left + 1, bottom - top + 1], label=label, angle=angle)

@@ -4,9 +4,10 @@ A row is ``class cx cy width height``; classes count from 0, and the box is the 
 the image's width and height (https://docs.ultralytics.com/datasets/detect/). As in Ultralytics' ``verify_image_label``,
 a number outside [0, 1] by more than 0.01 makes the row wrong: it may be in pixels. After the class there may be
 
-- 4 numbers: the box, or 5: the box and a confidence, which is passed over;
+- 4 numbers: the box, or 5: the box and a confidence, which is passed over and counted, since some write an angle there;
 - 6, 8, 10 ...: the corners x y of a polygon (https://docs.ultralytics.com/datasets/segment/), taken as its bounding
-  box. Oriented boxes are 8 numbers too, their four corners, and cannot be told from a polygon: also their bounding box;
+  box. Oriented boxes are 8 numbers too, their four corners, and cannot be told from a polygon: also their bounding
+  box. How many there were is said;
 - more than 4 where ``data.yaml`` has a ``kpt_shape``: the box, then keypoints, which are passed over.
 
 The label of ``images/train/a.jpg`` is ``labels/train/a.txt``, so the last ``labels`` in a path is read as ``images``.
@@ -19,17 +20,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from glimpsecli.annotations.annotated import Annotated, box, files_under, noted, number
+from glimpsecli.annotations.annotated import Annotated, Notes, box, files_under, noted, number
 from glimpsecli.annotations.boxes import Box
 from glimpsecli.annotations.text import read_text, shown
 from glimpsecli.annotations.yolo_names import Classes, find_classes
 from glimpsecli.errors import InvalidInputError
 
 _TOLERANCE = 0.01
+_POLYGON = "polygons taken as their bounding boxes"
+_FOUR_CORNERS = "polygons of four corners, or turned boxes, taken as their upright bounding boxes"
 _LISTS = {"train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt"}
 
 
-def read_yolo(path: Path, problems: list[str]) -> Iterator[Annotated]:
+def read_yolo(path: Path, problems: list[str], notes: Notes) -> Iterator[Annotated]:
     """Read a folder of labels, or one file; see the module for what the numbers mean."""
     single = not path.is_dir()
     folder = path.parent if single else path
@@ -46,7 +49,7 @@ def read_yolo(path: Path, problems: list[str]) -> Iterator[Annotated]:
             problems.append(str(error))
             continue
         if single or not _is_list(file, rows):
-            boxes = tuple(_boxes(rows, file, classes, problems))
+            boxes = tuple(_boxes(rows, file, classes, problems, notes))
             yield Annotated(_image(file.relative_to(folder)), None, boxes, str(file))
 
 
@@ -63,26 +66,34 @@ def _image(label: Path) -> str:
     return "/".join([*parts, f"{label.stem}.*"])
 
 
-def _boxes(rows: list[list[str]], file: Path, classes: Classes, problems: list[str]) -> Iterator[Box]:
+def _boxes(rows: list[list[str]], file: Path, classes: Classes, problems: list[str], notes: Notes) -> Iterator[Box]:
     for line, row in enumerate(rows, 1):
         if row:
             with noted(problems, f"{file}, line {line}"):
-                yield _box(row, classes)
+                found = _box(row, classes, notes)
+                if int(found.category or 0) not in classes.names:
+                    notes[f"boxes whose label is the number of their class, because {classes.missing}"] += 1
+                yield found
 
 
-def _box(row: list[str], classes: Classes) -> Box:
+def _box(row: list[str], classes: Classes, notes: Notes) -> Box:
     number_of_class = number(row[0])
     if number_of_class < 0 or not number_of_class.is_integer() or number_of_class > 1e9:
         raise InvalidInputError(f"the class is {shown(row[0])}")
-    label = classes.names.get(int(number_of_class), str(int(number_of_class)))
+    category = str(int(number_of_class))
+    label = classes.names.get(int(number_of_class), category)
     count = len(row) - 1
     if count in (4, 5) or (classes.keypoints and count > 5):
-        return box([_fraction(text) for text in row[1:5]], label=label, fractions=True, centred=True)
+        place = [_fraction(text) for text in row[1:5]]
+        if count == 5:
+            notes["boxes with a fifth number, taken for a confidence and passed over"] += 1
+        return box(place, label=label, category=category, fractions=True, centred=True)
     if count < 6 or count % 2:
         raise InvalidInputError(f"{count} numbers after the class are neither a box nor a polygon")
     corners = [_fraction(text) for text in row[1:]]
     (left, width), (top, height) = _span(corners[::2]), _span(corners[1::2])
-    return box([left, top, width, height], label=label, fractions=True)
+    notes[_POLYGON if count > 8 or count == 6 else _FOUR_CORNERS] += 1
+    return box([left, top, width, height], label=label, category=category, fractions=True)
 
 
 def _span(values: Sequence[float]) -> tuple[float, float]:

@@ -1,15 +1,17 @@
-"""The names of YOLO classes: ``data.yaml``, ``classes.txt`` or ``obj.names``.
+"""The names of YOLO classes: ``data.yaml`` or another YAML file, ``classes.txt`` or ``obj.names``.
 
 They are looked for in the folder of labels and in the two above it, which covers ``labels/train`` (Ultralytics),
-``train/labels`` (Roboflow) and ``obj_train_data`` (CVAT). The two text files have a name on each line.
+``train/labels`` (Roboflow) and ``obj_train_data`` (CVAT); the nearest folder with names counts. There every file
+``*.yaml`` and ``*.yml`` with names is read, but for ``voc.yaml`` beside a folder ``voc`` that is not the one of these
+labels. Files of one folder that call a class differently are an error. The two text files have a name on each line.
 
-Of ``data.yaml`` only the top-level ``names`` is read, and so much of YAML as people write there: a list or a mapping
-from numbers, in brackets or one to a line, of plain or quoted names. Anything else is said to be beyond it, not
-guessed.
+Of YAML only the top-level ``names`` is read, and so much of it as people write there: a list or a mapping from numbers,
+in brackets or one to a line, of plain or quoted names. Anything else is said to be beyond it, not guessed.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +21,7 @@ from glimpsecli.annotations.annotated import noted
 from glimpsecli.annotations.text import read_text, shown
 from glimpsecli.errors import InvalidInputError
 
-FILES = ("data.yaml", "classes.txt", "obj.names")
+LISTS = ("classes.txt", "obj.names")
 
 _BLANK = re.compile(r"\s*(?:#.*)?")
 _END = r"(?:\s+#.*|\s*)"
@@ -30,29 +32,54 @@ _LINE = re.compile(rf"\s*(?:-|['\"]?(\d+)['\"]?\s*:)\s+({_QUOTED}|{_FIRST}(?:(?!
 
 
 class Classes(NamedTuple):
-    """Names by class number, and whether rows carry keypoints after their box."""
+    """Names by class number, why one may be missing, and whether rows carry keypoints after their box."""
 
     names: dict[int, str]
+    missing: str = "no data.yaml, other YAML file with names, classes.txt or obj.names was found"
     keypoints: bool = False
 
 
 def find_classes(folder: Path, problems: list[str]) -> Classes:
-    """Look for the names in `folder` and the two above; without any, classes keep their numbers."""
+    """Look for the names in `folder` and the two above; without any, classes keep their numbers.
+
+    Raises
+    ------
+    InvalidInputError
+        Two files of a folder give a class different names.
+    """
     keypoints = False
     here = folder.absolute()
     for place in (here, *here.parents[:2]):
-        for file in (place / name for name in FILES):
-            if not file.is_file():
-                continue
+        found: dict[int, tuple[str, Path]] = {}
+        for file in _files(place, here):
+            names: dict[int, str] = {}
             with noted(problems, f"{file} gives no class names"):
                 text = read_text(file)
-                if file.suffix != ".yaml":
-                    names = {n: line.strip() for n, line in enumerate(text.split("\n")) if line.strip()}
-                    return Classes(names, keypoints)
-                keypoints = keypoints or re.search(r"^kpt_shape\s*:", text, re.MULTILINE) is not None
-                if names := yaml_names(text):
-                    return Classes(names, keypoints)
-    return Classes({}, keypoints)
+                listed = {n: line.strip() for n, line in enumerate(text.split("\n")) if line.strip()}
+                names = listed if file.name in LISTS else yaml_names(text)
+                if (names or file.stem == "data") and file.name not in LISTS:
+                    keypoints = keypoints or re.search(r"^kpt_shape\s*:", text, re.MULTILINE) is not None
+            for number, name in names.items():
+                known, other = found.setdefault(number, (name, file))
+                if known != name:
+                    told = f"class {number} is {shown(known)} in {other} and {shown(name)} in {file}"
+                    raise InvalidInputError(told, "leave one of the two files in the folder")
+        if found:
+            files = " and ".join(dict.fromkeys(str(file) for _, file in found.values()))
+            return Classes({n: name for n, (name, _) in found.items()}, f"{files} does not name it", keypoints)
+    return Classes({}, keypoints=keypoints)
+
+
+def _files(place: Path, here: Path) -> list[Path]:
+    """List the files of a folder that may name the classes of the labels in `here`, `data.yaml` first."""
+    own = {"data", *(part.name for part in (here, *here.parents[:2]))}
+    try:
+        files = [place / name for name in sorted(os.listdir(place)) if name.endswith((".yaml", ".yml"))]
+    except OSError:  # a folder above may be closed to us
+        files = [place / "data.yaml", place / "data.yml"]
+    files = [file for file in files if file.stem in own or not os.path.isdir(place / file.stem)]
+    files.sort(key=lambda file: file.stem != "data")
+    return [file for file in (*files, *(place / name for name in LISTS)) if os.path.isfile(file)]
 
 
 def yaml_names(text: str) -> dict[int, str]:

@@ -135,6 +135,8 @@ def _annotations(given: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
     found = read_annotations(path, file_format, box_format=box_format or "xywh", unit=unit or "pixels")
     if not given["quiet"]:
         click.echo(f"glimpse: {path}: {found.file_format}, boxes of {len(found.images)} images", err=True)
+        for note in found.notes:
+            click.echo(f"glimpse: {path}: {note}", err=True)
     return found, labels
 
 

@@ -81,7 +81,11 @@ def make_batch_plan(
         items.append(Item(source.path, tuple(asked), names, annotated))
     asked_for = dict.fromkeys(request for item in items for request in item.requests)
     one_for_all = annotations is not None or any(isinstance(request, RandomRequest) for request in asked_for)
-    try_out(list(asked_for)[: 1 if one_for_all else None], how)
+    tried = list(asked_for)
+    if one_for_all:  # and a turned box, which filterbanks cannot follow
+        turned = [one for one in tried if isinstance(one, BoxRequest) and one.box.angle]
+        tried = [*tried[:1], *turned[:1]]
+    try_out(tried, how)
     check_idle(how, [request for item in items for request in item.requests], output, file_format)
     output = output._replace(overwrite=output.overwrite or replace)
     plan = Plan(tuple(items), how, output, file_format, root=output.target, problems=tuple(told))
