@@ -47,8 +47,14 @@ EXAMPLES = options.examples(
     "--box-format", type=click.Choice(("xywh", "xyxy", "cxcywh")), help="Of the boxes in a CSV file. Default: xywh."
 )
 @options.where("--box-unit", type=click.Choice(("pixels", "fractions")), help="Of these boxes. Default: pixels.")
-@options.where("--label", "labels", multiple=True, metavar="NAME", help="Only boxes with this label.")
-@options.where("--min-size", type=float, metavar="PIXELS", help="Drop windows whose shorter side is below this.")
+@options.where(
+    "--label", "labels", multiple=True, metavar="NAME,...",
+    help="Only boxes with this label, or class number. May be given several times.",
+)  # fmt: skip
+@options.where(
+    "--min-size", type=float, metavar="PIXELS",
+    help="Drop windows whose shorter side is below this, before --context and --square.",
+)  # fmt: skip
 @options.how_options
 @options.out("-o", "--output", "target", required=True, metavar="OUT", help="The output folder.")
 @options.name_option

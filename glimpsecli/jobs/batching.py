@@ -15,6 +15,7 @@ from glimpsecli.jobs.sources import Source
 
 if TYPE_CHECKING:
     from glimpsecli.annotations.annotated import Annotated
+    from glimpsecli.annotations.labels import Choice
     from glimpsecli.annotations.reading import Annotations
 
 RequestsOf = Callable[[Source], Sequence[Request]]
@@ -47,7 +48,7 @@ def make_batch_plan(
     annotations : Annotations, optional
         Boxes in place of `requests_of`.
     labels : sequence of str
-        Only boxes with one of these labels, where there are any.
+        Only boxes with one of these labels, where there are any; see :func:`glimpsecli.annotations.labels.choose`.
     part : (int, int)
         Only the i-th of n contiguous parts of equal length.
     inputs : sequence of str
@@ -66,16 +67,19 @@ def make_batch_plan(
     check_folder_output(output, file_format)
     told = list(problems)
     matched: dict[str, Annotated] = {}
+    choice: Choice | None = None
     if annotations is not None:
+        from glimpsecli.annotations.labels import choose
         from glimpsecli.annotations.matching import match_all
 
+        choice = choose(annotations.images.values(), labels) if labels else None
         matched, strangers = match_all(annotations, [source.relative for source in sources])
         told += annotations.problems
         told += [f"{one.where}: no image {one.image!r} is among the sources" for one in strangers]
     items: list[Item] = []
     for source in sources:
         annotated = matched.get(source.relative)
-        asked = list(requests_of(source)) if annotations is None else _requests(annotated, labels)
+        asked = list(requests_of(source)) if annotations is None else _requests(annotated, choice)
         folder = os.path.dirname(source.relative)
         names = target_names(source.path, labels_of(asked, how.shaping.retina), output, file_format, folder)
         items.append(Item(source.path, tuple(asked), names, annotated))
@@ -98,9 +102,9 @@ def make_batch_plan(
     return mine if number == 1 else mine._replace(problems=())
 
 
-def _requests(annotated: Annotated | None, labels: Sequence[str]) -> list[Request]:
+def _requests(annotated: Annotated | None, choice: Choice | None) -> list[Request]:
     boxes = annotated.boxes if annotated is not None else ()
-    return [BoxRequest(box) for box in boxes if not labels or box.label in labels]
+    return [BoxRequest(box) for box in boxes if choice is None or choice.takes(box)]
 
 
 def check_part(text: str) -> tuple[int, int]:
