@@ -90,7 +90,7 @@ def box(
 ) -> Box:
     """Make a box of four finite numbers, x, y, width and height, or raise where no image could hold it."""
     scaled = [100 * value for value in numbers] if fractions else numbers
-    if max(*map(abs, scaled), abs(angle)) > LARGEST:
+    if max(map(abs, (*scaled, angle))) > LARGEST:
         turned = f" turned by {angle:g}" if angle else ""
         raise InvalidInputError(f"a box at {', '.join(f'{value:g}' for value in numbers)}{turned} is out of all bounds")
     x, y, width, height = (Length(value, percent=fractions) for value in scaled)
@@ -99,6 +99,8 @@ def box(
 
 def unread_angle(entry: Mapping[Any, Any], notes: Notes, names: Sequence[str] = ("angle", "rotation", "theta")) -> None:
     """Count an entry that turns its box under a name that no standard explains."""
+    if entry.keys().isdisjoint(names):  # there may be a million
+        return
     for name in names:
         if entry.get(name) not in (None, "", 0, "0", "0.0", []):
             notes[f"boxes that were not turned, because the unit and direction of {name!r} are not known"] += 1

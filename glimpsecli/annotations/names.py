@@ -61,8 +61,9 @@ class Index:
         self._names = [_parse(name) for name in self._given]
         self._by_end: dict[str, list[int]] = {}
         for n, name in enumerate(self._names):
-            for end in {name.last, name.stem}:
-                self._by_end.setdefault(end, []).append(n)
+            self._by_end.setdefault(name.last, []).append(n)
+            if name.stem != name.last:
+                self._by_end.setdefault(name.stem, []).append(n)
 
     def best(self, name: str, *, same_folders: bool = False) -> tuple[Rank, list[int]]:
         """Give the numbers of the names that fit best, several where they fit equally well; none where none fits.
@@ -70,11 +71,10 @@ class Index:
         Of names that differ by their Unicode form alone, the one that is equal letter by letter fits best.
         """
         asked = _parse(name)
-        ranked: dict[Rank, set[int]] = {}
-        for end in {asked.last, asked.stem}:
-            for n in self._by_end.get(end, ()):
-                if not same_folders or self._names[n].folders == asked.folders:
-                    ranked.setdefault(_rank(asked, self._names[n]), set()).add(n)
+        ranked: dict[Rank, list[int]] = {}
+        for n in {*self._by_end.get(asked.last, ()), *self._by_end.get(asked.stem, ())}:
+            if not same_folders or self._names[n].folders == asked.folders:
+                ranked.setdefault(_rank(asked, self._names[n]), []).append(n)
         if not ranked:
             return Rank(0, 0, 0), []
         strongest = max(ranked)
@@ -84,7 +84,10 @@ class Index:
 
 def key_of(name: str) -> str:
     """Write a name in the one way in which names are compared: no root, drive or ``.``, and Unicode composed (NFC)."""
-    parts = unicodedata.normalize("NFC", name.strip()).replace("\\", "/").split("/")
+    composed = unicodedata.normalize("NFC", name.strip()).replace("\\", "/")
+    parts = composed.split("/")
+    if "" not in parts and "." not in parts and parts[0][1:] != ":":  # nearly all of perhaps a million
+        return composed
     return "/".join(part for n, part in enumerate(parts) if part not in ("", ".") and not (n == 0 and part[1:] == ":"))
 
 
