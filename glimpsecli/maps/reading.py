@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import io
+import json
+import math
 import os
 import zipfile
 from collections.abc import Iterable
@@ -16,6 +18,8 @@ from numpy.lib import format as npy_format
 from glimpsecli.errors import FileProblemError, InvalidInputError, UnavailableError
 from glimpsecli.images import opened, read
 from glimpsecli.images.reading import explained, kind_of
+from glimpsecli.maps.raw import SAVE, as_floats, check_inflation, check_shape, float_type, read_raw
+from glimpsecli.maps.texts import read_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +30,6 @@ _NUMPY, _ZIP, _PICKLE = b"\x93NUMPY", (b"PK\x03\x04", b"PK\x05\x06"), b"\x80"
 _PICKLES = (".pt", ".pth", ".pkl", ".pickle")
 _TEXTS = (".csv", ".txt", ".tsv")
 _READ_HEADER = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
-_SAVE = "save it with numpy.save as an array of float32"
 _BFLOAT16 = "BF16"
 _SAFETENSORS = {
     "F64": "<f8",
@@ -43,7 +46,7 @@ _SAFETENSORS = {
     "U8": "<u1",
     "BOOL": "?",
 }
-_EXACT = 2**53  # whole numbers up to here are float64 without loss
+_MAX_HEADER = 100_000_000  # bytes of the header of safetensors, the limit of that package too
 _LISTED = 20
 
 SUFFIXES = {".npy", ".npz", ".safetensors", ".csv", ".tsv", ".txt", ".png", ".tif", ".tiff"}
@@ -57,8 +60,8 @@ def read_array(path: str | os.PathLike[str], key: str | None = None) -> NDArray[
     ----------
     path : path
         ``.npy``, ``.npz``, safetensors and images are known by their content; ``.csv``, ``.tsv`` and ``.txt`` by their
-        suffix. Text has a row of the grid on each line, separated by commas, semicolons, tabs or spaces; lines that
-        begin with ``#`` are passed over. An image gives its samples as they are stored, 0 to 255 or 0 to 65535.
+        suffix; :func:`read_text` says how text is read. An image gives its samples as they are stored, 0 to 255 or 0
+        to 65535.
     key : str, optional
         Which array of an ``.npz`` or safetensors file; needed where it holds several.
 
@@ -71,7 +74,8 @@ def read_array(path: str | os.PathLike[str], key: str | None = None) -> NDArray[
     Raises
     ------
     InvalidInputError
-        The file does not exist, is of another kind, or holds no such array of real numbers.
+        The file does not exist, is of another kind, holds no such array of real numbers, or one of more than
+        `MAX_BYTES`.
     FileProblemError
         The file is damaged.
     UnavailableError
@@ -90,15 +94,19 @@ def read_array(path: str | os.PathLike[str], key: str | None = None) -> NDArray[
         if kind == "pickle":
             raise _pickled(label)
         if kind == "npz":
-            return _checked(_read_npz(stream, label, key), label)
+            return _read_npz(stream, label, key)
         if kind == "safetensors":
-            return _checked(_read_safetensors(stream, label, key), label)
+            return _read_safetensors(stream, label, key)
         if key is not None:
             raise InvalidInputError(f"{label} has no arrays with names, so none is {key!r}", "leave the key out")
         if kind == "npy":
             with explained(label, "NumPy"):
-                return _checked(_read_npy(stream, label, length), label)
-        return _checked(_read_text(stream, label) if kind == "text" else _read_image(stream, label), label)
+                return _read_npy(stream, label, length)
+        if kind == "image":
+            return _read_image(stream, label)
+        numbers = read_text(stream, length, label)
+        check_shape(numbers.shape, np.float64, label)
+        return numbers
 
 
 def _kind(head: bytes, length: int, suffix: str) -> str:
@@ -117,7 +125,7 @@ def _kind(head: bytes, length: int, suffix: str) -> str:
 
 
 def _pickled(label: str) -> InvalidInputError:
-    return InvalidInputError(f"{label} holds pickled Python objects, which can run code when read", _SAVE)
+    return InvalidInputError(f"{label} holds pickled Python objects, which can run code when read", SAVE)
 
 
 def _pick(names: Iterable[str], key: str | None, label: str) -> str:
@@ -138,18 +146,21 @@ def _pick(names: Iterable[str], key: str | None, label: str) -> str:
 
 def _read_npy(stream: IO[bytes], label: str, length: int) -> NDArray[Any]:
     """Read the array that `stream`, of `length` bytes, begins with."""
+    shape, fortran, dtype = _npy_header(stream, label)
+    kind = float_type(dtype, label)
+    if math.prod(shape) * dtype.itemsize > length:  # a damaged header may claim any shape
+        raise FileProblemError(f"{label} is truncated", "get a whole copy of the file")
+    check_shape(shape, kind, label)
+    if not fortran:
+        return read_raw(stream, shape, dtype, label)
+    return np.ascontiguousarray(read_raw(stream, shape[::-1], dtype, label).T)
+
+
+def _npy_header(stream: IO[bytes], label: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = npy_format.read_magic(stream)
     if version not in _READ_HEADER:  # 3.0 is for fields with names, and others are not written yet
-        raise InvalidInputError(f"{label} holds records, not plain numbers", _SAVE)
-    shape, fortran, dtype = _READ_HEADER[version](stream)
-    _check_type(dtype, label)
-    size = int(np.prod(shape, dtype=object)) * dtype.itemsize  # Python's int: a damaged header may claim any shape
-    if size > length:
-        raise FileProblemError(f"{label} is truncated", "get a whole copy of the file")
-    data = stream.read(size)
-    if len(data) < size:
-        raise FileProblemError(f"{label} is truncated", "get a whole copy of the file")
-    return np.ndarray(shape, dtype, data, order="F" if fortran else "C")
+        raise InvalidInputError(f"{label} holds records, not plain numbers", SAVE)
+    return _READ_HEADER[version](stream)
 
 
 def _read_npz(stream: BinaryIO, label: str, key: str | None) -> NDArray[Any]:
@@ -158,8 +169,10 @@ def _read_npz(stream: BinaryIO, label: str, key: str | None) -> NDArray[Any]:
         if any(info.filename.endswith(".pkl") for info in members.values()):
             raise _pickled(label)
         name = _pick((name for name, info in members.items() if info.filename != name), key, label)
-        with archive.open(members[name]) as member:
-            return _read_npy(member, f"{label}, {name}", members[name].file_size)
+        info = members[name]
+        with archive.open(info) as member:
+            check_inflation(info.file_size, info.compress_size, f"{label}, {name}")
+            return _read_npy(member, f"{label}, {name}", info.file_size)
 
 
 def _read_safetensors(stream: BinaryIO, label: str, key: str | None) -> NDArray[Any]:
@@ -168,47 +181,33 @@ def _read_safetensors(stream: BinaryIO, label: str, key: str | None) -> NDArray[
     except ImportError as error:
         raise UnavailableError(f"{label} needs safetensors", "pip install 'glimpsecli[safetensors]'") from error
     with explained(label, "safetensors"):
-        tensors: dict[str, Any] = dict(safetensors.deserialize(stream.read()))
-    name = _pick(tensors, key, label)
-    tensor = tensors[name]
-    stored = tensor["dtype"]
-    if stored not in _SAFETENSORS:
-        raise InvalidInputError(f"{label}, {name} holds {stored} values", "save it as float32")
-    array = np.ndarray(tensor["shape"], _SAFETENSORS[stored], tensor["data"])
+        length = int.from_bytes(stream.read(8), "little")
+        if length > _MAX_HEADER:
+            raise ValueError(f"its header is {length} bytes long")
+        header = json.loads(stream.read(length))
+        header.pop("__metadata__", None)
+        name = _pick(header, key, label)
+        label = f"{label}, {name}"
+        stored, shape, (start, end) = (header[name][field] for field in ("dtype", "shape", "data_offsets"))
+        if stored not in _SAFETENSORS:
+            raise InvalidInputError(f"{label} holds {stored} values", "save it as float32")
+        dtype = np.dtype(_SAFETENSORS[stored])
+        kind = np.float32 if stored == _BFLOAT16 else float_type(dtype, label)
+        check_shape(tuple(shape), kind, label)
+        if end - start != math.prod(shape) * dtype.itemsize:
+            raise ValueError(f"{name} has the shape {tuple(shape)} and {end - start} bytes")
+        # A file of this one tensor: the package checks it, and the others stay on the disk.
+        one = json.dumps({name: {"dtype": stored, "shape": shape, "data_offsets": [0, end - start]}}).encode()
+        stream.seek(8 + length + start)
+        content = b"".join([len(one).to_bytes(8, "little"), one, stream.read(end - start)])
+        ((_, tensor),) = safetensors.deserialize(content)
+    del content
+    array: NDArray[Any] = np.ndarray(shape, dtype, tensor["data"])
     if stored == _BFLOAT16:  # the upper half of a float32
-        return (array.astype(np.uint32, order="C") << 16).view(np.float32)
-    return array
-
-
-def _read_text(stream: BinaryIO, label: str) -> NDArray[np.float64]:
-    try:
-        text = stream.read().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InvalidInputError(f"{label} is not UTF-8 text", TAKEN) from None
-    rows: list[list[float]] = []
-    separator: str | None = None
-    for line, source in enumerate(io.StringIO(text, newline=None), 1):
-        row = source.strip(" \r\n")
-        if not row.strip() or row.startswith("#"):
-            continue
-        if not rows:
-            separator = next((mark for mark in ";,\t" if mark in row), None)
-        numbers = [_number(cell, f"{label}, line {line}") for cell in row.split(separator)]
-        if rows and len(numbers) != len(rows[0]):
-            raise InvalidInputError(
-                f"{label}, line {line} has {len(numbers)} numbers, the lines above have {len(rows[0])}",
-                "give each row of the grid as many numbers",
-            )
-        rows.append(numbers)
-    return np.array(rows, np.float64)
-
-
-def _number(cell: str, where: str) -> float:
-    try:
-        return float(cell.replace("_", "?"))  # Python would take 1_000
-    except ValueError:
-        shown = cell.strip()[:40]
-        raise InvalidInputError(f"{where}: {shown!r} is not a number", "give a row of the grid on each line") from None
+        array = array.astype(np.uint32)
+        array <<= 16
+        return array.view(np.float32)
+    return as_floats(array, label)
 
 
 def _read_image(stream: BinaryIO, label: str) -> NDArray[np.float32]:
@@ -225,23 +224,3 @@ def _read_image(stream: BinaryIO, label: str) -> NDArray[np.float32]:
         what = "a colour image" if channels == 3 else f"an image of {channels} channels"
         raise InvalidInputError(f"{label} is {what}", "a map has one channel: save its numbers or a grey image")
     return picture.pixels[..., 0].astype(np.float32)
-
-
-def _check_type(dtype: np.dtype[Any], label: str) -> None:
-    """Refuse what is no real number of a size that float64 holds."""
-    if dtype.hasobject:
-        raise InvalidInputError(f"{label} holds pickled Python objects, which can run code when read", _SAVE)
-    if dtype.kind not in "biuf" or dtype.itemsize > 8:
-        raise InvalidInputError(f"{label} holds {dtype} values", "a map has real numbers: save it as float32")
-
-
-def _checked(array: NDArray[Any], label: str) -> NDArray[Any]:
-    """Return the array as float32 or float64, or refuse it."""
-    _check_type(array.dtype, label)
-    if not array.size:
-        raise InvalidInputError(f"{label} holds an empty array of shape {array.shape}", "a map has at least one number")
-    whole = array.dtype.kind in "iu"
-    if whole and array.dtype.itemsize == 8 and (int(array.max()) > _EXACT or int(array.min()) < -_EXACT):
-        raise InvalidInputError(f"{label} holds whole numbers beyond 2**53, which would be rounded", _SAVE)
-    wide = array.dtype.itemsize > (2 if whole else 4)
-    return np.asarray(array, np.float64 if wide else np.float32, order="C")
