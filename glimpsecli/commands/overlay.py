@@ -54,10 +54,15 @@ maps = options.section("Maps")
     "--layout",
     type=click.Choice(LAYOUTS),
     help="hw, thw: grids. n, tn: flattened grids. hnn, lhnn: self-attention of heads, or layers of heads. Default: "
-    "guessed by the shape, and told.",
+    "guessed by the shape and by rows that sum to 1, and told; asked where two are as likely.",
 )
-@maps("--prefix-tokens", type=click.IntRange(0), metavar="K", help="Class token and registers before the grid.")
-@maps("--grid", type=values.GridValue(), help="Of flattened maps, where it is no square.")
+@maps(
+    "--prefix-tokens",
+    type=click.IntRange(0),
+    metavar="K",
+    help="Class token and registers before the grid. Default: 0, 1, 2 or 5.",
+)
+@maps("--grid", type=values.GridValue(), help="Of tokens. Default: a square, or patches of the whole image.")
 @maps("--query", type=values.ChoiceValue("mean"), help="Whose attention. Default: the class token's, else the mean.")
 @maps("--head", type=values.ChoiceValue("all", "mean", "max"), help="Which heads. Default: all, a map each.")
 @maps("--layer", type=values.ChoiceValue("all", "mean"), help="Which layers. Default: the last.")

@@ -11,6 +11,7 @@ from glimpsecli.annotations.names import Index
 from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.maps import Arranged, Limits, Preprocess, Range, arrange, check_finite, read_array
 from glimpsecli.maps.reading import SUFFIXES
+from glimpsecli.maps.tokens import Seen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -137,15 +138,10 @@ class Atlas:
         return found
 
     def _arranged(self, path: str, image_size: Size | None) -> Arranged:
-        reading, aspect, hint = self.reading, None, None
+        reading, seen = self.reading, None
         if image_size is not None:
-            height, width = reading.preprocess.input_size(image_size)
-            if reading.preprocess.patch is not None:
-                height, width = height // reading.preprocess.patch[0], width // reading.preprocess.patch[1]
-            if reading.preprocess.steps or reading.preprocess.patch is not None:
-                aspect = width / max(height, 1)
-            else:
-                hint = width / height
+            steps, patch = reading.preprocess
+            seen = Seen(reading.preprocess.input_size(image_size), bool(steps or patch), patch)
         return arrange(
             self._array(path),
             path,
@@ -155,8 +151,7 @@ class Atlas:
             query=reading.query,
             head=reading.head,
             layer=reading.layer,
-            aspect=aspect or None,
-            hint=hint,
+            seen=seen,
         )
 
     def _array(self, path: str) -> NDArray[Any]:

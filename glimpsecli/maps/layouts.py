@@ -11,27 +11,63 @@ layout    shape                              what it is
 ``lhnn``  (layers, heads, N, N)              self-attention of a model; also (layers, 1, heads, N, N)
 ========  =================================  =========================================================
 
-Axes of length 1 in front are dropped as far as the layout needs. A layout that is not given is guessed: first axes of
-length 1 are dropped in front down to three axes (four where a layer is asked for), then the first row that fits counts:
+An axis of length 1 may be a channel: the last of (h, w, 1) and (T, h, w, 1) and the second of (T, 1, h, w) are dropped.
+So are axes of length 1 in front, as far as the layout needs.
 
-==========================================================================  ========
-shape                                                                       layout
-==========================================================================  ========
-(N,), (1, N), (N, 1)                                                        ``n``
-two equal axes, and a query or a head is asked for                          ``hnn``
-(N, N), where N is 1, 2 or 5 more than a square number of 144 or more       ``hnn``
-two axes, and a grid or a number of prefix tokens is given                  ``tn``
-(T, N), where N looks like tokens and is more than 6 T                      ``tn``
-two axes                                                                    ``hw``
-(A, N, N), where one of these four is given, or N looks like tokens         ``hnn``
-(1, h, w)                                                                   ``hw``
-three axes                                                                  ``thw``
-(A, B, N, N), (A, 1, B, N, N)                                               ``lhnn``
-==========================================================================  ========
+A layout that is not given is guessed. The last axis of (.., h, w, 1) is dropped, and axes of length 1 in front down to
+three axes, or four if a layer is given. Then the first row that fits counts. "asked" is an error that names both
+readings and the options that choose. The image is the input of the model where the preprocessing is given, else the
+whole photo.
 
-N looks like tokens where it is a square number or 1, 2 or 5 more (class token, DeiT's distillation token, DINOv2's
-four registers), at least 49, and not 64: (T, 16, 16), (T, 37, 37) and (T, 64, 64) are maps of ViTs, (heads, 50, 50),
-(heads, 197, 197) and (heads, 257, 257) are self-attention.
+=======================================================================================  =========
+shape                                                                                    layout
+=======================================================================================  =========
+(N,), (1, N), (N, 1)                                                                     ``n``
+(.., N, N), and a query or a head is given; (A, B, N, N), and a layer is given           attention
+(.., A, N, N), or (N, N) of N >= 49, and a grid or a number of prefix tokens is given    attention
+(.., N, N), N >= 16 is a grid, and all rows sum to 1 within 0.01                         attention
+(.., N, N), N >= 49 is no grid, and all rows sum to 1 within 0.01                        asked
+(T, N), and a grid or a number of prefix tokens is given                                 ``tn``
+(.., N, N), and the image is N pixels high and wide                                      maps
+(.., N, N), N >= 145 is the grid of patches + 1                                          attention
+(.., N, N), N >= 145 is the grid of patches + 2 or 5, or a square + 1, 2 or 5            asked
+(T, N), N >= 49 is a grid, N > 6 T, and N / T is unlike the image                        ``tn``
+(T, N), N >= 49 is a sure grid, N > 6 T, and N / T is like the image                     asked
+(T, N), N >= 49 is a sure grid, N <= 6 T, and N / T is unlike the image                  asked
+(A, B, C), A x B is a square or fits the image, B x C is none and does not               asked
+else                                                                                     maps
+=======================================================================================  =========
+
+Attention is ``hnn``, and ``lhnn`` of four axes. Maps are ``hw`` of two axes and of (1, h, w), and ``thw`` of (T, h, w)
+and (T, 1, h, w). Four axes (A, B, h, w) with A and B above 1 are no maps: they are attention where the table says so or
+says "asked", and else refused. N / T is like the image if it is half to twice of its width / height, and h x w fits the
+image if it has that aspect within a cell. Where the size of the image is not known, N / T is like it up to N = 6 T, and
+everything fits. So (T, 7, 7) and (T, 14, 14) are maps; (256, 256) is a map and (heads, 256, 256) are maps unless all
+rows sum to 1; (heads, 197, 197) is attention if they do, and else mostly asked about.
+
+N is a grid if it is h w + k. The k prefix tokens are 0, 1 (class), 2 (distillation too) or 5 (class and four
+registers), or the number that is given. The first row of this table that has any reading counts. If it has several, the
+tool asks where N >= 49, and takes the first where N is less. Patches are of 8, 14, 16 or 32 pixels, or as given.
+
+===============================  =================================================================================
+known                            h x w
+===============================  =================================================================================
+the grid (``--grid``)            that grid
+nothing                          a square
+preprocessing with patches       the grid of those patches, and no other
+preprocessing                    the grid of whole patches of the model's input
+the size of the photo alone      a square; the grid of patches that leave nothing of the photo out; a grid of exactly
+                                 its width / height that leaves fewer prefix tokens than the square
+preprocessing, or the size       a grid of exactly its width / height
+preprocessing, or the size       a grid with -1 < w - h width / height < width / height: whole patches leave out less
+                                 than one of them. Under 49 tokens of a photo have 0 or 1 prefix tokens here
+===============================  =================================================================================
+
+A grid is sure by every row but the last, and "the grid of patches" is that of the third to the fifth row. So
+
+- 261 tokens of a photo of 3000 x 2000 are 16 x 16 + 5, and not 20 x 13 + 1;
+- 865 tokens of a photo of 504 x 336 are 36 x 24 + 1, its patches of 14 pixels;
+- 577 tokens of a photo of 512 x 288 are asked about: 24 x 24 + 1, or its patches of 16 pixels, 32 x 18 + 1.
 """
 
 from __future__ import annotations
@@ -39,28 +75,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.maps.guessing import LAYOUTS, SHAPES, Given, guess, without_channel
 from glimpsecli.maps.heads import select
-from glimpsecli.maps.tokens import PREFIXES, Tokens, find_grid, is_square
+from glimpsecli.maps.tokens import Seen, Tokens, find_grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from glimpsecli.window import Size
 
-LAYOUTS = {
-    "hw": "(h, w)",
-    "thw": "(T, h, w)",
-    "n": "(N,)",
-    "tn": "(T, N)",
-    "hnn": "(heads, N, N)",
-    "lhnn": "(layers, heads, N, N)",
-}
 _AXES = {"hw": 2, "thw": 3, "n": 1, "tn": 2, "hnn": 3, "lhnn": 4}
-_SHAPES = ", ".join(f"{layout} {shape}" for layout, shape in LAYOUTS.items())
-_LEAST_TOKENS = 49
-_LEAST_ATTENTION = 145
-_GRID_OF_SAM = 64
-_SLIMMEST = 6  # a grid is hardly ever so many times as wide as it is high
 
 
 class Arranged(NamedTuple):
@@ -98,8 +122,7 @@ def arrange(
     query: int | str | None = None,
     head: int | str | None = None,
     layer: int | str | None = None,
-    aspect: float | None = None,
-    hint: float | None = None,
+    seen: Seen | None = None,
 ) -> Arranged:
     """Arrange an array as maps.
 
@@ -112,7 +135,7 @@ def arrange(
     layout : str, optional
         A key of `LAYOUTS`; guessed where it is None, as the module says.
     prefix_tokens : int, optional
-        How many tokens come before those of the grid. None: the smallest of `PREFIXES` that leaves a grid.
+        How many tokens come before those of the grid. None: as the module says.
     grid : (int, int), optional
         Height and width of the grid of tokens.
     query : int or "mean", optional
@@ -122,11 +145,8 @@ def arrange(
         None: all, a map each. Mean and maximum are taken of the heads' maps.
     layer : int, "all" or "mean", optional
         None: the last.
-    aspect : float, optional
-        Width / height of what the model saw, where that is known: the grid is the one that fits it within a cell. None:
-        the grid is square.
-    hint : float, optional
-        Width / height of the image, where `aspect` is not known; see `find_grid`.
+    seen : Seen, optional
+        What the model saw.
 
     Returns
     -------
@@ -136,23 +156,23 @@ def arrange(
     Raises
     ------
     InvalidInputError
-        The shape does not fit, or an option has no meaning for the layout.
+        The shape does not fit, or can be read in two ways, or an option has no meaning for the layout.
     """
     if layout is not None and layout not in LAYOUTS:
         raise InvalidInputError(f"{layout!r} is no layout", f"choose {', '.join(LAYOUTS)}")
     if not array.ndim:
-        raise InvalidInputError(f"{name} is a single number, without spatial axes", f"the layouts are {_SHAPES}")
+        raise InvalidInputError(f"{name} is a single number, without spatial axes", f"the layouts are {SHAPES}")
     if not array.size:
-        raise InvalidInputError(f"{name} is empty: its shape is {array.shape}", f"the layouts are {_SHAPES}")
+        raise InvalidInputError(f"{name} is empty: its shape is {array.shape}", f"the layouts are {SHAPES}")
     attends, counted = query is not None or head is not None, prefix_tokens is not None or grid is not None
-    chosen = layout or _guess(array.shape, name, attends, layer is not None, counted)
+    chosen = layout or guess(array, name, Given(attends, layer is not None, counted, seen))
     fitted = _fit(array, chosen, name)
     attention, flat = chosen in ("hnn", "lhnn"), chosen not in ("hw", "thw")
     _refuse(chosen, flat, {"number of prefix tokens": prefix_tokens, "grid": grid})
     _refuse(chosen, attention, {"query": query, "head": head})
     _refuse(chosen, chosen == "lhnn", {"layer": layer})
     if flat:
-        found = find_grid(fitted.shape[-1], name, prefix_tokens, grid, aspect, hint)
+        found = find_grid(fitted.shape[-1], name, prefix_tokens, grid, seen)
     else:
         found = Tokens(0, (fitted.shape[-2], fitted.shape[-1]))
     labels: tuple[str, ...]
@@ -171,37 +191,6 @@ def arrange(
     return Arranged(maps, labels, chosen, found.prefix, guessed, told)
 
 
-def _guess(shape: tuple[int, ...], name: str, attends: bool, layered: bool, counted: bool) -> str:
-    """Guess a layout from a shape and from which options are given: query or head, layer, prefix tokens or grid."""
-    if len(shape) == 5 and shape[1] == 1 and shape[0] > 1:
-        shape = shape[:1] + shape[2:]
-    while len(shape) > (4 if layered else 3) and shape[0] == 1:
-        shape = shape[1:]
-    square = len(shape) > 1 and shape[-1] == shape[-2]
-    if len(shape) == 1 or (len(shape) == 2 and 1 in shape):
-        return "n"
-    if len(shape) == 2:
-        if square and (attends or _like_attention(shape[-1])):
-            return "hnn"
-        return "tn" if counted or (_like_tokens(shape[-1]) and shape[-1] > _SLIMMEST * shape[0]) else "hw"
-    if len(shape) == 3:
-        if square and (attends or counted or _like_tokens(shape[-1])):
-            return "hnn"
-        return "hw" if shape[0] == 1 else "thw"
-    if len(shape) == 4 and square:
-        return "lhnn"
-    raise InvalidInputError(f"{name} has the shape {shape}, which is no map", f"the layouts are {_SHAPES}")
-
-
-def _like_attention(n: int) -> bool:
-    """Tell a number that only tokens have: a map of 197x197 would be a strange one."""
-    return n >= _LEAST_ATTENTION and any(is_square(n - prefix) for prefix in PREFIXES if prefix)
-
-
-def _like_tokens(n: int) -> bool:
-    return n >= _LEAST_TOKENS and n != _GRID_OF_SAM and any(is_square(n - prefix) for prefix in PREFIXES)
-
-
 def _fit(array: NDArray[Any], layout: str, name: str) -> NDArray[Any]:
     """Bring an array to the axes of a layout, or raise."""
     axes, fitted = _AXES[layout], array
@@ -209,18 +198,22 @@ def _fit(array: NDArray[Any], layout: str, name: str) -> NDArray[Any]:
         fitted = array.reshape(-1)
     if layout == "lhnn" and array.ndim == 5 and array.shape[1] == 1:  # a batch of one, stacked layer by layer
         fitted = array[:, 0]
+    if fitted.ndim > axes > 1:
+        fitted = without_channel(fitted)
+    if layout == "thw" and fitted.ndim == 4 and fitted.shape[1] == 1:
+        fitted = fitted[:, 0]
     while fitted.ndim > axes and fitted.shape[0] == 1:
         fitted = fitted[0]
     if layout == "hnn" and fitted.ndim == 2:
         fitted = fitted[None]
     if fitted.ndim != axes:
         raise InvalidInputError(
-            f"{name} has the shape {array.shape}, {layout} is {LAYOUTS[layout]}", f"the layouts are {_SHAPES}"
+            f"{name} has the shape {array.shape}, {layout} is {LAYOUTS[layout]}", f"the layouts are {SHAPES}"
         )
     if axes > 2 and layout != "thw" and fitted.shape[-1] != fitted.shape[-2]:
         raise InvalidInputError(
             f"{name} has the shape {array.shape}, whose last two axes differ; {layout} is {LAYOUTS[layout]}",
-            f"the layouts are {_SHAPES}",
+            f"the layouts are {SHAPES}",
         )
     return fitted
 
