@@ -1,7 +1,8 @@
 """Attention arrays that somebody's model made: files to arrays, arrays to grids, and where a grid lies on an image."""
 
 from glimpsecli.maps.geometry import Preprocess, Rect
-from glimpsecli.maps.layouts import LAYOUTS, Arranged, arrange
+from glimpsecli.maps.guessing import LAYOUTS
+from glimpsecli.maps.layouts import Arranged, arrange
 from glimpsecli.maps.ranges import Limits, Range, check_finite, scaled
 from glimpsecli.maps.reading import read_array
 from glimpsecli.maps.regions import Region, Threshold, regions

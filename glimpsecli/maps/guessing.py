@@ -59,9 +59,9 @@ def guess(array: NDArray[Any], name: str, given: Given) -> str:
     if array.ndim <= 4 and array.shape[-1] == array.shape[-2]:
         return _of_equal_axes(array, _call(name, shape), given)
     if array.ndim == 2:
-        return _of_two_axes(*array.shape, _call(name, shape), given)
+        return _of_two_axes(array.shape[0], array.shape[1], _call(name, shape), given)
     if array.ndim == 3:
-        return _of_three_axes(*array.shape, _call(name, shape), given.seen)
+        return _of_three_axes(array.shape, _call(name, shape), given.seen)
     if array.ndim == 4 and array.shape[1] == 1:
         return "thw"
     raise InvalidInputError(f"{_call(name, shape)}, which is no map", f"the layouts are {SHAPES}")
@@ -129,7 +129,8 @@ def _of_two_axes(rows: int, n: int, called: str, given: Given) -> str:
     )
 
 
-def _of_three_axes(maps: int, h: int, w: int, called: str, seen: Seen | None) -> str:
+def _of_three_axes(shape: tuple[int, ...], called: str, seen: Seen | None) -> str:
+    maps, h, w = shape
     if maps == 1:
         return "hw"
     if seen is not None and (maps == h or _fits(maps, h, seen)) and not _fits(h, w, seen):

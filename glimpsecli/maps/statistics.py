@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from glimpsecli.window import Size
 
+_PART = 1 << 20  # cells that are measured at once
+
 
 def measure(
     grid_map: NDArray[Any], rect: Rect, image_size: Size, lo: float, hi: float, mass_boxes: Sequence[Rect] = ()
@@ -45,16 +47,16 @@ def measure(
         None where it has no meaning: entropy and mass of a map with negative values or without any mass, all of a map
         that is only NaN.
     """
-    values = grid_map[~np.isnan(grid_map)].astype(np.float64)
     found: dict[str, Any] = {"lo": float(lo), "hi": float(hi)}
     found |= dict.fromkeys(("smallest", "largest", "mean", "entropy", "relative_entropy", "peak", "outside"))
     found["mass"] = [None] * len(mass_boxes)
-    if not values.size:
+    count = sum(int(np.count_nonzero(~np.isnan(grid_map[part]))) for part in _parts(grid_map.shape))
+    if not count:
         return found
-    smallest, largest = float(values.min()), float(values.max())
+    smallest, largest = float(np.fmin.reduce(grid_map, axis=None)), float(np.fmax.reduce(grid_map, axis=None))
     size = max(abs(smallest), abs(largest)) or 1.0  # so that no sum overflows
-    mean = float(np.mean(values / size)) * size
-    found |= {"smallest": smallest, "largest": largest, "mean": mean}
+    total = sum(float(np.nansum(grid_map[part].astype(np.float64) / size)) for part in _parts(grid_map.shape))
+    found |= {"smallest": smallest, "largest": largest, "mean": total / count * size}
     rows, columns = grid_map.shape
     row, column = divmod(int(np.nanargmax(grid_map)), columns)
     x = rect.x + (column + 0.5) * rect.width / columns
@@ -62,23 +64,33 @@ def measure(
     found["peak"] = {"x": float(x), "y": float(y), "value": largest, "row": row, "column": column}
     if smallest < 0 or largest == 0:
         return found
-    shares = np.nan_to_num(grid_map.astype(np.float64) / size)
-    shares /= shares.sum()
-    p = shares[shares > 0]
-    entropy = max(0.0, float(-np.sum(p * np.log(p))))
-    found["entropy"] = entropy
-    found["relative_entropy"] = entropy / math.log(values.size) if values.size > 1 else None
     height, width = image_size
-    found["outside"] = float(np.sum(shares * (1 - _inside(shares.shape, rect, Rect(0, 0, width, height)))))
-    found["mass"] = [float(np.sum(shares * _inside(shares.shape, rect, box))) for box in mass_boxes]
+    inside = [_inside(grid_map.shape, rect, box) for box in (Rect(0, 0, width, height), *mass_boxes)]
+    entropy, outside, mass = 0.0, 0.0, [0.0] * len(mass_boxes)
+    for part in _parts(grid_map.shape):
+        shares = np.nan_to_num(grid_map[part].astype(np.float64) / size) / total
+        p = shares[shares > 0]
+        entropy -= float(np.sum(p * np.log(p)))
+        in_image, *in_boxes = (np.outer(y_shares[part], x_shares) for y_shares, x_shares in inside)
+        outside += float(np.sum(shares * (1 - in_image)))
+        mass = [sum_ + float(np.sum(shares * in_box)) for sum_, in_box in zip(mass, in_boxes, strict=True)]
+    found["entropy"] = max(0.0, entropy)
+    found["relative_entropy"] = found["entropy"] / math.log(count) if count > 1 else None
+    found["outside"], found["mass"] = outside, mass
     return found
 
 
-def _inside(grid: tuple[int, ...], rect: Rect, box: Rect) -> NDArray[np.float64]:
-    """Give the share of the area of each cell that lies in a box."""
+def _parts(grid: tuple[int, ...]) -> list[slice]:
+    """Cut the rows of a grid into parts, so that what is computed of a large map takes little memory."""
+    step = max(1, _PART // grid[1])
+    return [slice(start, start + step) for start in range(0, grid[0], step)]
+
+
+def _inside(grid: tuple[int, ...], rect: Rect, box: Rect) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the shares of the rows and of the columns that lie in a box; their products are those of the cells."""
     y = _within(grid[0], rect.y, rect.height, box.y, box.height)
     x = _within(grid[1], rect.x, rect.width, box.x, box.width)
-    return np.outer(y, x)
+    return y, x
 
 
 def _within(cells: int, start: float, extent: float, low: float, length: float) -> NDArray[np.float64]:
