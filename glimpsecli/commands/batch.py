@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     """
     from glimpsecli.jobs.batching import check_part, make_batch_plan
     from glimpsecli.jobs.manifest import Manifest, file_hashes
-    from glimpsecli.jobs.sources import find_sources
+    from glimpsecli.jobs.sources import find_sources, listed
 
     if given["number"] is not None:  # as run.json keeps them
         given["seed"] = given["seed"] or 0
@@ -96,6 +97,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     parameters["inputs"] = file_hashes(files)
     annotations, labels = _annotations(given)
     problems: list[str] = []
+    left_out: Counter[str] = Counter()
     found = find_sources(
         sources,
         lists=lists,
@@ -103,6 +105,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         exclude=given.pop("exclude"),
         output=target,
         problems=problems,
+        left_out=left_out,
     )
     min_size = given.pop("min_size")
     if min_size is not None and not 0 <= min_size < float("inf"):
@@ -118,7 +121,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         found, requests_of, how, output,
         annotations=annotations, labels=labels, part=part, inputs=[path for path in files if os.path.isfile(path)],
         replace=resume and os.path.lexists(Manifest(target, part).path("run.json")), problems=problems,
-    )  # fmt: skip
+    )._replace(left_out=listed(left_out) if part[0] == 1 else "")  # fmt: skip
     if given["dry_run"]:
         end(show_plan(plan, given))
     else:

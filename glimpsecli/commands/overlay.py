@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -141,6 +142,7 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
     """
     from glimpsecli.jobs.overlaying import MapOverlay, WindowOverlay
     from glimpsecli.jobs.picturing import make_picture_plan
+    from glimpsecli.jobs.sources import listed
 
     tables = options.check_streams(sources, target, given)
     _check(given, target)
@@ -148,7 +150,8 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
     problems: list[str] = []
     if target not in (None, "-") and threshold is None and any(os.path.isdir(path) for path in sources):
         target = os.path.join(target, "")
-    found = _sources(sources, given, target or "", problems)
+    left_out: Counter[str] = Counter()
+    found = _sources(sources, given, target or "", problems, left_out)
     tables += [path for path in (given["captions"], given["font"]) if path is not None]
     style, captions = _style(given, mapped=bool(files)), given.pop("captions")
     reading = _reading(given)
@@ -172,7 +175,7 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
         found, requests, how, output if threshold is None else output._replace(target=""), looking,
         noun="picture", figure=bool(files) and looking.figure, labels=labels, inputs=tables, problems=problems,
         failures=failures,
-    )  # fmt: skip
+    )._replace(left_out=listed(left_out))  # fmt: skip
     if threshold is None or target is None:
         carry_out(plan, given)
         return
@@ -230,7 +233,9 @@ def _refuse(given: dict[str, Any], flags: dict[str, str], reason: str, *, unless
             raise click.UsageError(f"{flag} {reason}.")
 
 
-def _sources(given: tuple[str, ...], options_given: dict[str, Any], target: str, problems: list[str]) -> list[Source]:
+def _sources(
+    given: tuple[str, ...], options_given: dict[str, Any], target: str, problems: list[str], left_out: Counter[str]
+) -> list[Source]:
     """Find the images: files by their names, folders and patterns by search."""
     from glimpsecli.jobs.picturing import named_sources
     from glimpsecli.jobs.sources import find_sources
@@ -241,7 +246,9 @@ def _sources(given: tuple[str, ...], options_given: dict[str, Any], target: str,
         return named_sources(given)
     if "-" in given:
         raise click.UsageError("standard input beside folders or patterns: name files, or leave it out.")
-    return find_sources(given, suffixes=suffixes, exclude=exclude, output=target or os.devnull, problems=problems)
+    return find_sources(
+        given, suffixes=suffixes, exclude=exclude, output=target or os.devnull, problems=problems, left_out=left_out
+    )
 
 
 def _style(given: dict[str, Any], *, mapped: bool) -> Style:

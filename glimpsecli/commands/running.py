@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from glimpsecli.commands.report import complain, show_done, show_json
+from glimpsecli.commands.report import complain, say, show_done, show_json
 from glimpsecli.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def run_plan(
     counts["failed"] = len(failures) + len(plan.problems)
     if _is_heard(plan, given) and (written or counts != {"skipped": 0, "too small": 0, "failed": 1}):
         _summarise(plan, written, counts, len(todo), time.perf_counter() - began)
+    _say_left_out(plan, given)
     return ExitCode.INTERRUPTED if stop.is_set() else engine.exit_code(failures, plan)
 
 
@@ -116,6 +117,7 @@ def show_plan(plan: Plan, given: Mapping[str, Any]) -> ExitCode:
             size = " ({size[width]}x{size[height]}, {sampler})".format(**row) if "size" in row else ""
             # As bytes, for file names that are no text.
             click.echo(os.fsencode(f"{row['source']} -> {row['file']}{size}"))
+    _say_left_out(plan, given)
     return engine.exit_code(failures, plan)
 
 
@@ -146,6 +148,12 @@ def _summarise(plan: Plan, written: int, counts: Mapping[str, int], images: int,
     parts += [f"{count} {name}" for name, count in counts.items() if count]
     rate = f" in {seconds:.1f} s, {images / seconds:.1f} images/s" if seconds > RATED and images > 1 else ""
     click.echo(f"glimpse: {', '.join(parts)}{rate}", err=True)
+
+
+def _say_left_out(plan: Plan, given: Mapping[str, Any]) -> None:
+    """Print what folders hold beside the images that were taken from them."""
+    if plan.left_out and not given["quiet"]:
+        say(f"left out: {plan.left_out}")
 
 
 @contextmanager

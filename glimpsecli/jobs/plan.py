@@ -108,6 +108,8 @@ class Plan(NamedTuple):
         What makes the products of an image from all of it; glimpses are made where there is none.
     noun : str
         What a product is called.
+    left_out : str
+        What folders hold beside the images that were taken from them, with counts.
     """
 
     items: tuple[Item, ...]
@@ -119,6 +121,7 @@ class Plan(NamedTuple):
     problems: tuple[str, ...] = ()
     looking: Looking | None = None
     noun: str = "glimpse"
+    left_out: str = ""
 
 
 def make_plan(

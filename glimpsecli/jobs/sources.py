@@ -6,6 +6,7 @@ import glob
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from itertools import cycle
@@ -14,9 +15,13 @@ from typing import NamedTuple
 from glimpsecli.annotations.names import Folders
 from glimpsecli.annotations.text import decoded, encoding_of
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.images.suffixes import IN_FOLDERS
 
-SUFFIXES = ("png", "jpg", "jpeg", "jpe", "webp", "tif", "tiff", "gif", "bmp", "pgm", "ppm", "jp2", "heic", "avif")
-"""What a folder is searched for, unless other suffixes are asked for."""
+COMPANIONS = frozenset({"metadata.jsonl", "metadata.csv", "thumbs.db", "desktop.ini"})
+"""Files that data sets and systems keep beside images: nobody misses them among the images. In lower case."""
+
+LISTED = 8
+"""Suffixes that a summary names; files of further ones are counted together."""
 
 
 class Source(NamedTuple):
@@ -34,6 +39,7 @@ def find_sources(
     exclude: Sequence[str] = (),
     output: str,
     problems: list[str] | None = None,
+    left_out: Counter[str] | None = None,
 ) -> list[Source]:
     """Find the images, in natural order.
 
@@ -44,33 +50,40 @@ def find_sources(
     lists : sequence of str
         Files with a path on each line, or ``-`` for standard input.
     suffixes : sequence of str
-        What is taken from folders; :data:`SUFFIXES` by default.
+        What is taken from folders; every suffix of a format that can be read by default, without ``npy``.
     exclude : sequence of str
         Patterns of relative paths, or of file names, that are left out.
     output : str
         The output folder, which is no source even where it lies in one.
     problems : list of str, optional
         Gets a line for each folder that cannot be searched.
+    left_out : Counter, optional
+        Counts, by suffix, the files in folders that are not taken, unless they are hidden; and the folders that a link
+        or a pattern leads to, which are not searched.
 
     Raises
     ------
     InvalidInputError
         A path is not there, a folder or pattern holds no image, or an image is given twice.
     """
-    wanted = tuple(f".{suffix.lower().lstrip('.')}" for suffix in suffixes or SUFFIXES)
+    wanted = tuple(f".{suffix.lower().lstrip('.')}" for suffix in suffixes or IN_FOLDERS)
+    passed: Counter[str] = Counter() if left_out is None else left_out
     kept_out = os.path.realpath(output)
     found: list[Source] = []
     for path in given:
         if os.path.isdir(path):
             if os.path.realpath(path) == kept_out:
                 raise InvalidInputError(f"{path} is the output folder itself", "choose another output folder")
-            some = list(_below(path, wanted, kept_out, [] if problems is None else problems))
+            here: Counter[str] = Counter()
+            some = list(_below(path, wanted, kept_out, [] if problems is None else problems, here))
             if not some:
-                raise InvalidInputError(f"{path} holds no image", f"it was searched for {', '.join(wanted)}")
+                holds = f", and holds {listed(here)}" if +here else ""
+                raise InvalidInputError(f"{path} holds no image", f"it was searched for {', '.join(wanted)}{holds}")
+            passed.update(here)
         elif os.path.exists(path):
             some = [Source(os.path.join(".", path) if path == "-" else path, os.path.basename(path))]
         else:
-            some = list(_matching(path, kept_out))
+            some = list(_matching(path, kept_out, passed))
         found += some
     for name in lists:
         found += [Source(path, _relative(path)) for path in _listed(name)]
@@ -81,23 +94,49 @@ def find_sources(
     return sorted(chosen, key=lambda source: _natural(source.relative))
 
 
-def _below(folder: str, suffixes: tuple[str, ...], kept_out: str, problems: list[str]) -> Iterator[Source]:
+def listed(counts: Counter[str]) -> str:
+    """Write counts in a line, the largest first: ``3 .txt, 1 .psd``."""
+    ordered = sorted((+counts).items(), key=lambda one: (-one[1], one[0]))
+    named = [f"{count} {what}{'s'[: count > 1 and what.endswith('folder')]}" for what, count in ordered[:LISTED]]
+    others = sum(count for _, count in ordered[LISTED:])
+    return ", ".join(named + [f"{others} others"] * (others > 0))
+
+
+def _below(
+    folder: str, suffixes: tuple[str, ...], kept_out: str, problems: list[str], left_out: Counter[str]
+) -> Iterator[Source]:
     def note(error: OSError) -> None:
         problems.append(f"{error.filename} cannot be searched: {error.strerror}")
 
+    real = os.path.realpath(folder)
     for root, folders, names in os.walk(folder, onerror=note):
-        folders[:] = [name for name in folders if os.path.realpath(os.path.join(root, name)) != kept_out]
+        inside = os.path.relpath(root, folder)
+        hidden = any(part.startswith(".") for part in inside.split(os.sep) if part != ".")
+        at = os.path.join(real, inside) if inside != "." else real
+        for name in list(folders):
+            if os.path.islink(os.path.join(root, name)):  # os.walk does not follow it
+                folders.remove(name)
+                left_out["linked folder"] += not hidden and not name.startswith(".")
+            elif os.path.join(at, name) == kept_out:
+                folders.remove(name)
         for name in names:
-            if name.lower().endswith(suffixes) and not name.startswith("."):
-                path = os.path.join(root, name)
-                yield Source(path, os.path.relpath(path, folder).replace(os.sep, "/"))
+            if name.startswith("."):
+                continue
+            if name.lower().endswith(suffixes):
+                relative = name if inside == "." else os.path.join(inside, name)
+                yield Source(os.path.join(root, name), relative.replace(os.sep, "/"))
+            elif not hidden and name.lower() not in COMPANIONS:
+                left_out[os.path.splitext(name)[1].lower() or "without suffix"] += 1
 
 
-def _matching(pattern: str, kept_out: str) -> Iterator[Source]:
-    paths = [path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]
+def _matching(pattern: str, kept_out: str, left_out: Counter[str]) -> Iterator[Source]:
+    found = glob.glob(pattern, recursive=True)
+    paths = [path for path in found if os.path.isfile(path)]
     if not paths:
         what = "fits no file" if glob.has_magic(pattern) else "does not exist"
         raise InvalidInputError(f"{pattern or repr(pattern)} {what}", "check the path")
+    if "**" not in pattern:
+        left_out["folder"] += sum(os.path.isdir(path) for path in found)
     fixed = os.path.dirname(re.split(r"[*?\[]", pattern)[0])
     for path in paths:
         if os.path.commonpath([os.path.realpath(path), kept_out]) != kept_out:
