@@ -458,14 +458,20 @@ def test_bad_input_is_one_line_and_leaves_nothing(glimpse, line, code, words):
     assert sorted(os.listdir()) == before
 
 
-def test_an_unwritable_target_is_exit_1(glimpse, monkeypatch):
-    def refuse(*_, **__):
-        raise PermissionError(13, "Permission denied")
+@pytest.mark.parametrize(("refused", "code"), [("", 2), (".glimpse-tmp", 1)])
+def test_an_unwritable_target_is_found_before_work_or_fails(glimpse, monkeypatch, refused, code):
+    """A folder without write permission is known beforehand; a file that cannot be made there only then."""
+    opening = os.open
+
+    def refuse(path, *arguments, **keywords):
+        if str(path).endswith(refused):
+            raise PermissionError(13, "Permission denied")
+        return opening(path, *arguments, **keywords)
 
     monkeypatch.setattr("os.open", refuse)
-    code, _, err = glimpse(f"{CAT} --size 5 -o x.png")
+    found, _, err = glimpse(f"{CAT} --size 5 -o x.png")
     monkeypatch.undo()
-    assert code == 1
+    assert found == code
     assert "x.png" in err
-    assert "permission denied" in err
+    assert "permission denied" in err.lower()
     assert not os.path.exists("x.png")

@@ -72,10 +72,12 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     same bytes, whatever -j. Windows are said as for `glimpse extract`, or come from annotations; none means the whole
     image.
     """
+    from glimpsecli.commands.planning import planning
     from glimpsecli.jobs.batching import check_part, make_batch_plan
     from glimpsecli.jobs.manifest import Manifest, file_hashes
     from glimpsecli.jobs.sources import find_sources, listed
 
+    planned = planning(quiet=given["quiet"])
     if given["number"] is not None:  # as run.json keeps them
         given["seed"] = given["seed"] or 0
         given["random_size"] = given["random_size"] or values.RangeValue().parse("10%-50%")
@@ -122,6 +124,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         annotations=annotations, labels=labels, part=part, inputs=[path for path in files if os.path.isfile(path)],
         replace=resume and os.path.lexists(Manifest(target, part).path("run.json")), problems=problems,
     )._replace(left_out=listed(left_out) if part[0] == 1 else "")  # fmt: skip
+    planned()
     if given["dry_run"]:
         end(show_plan(plan, given))
     else:

@@ -42,9 +42,12 @@ def extract(images: tuple[str, ...], target: str, name: str | None, **given: Any
     extents may be percentages: of the image's width for x and widths, of its height for y and heights. Several windows
     give several glimpses of each image; none means the whole image. A minus sign as IMAGE reads standard input.
     """
+    from glimpsecli.commands.planning import planning
     from glimpsecli.jobs.plan import make_plan
 
+    planned = planning(quiet=given["quiet"])
     tables = options.check_streams(images, target, given)
     requests = options.requests_of(given)
     plan = make_plan(images, requests, options.how_of(given), options.output_of(target, name, given), tables)
+    planned()
     carry_out(plan, given)

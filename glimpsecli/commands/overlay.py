@@ -140,10 +140,12 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
     the range. All maps of a run share one range, so that they can be compared. Nothing is ever unpickled. In --json
     entropy is in nats; it and the masses are null for a map with negative values.
     """
+    from glimpsecli.commands.planning import planning
     from glimpsecli.jobs.overlaying import MapOverlay, WindowOverlay
     from glimpsecli.jobs.picturing import make_picture_plan
     from glimpsecli.jobs.sources import listed
 
+    planned = planning(quiet=given["quiet"])
     tables = options.check_streams(sources, target, given)
     _check(given, target)
     files, threshold = given.pop("files"), given.pop("threshold")
@@ -176,6 +178,7 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
         noun="picture", figure=bool(files) and looking.figure, labels=labels, inputs=tables, problems=problems,
         failures=failures,
     )._replace(left_out=listed(left_out))  # fmt: skip
+    planned()
     if threshold is None or target is None:
         carry_out(plan, given)
         return

@@ -94,8 +94,9 @@ def make_batch_plan(
     output = output._replace(overwrite=output.overwrite or replace)
     plan = Plan(tuple(items), how, output, file_format, root=output.target, problems=tuple(told))
     read = [*(source.path for source in sources), *inputs]
-    check_outputs(plan._replace(output=output._replace(overwrite=True)), read)  # all parts: names may not collide
     number, parts = part
+    if parts > 1:  # names of different parts may not collide either
+        check_outputs(plan._replace(output=output._replace(overwrite=True)), read)
     start, stop = (len(items) * k // parts for k in (number - 1, number))
     mine = plan._replace(items=tuple(item for item in items[start:stop] if item.requests))
     check_outputs(mine, read)

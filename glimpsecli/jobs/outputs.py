@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.images.formats import FORMATS, Format, check, format_named, format_of
 from glimpsecli.jobs.naming import DEFAULT_NAME, check_template, output_name
+from glimpsecli.jobs.paths import Folders
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Plan
@@ -96,22 +98,24 @@ def check_folder_output(output: Output, file_format: Format) -> None:
 
 
 def check_outputs(plan: Plan, sources: Sequence[str]) -> None:
-    """Refuse outputs that collide, exist, or are inputs."""
+    """Refuse outputs that collide, exist, are inputs, or could not be written."""
     if plan.output.target == STREAM:
         return
-    noun = plan.noun
+    noun, folders = plan.noun, Folders()
     inputs = {_identity(source): source for source in sources if source != STREAM and os.path.exists(source)}
     taken: dict[str, str] = {}
+    if plan.root is not None:
+        folders.check(os.path.realpath(plan.root), plan.root)
     for item in plan.items:
         for target in item.targets[:1] if plan.container else item.targets:
-            real = os.path.realpath(target)
-            same = inputs.get(_identity(target)) if os.path.exists(target) and not _is_special(target) else None
-            if same is not None:
-                raise InvalidInputError(f"{target} is the input {same}", "choose another output")
-            if os.path.isdir(target):
-                raise InvalidInputError(f"{target} is a folder", "choose another name")
-            if len(os.fsencode(os.path.basename(target))) > LONGEST_NAME:
-                raise InvalidInputError(f"{os.path.basename(target)} is too long for a file name", "shorten --name")
+            folder, name = os.path.split(target)
+            if len(_encoded(name)) > LONGEST_NAME:
+                raise InvalidInputError(f"{name} is too long for a file name", "shorten --name")
+            real = folders.real(target)
+            special = False
+            if folders.may_hold(folder) and os.path.lexists(target):
+                special = _is_special(target)
+                _check_existing(target, inputs, overwrite=plan.output.overwrite or special, special=special)
             if real in taken and plan.container is None:
                 raise InvalidInputError(
                     f"{target} would hold {noun}s of both {taken[real]} and {item.source}"
@@ -120,9 +124,30 @@ def check_outputs(plan: Plan, sources: Sequence[str]) -> None:
                     "tell them apart with {stem}, {ext}, {index}, {label} or {scale} in --name",
                 )
             taken[real] = item.source
-            _check_folder(target)
-            if not plan.output.overwrite and os.path.lexists(target) and not _is_special(target):
-                raise InvalidInputError(f"{target} exists", "give --overwrite to replace it")
+            if not special:
+                folders.check(os.path.dirname(real), target)
+
+
+def _check_existing(target: str, inputs: Mapping[tuple[int, int], str], *, overwrite: bool, special: bool) -> None:
+    """Refuse a file that may not be written over."""
+    same = inputs.get(_identity(target)) if not special and os.path.exists(target) else None
+    if same is not None:
+        raise InvalidInputError(f"{target} is the input {same}", "choose another output")
+    if os.path.isdir(target):
+        raise InvalidInputError(f"{target} is a folder", "choose another name")
+    if not overwrite:
+        raise InvalidInputError(f"{target} exists", "give --overwrite to replace it")
+
+
+def _encoded(name: str) -> bytes:
+    """Give the bytes of a file name; a label may have letters that the locale has not."""
+    try:
+        return os.fsencode(name)
+    except UnicodeEncodeError:
+        encoding = sys.getfilesystemencoding()
+        raise InvalidInputError(
+            f"{name!a} cannot be a file name in this locale, whose encoding is {encoding}", "set LC_ALL=C.UTF-8"
+        ) from None
 
 
 def check_files(targets: Mapping[str, str], inputs: Sequence[str], *, overwrite: bool) -> None:
@@ -171,15 +196,6 @@ def _identity(path: str) -> tuple[int, int]:
     """Tell files apart, whatever names and links lead to them."""
     status = os.stat(path)
     return status.st_dev, status.st_ino
-
-
-def _check_folder(target: str) -> None:
-    """Refuse a target whose folder can neither be written to nor be made."""
-    folder = os.path.dirname(os.path.abspath(target))
-    while not os.path.lexists(folder):
-        folder = os.path.dirname(folder)
-    if not os.path.isdir(folder):
-        raise InvalidInputError(f"{target} cannot be written: {folder} is not a folder", "choose another output")
 
 
 def _has_known_suffix(path: str) -> bool:

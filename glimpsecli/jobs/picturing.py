@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,7 @@ def make_picture_plan(
         Something is wrong that can be known before any work.
     """
     paths = [source.path for source in sources]
-    twice = next((path for path in paths if paths.count(path) > 1), None)
+    twice = next((path for path, count in Counter(paths).items() if count > 1), None)
     if twice is not None:
         raise InvalidInputError(f"{twice} is given twice", "give each image once")
     try_out(requests, how)

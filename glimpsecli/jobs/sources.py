@@ -16,6 +16,7 @@ from glimpsecli.annotations.names import Folders
 from glimpsecli.annotations.text import decoded, encoding_of
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.suffixes import IN_FOLDERS
+from glimpsecli.jobs.paths import Folders
 
 COMPANIONS = frozenset({"metadata.jsonl", "metadata.csv", "thumbs.db", "desktop.ini"})
 """Files that data sets and systems keep beside images: nobody misses them among the images. In lower case."""
@@ -178,8 +179,9 @@ def _excluded(source: Source, exclude: Sequence[str]) -> bool:
 
 def _refuse_twins(sources: Sequence[Source]) -> None:
     seen: dict[str, str] = {}
+    folders = Folders()
     for source in sources:
-        real = os.path.realpath(source.path)
+        real = folders.real(source.path)
         if real in seen:
             twin = "twice" if seen[real] == source.path else f"also as {seen[real]}"
             raise InvalidInputError(f"{source.path} is given {twin}", "give each image once")

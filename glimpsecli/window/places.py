@@ -47,7 +47,7 @@ class Window:
 
     def __post_init__(self) -> None:
         _freeze_floats(self)
-        check_windows(np.array([astuple(self)]))
+        check_windows(np.array([(self.cx, self.cy, self.width, self.height, self.angle)]))  # astuple takes far longer
 
     @classmethod
     def from_box(cls, x: float, y: float, width: float, height: float, angle: float = 0.0) -> Window:
@@ -83,6 +83,8 @@ class Window:
 
     def scaled(self, factor: float) -> Window:
         """Enlarge or shrink the window about its centre."""
+        if factor == 1:
+            return self
         return Window(self.cx, self.cy, self.width * factor, self.height * factor, self.angle)
 
     def squared(self) -> Window:

@@ -1,0 +1,66 @@
+"""The folders of many files, about which the system is asked once each and not once a file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from glimpsecli.errors import InvalidInputError
+
+
+class Folders:
+    """What is known of some folders: where they really are, whether they hold files, and whether they take any."""
+
+    def __init__(self) -> None:
+        self._real: dict[str, str] = {}
+        self._filled: dict[str, bool] = {}
+        self._writable: set[str] = set()
+
+    def real(self, path: str) -> str:
+        """Follow links as ``os.path.realpath`` does; the file need not exist."""
+        folder, name = os.path.split(path)
+        if name in ("", os.curdir, os.pardir):
+            return os.path.realpath(path)
+        if folder not in self._real:
+            self._real[folder] = os.path.realpath(folder)
+        real = os.path.join(self._real[folder], name)
+        return os.path.realpath(real) if self.may_hold(folder) and os.path.islink(real) else real
+
+    def may_hold(self, folder: str) -> bool:
+        """Tell whether a folder may hold files: one that is empty or not there yet holds none."""
+        if folder not in self._filled:
+            try:
+                with os.scandir(folder or os.curdir) as entries:
+                    self._filled[folder] = next(entries, None) is not None
+            except FileNotFoundError:
+                self._filled[folder] = False
+            except OSError:  # it cannot be listed, which says nothing
+                self._filled[folder] = True
+        return self._filled[folder]
+
+    def check(self, folder: str, target: str) -> None:
+        """Refuse a folder that can neither be written to nor be made.
+
+        Parameters
+        ----------
+        folder : str
+            A real path.
+        target : str
+            The file for which it is checked.
+        """
+        if folder in self._writable:
+            return
+        there = folder
+        while not os.path.lexists(there):
+            there = os.path.dirname(there)
+        if not os.path.isdir(there):
+            raise InvalidInputError(f"{target} cannot be written: {there} is not a folder", "choose another output")
+        if there not in self._writable:
+            try:
+                with tempfile.TemporaryFile(dir=there):
+                    pass
+            except OSError as error:
+                raise InvalidInputError(
+                    f"{target} cannot be written: {there}: {error.strerror or error}", "choose another output"
+                ) from None
+        self._writable |= {folder, there}
