@@ -96,8 +96,8 @@ def listed(names: list[str]) -> str:
     return ", ".join(map(shown, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-class Folders:
-    """Folders on disk, in which a file is found by its name in another Unicode form or with backslashes."""
+class NamesOnDisk:
+    """Names of files on disk, among which a file is found by its name in another Unicode form or with backslashes."""
 
     def __init__(self) -> None:
         self._entries: dict[str, dict[str, list[str]]] = {}

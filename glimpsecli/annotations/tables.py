@@ -13,13 +13,13 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
 from glimpsecli.annotations.boxes import Box, Length
 from glimpsecli.annotations.delimited import read_delimited, wrong_header
 from glimpsecli.annotations.text import decoded
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.images.streams import read_bytes
 
 STDIN = "-"
 _NUMBERS = ("x", "y", "cx", "cy", "width", "height", "angle")
@@ -64,7 +64,7 @@ def _text(table: str, name: str) -> str:
     try:
         if table == STDIN and sys.stdin is None:
             raise InvalidInputError("standard input is closed", "name a file")
-        data = sys.stdin.buffer.read() if table == STDIN else Path(table).read_bytes()
+        data = sys.stdin.buffer.read() if table == STDIN else read_bytes(table)
     except OSError as error:
         raise InvalidInputError(f"{name}: {error.strerror or error}", "give a CSV or JSON Lines file") from None
     return decoded(data, name, "give a CSV or JSON Lines file")

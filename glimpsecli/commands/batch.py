@@ -40,7 +40,9 @@ EXAMPLES = options.examples(
     help="Their side, in pixels or percent of the shorter side of the image. Default: 10%-50%.",
 )  # fmt: skip
 @options.where("--seed", type=click.IntRange(0), metavar="S", help="Of --random. Default: 0.")
-@options.where("--annotations", metavar="FILE|FOLDER", type=click.Path(), help="Boxes of objects, a window for each.")
+@options.where(
+    "--annotations", metavar="FILE|FOLDER", type=values.RegularPath(), help="Boxes of objects, a window for each."
+)
 @options.where(
     "--annotations-format", type=click.Choice(("coco", "yolo", "voc", "csv", "jsonl")), help="Default: as it looks."
 )
@@ -73,6 +75,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     image.
     """
     from glimpsecli.commands.planning import planning
+    from glimpsecli.images.streams import is_stream, refuse_shared
     from glimpsecli.jobs.batching import check_part, make_batch_plan
     from glimpsecli.jobs.manifest import Manifest, file_hashes
     from glimpsecli.jobs.sources import find_sources, listed
@@ -93,7 +96,12 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         raise click.UsageError("--threads: a batch works on several images at once; use -j.")
     if given["table"] == "-" and "-" in lists:
         raise click.UsageError("--from-file and --windows both want standard input.")
-    files = [path for path in (given["table"], given["annotations"], *lists) if path not in (None, "-")]
+    refuse_shared([*lists, *([given["table"]] if given["table"] is not None else [])])
+    files = [
+        path
+        for path in (given["table"], given["annotations"], *lists)
+        if path not in (None, "-") and not is_stream(path)
+    ]
     if given["annotations"] is not None and os.path.realpath(given["annotations"]) == os.path.realpath(target):
         raise click.UsageError(f"{target} holds the annotations; choose another output folder.")
     parameters["inputs"] = file_hashes(files)

@@ -41,7 +41,7 @@ what, who, clock, reports = (
 @click.command(cls=options.Command, epilog=EXAMPLES)
 @what("--case", "names", multiple=True, metavar="NAME,...", help="Cases, by number or word. Default: all of --list.")
 @what("--list", "show_list", is_flag=True, help="Print the cases, or those of --case.")
-@what("--image", metavar="FILE", type=click.Path(), help="Your own image instead.")
+@what("--image", metavar="FILE", type=values.RegularPath(), help="Your own image instead.")
 @what("--box", type=values.BoxValue(), help="The window in it. Default: the whole image.")
 @what("--size", type=values.SizeValue(), help="Size of the glimpses; N alone is the longer side. Default: 64.")
 @what(
@@ -52,7 +52,12 @@ what, who, clock, reports = (
     "--stride", "strides", type=StridesValue(),
     help="Sweep the pixels from tap to tap: windows of --size times each stride about the middle.",
 )  # fmt: skip
-@what("--stages", metavar="IMAGE", type=click.Path(), help="Split an extract: read, decode, sample, encode, write.")
+@what(
+    "--stages",
+    metavar="IMAGE",
+    type=values.RegularPath(),
+    help="Split an extract: read, decode, sample, encode, write.",
+)
 @who(
     "--sampler", "samplers", type=values.WordsValue("gaussian", "bilinear", "hard"), help="Default: gaussian,bilinear."
 )
@@ -70,7 +75,7 @@ what, who, clock, reports = (
 @reports("--export-markdown", metavar="FILE", type=click.Path(), help="The tables.")
 @reports("--export-png", metavar="FILE", type=click.Path(), help="A chart: a dot for each, or lines for --stride.")
 @reports("--overwrite", is_flag=True, help="Replace files that exist.")
-@reports("--baseline", metavar="FILE", type=click.Path(), help="Compare with an older --export-json.")
+@reports("--baseline", metavar="FILE", type=values.RegularPath(), help="Compare with an older --export-json.")
 @reports("--fail-above", type=ExcessValue(), help="Exit with 1 if a median is slower than the baseline's by this.")
 @options.manner_options
 def bench(show_list: bool, stages: str | None, **given: Any) -> None:

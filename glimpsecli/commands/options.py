@@ -225,6 +225,11 @@ def check_streams(images: Sequence[str], target: str | None, given: dict[str, An
         raise click.UsageError("--json and -o - both want standard output.")
     if given["table"] == "-" and "-" in images:
         raise click.UsageError("IMAGE and --windows both want standard input.")
+    from glimpsecli.images.streams import refuse_shared
+
+    refuse_shared(
+        [*images, *given.get("files", ()), *(given[name] for name in ("table", "captions") if given.get(name))]
+    )
     return [given["table"]] if given["table"] not in (None, "-") else []
 
 

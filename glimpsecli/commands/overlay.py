@@ -111,7 +111,9 @@ maps = options.section("Maps")
     type=click.Path(),
     help="A line of text for each map, above it, behind the image itself: a montage of a caption's words.",
 )
-@drawing("--font", metavar="FILE", type=click.Path(), help="A TTF or OTF for the captions. Default: Source Sans Pro.")
+@drawing(
+    "--font", metavar="FILE", type=values.RegularPath(), help="A TTF or OTF for the captions. Default: Source Sans Pro."
+)
 @options.out(
     "-o",
     "--output",
@@ -240,12 +242,13 @@ def _sources(
     given: tuple[str, ...], options_given: dict[str, Any], target: str, problems: list[str], left_out: Counter[str]
 ) -> list[Source]:
     """Find the images: files by their names, folders and patterns by search."""
+    from glimpsecli.images.streams import is_stream
     from glimpsecli.jobs.picturing import named_sources
     from glimpsecli.jobs.sources import find_sources
 
     suffixes = [one for one in (options_given.pop("suffixes") or "").split(",") if one]
     exclude = options_given.pop("exclude")
-    if all(path == "-" or os.path.isfile(path) for path in given) and not suffixes and not exclude:
+    if all(path == "-" or os.path.isfile(path) or is_stream(path) for path in given) and not suffixes and not exclude:
         return named_sources(given)
     if "-" in given:
         raise click.UsageError("standard input beside folders or patterns: name files, or leave it out.")

@@ -17,6 +17,18 @@ if TYPE_CHECKING:
 _GEOMETRY = r"(?P<width>[^x,+-]+)x(?P<height>[^x,+-]+)(?P<x>[+-]+[^x,+-]+)(?P<y>[+-]+[^x,+-]+)"
 
 
+class RegularPath(click.Path):
+    """A file that is read more than once, so that no pipe will do, or a folder of them."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse a pipe, a FIFO and a device."""
+        from glimpsecli.images.streams import is_stream
+
+        if is_stream(value):
+            self.fail(f"{value} is no regular file; save what it gives to a file first.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class Value(click.ParamType[Any], abc.ABC):
     """A value whose errors are told in one line: what was given, and how it is written."""
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
+from glimpsecli.images.streams import is_stream, read_bytes
 
 Source = str | os.PathLike[str] | BinaryIO
 
@@ -34,7 +35,8 @@ def opened(source: Source, name: str | None = None) -> Iterator[tuple[BinaryIO, 
         return
     label = name or os.fspath(source)
     try:
-        file = open(source, "rb")  # noqa: SIM115 - closed below; only the opening is guarded here
+        # Closed below; only the opening is guarded here.
+        file = io.BytesIO(read_bytes(source, label)) if is_stream(source) else open(source, "rb")  # noqa: SIM115
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InvalidInputError(f"{label} does not exist", "check the path") from error
     except IsADirectoryError as error:
@@ -43,6 +45,8 @@ def opened(source: Source, name: str | None = None) -> Iterator[tuple[BinaryIO, 
         if os.path.isdir(source):  # how Windows says that it is a folder
             raise InvalidInputError(f"{label} is a folder", "name the images in it") from error
         raise FileProblemError(f"{label} may not be read: permission denied", "check its permissions") from error
+    except InvalidInputError:
+        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise FileProblemError(f"{label} could not be opened: {reason}", "check the path") from error

@@ -11,6 +11,7 @@ import numpy as np
 
 from glimpsecli import images
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.images.streams import is_stream
 from glimpsecli.jobs.outputs import STREAM
 from glimpsecli.jobs.requests import Sight, as_matrix
 from glimpsecli.window import Affine, GaussianParams, Place, Projective, stack_gaussians
@@ -110,9 +111,12 @@ class Origin(NamedTuple):
 
     @classmethod
     def of(cls, source: str) -> Origin:
-        """Find an image by its path; what standard input holds, ``-``, is read at once."""
+        """Find an image by its path; standard input, ``-``, and whatever is no regular file are read at once."""
         if source != STREAM:
-            return cls(source)
+            if not is_stream(source):
+                return cls(source)
+            with images.opened(source) as (stream, label):
+                return cls(label, stream.read())
         if sys.stdin is None:
             raise InvalidInputError("standard input is closed", "name a file")
         return cls("standard input", sys.stdin.buffer.read())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from glimpsecli import images
 from glimpsecli.annotations.names import Index
 from glimpsecli.errors import GlimpseError, InvalidInputError
+from glimpsecli.images.streams import is_stream, read_bytes
 from glimpsecli.maps import Arranged, Limits, Preprocess, Range, arrange, check_finite, read_array
 from glimpsecli.maps.reading import SUFFIXES
 from glimpsecli.maps.tokens import Seen
@@ -158,13 +159,13 @@ class Atlas:
         if path in self._arrays:
             return self._arrays[path]
         array = read_array(path, self.reading.key)
-        if array.nbytes <= self._room:
+        if array.nbytes <= self._room or is_stream(path):  # which can be read once
             self._room -= array.nbytes
             self._arrays[path] = array
         return array
 
     def _size_of(self, path: str) -> Size | None:
-        if path == "-":  # it is read later; its size has no say where a step gives one
+        if path == "-" or is_stream(path):  # it is read later; its size has no say where a step gives one
             sizes = {self.reading.preprocess.input_size(size) for size in ((1000, 1000), (500, 3000))}
             return (1000, 1000) if self.reading.preprocess.steps and len(sizes) == 1 else None
         try:
@@ -240,8 +241,7 @@ def read_captions(path: str, atlas: Atlas) -> tuple[str, ...]:
         The file is no text, or has another number of lines than an image has maps.
     """
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            lines = file.read().splitlines()
+        lines = read_bytes(path).decode("utf-8-sig").splitlines()
     except OSError as error:
         raise InvalidInputError(
             f"{path}: {error.strerror or error}", "give a text file with a line for each map"

@@ -11,6 +11,7 @@ from glimpsecli import backends
 from glimpsecli.annotations.names import Index, listed
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.formats import Format
+from glimpsecli.images.streams import check_stream, refuse_shared
 from glimpsecli.jobs.outputs import (
     STREAM,
     Output,
@@ -182,7 +183,7 @@ def check_folder_is_there() -> None:
 
 
 def check_sources(sources: Sequence[str]) -> None:
-    """Refuse sources that are not there, are folders, or are standard input twice."""
+    """Refuse sources that are not there, are folders or devices, or are one stream twice."""
     if list(sources).count(STREAM) > 1:
         raise InvalidInputError("standard input is named twice", "it can be read once")
     for source in sources:
@@ -194,6 +195,9 @@ def check_sources(sources: Sequence[str]) -> None:
             raise InvalidInputError(f"{source or repr(source)}: {error.strerror or error}", "check the path") from None
         if stat.S_ISDIR(mode):
             raise InvalidInputError(f"{source} is a folder", "glimpse batch takes folders")
+        if not stat.S_ISREG(mode):
+            check_stream(source, source)
+    refuse_shared(sources)
 
 
 def try_out(requests: Sequence[Request], how: How) -> None:

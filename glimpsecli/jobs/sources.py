@@ -12,9 +12,10 @@ from fnmatch import fnmatch
 from itertools import cycle
 from typing import NamedTuple
 
-from glimpsecli.annotations.names import Folders
+from glimpsecli.annotations.names import NamesOnDisk
 from glimpsecli.annotations.text import decoded, encoding_of
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.images.streams import is_stream, read_bytes
 from glimpsecli.images.suffixes import IN_FOLDERS
 from glimpsecli.jobs.paths import Folders
 
@@ -81,6 +82,8 @@ def find_sources(
                 holds = f", and holds {listed(here)}" if +here else ""
                 raise InvalidInputError(f"{path} holds no image", f"it was searched for {', '.join(wanted)}{holds}")
             passed.update(here)
+        elif is_stream(path):
+            raise InvalidInputError(f"{path} is no regular file", "a batch reads files, and extract reads pipes too")
         elif os.path.exists(path):
             some = [Source(os.path.join(".", path) if path == "-" else path, os.path.basename(path))]
         else:
@@ -151,17 +154,18 @@ def _listed(name: str) -> Iterable[str]:
                 raise InvalidInputError("standard input is closed", "name a file")
             data = sys.stdin.buffer.read()
         else:
-            with open(name, "rb") as file:
-                data = file.read()
+            data = read_bytes(name)
     except OSError as error:
         raise InvalidInputError(f"{name}: {error.strerror or error}", "give a file with a path on each line") from None
     if encoding_of(data) != "utf-8":  # else any bytes are a path
         data = os.fsencode(decoded(data, name))
-    folders = Folders()
-    paths = [folders.find(os.fsdecode(line)) for line in re.split(rb"\r?\n", data) if line.strip()]
+    names = NamesOnDisk()
+    paths = [names.find(os.fsdecode(line)) for line in re.split(rb"\r?\n", data) if line.strip()]
     for line, path in enumerate(paths, 1):
         if not os.path.isfile(path):
-            problem = "is a folder" if os.path.isdir(path) else "does not exist"
+            problem = (
+                "is a folder" if os.path.isdir(path) else "is no regular file" if is_stream(path) else "does not exist"
+            )
             raise InvalidInputError(f"{name}, line {line}: {path} {problem}", "give files")
     return paths
 

@@ -13,6 +13,7 @@ from glimpsecli.annotations.tables import table_of
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import DEPTHS, depth_of
 from glimpsecli.images.atomic import place_together
+from glimpsecli.images.streams import is_stream
 from glimpsecli.jobs.decoding import Origin
 from glimpsecli.jobs.outputs import check_files
 from glimpsecli.jobs.plan import BLUR, check_sources
@@ -102,7 +103,8 @@ def check(task: Task) -> None:
     if task.animation is not None and not task.animation.lower().endswith(".gif"):
         raise InvalidInputError(f"{task.animation} is no name for an animation", "end it in .gif")
     sources = [task.target, task.image]
-    check_sources([*dict.fromkeys(sources)] if "-" not in sources else sources)
+    once = any(one == "-" or is_stream(one) for one in sources)
+    check_sources(sources if once else [*dict.fromkeys(sources)])
     targets = {"-o": task.table, "--animate": task.animation}
     named = {option: path for option, path in targets.items() if path is not None}
     check_files(named, [one for one in sources if one != "-"], overwrite=task.overwrite)

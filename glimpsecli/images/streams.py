@@ -1,0 +1,98 @@
+"""What has a name and is no regular file: pipes of the shell, ``/dev/stdin``, FIFOs. It can be read once."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+import time
+from collections.abc import Sequence
+
+from glimpsecli.errors import InvalidInputError
+
+WRITER_AWAITED = 5.0
+"""Seconds in which another program must have opened a FIFO to write into it."""
+
+_DESCRIPTOR = re.compile(r"/dev/stdin|(?:/dev/fd|/proc/self/fd)/([0-9]{1,9})")
+
+
+def is_stream(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a path leads to something that is there, and is neither a regular file nor a folder."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def check_stream(path: str | os.PathLike[str], label: str) -> None:
+    """Refuse a device or a socket, which need not ever end; whatever the shell has opened already is read."""
+    if _DESCRIPTOR.fullmatch(os.fspath(path)) is None and not stat.S_ISFIFO(os.stat(path).st_mode):
+        raise InvalidInputError(f"{label} is a device, not a file", "give a file, a FIFO, or - for standard input")
+
+
+def read_bytes(path: str | os.PathLike[str], label: str | None = None) -> bytes:
+    """Read a file, whatever it is, to its end.
+
+    Raises
+    ------
+    InvalidInputError
+        It is a device or a socket, or a FIFO that no program has written into for `WRITER_AWAITED` seconds.
+    OSError
+        It cannot be opened or read.
+    """
+    label = label or os.fspath(path)
+    if not is_stream(path):
+        with open(path, "rb") as file:
+            return file.read()
+    check_stream(path, label)
+    shell = _DESCRIPTOR.fullmatch(os.fspath(path))
+    if shell is not None:  # not opened anew: a socket could not be
+        with os.fdopen(os.dup(int(shell[1] or 0)), "rb") as stream:
+            return stream.read()
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as fifo:
+        first = _first(fifo.fileno(), label)
+        os.set_blocking(fifo.fileno(), True)
+        return first + fifo.readall()
+
+
+def _first(fifo: int, label: str) -> bytes:
+    """Wait until a program has opened a FIFO for writing, and give what it has written at once."""
+    until = time.monotonic() + WRITER_AWAITED
+    while True:
+        try:
+            first = os.read(fifo, 1 << 16)
+        except BlockingIOError:  # a writer is there that has written nothing yet
+            return b""
+        if first:
+            return first
+        if time.monotonic() > until:
+            raise InvalidInputError(
+                f"{label} is a FIFO that nothing was written into for {WRITER_AWAITED:g} s",
+                "start the program that writes first",
+            )
+        time.sleep(0.02)
+
+
+def refuse_shared(paths: Sequence[str]) -> None:
+    """Refuse two names of one stream, ``-`` for standard input among them: it can be read once."""
+    seen: dict[tuple[int, int], str] = {}
+    for path in paths:
+        if path != "-" and not is_stream(path):
+            continue
+        if path == "-":
+            try:
+                status = os.fstat(sys.stdin.fileno())
+            except (AttributeError, OSError, ValueError):  # closed, or no file of the system
+                continue
+        else:
+            status = os.stat(path)
+        identity = status.st_dev, status.st_ino
+        named = "standard input" if path == "-" else path
+        if identity in seen:
+            twice = (
+                f"{named} is named twice" if seen[identity] == named else f"{seen[identity]} and {named} are one stream"
+            )
+            raise InvalidInputError(twice, "it can be read once")
+        seen[identity] = named
