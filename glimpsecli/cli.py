@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from glimpsecli import __version__
+from glimpsecli.commands.console import explain, prepare, reader_may_leave
 from glimpsecli.commands.report import complain, forget_output
 from glimpsecli.errors import ExitCode, GlimpseError
 
@@ -65,10 +66,16 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
         return command
 
+    def make_context(self, *arguments: Any, **keywords: Any) -> click.Context:
+        """Read the command line, which may print the help."""
+        with reader_may_leave():
+            return super().make_context(*arguments, **keywords)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; Ctrl-C is told here, for click would print an empty line first, terminal or not."""
         try:
-            return super().invoke(ctx)
+            with reader_may_leave():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             if sys.stderr is not None and sys.stderr.isatty():
                 click.echo(err=True)  # behind the ^C
@@ -102,6 +109,7 @@ def main() -> None:
             signal.signal(number, _stop)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupter())
+    prepare()
     code = run(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to be interrupted
     sys.exit(code)
@@ -130,17 +138,9 @@ def run(arguments: list[str]) -> int:
         forget_output()  # whoever read it has had enough
         return ExitCode.DONE
     except OSError as error:
-        if error.filename is not None:
-            complain(
-                f"{error.filename}: {error.strerror}; check the path",
-                show=error if "--traceback" in arguments else None,
-            )
-            return ExitCode.FAILED
-        forget_output()
-        complain(
-            f"standard output could not be written: {error.strerror or error}; free some space, or send it elsewhere"
-        )
-        return ExitCode.FAILED
+        text, code = explain(error)
+        complain(text, show=error if "--traceback" in arguments else None)
+        return code
 
 
 def _interrupter() -> Callable[[int, object], None]:

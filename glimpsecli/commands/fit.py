@@ -47,8 +47,8 @@ target, search, out = options.section("The target"), options.section("What is se
 
 
 @click.command(cls=options.Command, help=HELP, epilog=EXAMPLES)
-@click.argument("target_file", metavar="TARGET", type=click.Path(allow_dash=True))
-@click.argument("image", metavar="IMAGE", type=click.Path(allow_dash=True))
+@click.argument("target_file", metavar="TARGET", type=options.IMAGE_PATH)
+@click.argument("image", metavar="IMAGE", type=options.IMAGE_PATH)
 @target(
     "--target-box", type=values.BoxValue(),
     help="A window of TARGET whose glimpse is looked for. Default: TARGET as it is.",

@@ -54,7 +54,7 @@ class ReachValue(values.Value):
 
 
 @click.command(cls=options.Command, epilog=EXAMPLES)
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(allow_dash=True))
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=options.IMAGE_PATH)
 @options.where_options
 @options.how(
     "--sampler", "samplers", type=values.WordsValue("hard", "bilinear", "gaussian"),

@@ -19,7 +19,7 @@ EXAMPLES = options.examples(
 
 
 @click.command(cls=options.Command, epilog=EXAMPLES)
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(allow_dash=True))
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=options.IMAGE_PATH)
 @options.where_options
 @options.taps_options
 @options.out(

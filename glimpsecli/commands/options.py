@@ -24,6 +24,10 @@ DEPTHS = ("8", "16", "float")
 FORMATS = ("png", "jpg", "webp", "tiff", "npy", "npz")
 
 
+IMAGE_PATH = click.Path(allow_dash=True, readable=False)
+"""A file that may turn out to be unreadable: it fails alone, as a damaged one does."""
+
+
 class Command(click.Command):
     """A command whose help lists its options by section."""
 

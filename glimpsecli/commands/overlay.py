@@ -38,7 +38,7 @@ maps = options.section("Maps")
 
 
 @click.command(cls=options.Command, epilog=EXAMPLES)
-@click.argument("sources", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(allow_dash=True))
+@click.argument("sources", nargs=-1, required=True, metavar="IMAGE...", type=options.IMAGE_PATH)
 @options.which("--ext", "suffixes", metavar="EXT,...", help="Take only these suffixes from folders.")
 @options.which("--exclude", multiple=True, metavar="PATTERN", help="Leave out paths or names like this one.")
 @maps(

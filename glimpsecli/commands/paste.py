@@ -27,9 +27,9 @@ how = options.section("How to paste")
 
 
 @click.command(cls=options.Command, epilog=EXAMPLES)
-@click.argument("glimpses", nargs=-1, required=True, metavar="GLIMPSE...", type=click.Path(allow_dash=True))
+@click.argument("glimpses", nargs=-1, required=True, metavar="GLIMPSE...", type=options.IMAGE_PATH)
 @options.which(
-    "--onto", "image", required=True, metavar="IMAGE", type=click.Path(allow_dash=True),
+    "--onto", "image", required=True, metavar="IMAGE", type=options.IMAGE_PATH,
     help="What the glimpses go onto. It is not changed.",
 )  # fmt: skip
 @options.which(

@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import stat
+import sys
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import BinaryIO
@@ -166,7 +167,7 @@ def _temporary_name(name: str) -> str:
 
 
 def _stem(name: str) -> str:
-    return os.fsencode(name)[:_LONGEST_STEM].decode(errors="ignore")
+    return os.fsencode(name)[:_LONGEST_STEM].decode(sys.getfilesystemencoding(), errors="ignore")
 
 
 def _write_all(device: io.FileIO, content: memoryview) -> None:

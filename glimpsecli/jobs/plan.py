@@ -191,6 +191,8 @@ def check_sources(sources: Sequence[str]) -> None:
             continue
         try:
             mode = os.stat(source).st_mode
+        except PermissionError:
+            continue  # it fails alone
         except OSError as error:
             raise InvalidInputError(f"{source or repr(source)}: {error.strerror or error}", "check the path") from None
         if stat.S_ISDIR(mode):

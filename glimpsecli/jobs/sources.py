@@ -84,7 +84,7 @@ def find_sources(
             passed.update(here)
         elif is_stream(path):
             raise InvalidInputError(f"{path} is no regular file", "a batch reads files, and extract reads pipes too")
-        elif os.path.exists(path):
+        elif os.path.exists(path) or _is_shut_off(path):
             some = [Source(os.path.join(".", path) if path == "-" else path, os.path.basename(path))]
         else:
             some = list(_matching(path, kept_out, passed))
@@ -162,12 +162,23 @@ def _listed(name: str) -> Iterable[str]:
     names = NamesOnDisk()
     paths = [names.find(os.fsdecode(line)) for line in re.split(rb"\r?\n", data) if line.strip()]
     for line, path in enumerate(paths, 1):
-        if not os.path.isfile(path):
+        if not os.path.isfile(path) and not _is_shut_off(path):
             problem = (
                 "is a folder" if os.path.isdir(path) else "is no regular file" if is_stream(path) else "does not exist"
             )
             raise InvalidInputError(f"{name}, line {line}: {path} {problem}", "give files")
     return paths
+
+
+def _is_shut_off(path: str) -> bool:
+    """Tell a path in a folder that may not be searched: whether the file is there shows when it is opened."""
+    try:
+        os.stat(path)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        pass
+    return False
 
 
 def _relative(path: str) -> str:
