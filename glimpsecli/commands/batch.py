@@ -212,6 +212,6 @@ def _random(number: int, seed: int, sides: tuple[Length, Length]) -> Any:
 
 def _plain(given: dict[str, Any]) -> dict[str, Any]:
     """Give the parameters that the bytes depend on, as JSON holds them."""
-    idle = {"jobs", "resume", "dry_run", "overwrite", "verbose", "quiet", "traceback", "part", "threads"}
+    idle = {"jobs", "resume", "dry_run", "overwrite", "verbose", "quiet", "traceback", "part", "threads", "max_pixels"}
     named: dict[str, Any] = {name: value for name, value in given.items() if name not in idle}
     return dict(json.loads(json.dumps(named, default=lambda value: getattr(value, "text", str(value)))))

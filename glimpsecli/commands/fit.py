@@ -69,6 +69,7 @@ target, search, out = options.section("The target"), options.section("What is se
     help="What the target was made with. Default: gaussian; bilinear with --free angle.",
 )  # fmt: skip
 @options.how("--blur", type=float, metavar="STRIDES", help="Sigma of the Gaussians, in strides. Default: 0.5.")
+@options.max_pixels_option
 @out(
     "-o", "--output", "table", metavar="FILE", type=click.Path(),
     help="A table of the window where it is found, .csv or .json, for `glimpse extract --windows`.",

@@ -21,6 +21,7 @@ SAMPLERS = ("hard", "bilinear", "gaussian")
 BORDERS = ("zeros", "constant", "edge", "reflect")
 BACKENDS = ("auto", "numpy", "cpu", "cuda")
 DEPTHS = ("8", "16", "float")
+MAX_PIXELS = 178_956_970
 FORMATS = ("png", "jpg", "webp", "tiff", "npy", "npz")
 
 
@@ -138,9 +139,16 @@ _computing_options = _all(
         help="The most threads that the cpu backend may use. Default: all processors.",
     ),
 )  # fmt: skip
-frame_option = how(
-    "--frame", type=click.IntRange(0), default=0, metavar="N",
-    help="Frame of an animation or page of a TIFF, from 0. Default: the first.",
+max_pixels_option = how(
+    "--max-pixels", type=click.IntRange(1), default=MAX_PIXELS, show_default=True, metavar="N",
+    help="Refuse larger images, which a small damaged or malicious file may claim to be.",
+)  # fmt: skip
+_reading_options = _all(
+    how(
+        "--frame", type=click.IntRange(0), default=0, metavar="N",
+        help="Frame of an animation or page of a TIFF, from 0. Default: the first.",
+    ),
+    max_pixels_option,
 )  # fmt: skip
 _fast_decode_option = how(
     "--fast-decode", is_flag=True,
@@ -148,18 +156,18 @@ _fast_decode_option = how(
 )  # fmt: skip
 
 how_options = _all(
-    _size_option, _sampler_option, _blur_and_border_options, _fill_option, _computing_options, frame_option,
+    _size_option, _sampler_option, _blur_and_border_options, _fill_option, _computing_options, _reading_options,
     _fast_decode_option,
 )  # fmt: skip
 """How to look."""
 
-taps_options = _all(_size_option, _sampler_option, _blur_and_border_options, _fill_option, frame_option)
+taps_options = _all(_size_option, _sampler_option, _blur_and_border_options, _fill_option, _reading_options)
 """How to look, for what computes no glimpse."""
 
-all_samplers_options = _all(_size_option, _blur_and_border_options, _fill_option, _computing_options, frame_option)
+all_samplers_options = _all(_size_option, _blur_and_border_options, _fill_option, _computing_options, _reading_options)
 """How to look, through every sampler."""
 
-gradient_options = _all(_size_option, _border_option, _fill_option, _computing_options, frame_option)
+gradient_options = _all(_size_option, _border_option, _fill_option, _computing_options, _reading_options)
 """How to look, through samplers that the command names itself."""
 
 name_option = out(
@@ -295,7 +303,7 @@ def how_of(options: dict[str, Any]) -> How:
         square=options.pop("square"),
         retina=options.pop("retina"),
     )
-    names = ("sampler", "blur", "border", "fill", "backend", "threads", "frame", "fast_decode")
+    names = ("sampler", "blur", "border", "fill", "backend", "threads", "frame", "fast_decode", "max_pixels")
     return How(shaping, **{name: options.pop(name) for name in names if name in options})
 
 

@@ -167,7 +167,7 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
     if files:
         from glimpsecli.jobs.mapping import Atlas
 
-        atlas = Atlas(found, files, reading, how.frame)
+        atlas = Atlas(found, files, reading, how)
         for line in atlas.told if not given["quiet"] else ():
             say(line)
         if captions is not None:

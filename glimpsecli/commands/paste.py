@@ -36,6 +36,7 @@ how = options.section("How to paste")
     "--frame", type=click.IntRange(0), default=0, metavar="N",
     help="Frame of the IMAGE, or page of a TIFF, from 0. Default: the first.",
 )  # fmt: skip
+@options.max_pixels_option
 @options.where_options
 @how(
     "--sampler", type=click.Choice(options.SAMPLERS),
@@ -97,7 +98,7 @@ def paste(
     check_sources(streams)
     given["sampler"] = given["sampler"] or ("gaussian" if given["gaussians"] or given["draws"] else "bilinear")
     requests = options.requests_of(given)
-    looking = Pasting(tuple(read_glimpses(glimpses)), blend, 1.0 if gain is None else gain)
+    looking = Pasting(tuple(read_glimpses(glimpses, given["max_pixels"])), blend, 1.0 if gain is None else gain)
     given["size"] = looking.glimpses[0].size
     plan = make_picture_plan(
         named_sources([image]), requests, options.how_of(given), options.output_of(target, name, given), looking,

@@ -66,7 +66,7 @@ def check_size(label: str, width: int, height: int, max_pixels: int, *, samples:
         size = f"{width} x {height} pixels" + (f" of {samples} channels" if samples > 4 else "")
         raise FileProblemError(
             f"{label} claims {size}, over the limit of {max_pixels} pixels",
-            "if it is no decompression bomb, cut it into tiles first",
+            "if it is no decompression bomb, raise the limit with --max-pixels (max_pixels in Python)",
         )
 
 

@@ -71,6 +71,15 @@ def measure(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> tuple[
     return turning.upright_shape(page.height, page.width, page.orientation)
 
 
+def footprint(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> tuple[int, int, int]:
+    """Return the upright (height, width) of a page, and the bytes that decoding it takes at most, as measured."""
+    page = _read_tags(stream, label, frame, max_pixels)
+    a_pixel = 2 * page.samples * page.dtype.itemsize
+    if page.for_pillow or page.photometric in (_INKS, _PALETTE):
+        a_pixel += 8  # Pillow's own picture, or the colours behind the numbers
+    return (*turning.upright_shape(page.height, page.width, page.orientation), a_pixel * page.height * page.width)
+
+
 def decode(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> Picture:
     """Read one page."""
     page = _read_tags(stream, label, frame, max_pixels)

@@ -149,12 +149,12 @@ def decode(
         Whether all pixels are needed, whatever the sights.
     """
     if not whole and how.frame == 0 and origin.is_jpeg():
-        image_size = images.upright_size(origin.open(), name=origin.name)
+        image_size = images.upright_size(origin.open(), max_pixels=how.max_pixels, name=origin.name)
         sights = sights_of(image_size)
         view = _part(origin, sights, image_size, how)
         if view is not None:
             return view, sights
-    picture = images.read(origin.open(), frame=how.frame, name=origin.name)
+    picture = images.read(origin.open(), frame=how.frame, max_pixels=how.max_pixels, name=origin.name)
     image_size = picture.pixels.shape[:2]
     return View(picture, image_size), sights_of(image_size)
 
@@ -171,7 +171,7 @@ def _part(origin: Origin, sights: Sequence[Sight], image_size: Size, how: How) -
         # A neighbour of a tap is a pixel of the smaller image away, which is `factor` of these.
         far = 2 * factor
         wide = max(top - far, 0), min(bottom + far, image_size[0]), max(left - far, 0), min(right + far, image_size[1])
-        reduced = read_reduced(origin.open(), factor, box=wide, name=origin.name)
+        reduced = read_reduced(origin.open(), factor, box=wide, max_pixels=how.max_pixels, name=origin.name)
         if reduced is not None and reduced.scale != (1.0, 1.0):
             name = f"reduced:{round(1 / reduced.scale[0])}"
             return View(reduced.picture, image_size, name, reduced.origin, reduced.scale)
@@ -179,7 +179,7 @@ def _part(origin: Origin, sights: Sequence[Sight], image_size: Size, how: How) -
         return None
     from glimpsecli.images.partial import read_window
 
-    part = read_window(origin.open(), box, name=origin.name)
+    part = read_window(origin.open(), box, max_pixels=how.max_pixels, name=origin.name)
     return part and View(part, image_size, "window", (top, left))
 
 

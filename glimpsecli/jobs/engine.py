@@ -88,7 +88,7 @@ def preview(plan: Plan) -> Iterator[dict[str, Any] | Done]:
             continue
         try:
             origin = _origin(item, plan)
-            image_size = images.upright_size(origin.open(), frame=plan.how.frame, name=origin.name)
+            image_size = _size_of(origin, plan)
             with _named(item):
                 sights = _sights(item, plan, image_size)
                 if plan.looking is not None:
@@ -126,7 +126,7 @@ def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
                 whole = plan.looking is not None
                 view, sights = decode(origin, lambda size: _sights(item, plan, size), plan.how, whole=whole)
             else:  # numbers only, which need no pixels
-                image_size = images.upright_size(origin.open(), frame=plan.how.frame, name=origin.name)
+                image_size = _size_of(origin, plan)
                 view = View(images.Picture(np.empty((*image_size, 0), np.uint8)), image_size)
                 sights = _sights(item, plan, image_size)
             with _named(item):
@@ -172,10 +172,19 @@ def _origin(item: Item, plan: Plan) -> Origin:
 
 
 def _footprint(origin: Origin, plan: Plan) -> int:
-    """Estimate the bytes that an image will take."""
-    height, width = images.upright_size(origin.open(), frame=plan.how.frame, name=origin.name)
-    # A photo and a glimpse, or a photo, what lies on it as float32, and the picture with what it takes to store it.
-    return (4 if plan.looking is None else 24) * height * width + len(origin.content or b"")
+    """Estimate the bytes that an image will take at the peak of its decoding, or of drawing on it."""
+    how = plan.how
+    height, width, decoding = images.footprint(
+        origin.open(), frame=how.frame, max_pixels=how.max_pixels, name=origin.name
+    )
+    # A photo, what lies on it as float32, and the picture with what it takes to store it: 24 bytes a pixel of 8 bit.
+    working = decoding if plan.looking is None else max(24 * height * width, 2 * decoding)
+    return working + len(origin.content or b"")
+
+
+def _size_of(origin: Origin, plan: Plan) -> Size:
+    how = plan.how
+    return images.upright_size(origin.open(), frame=how.frame, max_pixels=how.max_pixels, name=origin.name)
 
 
 def _sights(item: Item, plan: Plan, image_size: Size) -> list[Sight]:

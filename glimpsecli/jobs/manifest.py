@@ -222,6 +222,7 @@ def _description(plan: Plan, parameters: Mapping[str, Any]) -> dict[str, Any]:
             "backend": how.backend,
             "frame": how.frame,
             "fast_decode": how.fast_decode,
+            "max_pixels": how.max_pixels,
         },
         "output": {
             "format": plan.format.name,

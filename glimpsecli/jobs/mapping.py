@@ -17,6 +17,7 @@ from glimpsecli.maps.tokens import Seen
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from glimpsecli.jobs.plan import How
     from glimpsecli.jobs.sources import Source
     from glimpsecli.window import Size
 
@@ -68,8 +69,8 @@ class Atlas:
         Map files, one for each image or one for all; or a folder, whose files are matched with the images by their
         paths without suffix.
     reading : Reading
-    frame : int
-        The frame that is read of the images.
+    how : How
+        How the images are read: which frame, and how large they may be.
 
     Attributes
     ----------
@@ -87,10 +88,10 @@ class Atlas:
         partner, or there are NaN. A bad file in a folder fails when its image is worked on.
     """
 
-    def __init__(self, sources: Sequence[Source], files: Sequence[str], reading: Reading, frame: int = 0) -> None:
+    def __init__(self, sources: Sequence[Source], files: Sequence[str], reading: Reading, how: How) -> None:
         self.reading = reading
         self.limits = Limits(reading.range)
-        self._frame = frame
+        self._how = how
         folder = any(os.path.isdir(path) for path in files)
         self._arrays: dict[str, NDArray[Any]] = {}
         self._room = KEPT
@@ -169,7 +170,7 @@ class Atlas:
             sizes = {self.reading.preprocess.input_size(size) for size in ((1000, 1000), (500, 3000))}
             return (1000, 1000) if self.reading.preprocess.steps and len(sizes) == 1 else None
         try:
-            return images.upright_size(path, frame=self._frame)
+            return images.upright_size(path, frame=self._how.frame, max_pixels=self._how.max_pixels)
         except GlimpseError:
             return None  # its failure is told when the image is read
 

@@ -12,6 +12,7 @@ import numpy as np
 from glimpsecli import images
 from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.images import DEPTHS, Picture, depth_of
+from glimpsecli.images.picture import MAX_PIXELS
 from glimpsecli.jobs.masking import told_of
 from glimpsecli.jobs.outputs import STREAM
 from glimpsecli.jobs.plan import Item, Plan
@@ -40,7 +41,7 @@ class Glimpse(NamedTuple):
         return SizeRequest(*self.picture.pixels.shape[:2])
 
 
-def read_glimpses(paths: Sequence[str]) -> list[Glimpse]:
+def read_glimpses(paths: Sequence[str], max_pixels: int = MAX_PIXELS) -> list[Glimpse]:
     """Read the glimpses; ``-`` is standard input.
 
     Raises
@@ -52,7 +53,8 @@ def read_glimpses(paths: Sequence[str]) -> list[Glimpse]:
     for path in paths:
         if path == STREAM and sys.stdin is None:
             raise InvalidInputError("standard input is closed", "name a file")
-        picture = images.read(sys.stdin.buffer, name="standard input") if path == STREAM else images.read(path)
+        source, name = (sys.stdin.buffer, "standard input") if path == STREAM else (path, path)
+        picture = images.read(source, max_pixels=max_pixels, name=name)
         if not np.all(np.isfinite(picture.pixels)):
             raise FileProblemError(f"{path} holds a NaN or an infinity", "paste finite numbers")
         glimpses.append(Glimpse(path, picture))

@@ -11,6 +11,7 @@ from glimpsecli import backends
 from glimpsecli.annotations.names import Index, listed
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.formats import Format
+from glimpsecli.images.picture import MAX_PIXELS
 from glimpsecli.images.streams import check_stream, refuse_shared
 from glimpsecli.jobs.outputs import (
     STREAM,
@@ -52,6 +53,7 @@ class How(NamedTuple):
     threads: int | None = None
     frame: int = 0
     fast_decode: bool = False
+    max_pixels: int = MAX_PIXELS
 
     @property
     def sigma(self) -> float:

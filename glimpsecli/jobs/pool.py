@@ -11,7 +11,7 @@ from typing import TypeVar
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-IN_FLIGHT = 1 << 30
+IN_FLIGHT = 2 << 30
 """Bytes of pictures that are in memory at once; a larger one is worked on alone."""
 
 AHEAD = 4

@@ -13,6 +13,7 @@ from glimpsecli.annotations.tables import table_of
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import DEPTHS, depth_of
 from glimpsecli.images.atomic import place_together
+from glimpsecli.images.picture import MAX_PIXELS
 from glimpsecli.images.streams import is_stream
 from glimpsecli.jobs.decoding import Origin
 from glimpsecli.jobs.outputs import check_files
@@ -56,6 +57,8 @@ class Task(NamedTuple):
     table, animation : str, optional
         Files to write.
     overwrite : bool
+    max_pixels : int
+        Larger images are refused.
     """
 
     target: str
@@ -69,6 +72,7 @@ class Task(NamedTuple):
     table: str | None = None
     animation: str | None = None
     overwrite: bool = False
+    max_pixels: int = MAX_PIXELS
 
     @property
     def chosen_sampler(self) -> str:
@@ -112,7 +116,7 @@ def check(task: Task) -> None:
 
 def run(task: Task, watch: Callable[[int, int], object] | None = None) -> Result:
     """Read, cut the target out where it is a window, and fit; `watch` is told how far the search is."""
-    read, image = _read(task.target), _opaque(_read(task.image), task.image)
+    read, image = _read(task.target, task), _opaque(_read(task.image, task), task.image)
     sampler, blur = task.chosen_sampler, BLUR if task.blur is None else task.blur
     seen = read if task.target_box is None else _cut(task, read, task.target_box)
     target = _opaque(seen, task.target, " or, with --target-box, take a window in which it is opaque")
@@ -202,9 +206,9 @@ def _table(task: Task, result: Result) -> bytes:
     return (json.dumps(row) + "\n").encode()
 
 
-def _read(source: str) -> Picture:
+def _read(source: str, task: Task) -> Picture:
     origin = Origin.of(source)
-    return images.read(origin.open(), name=origin.name)
+    return images.read(origin.open(), max_pixels=task.max_pixels, name=origin.name)
 
 
 def _rounded(numbers: dict[str, float]) -> dict[str, float | None]:

@@ -1,0 +1,57 @@
+"""The memory that it takes to decode an image, known from its header."""
+
+from __future__ import annotations
+
+import io
+from typing import BinaryIO, NamedTuple
+
+from glimpsecli.images.picture import MAX_PIXELS
+from glimpsecli.images.reading import explained, kind_of, upright_size
+from glimpsecli.images.sources import Source, opened
+
+_BYTES_A_PIXEL = {
+    "JPEG": 8,
+    "GIF": 10,
+    "WebP": 17,
+    "BMP": 8,
+    "Netpbm": 8,
+    "JPEG 2000": 20,
+    "AVIF": 11,
+    "HEIF": 12,
+}
+"""At the peak of decoding, the array included, in the most expensive mode of each kind: measured, and rounded up."""
+
+_OF_PNG = {0: 3, 2: 8, 3: 6, 4: 7, 6: 9}
+"""The same of a PNG of 8 bit, by its type of colour."""
+
+
+class Footprint(NamedTuple):
+    """The size of an image, and the most bytes that its decoder and its pixels take together."""
+
+    height: int
+    width: int
+    decoding: int
+
+
+def footprint(source: Source, *, frame: int = 0, max_pixels: int = MAX_PIXELS, name: str | None = None) -> Footprint:
+    """Estimate, from the header, the bytes that :func:`read` will take beside the file itself, with its errors."""
+    with opened(source, name) as (stream, label):
+        kind = kind_of(stream, label)
+        if kind == "TIFF":
+            from glimpsecli.images import tiff
+
+            with explained(label, kind):
+                return Footprint(*tiff.footprint(stream, label, frame, max_pixels))
+        stream.seek(0)
+        height, width = upright_size(stream, frame=frame, max_pixels=max_pixels, name=label)
+        if kind == "NumPy":
+            return Footprint(height, width, stream.seek(0, io.SEEK_END))
+        return Footprint(height, width, height * width * _bytes_a_pixel(stream, kind))
+
+
+def _bytes_a_pixel(stream: BinaryIO, kind: str) -> int:
+    if kind != "PNG":
+        return _BYTES_A_PIXEL[kind]
+    stream.seek(24)
+    bits, colour = stream.read(2)
+    return _OF_PNG.get(colour, 8) + (2 if bits == 16 else 0)
