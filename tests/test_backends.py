@@ -449,7 +449,7 @@ LOCKED.flags.writeable = False
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: extract(np.zeros((4, 4)), WINDOW, (2, 2)), "float64"),
+        (lambda: extract(np.zeros((4, 4), complex), WINDOW, (2, 2)), "complex128"),
         (lambda: extract(np.zeros((4, 4, 1, 1), np.uint8), WINDOW, (2, 2)), "4, 4, 1, 1"),
         (lambda: extract(np.zeros((0, 4), np.uint8), WINDOW, (2, 2)), "0, 4"),
         (lambda: extract(IMAGE, WINDOW, (2, -2)), "size"),

@@ -16,6 +16,9 @@ from glimpsecli.learning.refine import Step
 from glimpsecli.learning.search import SIDE
 from glimpsecli.learning.verdict import Spread, judge, noise_of, spread_of
 from glimpsecli.sampling import FULL_SCALE
+from glimpsecli.sampling.checks import checked_image, on_host
+from glimpsecli.sampling.devices import is_on_device
+from glimpsecli.sampling.precision import to_float32
 from glimpsecli.window import Window
 
 if TYPE_CHECKING:
@@ -97,7 +100,8 @@ def fit(
     Parameters
     ----------
     target : (h, w) or (h, w, C)
-        uint8, uint16 or float32, 8 x 8 pixels at least.
+        8 x 8 pixels at least, of the types that :func:`~glimpsecli.extract` takes. White, to which noise and energy
+        are relative, is 255 in uint8, 65535 in uint16, and 1 in any other type.
     image : (H, W) or (H, W, C)
         Likewise; its type may be another, its channels not.
     sampler : {"gaussian", "bilinear"}
@@ -218,14 +222,12 @@ def _check_options(sampler: str, blur: float, free: frozenset[str]) -> None:
 
 def _checked(given: ArrayLike, name: str) -> Images:
     """Give an image as (H, W, C) float32 whose white is 1."""
-    pixels = np.asarray(given)
-    if pixels.dtype.name not in FULL_SCALE:
-        raise InvalidInputError(f"{name} is of type {pixels.dtype}", f"convert it to {', '.join(FULL_SCALE)}")
-    if pixels.ndim not in (2, 3) or 0 in pixels.shape:
-        raise InvalidInputError(f"{name} has the shape {pixels.shape}", "give (H, W) or (H, W, C)")
+    if is_on_device(given):
+        raise InvalidInputError(f"{name} is on the device", "copy it to the host")
+    pixels = checked_image(given, name)
     if not np.all(np.isfinite(pixels)):
         raise InvalidInputError(f"{name} holds NaN or infinity", "give finite numbers")
-    scaled = pixels.astype(np.float32) / np.float32(FULL_SCALE[pixels.dtype.name])
+    scaled = to_float32(pixels, name) / np.float32(FULL_SCALE.get(pixels.dtype.name, 1.0))
     return scaled if scaled.ndim == 3 else scaled[:, :, None]
 
 
@@ -235,5 +237,5 @@ def _channels(pixels: Images) -> str:
 
 def _step(target: ArrayLike) -> float:
     """Give the step between the target's grey levels, white being 1."""
-    pixels = np.asarray(target)
-    return 1 / FULL_SCALE[pixels.dtype.name] if pixels.dtype.kind == "u" else 0.0
+    dtype = on_host(target).dtype
+    return 0.0 if dtype.kind == "f" else 1 / FULL_SCALE.get(dtype.name, 1.0)

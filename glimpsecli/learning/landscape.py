@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.sampling import extract
-from glimpsecli.sampling.checks import FULL_SCALE, checked_image
+from glimpsecli.sampling import FULL_SCALE, extract
+from glimpsecli.sampling.checks import checked_image
 from glimpsecli.sampling.gradients import vjp
 from glimpsecli.window import stack_gaussians
 
@@ -173,7 +173,7 @@ def _looked(image: ArrayLike, window: Window, eye: Eye, moves: Floats, *, derive
     """Give the losses (N,), and where they are wanted the gradients (N, 2), in parts that memory is good for."""
     pixels = checked_image(image)
     given: dict[str, Any] = eye._asdict()
-    scale = FULL_SCALE[pixels.dtype.name]
+    scale = FULL_SCALE.get(pixels.dtype.name, 1.0)
     truth = extract(pixels, window, **given)
     windows = np.tile([window.cx, window.cy, window.width, window.height, window.angle], (len(moves), 1))
     windows[:, :2] += moves

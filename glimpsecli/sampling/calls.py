@@ -30,6 +30,8 @@ def call(images: Images, taps: Taps, out: Glimpses, colours: Glimpses, backend: 
     """Fill `out`, (N, h, w, C) contiguous, from (1 or N, H, W, C) images; `colours` are (N, C)."""
     threads = _checked_threads(threads)
     module = backends.load(_chosen(taps, images.shape[3], backend))
+    if not taps.windows:
+        return
     if taps.sampler == "gaussian":
         module.gaussian(images, taps.places, out, threads)
     elif taps.projective:
@@ -57,6 +59,8 @@ def call_vjp(
     """
     threads = _checked_threads(threads)
     module = backends.load(_chosen(taps, images.shape[3], backend, backward=True))
+    if not taps.windows:
+        return
     order = 0 if taps.sampler == "hard" else 1
     if taps.sampler == "gaussian":
         module.gaussian_vjp(images, taps.places, cotangents, by_images, by_places, threads)

@@ -9,6 +9,8 @@ import numpy as np
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.sampling.devices import device_images, is_on_device
+from glimpsecli.sampling.precision import FULL_SCALE, READ_TYPES
+from glimpsecli.window.checks import check_unmasked
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -16,10 +18,8 @@ if TYPE_CHECKING:
     Images = NDArray[Any]
     Glimpses = NDArray[np.float32]
 
-FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
-"""The dtypes of images, and the value that stands for white and for opaque."""
-
-_TYPES = tuple(np.dtype(name).type for name in FULL_SCALE)
+SHORTEST_SIDE, LONGEST_RATIO = 24, 3
+"""Pixels of the shorter side, and the longer to it, of (C, H, W) pictures: see :func:`check_channels_last`."""
 
 
 def colour_of(fill: ArrayLike | None, channels: int, border: str) -> Glimpses:
@@ -39,22 +39,44 @@ def colour_of(fill: ArrayLike | None, channels: int, border: str) -> Glimpses:
     return np.broadcast_to(colour, (channels,)).astype(np.float32)
 
 
-def checked_image(image: ArrayLike) -> Images:
-    """Give the image as (H, W) or (H, W, C)."""
-    pixels = checked_dtype(device_images(image) if is_on_device(image) else on_host(image))
+def checked_image(image: ArrayLike, name: str = "an image") -> Images:
+    """Give the image as (H, W) or (H, W, C), of any type that can be read."""
+    pixels = _checked_dtype(device_images(image) if is_on_device(image) else on_host(image, name), name)
     if pixels.ndim not in (2, 3) or 0 in pixels.shape:
-        raise InvalidInputError(f"an array of shape {tuple(pixels.shape)} is no image", "give (H, W) or (H, W, C)")
+        raise InvalidInputError(f"{name} of shape {tuple(pixels.shape)}", "give (H, W) or (H, W, C), none of them 0")
+    if pixels.ndim == 3:
+        check_channels_last(pixels.shape, "put them last: np.moveaxis(image, 0, -1)")
     return pixels
 
 
-def checked_stack(images: ArrayLike | Sequence[ArrayLike], layout: str) -> Images:
-    """Give a batch of images as one array of four axes, in the order of `layout`."""
-    if layout not in ("NHWC", "NCHW"):
+def check_channels_last(shape: tuple[int, ...], hint: str) -> None:
+    """Refuse the shape (H, W, C) where it can only be (C, H, W).
+
+    That is: 1, 3 or 4 "rows", and "columns" and "channels" that are the sides of a picture: 24 or more, and neither
+    more than three times the other.
+    """
+    rows, columns, channels = shape
+    shorter, longer = min(columns, channels), max(columns, channels)
+    if rows in (1, 3, 4) and shorter >= SHORTEST_SIDE and longer <= LONGEST_RATIO * shorter:
+        raise InvalidInputError(
+            f"an image of shape {tuple(shape)} has its channels first: as (H, W, C) it is {columns} pixels by {rows}, "
+            f"with {channels} channels",
+            hint,
+        )
+
+
+def checked_stack(images: ArrayLike | Sequence[ArrayLike], layout: str | None) -> Images:
+    """Give a batch of images as one array of four axes, in the order of `layout`; by default NHWC, if it can be."""
+    if layout not in ("NHWC", "NCHW", None):
         raise InvalidInputError(f"unknown layout {layout!r}", "choose NHWC or NCHW")
     stack: Images = device_images(images) if is_on_device(images) else _stacked(images)
-    if stack.ndim != 4 or 0 in stack.shape:
-        raise InvalidInputError(f"a batch of shape {stack.shape} is not {layout}", "give four axes, none of them empty")
-    return checked_dtype(stack)
+    if stack.ndim != 4 or 0 in stack.shape[1:]:
+        raise InvalidInputError(
+            f"a batch of shape {stack.shape} is not {layout or 'NHWC'}", "give four axes, only the first of which is 0"
+        )
+    if layout is None:
+        check_channels_last(stack.shape[1:], 'give layout="NCHW", or "NHWC" if it is so')
+    return _checked_dtype(stack, "an image")
 
 
 def _stacked(images: ArrayLike | Sequence[ArrayLike]) -> Images:
@@ -69,14 +91,15 @@ def _stacked(images: ArrayLike | Sequence[ArrayLike]) -> Images:
     return on_host(images)
 
 
-def on_host(array: Any) -> Images:
+def on_host(array: Any, name: str = "an image") -> Images:
     """Give what is on the host as NumPy's array."""
+    check_unmasked(array, name)
     try:
         return np.asarray(array)
     except Exception as error:  # ragged lists, torch tensors that want gradients, and what else has __array__
         reason = " ".join(str(error).split())
         raise InvalidInputError(
-            f"{type(array).__name__} is no array of pixels: {reason}", "give numbers in even rows, or a NumPy array"
+            f"{name} of {type(array).__name__} is no array: {reason}", "give numbers in even rows, or a NumPy array"
         ) from None
 
 
@@ -94,8 +117,12 @@ def checked_out(out: Glimpses, shape: tuple[int, ...], images: Images) -> Glimps
     return out
 
 
-def checked_dtype(array: Images) -> Images:
+def _checked_dtype(array: Images, name: str) -> Images:
     """Give the array if images may have its dtype."""
-    if array.dtype.type not in _TYPES:
-        raise InvalidInputError(f"an image of {array.dtype}", f"convert it to {', '.join(FULL_SCALE)}")
+    if array.dtype.type in READ_TYPES:
+        return array
+    if is_on_device(array):
+        raise InvalidInputError(f"{name} of {array.dtype} on the device", f"convert it to {', '.join(FULL_SCALE)}")
+    if array.dtype.kind not in "biuf":
+        raise InvalidInputError(f"{name} of {array.dtype}", "give bool, integers or floating-point numbers")
     return array

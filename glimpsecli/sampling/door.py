@@ -10,11 +10,12 @@ import numpy as np
 from glimpsecli.backends.support import union
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.sampling.calls import call
-from glimpsecli.sampling.checks import FULL_SCALE, checked_image, checked_out, checked_stack, colour_of
+from glimpsecli.sampling.checks import checked_image, checked_out, checked_stack, colour_of
 from glimpsecli.sampling.devices import device_backend, device_out, is_on_device
+from glimpsecli.sampling.precision import full_scale, is_read, readable
 from glimpsecli.sampling.taps import Taps
 from glimpsecli.sampling.transparency import unweigh, weigh_by_alpha
-from glimpsecli.window import is_single
+from glimpsecli.window import places_of
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -45,10 +46,17 @@ def extract(
     Parameters
     ----------
     image : array_like, (H, W) or (H, W, C)
-        uint8, uint16 or float32. Anything on a GPU, contiguous, with ``__cuda_array_interface__`` stays there and is
-        seen by the cuda backend: a torch or CuPy array, for instance.
-    where : Window, Affine, Projective, GaussianParams, a sequence of one of them, or an (N, 5) array
-        Rows of the array are windows (cx, cy, width, height, angle).
+        uint8, uint16, float32; or any other floating-point numbers, integers or bool (0 and 1), of which the part that
+        is read is converted to float32. Values stay as they are: integers beyond 2^24 and numbers that float32 does
+        not hold are refused, as is a masked value. Channels come last: 1, 3 or 4 rows whose columns and channels are
+        24 or more, neither of these more than three times the other, are taken for (C, H, W) and refused
+        (:func:`extract_batch` with ``layout="NHWC"`` takes them).
+        Anything on a GPU, contiguous, with ``__cuda_array_interface__`` stays there and is seen by the cuda backend:
+        a torch or CuPy array, for instance, of uint8, uint16 or float32.
+    where : Window, Affine, Projective, GaussianParams, a sequence of one of them, or array_like
+        Numbers are windows if there are 4 or 5 in a row: (cx, cy, width, height, angle), the angle 0 if it is left
+        out. (cx, cy) is the centre: a box (x, y, width, height) is ``Window.from_box``. They are matrices, as in
+        Affine and Projective, if their last axes are (2, 3) or (3, 3). One axis more makes N of them, and N may be 0.
     size : (int, int)
         Height and width of the glimpse in pixels.
     sampler : {"gaussian", "bilinear", "hard"}
@@ -67,12 +75,13 @@ def extract(
         The most threads that the cpu backend may use, all processors by default. The result does not depend on it.
         The numpy backend leaves threads to NumPy's linear algebra, which this does not limit.
     alpha : bool
-        Whether the last channel is straight alpha. Colours are then weighted by it.
+        Whether the last channel is straight alpha. Colours are then weighted by it. Opaque is 255 in uint8, 65535 in
+        uint16, 1 in floating-point numbers and bool; other integers have no alpha.
 
     Returns
     -------
     (h, w, C) float32, in the scale of the image
-        (h, w) for an image without channels; (N, h, w, C) or (N, h, w) where `where` is a sequence or an array.
+        (h, w) for an image without channels; (N, h, w, C) or (N, h, w) where `where` is a sequence or N places.
         A Numba device array where the image is on the device, perhaps still being computed on the default stream.
 
     Raises
@@ -94,12 +103,13 @@ def extract(
     backend = device_backend(image, backend, alpha)
     pixels = checked_image(image)
     (height, width), channels = pixels.shape[:2], pixels.shape[2:]
-    taps = Taps.make(where, size, (height, width), sampler, blur, border)
+    places = places_of(where)
+    taps = Taps.make(places, size, (height, width), sampler, blur, border)
     stack = pixels.reshape(1, height, width, *(channels or (1,)))
     shape = (taps.windows, *taps.size, stack.shape[3])
     out = device_out(None, shape) if is_on_device(image) else np.empty(shape, np.float32)
     _sample(stack, taps, out, fill, backend, threads, alpha)
-    windows = () if is_single(where) else (taps.windows,)
+    windows = () if places.single else (taps.windows,)
     return out.reshape(*windows, *taps.size, *channels)
 
 
@@ -108,7 +118,7 @@ def extract_batch(
     where: Where,
     size: Size,
     *,
-    layout: Literal["NHWC", "NCHW"] = "NHWC",
+    layout: Literal["NHWC", "NCHW"] | None = None,
     out: Glimpses | None = None,
     sampler: str = "gaussian",
     blur: float = 0.5,
@@ -123,13 +133,14 @@ def extract_batch(
     Parameters
     ----------
     images : array_like (N, H, W, C) or, with ``layout="NCHW"``, (N, C, H, W)
-        uint8, uint16 or float32.
+        Of the types that :func:`extract` takes. N may be 0.
     where : as in :func:`extract`
         One place for each image, or one for all.
     size : (int, int)
         Height and width of the glimpses in pixels.
-    layout : {"NHWC", "NCHW"}
-        Order of the axes of `images` and of the result. Contiguous arrays are not copied; of others, what is read.
+    layout : {"NHWC", "NCHW"}, optional
+        Order of the axes of `images` and of the result. By default NHWC, and images that :func:`extract` would take
+        for (C, H, W) are refused. Contiguous arrays are not copied; of others, what is read.
     out : (N, h, w, C) or (N, C, h, w) float32, optional
         Where the glimpses go: on the device if the images are there, else on the host, in memory of its own.
     sampler, blur, border, fill, backend, threads, alpha
@@ -156,7 +167,7 @@ def extract_batch(
         result, in_place = device_out(out, shape), True
     else:
         result = np.empty(shape, np.float32) if out is None else checked_out(out, shape, stack)
-        in_place = stack.flags.c_contiguous and stack.dtype.isnative and result.flags.c_contiguous
+        in_place = stack.flags.c_contiguous and is_read(stack.dtype) and result.flags.c_contiguous
     given: Glimpses = result if out is None else out
     if channels_first and in_place and not alpha:
         # Planes are grey images of their own: N * C of them, in place.
@@ -191,14 +202,11 @@ def _sample(
     colours = np.broadcast_to(colour_of(fill, channels, taps.border), (taps.windows, channels))
     if alpha and channels not in (2, 4):
         raise InvalidInputError(f"alpha with {channels} channels", "grey and alpha are 2, red, green, blue and alpha 4")
-    if not images.dtype.isnative:
-        # A tap that moved would round otherwise, and on a tie see another pixel; to a Gaussian that is nothing.
-        cut, taps = _cut(images, taps, moving=taps.sampler == "gaussian")
-        images = cut.astype(cut.dtype.newbyteorder("="))
+    scale = full_scale(images.dtype) if alpha else 1.0
+    images, taps = readable(images, taps)
     if not alpha or taps.order == 0:  # single pixels keep their own alpha
         call(images, taps, out, colours, backend, threads)
         return
-    scale = FULL_SCALE[images.dtype.name]
     cut, moved = _cut(images, taps)
     gain = np.ones(taps.windows, np.float32)
     if taps.sampler == "gaussian":  # gain is for the colours: it would cancel in the division
@@ -215,9 +223,7 @@ def _sample(
         out[whole] = crops
 
 
-def _cut(images: Images, taps: Taps, moving: bool = True) -> tuple[Images, Taps]:
-    """Cut images to what all windows read of them, and move the windows along; else keep all above and to the left."""
+def _cut(images: Images, taps: Taps) -> tuple[Images, Taps]:
+    """Cut images to what all windows read of them, and move the windows along."""
     top, bottom, left, right = union(taps.boxes())
-    if not moving:
-        top = left = 0
     return images[:, top:bottom, left:right], taps.moved(top, left, (bottom - top, right - left))

@@ -9,10 +9,11 @@ import numpy as np
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.sampling.calls import call_vjp
-from glimpsecli.sampling.checks import checked_image, checked_stack, colour_of
+from glimpsecli.sampling.checks import checked_image, checked_stack, colour_of, on_host
 from glimpsecli.sampling.devices import device_backend, device_cotangents, device_zeros, is_on_device
+from glimpsecli.sampling.precision import native, to_float32
 from glimpsecli.sampling.taps import Taps
-from glimpsecli.window import Projective, is_single
+from glimpsecli.window import Projective, places_of
 from glimpsecli.window.pullbacks import stack_vjp
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from glimpsecli.window import Size, Where
+    from glimpsecli.window import PlaceRows, Size, Where
 
     Glimpses = NDArray[np.float32]
     Floats = NDArray[np.float64]
@@ -70,10 +71,11 @@ def vjp(
     Returns
     -------
     Gradients
-        ``.image`` is float32; ``.where`` is of the kind of `where` and holds the derivatives by its numbers: by
-        positions and extents per pixel, by an angle per degree. By sigma there are some where `where` has a sigma of
-        its own; otherwise they have gone into the extent. The hard sampler moves in jumps: by `where` it has zeros.
-        On a pixel's centre, where the bilinear sampler has a kink, the derivative is that to the right, and down.
+        ``.image`` is float32; ``.where`` is of the kind of `where`, for numbers a float64 array of their shape, and
+        holds the derivatives by its numbers: by positions and extents per pixel, by an angle per degree. By sigma
+        there are some where `where` has a sigma of its own; otherwise they have gone into the extent. The hard
+        sampler moves in jumps: by `where` it has zeros. On a pixel's centre, where the bilinear sampler has a kink,
+        the derivative is that to the right, and down.
 
     Raises
     ------
@@ -92,16 +94,17 @@ def vjp(
     backend = device_backend(image, backend, alpha=False)
     pixels = checked_image(image)
     (height, width), channels = pixels.shape[:2], pixels.shape[2:]
-    taps = _taps(where, size, (height, width), sampler, blur, border)
+    places = places_of(where)
+    taps = _taps(places, size, (height, width), sampler, blur, border)
     stack = pixels.reshape(1, height, width, *(channels or (1,)))
-    windows = () if is_single(where) else (taps.windows,)
+    windows = () if places.single else (taps.windows,)
     loss = _checked_cotangent(cotangent, (*windows, *taps.size, *channels), is_on_device(image))
     colours = np.broadcast_to(colour_of(fill, stack.shape[3], taps.border), (taps.windows, stack.shape[3]))
     loss = loss.reshape(taps.windows, *taps.size, stack.shape[3])
     by_image, by_places = _pull_back(stack, taps, loss, colours, backend, threads, wanted)
     return Gradients(
         None if by_image is None else by_image.reshape(pixels.shape),
-        None if by_places is None else stack_vjp(where, taps.size, blur, by_places),
+        None if by_places is None else stack_vjp(places, taps.size, blur, by_places),
     )
 
 
@@ -112,7 +115,7 @@ def vjp_batch(
     size: Size,
     cotangents: ArrayLike,
     *,
-    layout: Literal["NHWC", "NCHW"] = "NHWC",
+    layout: Literal["NHWC", "NCHW"] | None = None,
     sampler: str = "gaussian",
     blur: float = 0.5,
     border: str | None = None,
@@ -140,7 +143,8 @@ def vjp_batch(
     backend = device_backend(stack, backend, alpha=False)
     channels_first = layout == "NCHW"
     channels = stack.shape[1 if channels_first else 3]
-    taps = _taps(where, size, stack.shape[2:] if channels_first else stack.shape[1:3], sampler, blur, border)
+    places = places_of(where)
+    taps = _taps(places, size, stack.shape[2:] if channels_first else stack.shape[1:3], sampler, blur, border)
     given, taps = taps.windows, taps.for_each(len(stack))
     shape = (len(stack), channels, *taps.size) if channels_first else (len(stack), *taps.size, channels)
     loss = _checked_cotangent(cotangents, shape, is_on_device(stack))
@@ -151,18 +155,19 @@ def vjp_batch(
         colours, taps = colours.reshape(count, 1), taps.repeated(channels)
     by_images, by_places = _pull_back(seen, taps, loss, colours, backend, threads, wanted)
     if by_places is not None:
-        by_places = by_places.reshape(given, -1, *by_places.shape[1:]).sum(axis=1)
+        by_places = by_places.reshape(given, len(by_places) // max(given, 1), *by_places.shape[1:]).sum(axis=1)
     return Gradients(
         None if by_images is None else by_images.reshape(stack.shape),
-        None if by_places is None else stack_vjp(where, taps.size, blur, by_places),
+        None if by_places is None else stack_vjp(places, taps.size, blur, by_places),
     )
 
 
-def _taps(where: Where, size: Size, image_size: tuple[int, ...], sampler: str, blur: float, border: str | None) -> Taps:
+def _taps(
+    where: PlaceRows, size: Size, image_size: tuple[int, ...], sampler: str, blur: float, border: str | None
+) -> Taps:
     """Make the taps; a projective place that happens to be affine can still move in all its numbers."""
     taps = Taps.make(where, size, image_size, sampler, blur, border)
-    one = where if is_single(where) else where[0]  # type: ignore[index]
-    if isinstance(one, Projective) and taps.places.shape[1:] == (2, 3):
+    if where.kind is Projective and taps.places.shape[1:] == (2, 3):
         last = np.broadcast_to([[0.0, 0.0, 1.0]], (taps.windows, 1, 3))
         return taps._replace(places=np.concatenate([taps.places, last], axis=1))
     return taps
@@ -172,8 +177,7 @@ def _pull_back(
     images: Any, taps: Taps, loss: Any, colours: Glimpses, backend: str, threads: int | None, wanted: tuple[bool, bool]
 ) -> tuple[Any, Floats | None]:
     """Make the arrays of the gradients that are wanted, and fill them."""
-    if not is_on_device(images) and not images.dtype.isnative:
-        images = images.astype(images.dtype.newbyteorder("="))
+    images = native(images)
     by_images = None
     if wanted[0]:
         by_images = device_zeros(images.shape) if is_on_device(images) else np.zeros(images.shape, np.float32)
@@ -214,18 +218,10 @@ def _checked_cotangent(cotangent: Any, shape: tuple[int, ...], on_device: bool) 
 
 def _host_cotangent(cotangent: Any) -> Glimpses:
     """Give a cotangent on the host as contiguous float32; what that cannot hold is refused."""
-    if isinstance(cotangent, np.ma.MaskedArray):
-        raise InvalidInputError("the cotangent is a masked array", "fill what is masked: cotangent.filled(0)")
-    try:
-        given = np.asarray(cotangent)
-    except Exception:  # ragged lists, torch tensors that want gradients, and what else has __array__
-        raise InvalidInputError(f"a cotangent of {type(cotangent).__name__}", "give an array of numbers") from None
+    given = on_host(cotangent, "a cotangent")
     if given.dtype.kind not in "biuf":
         kind = type(cotangent).__name__ if given.dtype.kind in "OSU" else given.dtype
         raise InvalidInputError(f"a cotangent of {kind}", "give an array of real numbers")
-    with np.errstate(over="ignore"):
-        loss = np.ascontiguousarray(given, dtype=np.float32)
-    if np.any(np.isinf(loss) & np.isfinite(given)):
-        largest = float(np.abs(given[np.isfinite(given)]).max())
-        raise InvalidInputError(f"the cotangent holds {largest:g}", "give numbers that float32 holds")
-    return loss
+    if given.dtype == np.float32 and given.flags.c_contiguous:
+        return given
+    return to_float32(given, "the cotangent")

@@ -11,9 +11,10 @@ from glimpsecli import backends
 from glimpsecli.attention import gaussian, pasting
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.sampling.calls import GRID_POINTS
-from glimpsecli.sampling.checks import FULL_SCALE, checked_image, on_host
+from glimpsecli.sampling.checks import checked_image, on_host
 from glimpsecli.sampling.choice import choose_backend
 from glimpsecli.sampling.devices import is_on_device
+from glimpsecli.sampling.precision import READ_TYPES, full_scale, to_float32
 from glimpsecli.sampling.taps import Taps
 from glimpsecli.window import Affine, Projective, corners
 from glimpsecli.window.checks import number
@@ -45,12 +46,12 @@ def paste(
     Parameters
     ----------
     image : array_like, (H, W) or (H, W, C)
-        uint8, uint16 or float32. It is not changed.
+        Of the types that :func:`~glimpsecli.extract` takes. It is not changed.
     glimpse : array_like, (h, w) or (h, w, C)
         As many axes as the image; with one more in front, (N, h, w) or (N, h, w, C), one for each window. Any real
         numbers, in the scale of the image: what :func:`~glimpsecli.extract` gives. One channel of colour may go onto
         several, as grey.
-    where : Window, Affine, Projective, GaussianParams, a sequence of one of them, or an (N, 5) array
+    where : as in :func:`~glimpsecli.extract`
         Where the glimpse was seen, or is to be. Several are pasted in order, the last on top.
     sampler : {"gaussian", "bilinear", "hard"}
         ``bilinear`` and ``hard`` invert the spatial transformer's grid: each pixel whose centre lies in the window
@@ -92,12 +93,12 @@ def paste(
     """
     if is_on_device(image) or is_on_device(glimpse):
         raise InvalidInputError("pasting with an array on the device", "copy it to the host")
-    pixels, values = checked_image(image), on_host(glimpse)
-    if values.ndim not in (pixels.ndim, pixels.ndim + 1) or 0 in values.shape:
+    pixels, values = checked_image(image), on_host(glimpse, "a glimpse")
+    if values.ndim not in (pixels.ndim, pixels.ndim + 1) or 0 in values.shape[values.ndim - pixels.ndim :]:
         shapes = "(h, w) or (N, h, w)" if pixels.ndim == 2 else "(h, w, C) or (N, h, w, C)"
         raise InvalidInputError(f"a glimpse of shape {values.shape} for an image of {pixels.shape}", f"give {shapes}")
     values = values if values.ndim > pixels.ndim else values[None]
-    canvas = pixels.astype(np.float32).reshape(*pixels.shape[:2], -1)
+    canvas = to_float32(pixels, "the image").reshape(*pixels.shape[:2], -1)
     paste_onto(
         canvas,
         values if pixels.ndim == 3 else values[..., None],
@@ -108,7 +109,7 @@ def paste(
         gain=gain,
         alpha=alpha,
         glimpse_alpha=glimpse_alpha,
-        scale=FULL_SCALE[pixels.dtype.name],
+        scale=full_scale(pixels.dtype) if alpha or glimpse_alpha else 1.0,
     )
     return canvas.reshape(pixels.shape)
 
@@ -162,13 +163,12 @@ def _layers(glimpses: NDArray[Any], channels: int, *, alpha: bool, glimpse_alpha
             raise InvalidInputError(
                 f"{name} has alpha and {count} channels", "grey and alpha are 2, red, green, blue and alpha 4"
             )
-    if glimpses.dtype.kind not in "iuf":
+    if glimpses.dtype.kind not in "biuf":
         raise InvalidInputError(f"a glimpse of {glimpses.dtype}", "give real numbers, in the scale of the image")
     if not np.all(np.isfinite(glimpses)):
         raise InvalidInputError("the glimpse holds a NaN or an infinity", "give finite numbers")
-    largest = max(abs(float(glimpses.min())), abs(float(glimpses.max())))
-    if largest > float(np.finfo(np.float32).max):
-        raise InvalidInputError(f"the glimpse holds {largest:g}", "give numbers that float32 holds")
+    if glimpses.dtype.type not in READ_TYPES:
+        glimpses = to_float32(glimpses, "the glimpse")
     colours, given = channels - alpha, glimpses.shape[3] - glimpse_alpha
     if given not in (1, colours):
         raise InvalidInputError(

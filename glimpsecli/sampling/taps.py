@@ -15,7 +15,7 @@ from glimpsecli.window.checks import check_gaussians, check_matrices
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from glimpsecli.window import Size, Where
+    from glimpsecli.window import PlaceRows, Size, Where
 
     Floats = NDArray[np.float64]
 
@@ -45,7 +45,13 @@ class Taps(NamedTuple):
 
     @classmethod
     def make(
-        cls, where: Where, size: Size, image_size: tuple[int, ...], sampler: str, blur: float, border: str | None
+        cls,
+        where: Where | PlaceRows,
+        size: Size,
+        image_size: tuple[int, ...],
+        sampler: str,
+        blur: float,
+        border: str | None,
     ) -> Taps:
         """Check and convert what :func:`~glimpsecli.extract` is told; the parameters are its own.
 

@@ -14,19 +14,20 @@ from glimpsecli.window.conversions import plane_to_index
 from glimpsecli.window.outline import corners, share_outside
 from glimpsecli.window.places import Affine, GaussianParams, Window
 from glimpsecli.window.projective import Projective
-from glimpsecli.window.stacks import Place, Where, is_single, stack_gaussians, stack_matrices
+from glimpsecli.window.stacks import Place, PlaceRows, Where, places_of, stack_gaussians, stack_matrices
 
 __all__ = [
     "Affine",
     "GaussianParams",
     "Place",
+    "PlaceRows",
     "Projective",
     "Size",
     "Where",
     "Window",
     "check_size",
     "corners",
-    "is_single",
+    "places_of",
     "plane_to_index",
     "share_outside",
     "stack_gaussians",

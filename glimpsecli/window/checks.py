@@ -45,6 +45,15 @@ def numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
         raise InvalidInputError(f"{name} is {values!r}, not an array of numbers") from None
 
 
+def check_unmasked(values: Any, name: str) -> None:
+    """Raise if an array, or one in a list, has masked values: NumPy would drop the mask without a word."""
+    if type(values) is np.ndarray:
+        return
+    parts = values if isinstance(values, (list, tuple)) else (values,)
+    if any(isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part) for part in parts):
+        raise InvalidInputError(f"{name} has masked values", "give them a value first: .filled(value)")
+
+
 def frozen(kind: type[Any], matrix: ArrayLike) -> Any:
     """Make a place of a matrix as it stands, without the checks: of a copy, or of derivatives.
 
@@ -104,8 +113,8 @@ def check_gaussians(rows: NDArray[np.float64]) -> None:
     raise InvalidInputError(f"sigma{where} is {sigma:g}", "the standard deviation of a Gaussian must be positive")
 
 
-def check_matrices(matrices: NDArray[np.float64]) -> None:
-    """Raise, naming the first culprit, unless all (N, 2, 3) matrices are finite and of sensible size."""
+def check_matrices(matrices: NDArray[np.float64], kind: str = "affine") -> None:
+    """Raise, naming the first culprit, unless all (N, 2 or 3, 3) matrices are finite and of sensible size."""
     bad = np.flatnonzero(~np.all(np.abs(matrices) <= LARGEST_COORDINATE, axis=(1, 2)))
     if len(bad):
-        check_finite(matrices[bad[0]], "the affine matrix" if len(matrices) == 1 else f"affine matrix {bad[0]}")
+        check_finite(matrices[bad[0]], f"the {kind} matrix" if len(matrices) == 1 else f"{kind} matrix {bad[0]}")

@@ -15,12 +15,12 @@ from glimpsecli.window.checks import frozen
 from glimpsecli.window.conversions import cos_sin, middle
 from glimpsecli.window.places import Affine, GaussianParams, Window
 from glimpsecli.window.projective import Projective
-from glimpsecli.window.stacks import is_single, rows_of
+from glimpsecli.window.stacks import places_of
 
 if TYPE_CHECKING:
     from glimpsecli.window.checks import Size
     from glimpsecli.window.conversions import Floats
-    from glimpsecli.window.stacks import Where
+    from glimpsecli.window.stacks import PlaceRows, Where
 
 
 def windows_to_matrices_vjp(windows: Floats, size: Size, by_matrices: Floats) -> Floats:
@@ -65,7 +65,7 @@ def gaussians_to_matrices_vjp(by_matrices: Floats) -> Floats:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # infinities may add up to a NaN
-def stack_vjp(where: Where, size: Size, blur: float, by_places: Floats) -> Where:
+def stack_vjp(where: Where | PlaceRows, size: Size, blur: float, by_places: Floats) -> Where:
     """Give the gradient by `where`, of its kind, from that by what :mod:`~glimpsecli.window.stacks` makes of it.
 
     Parameters
@@ -78,9 +78,9 @@ def stack_vjp(where: Where, size: Size, blur: float, by_places: Floats) -> Where
     -------
     like `where`
         Places whose numbers are derivatives, so a width may be negative; by an angle it is per degree, and 0 where
-        Gaussians, which cannot turn, look through a window. An (N, 5) array for an array.
+        Gaussians, which cannot turn, look through a window. An array in the shape of `where` for numbers.
     """
-    kind, rows = rows_of(where)
+    kind, rows, single, given = places_of(where)
     if by_places.shape[1:] == (7,):
         found = by_places
         if kind is not GaussianParams:
@@ -92,12 +92,16 @@ def stack_vjp(where: Where, size: Size, blur: float, by_places: Floats) -> Where
         found = windows_to_matrices_vjp(rows, size, found)
         if by_places.shape[1:] == (7,):
             found[:, 4] = 0
-    if isinstance(where, np.ndarray):
-        return found
     if kind is Projective and found.shape[1] == 2:
         found = np.concatenate([found, np.zeros((len(found), 1, 3))], axis=1)
+    if given is not None:
+        if kind is Projective:  # a factor of the whole matrix moves no tap, so its slopes go with one over that factor
+            found = found / given.reshape(-1, 3, 3)[:, 2:, 2:]
+        elif kind is Window and given.shape[-1] == 4:
+            found = found[:, :4]
+        return found.reshape(given.shape)
     places = [_holding(kind, row) for row in found]
-    result: Where = places[0] if is_single(where) else places
+    result: Where = places[0] if single else places
     return result
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.window import conversions
-from glimpsecli.window.checks import check_windows
+from glimpsecli.window.checks import check_matrices, check_unmasked, check_windows
 from glimpsecli.window.places import Affine, GaussianParams, Window
 from glimpsecli.window.projective import Projective
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from glimpsecli.window.checks import Size
     from glimpsecli.window.conversions import Floats
 
@@ -26,16 +28,68 @@ _FIELDS = {
 }
 
 Place = Window | Affine | Projective | GaussianParams
-Where = Place | Sequence[Window] | Sequence[Affine] | Sequence[Projective] | Sequence[GaussianParams] | np.ndarray
-"""One place to look, a sequence of one kind, or an (N, 5) array with the rows (cx, cy, width, height, angle)."""
+Where: TypeAlias = (
+    "Place | Sequence[Window] | Sequence[Affine] | Sequence[Projective] | Sequence[GaussianParams] | ArrayLike"
+)
+"""One place to look, a sequence of one kind, or numbers: see :func:`places_of`."""
+
+_PLACES = tuple(_FIELDS)
+_HINT = (
+    "give one Window, Affine, Projective or GaussianParams, a sequence of one kind, or numbers: windows (N, 4) or "
+    "(N, 5), matrices (N, 2, 3) or (N, 3, 3), or one of them"
+)
 
 
-def is_single(where: Where) -> bool:
-    """Tell whether `where` is one place to look and not several."""
-    return isinstance(where, (Window, Affine, Projective, GaussianParams))
+class PlaceRows(NamedTuple):
+    """Places to look as numbers.
+
+    Attributes
+    ----------
+    kind : {Window, Affine, Projective, GaussianParams}
+    rows : (N, 5), (N, 2, 3), (N, 3, 3) or (N, 7) float64
+    single : bool
+        Whether one place was given, and not a sequence or an array of places.
+    given : ndarray, float64, or None
+        The numbers as they were given; None where places were.
+    """
+
+    kind: type[Any]
+    rows: Floats
+    single: bool
+    given: Floats | None
 
 
-def stack_matrices(where: Where, size: Size) -> Floats:
+def places_of(where: Where | PlaceRows) -> PlaceRows:
+    """Sort out places to look, and give their numbers as one array with a row for each.
+
+    Numbers (an array, a tensor on the host, lists of rows) are told by their shape, which is never ambiguous. With 4
+    or 5 columns they are windows (cx, cy, width, height, angle), the angle being 0 where it is left out; with the last
+    two axes (2, 3) they are affine matrices and with (3, 3) projective ones. (4,), (5,), (2, 3) and (3, 3) are one
+    place, one axis more makes N of them, and an empty list is none.
+    """
+    if isinstance(where, PlaceRows):
+        return where
+    if isinstance(where, np.ndarray):
+        return _rows_of_numbers(where)
+    single = isinstance(where, _PLACES)
+    if single:
+        places: list[object] = [where]
+    elif isinstance(where, Sequence) and not isinstance(where, str):
+        places = list(where)
+        if not any(isinstance(place, _PLACES) for place in places):
+            return _rows_of_numbers(where)
+    elif hasattr(where, "__array__"):
+        return _rows_of_numbers(where)
+    else:
+        raise InvalidInputError(f"{where!r} is no place to look", _HINT)
+    for kind, numbers in _FIELDS.items():
+        if all(isinstance(place, kind) for place in places):
+            return PlaceRows(kind, np.array(list(map(numbers, places)), dtype=np.float64), single, None)
+    kinds = " and ".join(sorted({type(place).__name__ for place in places}))
+    raise InvalidInputError(f"a sequence of {kinds} is no place to look", _HINT)
+
+
+def stack_matrices(where: Where | PlaceRows, size: Size) -> Floats:
     """Give the float64 matrices of places, for glimpses of `size`: (N, 2, 3), or (N, 3, 3) if they are projective.
 
     Raises
@@ -43,7 +97,7 @@ def stack_matrices(where: Where, size: Size) -> Floats:
     InvalidInputError
         A tap of a projective place lies at infinity, or beyond it.
     """
-    kind, rows = rows_of(where)
+    kind, rows, _, _ = places_of(where)
     if kind is Projective:
         return _checked_horizon(rows, size)
     if kind is Window:
@@ -51,12 +105,12 @@ def stack_matrices(where: Where, size: Size) -> Floats:
     return rows if kind is Affine else conversions.gaussians_to_matrices(rows)
 
 
-def stack_gaussians(where: Where, size: Size, blur: float = 0.5) -> Floats:
+def stack_gaussians(where: Where | PlaceRows, size: Size, blur: float = 0.5) -> Floats:
     """Give the (N, 7) float64 rows (u_y, s_y, d_y, u_x, s_x, d_x, gain) of one or several places.
 
     `blur` makes sigma where the place has none of its own: see :meth:`Affine.to_gaussian`.
     """
-    kind, rows = rows_of(where)
+    kind, rows, _, _ = places_of(where)
     if kind is GaussianParams:
         return rows
     if kind is Projective:
@@ -85,25 +139,40 @@ def _checked_horizon(matrices: Floats, size: Size) -> Floats:
     return matrices
 
 
-def rows_of(where: Where) -> tuple[type, Floats]:
-    """Sort out what `where` is: its kind, and its numbers as one array with a row for each place."""
-    hint = (
-        "give one Window, Affine, Projective or GaussianParams, a sequence of one kind, or an (N, 5) array of windows"
-    )
-    if isinstance(where, np.ndarray):
-        if where.ndim != 2 or where.shape[1] != 5 or len(where) == 0 or where.dtype.kind not in "iuf":
-            raise InvalidInputError(f"an array of shape {where.shape}, {where.dtype}, holds no windows", hint)
-        windows = where.astype(np.float64)
-        check_windows(windows)
-        return Window, windows
-    if is_single(where):
-        places: list[object] = [where]
-    elif isinstance(where, Sequence) and not isinstance(where, str):
-        places = list(where)
-    else:
-        raise InvalidInputError(f"{where!r} is no place to look", hint)
-    for kind, numbers in _FIELDS.items():
-        if places and all(isinstance(place, kind) for place in places):
-            return kind, np.array(list(map(numbers, places)), dtype=np.float64)
-    kinds = " and ".join(sorted({type(place).__name__ for place in places})) or "nothing"
-    raise InvalidInputError(f"a sequence of {kinds} is no place to look", hint)
+def _rows_of_numbers(where: Any) -> PlaceRows:
+    """Tell by its shape what an array, or lists of rows, holds; see :func:`places_of`."""
+    check_unmasked(where, "the array of windows")
+    try:
+        array = np.asarray(where)
+    except Exception as error:  # ragged lists, tensors on a device, and what else has __array__
+        reason = " ".join(str(error).split())
+        raise InvalidInputError(f"{type(where).__name__} holds no windows: {reason}", _HINT) from None
+    shape = array.shape
+    single = shape in ((4,), (5,), (2, 3), (3, 3))
+    each = shape if single else shape[1:]
+    if (each not in ((4,), (5,), (2, 3), (3, 3)) and shape != (0,)) or array.dtype.kind not in "iuf":
+        raise InvalidInputError(f"an array of shape {shape}, {array.dtype}, holds no windows", _HINT)
+    given = array.astype(np.float64)
+    if len(each) == 2:
+        rows = given.reshape(-1, *each)
+        if each == (2, 3):
+            check_matrices(rows)
+            return PlaceRows(Affine, rows, single, given)
+        check_matrices(rows, "projective")
+        return PlaceRows(Projective, _divided(rows), single, given)
+    rows = given.reshape(-1, *(each or (5,)))
+    if each == (4,):
+        rows = np.pad(rows, ((0, 0), (0, 1)))
+    check_windows(rows)
+    return PlaceRows(Window, rows, single, given)
+
+
+def _divided(matrices: Floats) -> Floats:
+    """Divide (N, 3, 3) projective matrices by their last elements, as :class:`Projective` does."""
+    last = matrices[:, 2:, 2:]
+    if not np.all(last):
+        raise InvalidInputError("the last element of a projective matrix is 0: its first tap lies at infinity")
+    with np.errstate(over="ignore"):
+        matrices = matrices / last
+    check_matrices(matrices, "projective")
+    return matrices
