@@ -11,7 +11,7 @@ from conftest import ROOT
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from glimpsecli import Affine, GlimpseError, Window, extract_batch
+from glimpsecli import Affine, GlimpseError, Window, extract, extract_batch
 
 torch = pytest.importorskip("torch")
 from torch.nn import functional  # noqa: E402
@@ -252,6 +252,61 @@ def test_whole_numbers_are_looked_at_as_they_are(backend, dtype):
     close(gradients(found, params)[0], gradients(expected, params)[0])
 
 
+@pytest.mark.parametrize("dtype", ["bool", "int8", "int16", "int32", "int64", "float16", "bfloat16"])
+def test_other_types_are_looked_at_in_their_own_numbers(dtype):
+    images = (scene() * 100 - 40).to(getattr(torch, dtype))
+    half = images.requires_grad_() if images.is_floating_point() else None
+    found = gaussian_glimpse(images, gaussians(), SIZE)
+    expected = gaussian_glimpse(images.detach().float(), gaussians(), SIZE)
+    assert found.dtype == torch.float32
+    close(found, expected, 1e-6)
+    if half is not None:
+        found.sum().backward()
+        assert half.grad.dtype == half.dtype
+        assert half.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float64])
+@pytest.mark.parametrize(("images", "places"), [(0, 0), (0, 1), (1, 0)])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_none_give_none_and_gradients_of_zero(images, places, dtype, channels_last):
+    pixels = torch.zeros(images, 3, 6, 7, dtype=dtype)
+    if channels_last:
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
+    if dtype != torch.uint8:
+        pixels.requires_grad_()
+    for look, row in (
+        (gaussian_glimpse, [1.0] * 7),
+        (window_glimpse, [3.0, 3, 2, 2, 0]),
+        (window_glimpse, [3.0, 3, 2, 2]),
+    ):
+        where = torch.tensor([row])[:places].requires_grad_()
+        found = look(pixels, where, SIZE)
+        assert found.shape == (0, 3, *SIZE)
+        found.sum().backward()
+        assert where.grad.shape == where.shape
+        assert not where.grad.any()
+    assert matrix_glimpse(pixels, torch.eye(2, 3)[None][:places], SIZE).shape == (0, 3, *SIZE)
+
+
+def test_windows_without_an_angle_are_upright():
+    four = torch.tensor([[5.0, 6, 4, 7], [3, 4, 6, 2]], requires_grad=True)
+    five = torch.nn.functional.pad(four.detach(), (0, 1)).requires_grad_()
+    found, expected = window_glimpse(scene(), four, SIZE), window_glimpse(scene(), five, SIZE)
+    close(found, expected, 0)
+    close(gradients(found, four)[0], gradients(expected, five)[0][:, :4], 0)
+
+
+def test_tensors_are_places_and_images_of_numpy():
+    image, rows = scene()[0].movedim(0, 2), torch.tensor([[5.0, 6, 4, 7], [3, 4, 6, 2]])
+    expected = extract(image.numpy(), rows.numpy(), SIZE)
+    for where in (rows, list(rows), rows.double(), rows.tolist()):
+        np.testing.assert_array_equal(extract(image, where, SIZE), expected)
+    np.testing.assert_array_equal(extract(image, rows[0], SIZE), expected[0])
+    with pytest.raises(GlimpseError, match=r"Tensor holds no windows: .*requires grad"):
+        extract(image, rows.requires_grad_(), SIZE)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("count", [1, 2])
 def test_odd_strides(backend, count):
@@ -331,8 +386,10 @@ FIVE = torch.tensor([[3.0, 3, 4, 4, 0]])
     [
         (lambda: gaussian_glimpse(np.zeros((2, 3, 6, 7)), PARAMS, (2, 2)), "images are ndarray"),
         (lambda: gaussian_glimpse(IMAGES[0], PARAMS, (2, 2)), r"images of shape \(3, 6, 7\)"),
-        (lambda: gaussian_glimpse(IMAGES[:0], PARAMS, (2, 2)), r"images of shape \(0, 3, 6, 7\)"),
-        (lambda: gaussian_glimpse(IMAGES.half(), PARAMS, (2, 2)), "images of float16; convert them to uint8"),
+        (lambda: gaussian_glimpse(IMAGES[:, :0], PARAMS, (2, 2)), r"images of shape \(2, 0, 6, 7\)"),
+        (lambda: gaussian_glimpse(IMAGES.to(torch.complex64), PARAMS, (2, 2)), "images of complex64; give bool"),
+        (lambda: gaussian_glimpse(IMAGES.int() + 2**24 + 1, PARAMS, (2, 2)), "an integer beyond 16777216"),
+        (lambda: gaussian_glimpse(IMAGES.long() - 2**24 - 1, PARAMS, (2, 2)), "an integer beyond 16777216"),
         (lambda: gaussian_glimpse(IMAGES.to("meta"), PARAMS, (2, 2)), "images on meta"),
         (lambda: gaussian_glimpse(IMAGES.to_sparse(), PARAMS, (2, 2)), "images in the layout sparse_coo"),
         (lambda: gaussian_glimpse(IMAGES, PARAMS.to("meta"), (2, 2)), "params on meta"),
@@ -341,7 +398,8 @@ FIVE = torch.tensor([[3.0, 3, 4, 4, 0]])
         (lambda: gaussian_glimpse(IMAGES.double(), PARAMS, (2, 2), threads=0), "threads is 0"),
         (lambda: gaussian_glimpse(IMAGES, [1.0] * 7, (2, 2)), "params are list"),
         (lambda: gaussian_glimpse(IMAGES, PARAMS[0], (2, 2)), r"params of shape \(7,\); give \(N, 7\) or \(N, 6\)"),
-        (lambda: gaussian_glimpse(IMAGES, PARAMS[:0], (2, 2)), r"params of shape \(0, 7\)"),
+        (lambda: gaussian_glimpse(IMAGES, PARAMS[:0], (2, 2)), "0 places for 2 images"),
+        (lambda: gaussian_glimpse(IMAGES, torch.tensor(1.0), (2, 2)), r"params of shape \(\)"),
         (lambda: gaussian_glimpse(IMAGES, PARAMS.int(), (2, 2)), "params of int32"),
         (lambda: gaussian_glimpse(IMAGES, torch.ones(3, 7), (2, 2)), "3 places for 2 images"),
         (lambda: gaussian_glimpse(IMAGES, -PARAMS, (2, 2)), "sigma of Gaussian attention 0 is -1"),

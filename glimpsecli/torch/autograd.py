@@ -13,7 +13,7 @@ from glimpsecli import backends
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.sampling.calls import call, call_vjp
 from glimpsecli.sampling.taps import Taps
-from glimpsecli.torch.checks import checked_backend, checked_images, fill_colour
+from glimpsecli.torch.checks import checked_backend, checked_images, computed, fill_colour
 from glimpsecli.window import stack_gaussians, stack_matrices
 from glimpsecli.window.pullbacks import stack_vjp
 
@@ -37,12 +37,12 @@ class Look(NamedTuple):
 
 def look(images: Tensor, places: Tensor, how: Look) -> Tensor:
     """Look at (B, C, H, W) images through (N, 7) or (N, 2, 3) places, float64 on the host: B is N, or one of them 1."""
-    images = checked_images(images)
+    images = computed(checked_images(images))
     if len(places) != len(images) and 1 not in (len(places), len(images)):
         raise InvalidInputError(
             f"{len(places)} places for {len(images)} images", "give one for each image, or one of either for all"
         )
-    count = max(len(images), len(places))
+    count = len(places) if len(images) == 1 else len(images)
     glimpses: Tensor = Glimpse.apply(images, places.expand(count, *places.shape[1:]), how)
     return glimpses
 
@@ -140,7 +140,7 @@ class _Job(NamedTuple):
         layout = torch.channels_last
         if len(images) == len(places) and images.is_contiguous():
             layout, taps = torch.contiguous_format, taps.repeated(channels)
-        colours = np.tile(colour, len(places)).reshape(taps.windows, -1)
+        colours = np.tile(colour, (len(places), 1)).reshape(taps.windows, 1 if taps.windows > len(places) else channels)
         return cls(images, taps, layout, colours, how._replace(backend=checked_backend(images, how.backend)))
 
     def see(self) -> Tensor:
@@ -162,7 +162,8 @@ class _Job(NamedTuple):
             call_vjp(pixels, self.taps, losses, sums, moving, self.colours, self.how.backend, self.how.threads)
         if moving is None:
             return onto, None
-        return onto, torch.from_numpy(moving.reshape(len(cotangent), -1, *moving.shape[1:]).sum(axis=1))
+        planes = len(moving) // max(len(cotangent), 1)
+        return onto, torch.from_numpy(moving.reshape(len(cotangent), planes, *moving.shape[1:]).sum(axis=1))
 
     @property
     def _kind(self) -> torch.dtype:

@@ -10,6 +10,7 @@ import torch
 from glimpsecli import backends
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.sampling.checks import colour_of
+from glimpsecli.sampling.precision import LARGEST_INTEGER
 from glimpsecli.window.checks import number
 
 if TYPE_CHECKING:
@@ -17,20 +18,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 DTYPES = ("uint8", "uint16", "float32", "float64")
-"""What images may be; names, because not every torch has uint16."""
+"""Types of images that are read as they are; names, because not every torch has uint16."""
 
 
 def checked_images(images: Tensor) -> Tensor:
     """Give the images if they are (B, C, H, W) of a type, and in a place, that can be looked at."""
     if not isinstance(images, torch.Tensor):
         raise InvalidInputError(f"images are {type(images).__name__}", "give a tensor, (B, C, H, W)")
-    if images.ndim != 4 or 0 in images.shape:
+    if images.ndim != 4 or 0 in images.shape[1:]:
         raise InvalidInputError(
-            f"images of shape {tuple(images.shape)}", "give (B, C, H, W), none of them 0: image[None] is a batch of one"
+            f"images of shape {tuple(images.shape)}",
+            "give (B, C, H, W), only B may be 0: image[None] has one",
         )
     name = str(images.dtype).removeprefix("torch.")
-    if name not in DTYPES:
-        raise InvalidInputError(f"images of {name}", f"convert them to {', '.join(DTYPES)}")
+    if images.is_complex() or images.is_quantized:
+        raise InvalidInputError(f"images of {name}", "give bool, integers or floating-point numbers")
     if images.layout != torch.strided:
         raise InvalidInputError(f"images in the layout {str(images.layout).removeprefix('torch.')}", "give to_dense()")
     if images.device.type not in ("cpu", "cuda"):
@@ -40,11 +42,32 @@ def checked_images(images: Tensor) -> Tensor:
     return images
 
 
+def computed(images: Tensor) -> Tensor:
+    """Give images in a type that can be looked at: those in any other as float32, of which gradients find the way back.
+
+    Raises
+    ------
+    InvalidInputError
+        An integer is not exact in float32.
+    """
+    name = str(images.dtype).removeprefix("torch.")
+    if name in DTYPES:
+        return images
+    if not images.is_floating_point() and images.element_size() > 2:
+        wide = images.to(torch.int64)  # uint64 beyond it becomes negative
+        if bool(((wide > LARGEST_INTEGER) | (wide < (0 if name == "uint64" else -LARGEST_INTEGER))).any()):
+            raise InvalidInputError(
+                f"images hold an integer beyond {LARGEST_INTEGER}, which float32 does not hold exactly",
+                "subtract an offset, or convert them to float64",
+            )
+    return images.float()
+
+
 def checked_places(places: Tensor, name: str, *shapes: tuple[int, ...]) -> Tensor:
     """Give places as float64 on the host if each has one of these shapes."""
     if not isinstance(places, torch.Tensor):
         raise InvalidInputError(f"{name} are {type(places).__name__}", "give a tensor")
-    if tuple(places.shape[1:]) not in shapes or len(places) == 0:
+    if places.ndim == 0 or tuple(places.shape[1:]) not in shapes:
         fits = " or ".join(str(("N", *shape)).replace("'", "") for shape in shapes)
         raise InvalidInputError(f"{name} of shape {tuple(places.shape)}", f"give {fits}")
     if not places.is_floating_point():

@@ -26,10 +26,11 @@ def gaussian_glimpse(
     Parameters
     ----------
     images : (B, C, H, W) tensor
-        uint8, uint16, float32 or float64. Contiguous or channels last, they are not copied.
+        uint8, uint16, float32 and float64 are not copied where they are contiguous or channels last; any other type is
+        converted to float32. Integers beyond 2^24 are refused.
     params : (N, 7) or (N, 6) tensor, floating point
         Rows (u_y, s_y, d_y, u_x, s_x, d_x, gain), index coordinates, pixels; without the last column the gain is 1.
-        N is B; where N is 1 they are for all images, and where B is 1 all look at one image.
+        N is B; where N is 1 they are for all images, and where B is 1 all look at one image. Either may be 0.
     size : (int, int)
         Height and width of the glimpses in pixels.
     backend : {"auto", "cpu", "numpy", "cuda"}
@@ -158,8 +159,9 @@ def window_glimpse(
     ----------
     images, size, backend, threads
         As for :func:`gaussian_glimpse`.
-    windows : (N, 5) tensor, floating point
-        Rows (cx, cy, width, height, angle): image plane, pixels, degrees clockwise on the screen.
+    windows : (N, 5) or (N, 4) tensor, floating point
+        Rows (cx, cy, width, height, angle): image plane, pixels, degrees clockwise on the screen; without the last
+        column the angle is 0. (cx, cy) is the centre, not a corner.
     sampler : {"gaussian", "bilinear"}
         Gaussian attention cannot turn: it refuses an angle other than 0, whose gradient is 0.
     blur : float
@@ -182,7 +184,9 @@ def window_glimpse(
             f"the sampler {sampler!r} has no gradient by windows",
             "choose from gaussian, bilinear; or use extract_batch",
         )
-    rows = checked_places(windows, "windows", (5,))
+    rows = checked_places(windows, "windows", (5,), (4,))
+    if rows.shape[1] == 4:
+        rows = torch.nn.functional.pad(rows, (0, 1))
     places = Places.apply(rows, sampler, check_size(size), checked_blur(blur))
     return look(images, places, Look(sampler, size, border, fill, backend, threads))
 
