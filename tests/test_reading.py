@@ -147,6 +147,30 @@ def test_npy(shape: tuple[int, ...], dtype: str):
     assert not picture.alpha
 
 
+@pytest.mark.parametrize("dtype", ["<f8", ">f8", "<f2", ">f2"])
+def test_npy_of_other_floats_becomes_float32(dtype: str):
+    array = np.where(noise(5, 7, 3) > 250, np.inf, noise(5, 7, 3) / 3).astype(dtype)
+    file, refused = io.BytesIO(), io.BytesIO()
+    np.save(file, array)
+    picture = read_bytes(file.getvalue())
+    assert picture.pixels.dtype == np.float32
+    assert np.array_equal(picture.pixels, array.astype(np.float32), equal_nan=True)
+    if dtype[1:] == "f8":
+        np.save(refused, np.full((4, 4), -1e39, dtype))
+        with pytest.raises(FileProblemError, match="holds numbers that float32 does not hold; scale them first"):
+            read_bytes(refused.getvalue())
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "int64", "uint32", "complex64"])
+def test_npy_without_a_white_is_refused(dtype: str):
+    file = io.BytesIO()
+    np.save(file, np.ones((4, 4), dtype))
+    with pytest.raises(
+        FileProblemError, match=f"holds {dtype} values; glimpse takes uint8, uint16 and float32, and of"
+    ):
+        read_bytes(file.getvalue())
+
+
 @pytest.mark.parametrize(("kind", "channels"), [("P5", 1), ("P6", 3)])
 def test_deep_netpbm_is_read_whole(kind: str, channels: int):
     pixels = noise(5, 7, channels, dtype=np.uint16)

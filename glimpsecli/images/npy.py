@@ -22,8 +22,10 @@ def measure(stream: BinaryIO, label: str, max_pixels: int) -> tuple[int, int]:
     if version not in _READ_HEADER:
         raise FileProblemError(f"{label} holds no plain array of numbers", TAKEN)
     shape, _, dtype = _READ_HEADER[version](stream)
-    if dtype.newbyteorder("=") not in (np.uint8, np.uint16, np.float32):
-        raise FileProblemError(f"{label} holds {dtype} values", f"{TAKEN}; convert it first")
+    if dtype.newbyteorder("=") not in (np.uint8, np.uint16, np.float16, np.float32, np.float64):
+        raise FileProblemError(
+            f"{label} holds {dtype} values", f"{TAKEN}, and of .npy files float16 and float64 too; convert it first"
+        )
     if len(shape) not in (2, 3) or (len(shape) == 3 and not 1 <= shape[2] <= 4):
         raise FileProblemError(
             f"{label} holds an array of shape {shape}", "an image is (H, W) or (H, W, C) with 1 to 4 channels"
@@ -36,12 +38,18 @@ def measure(stream: BinaryIO, label: str, max_pixels: int) -> tuple[int, int]:
 
 
 def decode(stream: BinaryIO, label: str, max_pixels: int) -> Picture:
-    """Read an image. An array says nothing about alpha, so no channel is taken for it."""
+    """Read an image. An array says nothing about alpha, so no channel is taken for it.
+
+    Floating-point numbers become float32. bool and other integers do not say which value is white, and are refused.
+    """
     measure(stream, label, max_pixels)
     stream.seek(0)
     array: Array = npy_format.read_array(stream, allow_pickle=False)
-    array = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
-    return Picture(array.reshape(*array.shape[:2], -1))
+    with np.errstate(over="ignore"):
+        kept = np.ascontiguousarray(array, np.float32 if array.dtype.kind == "f" else array.dtype.newbyteorder("="))
+    if array.dtype.itemsize > 4 and np.count_nonzero(np.isinf(kept)) > np.count_nonzero(np.isinf(array)):
+        raise FileProblemError(f"{label} holds numbers that float32 does not hold", "scale them first")
+    return Picture(kept.reshape(*kept.shape[:2], -1))
 
 
 def write_array(stream: BinaryIO, array: Array) -> None:
