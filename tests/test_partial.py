@@ -74,9 +74,9 @@ def early(monkeypatch):
     seen = []
     original = partial._decode_rows
 
-    def counting(image, stream, rows):
+    def counting(image, stream, rows, label):
         partly = rows < image.size[1]
-        done = original(image, stream, rows)
+        done = original(image, stream, rows, label)
         seen.append(done and partly)
         return done
 

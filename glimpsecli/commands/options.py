@@ -152,7 +152,8 @@ _reading_options = _all(
 )  # fmt: skip
 _fast_decode_option = how(
     "--fast-decode", is_flag=True,
-    help="Decode JPEGs at a half, a quarter or an eighth where taps are far enough apart: other pixels, sooner.",
+    help="Decode JPEGs at a half, a quarter or an eighth where taps are far enough apart: other pixels, sooner. "
+    "Of a large JPEG only the rows that are read are decoded, with or without this: damage below them goes unnoticed.",
 )  # fmt: skip
 
 how_options = _all(

@@ -7,15 +7,14 @@ everything above a window must be decoded; what lies below it need not be. libvi
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFile
 
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.images import jpeg, pillow
 from glimpsecli.images import orientation as turning
-from glimpsecli.images import pillow
 from glimpsecli.images.picture import MAX_PIXELS, Array, Picture, matching_icc
 from glimpsecli.images.reading import explained, kind_of
 from glimpsecli.images.sources import Source, opened
@@ -77,7 +76,8 @@ def read_window(source: Source, box: Box, *, max_pixels: int = MAX_PIXELS, name:
     Raises
     ------
     InvalidInputError, FileProblemError
-        As :func:`read`. Damage below the last row needed goes unnoticed, except that the end of the file is missing.
+        As :func:`read`. Damage below the last row needed goes unnoticed in a JPEG that is not progressive, except that
+        the end of the file is missing.
     """
     reduced = _read(source, 1, box, max_pixels, name)
     return None if reduced is None else reduced.picture
@@ -131,10 +131,10 @@ def _read(source: Source, factor: int, box: Box | None, max_pixels: int, name: s
             top, bottom, left, right = _stored_box(box, height, width, orientation, label)
             given = _draft(image, factor)
             covered = (top // given, -(-bottom // given), left // given, -(-right // given))
-            if not _decode_rows(image, stream, covered[1]):
+            if not _decode_rows(image, stream, covered[1], label):
                 image = pillow.open_image(stream, kind, label, max_pixels)
                 _draft(image, factor)
-                image.load()
+                jpeg.load(image, stream, label)
             pixels = turning.upright(_cut(image, covered), orientation).copy()
             icc = matching_icc(image.info.get("icc_profile"), pixels.shape[2])
     top, bottom, left, right = (given * edge for edge in covered)
@@ -174,7 +174,7 @@ def _draft(image: ImageFile.ImageFile, factor: int) -> int:
     return 1 if drafted is None else round(width / drafted[1][2])
 
 
-def _decode_rows(image: ImageFile.ImageFile, stream: BinaryIO, rows: int) -> bool:
+def _decode_rows(image: ImageFile.ImageFile, stream: BinaryIO, rows: int, label: str) -> bool:
     """Decode the first rows of an image; False if that has failed, or may have, and it must be decoded whole.
 
     The decoder is told that the image ends there. It then fills the rows and complains that there are more, in the same
@@ -182,7 +182,7 @@ def _decode_rows(image: ImageFile.ImageFile, stream: BinaryIO, rows: int) -> boo
     """
     width, height = image.size
     if rows == height:
-        image.load()
+        jpeg.load(image, stream, label)
         return True
     if len(image.tile) != 1 or not _ends(stream):
         return False
@@ -192,9 +192,7 @@ def _decode_rows(image: ImageFile.ImageFile, stream: BinaryIO, rows: int) -> boo
     noise = os.urandom(width * _COLOURS[image.mode])
     last = (0, rows - 1, width, rows)
     image.im.paste(Image.frombytes(image.mode, (width, 1), noise).im, last)
-    with suppress(OSError):
-        image.load()
-    image.tile = []  # so that nothing decodes it once more
+    jpeg.load(image, stream, label, cut=True)
     return image.crop(last).tobytes() != noise
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from glimpsecli.errors import FileProblemError, InvalidInputError, UnavailableError
+from glimpsecli.images import jpeg, png
 from glimpsecli.images import orientation as turning
 from glimpsecli.images.picture import TAKEN, Array, Picture, check_frame, check_size
 
@@ -48,6 +49,7 @@ _MODES = {
 }
 _DEEP_MODES = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I;16N": "=u2", "F": "=f4"}
 
+_MARK = 0x5B  # a sample that fills no row of most images
 _STRIP_BYTES = 1 << 18  # of pixels converted at a time, so that they stay in the cache
 
 
@@ -105,8 +107,7 @@ def decode(
     frame: int,
     max_pixels: int,
     *,
-    grey_bits: int = 8,
-    exif: bytes | None = None,
+    header: png.Header | None = None,
 ) -> Picture:
     """Decode one frame.
 
@@ -122,21 +123,24 @@ def decode(
         Its number, from 0.
     max_pixels : int
         The limit on the size.
-    grey_bits : int
-        Bits per sample of a grey PNG: its transparent grey is counted in these.
-    exif : bytes, optional
-        A block of EXIF that the plugin would not see before it has decoded the file.
+    header : png.Header, optional
+        The header of a PNG.
     """
     image = open_image(stream, kind, label, max_pixels)
     if frame:
         check_frame(label, frame, getattr(image, "n_frames", 1))
         image.seek(frame)
-    image.load()
+    if kind == "JPEG":
+        jpeg.load(image, stream, label)
+    elif header is not None:
+        png.check_data(stream, header, label, frame, suspect=_leaves_rows(image) or frame > 0)
+    else:
+        image.load()
     check_size(label, *image.size, max_pixels)  # a frame of an animation may reach beyond its canvas
-    orientation = orientation_of(image, kind, exif)
+    orientation = orientation_of(image, kind, None if header is None else header.exif)
     icc = image.info.get("icc_profile")
     mode, channels, alpha, dtype = _layout(image, label)
-    key = None if alpha else _transparent_colour(image, channels, grey_bits)
+    key = None if alpha else _transparent_colour(image, channels, 8 if header is None else header.bits)
     width, height = image.size
     shape = (*turning.upright_shape(height, width, orientation), channels + (key is not None))
     pixels = np.empty(shape, dtype.newbyteorder("="))
@@ -145,6 +149,23 @@ def decode(
         opaque = 65535 if dtype.itemsize == 2 else 255
         pixels[..., -1] = np.where(np.all(pixels[..., :-1] == key, axis=-1), 0, opaque)
     return Picture(pixels, alpha or key is not None, None if image.mode in ("CMYK", "LAB") else icc)
+
+
+def _leaves_rows(image: ImageFile.ImageFile) -> bool:
+    """Decode an image, and tell whether its last row, or the one above, looks as it did before.
+
+    An interlaced image may have the last row that it decodes in either.
+    """
+    width, height = image.size
+    last = (0, max(0, height - 2), width, height)
+    marked = Image.new(image.mode, image.size)
+    marked.paste(_MARK, last)
+    before = marked.crop(last).tobytes()
+    image.im = marked.im
+    image.load()
+    after = image.crop(last).tobytes()
+    half = len(before) // 2 if height > 1 else 0
+    return before[:half] == after[:half] != b"" or before[half:] == after[half:]
 
 
 def _layout(image: Image.Image, label: str) -> tuple[str, int, bool, np.dtype[Any]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
+from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from glimpsecli.errors import FileProblemError
@@ -12,6 +14,10 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _COLOUR, _GREY_ALPHA, _COLOUR_ALPHA = 2, 4, 6
 _LONGEST_EXIF = 1 << 20
+_SAMPLES = {0: 1, _COLOUR: 3, 3: 1, _GREY_ALPHA: 2, _COLOUR_ALPHA: 4}
+# Of the passes of an interlaced image: first column and row, and steps from column to column and from row to row.
+_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_BLOCK = 1 << 18  # bytes inflated at a time
 
 
 class Header(NamedTuple):
@@ -25,6 +31,8 @@ class Header(NamedTuple):
         Bits per sample.
     colour_type : int
         0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGBA.
+    interlaced : bool
+        Whether its pixels come in seven passes.
     animated : bool
         Whether it is an APNG.
     exif : bytes or None
@@ -35,6 +43,7 @@ class Header(NamedTuple):
     height: int
     bits: int
     colour_type: int
+    interlaced: bool
     animated: bool
     exif: bytes | None
 
@@ -54,7 +63,7 @@ def read_header(stream: BinaryIO, label: str) -> Header:
     """
     size = stream.seek(0, io.SEEK_END)
     position = len(SIGNATURE)
-    header: tuple[int, int, int, int] | None = None
+    header: tuple[int, int, int, int, bool] | None = None
     animated, exif = False, None
     while True:
         stream.seek(position)
@@ -68,10 +77,78 @@ def read_header(stream: BinaryIO, label: str) -> Header:
         if header is None:
             if kind != b"IHDR" or length != 13:
                 raise FileProblemError(f"{label} is damaged: it does not begin with a PNG header")
-            header = struct.unpack(">IIBB", stream.read(10))
+            header = struct.unpack(">IIBBxx?", stream.read(13))
         elif kind == b"eXIf" and length <= _LONGEST_EXIF:
             exif = stream.read(length)
         elif kind == b"acTL":
             animated = True
         elif kind == b"IEND":
             return Header(*header, animated, exif)
+
+
+def check_data(stream: BinaryIO, header: Header, label: str, frame: int, *, suspect: bool) -> None:
+    """Refuse a file whose compressed data are not those that were written, or end too early.
+
+    Pillow does not look at their checksums, and takes the end of the data for the end of the image.
+
+    Parameters
+    ----------
+    stream : BinaryIO
+        The file.
+    header : Header
+        Its header.
+    label : str
+        The name of the file in messages.
+    frame : int
+        The number of the frame that was decoded, which may show parts of those before it.
+    suspect : bool
+        Whether to inflate the data even if their checksums are right.
+    """
+    for number, (size, parts, sound) in enumerate(_frames(stream, header)):
+        if number > frame:
+            break
+        cleared = parts[-1][-4:] == bytes(4)  # where a checksum should be that is never zero
+        if (suspect or cleared or not sound) and not _inflates(parts, size):
+            raise FileProblemError(
+                f"{label} has lost data: a part of its image data is missing", "get a whole copy of the file"
+            )
+
+
+def _frames(stream: BinaryIO, header: Header) -> Iterator[tuple[Header, list[bytes], bool]]:
+    """Give each frame: a header of its size, its compressed data, and whether their checksums are right."""
+    frame, parts, sound = header, list[bytes](), True
+    position = len(SIGNATURE)
+    kind = b""
+    while kind != b"IEND":
+        stream.seek(position)
+        length, kind = struct.unpack(">I4s", stream.read(8))
+        position += 12 + length
+        if kind in (b"fcTL", b"IEND") and parts:
+            yield frame, parts, sound
+            parts, sound = [], True
+        if kind == b"fcTL":
+            width, height = struct.unpack(">4xII", stream.read(12))
+            frame = header._replace(width=width, height=height)
+        elif kind in (b"IDAT", b"fdAT"):
+            content, checksum = stream.read(length), stream.read(4)
+            sound &= zlib.crc32(content, zlib.crc32(kind)) == int.from_bytes(checksum, "big")
+            parts.append(content if kind == b"IDAT" else content[4:])
+
+
+def _inflates(parts: list[bytes], header: Header) -> bool:
+    """Tell whether data inflate, with the right checksum at the end, to all rows of an image."""
+    bits = header.bits * _SAMPLES[header.colour_type]
+    wanted = 0
+    for left, top, step_x, step_y in _PASSES if header.interlaced else ((0, 0, 1, 1),):
+        columns, rows = -(-(header.width - left) // step_x), -(-(header.height - top) // step_y)
+        wanted += rows * (1 + -(-columns * bits // 8)) if columns > 0 and rows > 0 else 0
+    inflater = zlib.decompressobj()
+    try:
+        for part in parts:
+            while part and not inflater.eof:
+                wanted -= len(inflater.decompress(part, _BLOCK))
+                part = inflater.unconsumed_tail
+        wanted -= len(inflater.flush())
+    except zlib.error:
+        return False
+    return inflater.eof and wanted <= 0

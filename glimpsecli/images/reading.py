@@ -101,7 +101,7 @@ def _decode(stream: BinaryIO, kind: str, label: str, frame: int, max_pixels: int
         check_size(label, header.width, header.height, max_pixels)
         if header.deep_colour:
             return _decode_deep_png(stream, header, label, frame)
-        return pillow.decode(stream, kind, label, frame, max_pixels, grey_bits=header.bits, exif=header.exif)
+        return pillow.decode(stream, kind, label, frame, max_pixels, header=header)
     if kind == "Netpbm":
         from glimpsecli.images import netpbm
 

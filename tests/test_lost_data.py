@@ -1,0 +1,250 @@
+"""Files that end well but have lost data: each fails alone with one line, and gives no wrong pixel."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyvips
+from PIL import Image
+
+from glimpsecli import cli
+from glimpsecli.errors import FileProblemError
+from glimpsecli.images.partial import read_reduced, read_window
+from glimpsecli.images.reading import read
+
+END = b"\xff\xd9"
+
+JPEGS = {
+    "baseline": {},
+    "444": {"subsampling": 0},
+    "optimised": {"optimize": True, "quality": 50},
+    "grey": {"mode": "L"},
+    "cmyk": {"mode": "CMYK"},
+    "restarts": {"restart_marker_blocks": 3},
+    "restarts by row": {"restart_marker_rows": 1, "mode": "L"},
+    "progressive": {"progressive": True},
+    "progressive 444": {"progressive": True, "subsampling": 0},
+    "progressive grey": {"progressive": True, "mode": "L"},
+    "progressive restarts": {"progressive": True, "restart_marker_rows": 1},
+    "tiny": {"size": (3, 2)},
+    "large": {"size": (300, 400), "subsampling": 0, "quality": 90},
+    "large progressive": {"size": (300, 400), "progressive": True, "quality": 90},
+}
+
+
+def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
+    y, x, channel = np.mgrid[:height, :width, :3]
+    waves = 128 + 90 * np.sin(y / 15 + x / 17 + channel)
+    return np.clip(waves + np.random.default_rng(seed).normal(0, 10, waves.shape), 1, 255).astype(np.uint8)
+
+
+def jpeg(*, size: tuple[int, int] = (61, 83), mode: str = "RGB", **options) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(photo(*size)).convert(mode).save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+def cuts(content: bytes, count: int) -> Iterator[int]:
+    """Give places in the scans of a JPEG, most of them near the end."""
+    start = content.index(b"\xff\xda") + 14
+    chance = np.random.default_rng(len(content))
+    for number in range(count):
+        first = start if number % 2 else max(start, len(content) - 60)
+        yield int(chance.integers(first, len(content) - 2))
+
+
+def pixels_or_message(content: bytes) -> np.ndarray | str:
+    try:
+        return read(io.BytesIO(content), name="photo").pixels
+    except FileProblemError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+def test_a_cut_jpeg_with_an_end_marker_is_refused_or_has_lost_nothing(kind: str):
+    content = jpeg(**JPEGS[kind])
+    whole = read(io.BytesIO(content)).pixels
+    # In a longer file the last codes may be missing, a block or two: the padding that stands in for them is no longer.
+    bearable = 64 * 4 if len(content) > 5000 else 0
+    refused = 0
+    for place in cuts(content, 60):
+        found = pixels_or_message(content[:place] + END)
+        if isinstance(found, str):
+            refused += 1
+        else:
+            assert np.count_nonzero((found != whole).any(axis=-1)) <= bearable
+    assert refused > 25
+
+
+@pytest.mark.parametrize("kind", [kind for kind in JPEGS if kind != "tiny"])
+def test_a_jpeg_with_zeros_in_place_of_its_last_half_is_refused(kind: str):
+    content = jpeg(**JPEGS[kind])
+    start = content.index(b"\xff\xda") + 14
+    for share in (0.2, 0.5, 0.7):
+        place = start + int(share * (len(content) - start))
+        for end in (END, bytes(2)):
+            found = pixels_or_message(content[:place] + bytes(len(content) - 2 - place) + end)
+            assert isinstance(found, str), (share, end)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in JPEGS if "progressive" in kind])
+def test_a_jpeg_without_its_last_scans_is_refused(kind: str):
+    content = jpeg(**JPEGS[kind])
+    place = content.rindex(b"\xff\xda")
+    assert pixels_or_message(content[:place] + END).startswith("photo has lost data: its last scans are missing")
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+def test_bytes_that_do_no_harm_are_passed_over(kind: str):
+    content = jpeg(**JPEGS[kind])
+    whole = read(io.BytesIO(content)).pixels
+    body = content[:-2]
+    for harmless in (
+        body + b"\xff\xff\xff" + END,
+        body + bytes(range(1, 40)) + END,
+        body + bytes(300) + END,
+        content + bytes(1000),
+        content + content,
+        content + b"SEFT" + bytes(60) + content[: len(content) // 2],
+    ):
+        assert np.array_equal(read(io.BytesIO(harmless)).pixels, whole)
+
+
+def test_blank_parts_of_a_jpeg_that_are_coded_as_zeros_are_read():
+    paper = np.full((200, 200), 255, np.uint8)
+    paper[:20] = photo(20, 200)[..., 0]
+    file = io.BytesIO()
+    Image.fromarray(paper).save(file, "JPEG", optimize=True)
+    assert file.getvalue()[-12:-4] == bytes(8)  # or this test shows nothing
+    assert np.all(read(io.BytesIO(file.getvalue())).pixels[32:] == 255)
+
+
+@pytest.mark.parametrize("kind", ["large", "large progressive"])
+def test_partial_decoding_finds_loss_in_the_rows_that_it_reads(tmp_path: Path, kind: str):
+    content = jpeg(**JPEGS[kind])
+    path = tmp_path / "a.jpg"
+    path.write_bytes(content)
+    top = read_window(str(path), (0, 60, 10, 90))
+    path.write_bytes(content[: len(content) // 2] + END)
+    for attempt in (
+        lambda: read_window(str(path), (200, 260, 10, 90)),
+        lambda: read_reduced(str(path), 8),
+        lambda: read_reduced(str(path), 2, box=(200, 260, 10, 90)),
+    ):
+        with pytest.raises(FileProblemError, match="has lost data"):
+            attempt()
+    if kind == "large":
+        assert np.array_equal(read_window(str(path), (0, 60, 10, 90)).pixels, top.pixels)
+
+
+# PNG
+
+
+def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    position = 8
+    while position < len(content):
+        length, kind = struct.unpack_from(">I4s", content, position)
+        yield kind, content[position + 8 : position + 8 + length]
+        position += 12 + length
+
+
+def with_data(content: bytes, change: Callable[[bytes], bytes], kind: bytes = b"IDAT") -> bytes:
+    """Change the first chunk of compressed data, whose checksum stays right."""
+    result, changed = b"\x89PNG\r\n\x1a\n", False
+    for name, body in chunks(content):
+        prefix = body[:4] if name == b"fdAT" else b""
+        new = body
+        if name == kind and not changed:
+            new, changed = prefix + change(body[len(prefix) :]), True
+        result += struct.pack(">I", len(new)) + name + new + struct.pack(">I", zlib.crc32(name + new))
+    return result
+
+
+def without(count: int) -> Callable[[bytes], bytes]:
+    """Give a function that shortens a deflate stream to a valid one without its last bytes."""
+    return lambda data: zlib.compress(zlib.decompress(data)[:-count])
+
+
+def pngs() -> dict[str, bytes]:
+    rgb = photo(21, 30)
+    images = {
+        "rgb": Image.fromarray(rgb),
+        "grey": Image.fromarray(rgb[..., 0]),
+        "palette": Image.fromarray(rgb).quantize(50),
+        "one bit": Image.fromarray(rgb[..., 0] > 128),
+        "alpha": Image.fromarray(np.dstack([rgb, rgb[..., 0]])),
+        "16 bit": Image.fromarray(rgb[..., 0].astype(np.uint16) * 251),
+    }
+    files = {}
+    for name, image in images.items():
+        file = io.BytesIO()
+        image.save(file, "PNG")
+        files[name] = file.getvalue()
+    files["interlaced"] = pyvips.Image.new_from_array(rgb).pngsave_buffer(interlace=True)
+    deep = pyvips.Image.new_from_array(rgb.astype(np.uint16) * 251).copy(interpretation="rgb16")
+    files["deep"] = deep.pngsave_buffer()
+    return files
+
+
+@pytest.mark.parametrize("kind", pngs())
+def test_a_png_whose_data_end_early_is_refused(kind: str):
+    content = pngs()[kind]
+    assert isinstance(pixels_or_message(content), np.ndarray)
+    rows = zlib.decompress(dict(chunks(content))[b"IDAT"])
+    row = 31 if kind == "interlaced" else len(rows) // 21
+    for count in (1, row, 3 * row, len(rows) - row):
+        assert isinstance(pixels_or_message(with_data(content, without(count))), str), count
+    zeroed = with_data(content, lambda data: data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
+    assert isinstance(pixels_or_message(zeroed), str)
+    middle = content.index(b"IDAT") + 40
+    assert isinstance(pixels_or_message(content[:middle] + bytes(60) + content[middle + 60 :]), str)
+
+
+def test_a_png_with_black_rows_or_a_wrong_checksum_alone_is_read():
+    rgb = photo(21, 30)
+    for colour in (0, 0x5B, 255):
+        rgb[-2:] = colour
+        file = io.BytesIO()
+        Image.fromarray(rgb).save(file, "PNG")
+        content = bytearray(file.getvalue())
+        assert np.array_equal(read(io.BytesIO(content)).pixels, rgb)
+        content[-13] ^= 1
+        assert np.array_equal(read(io.BytesIO(content)).pixels, rgb)
+
+
+def test_a_frame_of_an_animated_png_that_ends_early_is_refused():
+    file = io.BytesIO()
+    first, *others = (Image.fromarray(photo(21, 30, seed)) for seed in range(3))
+    first.save(file, "PNG", save_all=True, append_images=others)
+    content = file.getvalue()
+    damaged = with_data(content, without(91), b"fdAT")
+    assert np.array_equal(read(io.BytesIO(damaged)).pixels, read(io.BytesIO(content)).pixels)
+    for frame in (1, 2):  # the last shows what the one before it has left
+        with pytest.raises(FileProblemError, match="has lost data"):
+            read(io.BytesIO(damaged), frame=frame)
+
+
+# All formats
+
+
+def test_extract_refuses_cut_files_of_every_format_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    image = Image.fromarray(photo(40, 50))
+    formats = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "PPM", "TIFF", "JPEG2000", "AVIF")
+    for name in formats:
+        image.save(tmp_path / f"{name}.img", name, **({"compression": "tiff_lzw"} if name == "TIFF" else {}))
+        content = (tmp_path / f"{name}.img").read_bytes()
+        end = {"JPEG": END, "JPEG2000": END, "GIF": b";"}.get(name, b"")
+        (tmp_path / f"{name}-half.img").write_bytes(content[: len(content) // 2] + end)
+    files = sorted(map(str, tmp_path.glob("*.img")))
+    code = cli.run(["extract", *files, "--box", "5,5,30,30", "-o", f"{tmp_path}/out/", "--format", "npy"])
+    errors = capsys.readouterr().err
+    assert code == 1, errors
+    assert len(list((tmp_path / "out").glob("*.npy"))) == len(formats)
+    for name in formats:
+        assert errors.count(f"{name}-half.img") == 1
