@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import pyvips
 import tifffile
-from PIL import Image, ImageCms, ImageFile, TiffImagePlugin
+from PIL import Image, ImageCms, ImageFile, PngImagePlugin, TiffImagePlugin
 
 from glimpsecli.errors import FileProblemError, GlimpseError, InvalidInputError, UnavailableError
+from glimpsecli.images.partial import read_window
 from glimpsecli.images.reading import Picture, read, upright_size
 
 rng = np.random.default_rng(7)
@@ -347,6 +348,60 @@ def test_damaged_exif_is_no_orientation(block: bytes):
     rgb = noise(3, 5, 3)
     assert read_bytes(encoded(rgb, "JPEG", exif=block)).pixels.shape == (3, 5, 3)
     assert np.array_equal(read_bytes(encoded(rgb, "WEBP", exif=block, lossless=True)).pixels, rgb)
+
+
+def exif_block(order: str, kind: int, count: int, value: bytes, *, second: bool = False) -> bytes:
+    """Make EXIF by hand that holds the orientation alone, in the first directory or in that of the thumbnail."""
+    entry = struct.pack(order + "HHI", 0x0112, kind, count) + value.ljust(4, b"\0")
+    directory = struct.pack(order + "H", 1) + entry + bytes(4)
+    empty = struct.pack(order + "HI", 0, 14) if second else b""
+    return {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "I", 8) + empty + directory
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("code", ["1B", "3H", "4I", "6b", "8h", "9i"])
+def test_an_orientation_of_any_integer_type_is_applied(tmp_path: Path, order: str, code: str):
+    rgb = np.kron(noise(4, 6, 3), np.ones((8, 8, 1), np.uint8))
+    block = exif_block(order, int(code[0]), 1, struct.pack(order + code[1], 6))
+    for content in (
+        encoded(rgb, "PNG", exif=block),
+        encoded(rgb, "WEBP", exif=block, lossless=True),
+        png(rgb, 2, 8, {b"eXIf": block}),
+        tiff(rgb, photometric="rgb", byteorder=order, extratags=[(274, int(code[0]), 1, 6, True)]),
+    ):
+        assert np.array_equal(read_bytes(content).pixels, np.rot90(rgb, -1)), content[:12]
+    jpeg = encoded(rgb, "JPEG", exif=b"Exif\0\0" + block)
+    whole = read_bytes(jpeg).pixels
+    assert np.array_equal(whole, np.rot90(np.asarray(Image.open(io.BytesIO(jpeg))), -1))
+    (tmp_path / "a.jpg").write_bytes(jpeg)
+    assert np.array_equal(read_window(str(tmp_path / "a.jpg"), (10, 30, 3, 9)).pixels, whole[10:30, 3:9])
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        exif_block("<", 4, 1, struct.pack("<I", 9)),
+        exif_block("<", 4, 1, struct.pack("<I", 0)),
+        exif_block("<", 4, 1, struct.pack("<I", 65536 + 6)),
+        exif_block("<", 4, 2, struct.pack("<I", 6)),  # two values lie elsewhere: this is where
+        exif_block("<", 3, 3, struct.pack("<H", 6)),
+        exif_block("<", 2, 1, b"6"),
+        exif_block(">", 9, 1, struct.pack(">i", -6)),
+        exif_block("<", 3, 1, struct.pack("<H", 6), second=True),
+    ],
+)
+def test_a_value_that_is_no_orientation_is_not_applied(block: bytes):
+    rgb = noise(3, 5, 3)
+    assert np.array_equal(read_bytes(png(rgb, 2, 8, {b"eXIf": block})).pixels, rgb)
+
+
+@pytest.mark.parametrize("key", ["exif", "APP1"])
+def test_exif_in_the_text_of_a_png_is_applied(key: str):
+    block = exif(6)
+    info = PngImagePlugin.PngInfo()
+    info.add_text(f"Raw profile type {key}", f"\n{key}\n{len(block):8d}\n{block.hex()}\n", zip=True)
+    rgb = noise(3, 5, 3)
+    assert np.array_equal(read_bytes(encoded(rgb, "PNG", pnginfo=info)).pixels, np.rot90(rgb, -1))
 
 
 # Frames

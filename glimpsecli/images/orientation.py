@@ -7,7 +7,7 @@ import struct
 from glimpsecli.images.picture import Array
 
 _TAG = 0x0112
-_SHORT = 3
+_INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}  # types of a value: the standard asks for 3, a SHORT
 
 # Orientation n says how the stored rows and columns were laid. Every one is its own inverse except the quarter turns.
 _INVERSE = {6: 8, 8: 6}
@@ -16,7 +16,8 @@ _INVERSE = {6: 8, 8: 6}
 def exif_orientation(exif: bytes | None) -> int:
     """Find the orientation, 1 to 8, in a block of EXIF; 1 where there is none or it makes no sense.
 
-    Only the first directory is looked at, so a damaged block elsewhere does no harm.
+    Only the first directory is looked at, so a damaged block elsewhere does no harm. The tag may be of any type of
+    integer, as some cameras store it as LONG.
     """
     if not exif:
         return 1
@@ -29,9 +30,11 @@ def exif_orientation(exif: bytes | None) -> int:
         (start,) = struct.unpack_from(order + "I", exif, 4)
         (entries,) = struct.unpack_from(order + "H", exif, start)
         for entry in range(entries):
-            tag, kind, _, value = struct.unpack_from(order + "HHIH", exif, start + 2 + 12 * entry)
-            if tag == _TAG and kind == _SHORT:
-                return valid(value)
+            at = start + 2 + 12 * entry
+            tag, kind, count = struct.unpack_from(order + "HHI", exif, at)
+            code = _INTEGERS.get(kind, "") if tag == _TAG else ""
+            if code and count * struct.calcsize(code) <= 4:  # more values than that lie elsewhere
+                return valid(struct.unpack_from(order + code, exif, at + 8)[0])
     except struct.error:
         pass
     return 1
@@ -39,6 +42,8 @@ def exif_orientation(exif: bytes | None) -> int:
 
 def valid(value: object) -> int:
     """Return a tag's value if it is an orientation, else 1, as every reader does."""
+    if isinstance(value, bytes) and len(value) == 1:  # how tifffile gives a BYTE
+        value = value[0]
     return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1
 
 

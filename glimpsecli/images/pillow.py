@@ -80,7 +80,8 @@ def orientation_of(image: ImageFile.ImageFile, kind: str, exif: bytes | None) ->
     if kind in ("HEIF", "TIFF"):
         return 1  # their plugins apply it
     exif = exif or image.info.get("exif")
-    legacy = image.info.get("Raw profile type exif")  # how ImageMagick put EXIF into PNG before there was a chunk
+    # How ImageMagick put EXIF into PNG before there was a chunk.
+    legacy = image.info.get("Raw profile type exif") or image.info.get("Raw profile type APP1")
     if exif is None and isinstance(legacy, str):
         try:
             exif = bytes.fromhex("".join(legacy.split("\n")[3:]))
