@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvips
+import tifffile
 from PIL import Image
 
 from glimpsecli import cli
@@ -228,6 +229,65 @@ def test_a_frame_of_an_animated_png_that_ends_early_is_refused():
     for frame in (1, 2):  # the last shows what the one before it has left
         with pytest.raises(FileProblemError, match="has lost data"):
             read(io.BytesIO(damaged), frame=frame)
+
+
+# TIFF
+
+
+def tiff_with_bytes(content: bytes, change: Callable[[bytes], bytes], *, start: int | None = None) -> bytes:
+    """Change the bytes of the last strip or tile, and the number of them in the directory."""
+    page = tifffile.TiffFile(io.BytesIO(content)).pages[0]
+    offset, count = page.dataoffsets[-1], page.databytecounts[-1]
+    new = change(content[offset : offset + count])
+    result = bytearray(content)
+    result[offset : offset + count] = new.ljust(count, b"\xaa")
+    changes = {"StripByteCounts": len(new), "TileByteCounts": len(new)}
+    if start is not None:
+        changes |= {"StripOffsets": start, "TileOffsets": start}
+    for tag in page.tags:
+        if tag.name in changes:
+            code = page.parent.byteorder + {3: "H", 4: "I"}[int(tag.dtype)]
+            at = tag.valueoffset + struct.calcsize(code) * (tag.count - 1)
+            struct.pack_into(code, result, at, changes[tag.name])
+    return bytes(result)
+
+
+def tiffs() -> dict[str, bytes]:
+    rgb = photo(64, 64)
+    files = {}
+    for compression in (None, "zlib"):
+        for layout in ({"rowsperstrip": 16}, {"tile": (32, 32)}, {}):
+            file = io.BytesIO()
+            tifffile.imwrite(file, rgb, photometric="rgb", compression=compression, metadata=None, **layout)
+            files[f"{compression} {' '.join(layout)}"] = file.getvalue()
+    for layout in ({}, {"tile": True, "tile_width": 32, "tile_height": 32}):
+        image = pyvips.Image.new_from_array(rgb)
+        files[f"jpeg {' '.join(layout)}"] = image.tiffsave_buffer(compression="jpeg", **layout)
+        files[f"lzw {' '.join(layout)}"] = image.tiffsave_buffer(compression="lzw", **layout)
+    return files
+
+
+@pytest.mark.parametrize("kind", tiffs())
+def test_a_tiff_with_a_strip_or_tile_that_is_short_or_empty_is_refused(kind: str):
+    content = tiffs()[kind]
+    assert isinstance(pixels_or_message(content), np.ndarray)
+    damages = [tiff_with_bytes(content, lambda data: b"", start=0)]
+    if kind != "None ":  # the only strip of an uncompressed file needs no count
+        damages.append(tiff_with_bytes(content, lambda data: data[: len(data) // 2]))
+    if "jpeg" in kind:
+        damages.append(tiff_with_bytes(content, lambda data: data[: len(data) // 2] + END))
+        damages.append(tiff_with_bytes(content, lambda data: data[: len(data) // 2].ljust(len(data), b"\0")))
+    if "zlib" in kind:
+        damages.append(tiff_with_bytes(content, without(500)))
+    for damaged in damages:
+        assert isinstance(pixels_or_message(damaged), str)
+
+
+def test_the_only_strip_of_an_old_tiff_needs_no_count():
+    content = tiffs()["None "]
+    start = tifffile.TiffFile(io.BytesIO(content)).pages[0].dataoffsets[0]
+    uncounted = tiff_with_bytes(content, lambda data: b"")[:start] + content[start:]
+    assert np.array_equal(read(io.BytesIO(uncounted)).pixels, read(io.BytesIO(content)).pixels)
 
 
 # All formats

@@ -407,6 +407,42 @@ def test_exif_in_the_text_of_a_png_is_applied(key: str):
 # Frames
 
 
+def one_directory(stack: np.ndarray, axes: str, order: str) -> bytes:
+    """Write a stack as ImageJ does beyond 4 GB: one directory, and the slices one behind the other."""
+    file = io.BytesIO()
+    tifffile.imwrite(file, stack, imagej=True, metadata={"axes": axes}, byteorder=order)
+    content = bytearray(file.getvalue())
+    (start,) = struct.unpack_from(order + "I", content, 4)
+    (entries,) = struct.unpack_from(order + "H", content, start)
+    struct.pack_into(order + "I", content, start + 2 + 12 * entries, 0)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_slices_of_an_imagej_stack_with_one_directory_are_frames(dtype: type, order: str):
+    stack = noise(2, 3, 4, 5, 7, dtype=dtype)  # times, slices, channels
+    slices = stack.reshape(24, 5, 7)
+    content = one_directory(stack, "TZCYX", order)
+    for frame in (0, 1, 4, 23):
+        assert np.array_equal(read_bytes(content, frame=frame).pixels[..., 0], slices[frame])
+    for frame in (24, -1):
+        for door in (read, upright_size):
+            with pytest.raises(InvalidInputError, match=f"no frame {frame}; it holds 24 frames, numbers 0 to 23"):
+                door(io.BytesIO(content), frame=frame)
+    (start,) = tifffile.TiffFile(io.BytesIO(content)).pages[0].dataoffsets
+    cut = content[: start + 14 * slices[0].nbytes]
+    assert np.array_equal(read_bytes(cut, frame=3).pixels[..., 0], slices[3])
+    with pytest.raises(FileProblemError, match="is truncated"):
+        read(io.BytesIO(cut), frame=23)
+
+
+def test_slices_of_an_imagej_stack_may_have_colours():
+    stack = noise(3, 5, 7, 3)
+    content = one_directory(stack, "ZYXS", "<")
+    assert np.array_equal(read_bytes(content, frame=2).pixels, stack[2])
+
+
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
 def test_frames_are_picked_by_number(kind: str):
     colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]

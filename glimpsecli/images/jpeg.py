@@ -123,6 +123,20 @@ def load(image: ImageFile.ImageFile, stream: BinaryIO, label: str, *, cut: bool 
             raise FileProblemError(f"{label} has lost data: a part of its image data is missing", _WHOLE_COPY)
 
 
+def check(content: bytes, label: str) -> None:
+    """Refuse a JPEG stream that has lost data, where another decoder gives the pixels.
+
+    A marker at the end may be missing.
+    """
+    content += bytes([0xFF, _EOI])
+    try:
+        image = _reopened(content)
+    except (OSError, SyntaxError):  # no file of its own: the other decoder knows more about it
+        return
+    image.draft(None, (1, 1))  # pixels are not wanted
+    load(image, io.BytesIO(content), label, cut=True)
+
+
 class _Feed:
     """A decoder that is given a file piece by piece.
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import importlib
 import io
+import math
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from glimpsecli.errors import FileProblemError, UnavailableError
+from glimpsecli.images import jpeg, pillow
 from glimpsecli.images import orientation as turning
-from glimpsecli.images import pillow
 from glimpsecli.images.alpha import unpremultiply
 from glimpsecli.images.picture import TAKEN, Array, Picture, check_frame, check_size
 from glimpsecli.images.profiles import cmyk_to_srgb
@@ -30,9 +31,24 @@ _CONVERT = f"{TAKEN}; convert it first"
 
 @dataclass(frozen=True)
 class _Page:
-    """The tags of one page that say what its samples mean."""
+    """The tags of one page that say what its samples mean.
+
+    Attributes
+    ----------
+    index : int
+        The number of the page in the file.
+    start : int or None
+        The byte where the samples begin, of a slice of an ImageJ stack that has no page of its own.
+    segments : tuple of (int, int)
+        Start and length, in bytes, of each strip or tile.
+    tables : bytes or None
+        The tables that JPEG streams of the segments share.
+    """
 
     index: int
+    start: int | None
+    segments: tuple[tuple[int, int], ...]
+    tables: bytes | None
     width: int
     height: int
     samples: int
@@ -86,6 +102,8 @@ def decode(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> Picture
     if page.for_pillow:
         with mute_stderr():  # libtiff prints what it finds wrong; Pillow raises it as well
             picture = pillow.decode(stream, "TIFF", label, page.index, max_pixels)
+        if page.compression == _JPEG:
+            _check_jpeg(stream, page, label)
         deep = page.colormap is not None and _expanded_colormap(page.colormap).dtype != np.uint8
         if not deep:
             return picture
@@ -93,9 +111,18 @@ def decode(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> Picture
         raise UnavailableError(
             f"{label} is compressed in a way that tifffile alone does not read", "pip install imagecodecs"
         )
+    counted = page.compression != _UNCOMPRESSED or len(page.segments) > 1  # old files do not count their only strip
+    if not all(start and (length or not counted) for start, length in page.segments):
+        raise FileProblemError(
+            f"{label} has lost data: some of its strips or tiles are empty",
+            "get a whole copy of the file; a sparse one of GDAL must be written in full first",
+        )
     if page.photometric in (_YCBCR, _CIELAB):
         raise FileProblemError(f"{label} holds YCbCr or Lab colours of {page.bits} bit", "convert it to RGB first")
-    samples = _read_samples(stream, page.index).reshape(page.shape)
+    if page.start is None:
+        samples = _read_samples(stream, page.index).reshape(page.shape)
+    else:
+        samples = _read_slice(stream, page, page.start)
     # (planes, 1, H, W, 1) or (1, 1, H, W, samples)
     samples = samples[0, 0] if page.shape[0] == 1 else np.moveaxis(samples[:, 0, :, :, 0], 0, -1)
     pixels, alpha = _interpreted(samples, page, label)
@@ -129,21 +156,31 @@ def _read_tags(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> _Pa
     tifffile = importlib.import_module("tifffile")
     stream.seek(0)
     with tifffile.TiffFile(stream) as file:
-        index, page = _find_page(file, label, frame)
+        index, page, number = _find_page(file, label, frame)
         check_size(label, page.imagewidth, page.imagelength, max_pixels, samples=page.samplesperpixel)
         _refuse(page, label)
         size = stream.seek(0, io.SEEK_END)
-        ends = (start + length for start, length in zip(page.dataoffsets, page.databytecounts, strict=False))
+        segments = tuple(zip(page.dataoffsets, page.databytecounts, strict=False))
+        ends = [start + length for start, length in segments]
+        dtype = np.dtype(page.dtype).newbyteorder(file.byteorder)
+        start = None
+        if number:
+            length = math.prod(page.shaped) * dtype.itemsize
+            start = page.dataoffsets[0] + number * length
+            ends.append(start + length)
         if max(ends, default=0) > size:
             raise FileProblemError(f"{label} is truncated", "get a whole copy of the file")
         colormap = page.tags.valueof(320) if page.photometric == _PALETTE else None
         return _Page(
             index=index,
+            start=start,
+            segments=segments,
+            tables=page.jpegtables,
             width=page.imagewidth,
             height=page.imagelength,
             samples=page.samplesperpixel,
             bits=page.bitspersample,
-            dtype=np.dtype(page.dtype),
+            dtype=dtype,
             photometric=int(page.photometric),
             compression=int(page.compression),
             decodable=_has_codecs(tifffile, page),
@@ -155,10 +192,11 @@ def _read_tags(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> _Pa
         )
 
 
-def _find_page(file: Any, label: str, frame: int) -> tuple[int, Any]:
-    """Return the index of a frame's page and the page, looking no further than that.
+def _find_page(file: Any, label: str, frame: int) -> tuple[int, Any, int]:
+    """Return the index of a frame's page, the page, and the number of the slice in it, looking no further than that.
 
-    Overviews and masks are no frames of their own, unless there is nothing else.
+    Overviews and masks are no frames of their own, unless there is nothing else. ImageJ writes one page for a whole
+    stack beyond 4 GB: its slices follow one another.
     """
     frames: list[tuple[int, Any]] = []
     others: list[tuple[int, Any]] = []
@@ -173,8 +211,13 @@ def _find_page(file: Any, label: str, frame: int) -> tuple[int, Any]:
     frames = frames or others
     if not frames:
         raise FileProblemError(f"{label} is truncated or damaged: it has no pages", "get a whole copy of the file")
+    index, page = frames[0]
+    slices = file.imagej_metadata.get("images") if len(frames) == 1 and page.is_imagej else 1
+    if isinstance(slices, int) and slices > 1 and page.compression == _UNCOMPRESSED and page.is_contiguous:
+        check_frame(label, frame, slices)
+        return index, page, frame
     check_frame(label, frame, len(frames))
-    return frames[frame]
+    return *frames[frame], 0
 
 
 def _refuse(page: Any, label: str) -> None:
@@ -214,6 +257,22 @@ def _read_samples(stream: BinaryIO, index: int) -> Array:
     with iio.imopen(stream, "r", plugin="tifffile") as file:
         samples: Array = file.read(index=..., page=index)
     return samples
+
+
+def _check_jpeg(stream: BinaryIO, page: _Page, label: str) -> None:
+    """Refuse segments that have lost data: libtiff leaves that to libjpeg, which paints grey over it."""
+    for start, length in page.segments:
+        stream.seek(start)
+        content = stream.read(length)
+        if page.tables:
+            content = page.tables[:-2] + content[2:]
+        jpeg.check(content, label)
+
+
+def _read_slice(stream: BinaryIO, page: _Page, start: int) -> Array:
+    stream.seek(start)
+    content = stream.read(math.prod(page.shape) * page.dtype.itemsize)
+    return np.frombuffer(content, page.dtype).reshape(page.shape).astype(page.dtype.newbyteorder("="))
 
 
 def _interpreted(samples: Array, page: _Page, label: str) -> tuple[Array, bool]:
