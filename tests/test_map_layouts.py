@@ -102,8 +102,8 @@ def test_a_square_and_a_grid_of_the_very_photo_are_asked_about(n, size, first, s
         for option in message.split("--grid ")[1:]:
             w, h = map(int, option.split()[0].split("x"))
             assert read(array, seen=Seen(size), grid=(h, w))[2] == (h, w)
-            prefix = int(option.split("--prefix-tokens ")[1].split(")")[0])
-            if message.count(f"--prefix-tokens {prefix})") == 1:
+            if "--prefix-tokens" in option:
+                prefix = int(option.split("--prefix-tokens ")[1].split(")")[0])
                 assert read(array, seen=Seen(size), prefix_tokens=prefix)[2] == (h, w)
 
 
@@ -138,7 +138,7 @@ def test_several_nearly_fitting_grids_are_asked_about():
     found = {n: read(zeros(n), seen=Seen((1829, 888))) for n in range(49, 1200)}
     asked = [message for message in found.values() if "can be" in message]
     assert asked
-    assert all(message.count("prefix token") >= 2 and "--grid" in message for message in asked)
+    assert all(message.count("a grid of") >= 2 and message.count("--grid") >= 2 for message in asked)
 
 
 # --- layouts

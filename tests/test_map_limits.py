@@ -14,7 +14,7 @@ from PIL import Image
 
 from glimpsecli import cli
 from glimpsecli.errors import FileProblemError, InvalidInputError
-from glimpsecli.maps import read_array
+from glimpsecli.maps import Rect, measure, read_array
 
 MIB = 1 << 20
 
@@ -146,6 +146,16 @@ def test_beside_the_array_little_memory_is_taken(tmp_path, name, dtype):
         assert peak < max(2 * values.nbytes, values.nbytes + found.nbytes) + 2 * MIB
     else:
         assert peak < found.nbytes + 7 * MIB
+
+
+def test_a_large_map_is_measured_in_parts():
+    grid_map = np.ones((4000, 4000), np.float32)
+    grid_map[7, 9], grid_map[5, 5] = 3, np.nan
+    found, peak = peak_of(lambda: measure(grid_map, Rect(0, 0, 80, 40), (40, 40), 0, 3, [Rect(0, 0, 20, 40)]))
+    assert found["mean"] == pytest.approx(1 + 2 / (16e6 - 1))
+    assert found["relative_entropy"] == pytest.approx(1, abs=1e-5)
+    assert (found["outside"], found["mass"]) == (pytest.approx(0.5, abs=1e-5), [pytest.approx(0.25, abs=1e-5)])
+    assert peak < 2 * grid_map.nbytes
 
 
 # --- text

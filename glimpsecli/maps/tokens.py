@@ -100,9 +100,9 @@ def find_grid(n: int, name: str, prefix: int | None, grid: Size | None, seen: Se
         )
     if len(found) > 1 and n >= USUAL:
         many = ", ..." if len(found) > _LISTED else ""
+        differ = len({one.prefix for one in found}) == len(found)
         options = " or ".join(
-            f"--grid {one.option}" + (f" (--prefix-tokens {one.prefix})" if prefix is None else "")
-            for one in found[:_LISTED]
+            f"--grid {one.option}{f' (--prefix-tokens {one.prefix})' if differ else ''}" for one in found[:_LISTED]
         )
         raise InvalidInputError(
             f"{name} has {n} tokens, which can be {' or '.join(map(str, found[:_LISTED]))}{many}",
