@@ -107,35 +107,37 @@ def check_data(stream: BinaryIO, header: Header, label: str, frame: int, *, susp
     for number, (size, parts, sound) in enumerate(_frames(stream, header)):
         if number > frame:
             break
-        cleared = parts[-1][-4:] == bytes(4)  # where a checksum should be that is never zero
-        if (suspect or cleared or not sound) and not _inflates(parts, size):
+        if (suspect or not sound) and not _inflates(stream, parts, size):
             raise FileProblemError(
                 f"{label} has lost data: a part of its image data is missing", "get a whole copy of the file"
             )
 
 
-def _frames(stream: BinaryIO, header: Header) -> Iterator[tuple[Header, list[bytes], bool]]:
-    """Give each frame: a header of its size, its compressed data, and whether their checksums are right."""
-    frame, parts, sound = header, list[bytes](), True
-    position = len(SIGNATURE)
+def _frames(stream: BinaryIO, header: Header) -> Iterator[tuple[Header, list[tuple[int, int]], bool]]:
+    """Give each frame: a header of its size, where its compressed data lie, and whether their checksums are right."""
+    frame, parts, sound = header, list[tuple[int, int]](), True
+    position, tail = len(SIGNATURE), b""
     kind = b""
     while kind != b"IEND":
         stream.seek(position)
         length, kind = struct.unpack(">I4s", stream.read(8))
-        position += 12 + length
         if kind in (b"fcTL", b"IEND") and parts:
-            yield frame, parts, sound
+            yield frame, parts, sound and tail != bytes(4)  # the last checksum is never zero
             parts, sound = [], True
         if kind == b"fcTL":
+            stream.seek(position + 8)  # whoever took the frame has moved the stream
             width, height = struct.unpack(">4xII", stream.read(12))
             frame = header._replace(width=width, height=height)
         elif kind in (b"IDAT", b"fdAT"):
             content, checksum = stream.read(length), stream.read(4)
             sound &= zlib.crc32(content, zlib.crc32(kind)) == int.from_bytes(checksum, "big")
-            parts.append(content if kind == b"IDAT" else content[4:])
+            tail = content[-4:]
+            skipped = 0 if kind == b"IDAT" else 4  # a number comes first
+            parts.append((position + 8 + skipped, length - skipped))
+        position += 12 + length
 
 
-def _inflates(parts: list[bytes], header: Header) -> bool:
+def _inflates(stream: BinaryIO, parts: list[tuple[int, int]], header: Header) -> bool:
     """Tell whether data inflate, with the right checksum at the end, to all rows of an image."""
     bits = header.bits * _SAMPLES[header.colour_type]
     wanted = 0
@@ -144,7 +146,9 @@ def _inflates(parts: list[bytes], header: Header) -> bool:
         wanted += rows * (1 + -(-columns * bits // 8)) if columns > 0 and rows > 0 else 0
     inflater = zlib.decompressobj()
     try:
-        for part in parts:
+        for start, length in parts:
+            stream.seek(start)
+            part = stream.read(max(0, length))
             while part and not inflater.eof:
                 wanted -= len(inflater.decompress(part, _BLOCK))
                 part = inflater.unconsumed_tail
