@@ -1,7 +1,7 @@
 """Numba's compiler with a cache on disk that cannot stop anybody's work.
 
-Numba raises where a function's cache has nowhere to go. Here that costs the time to compile and nothing else.
-NUMBA_CACHE_DIR is respected, and no global setting is touched.
+Numba raises where a function's cache has nowhere to go. Here that costs the time to compile and nothing else. The
+cache lies in the user's cache folder or in NUMBA_CACHE_DIR, and no global setting is touched.
 """
 
 from __future__ import annotations

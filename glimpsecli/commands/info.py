@@ -11,6 +11,7 @@ import click
 
 from glimpsecli import __version__
 from glimpsecli.commands import options
+from glimpsecli.commands.report import say
 
 PACKAGES = ("click", "numpy", "numba", "llvmlite", "numba-cuda", "pillow", "imageio", "tifffile", "tqdm", "pyvips")
 
@@ -19,9 +20,13 @@ EXAMPLES = options.examples("glimpse info", "glimpse info --json")
 
 @click.command(cls=options.Command, epilog=EXAMPLES)
 @options.out("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@options.out("--clear-cache", is_flag=True, help="Remove the compiled kernels; they are compiled again when needed.")
 @options.manner_options
-def info(as_json: bool, **given: Any) -> None:
+def info(as_json: bool, clear_cache: bool, **given: Any) -> None:
     """Tell versions, backends (and why one is missing), caches and formats."""
+    if clear_cache:
+        _clear(as_json=as_json, quiet=given["quiet"])
+        return
     from glimpsecli.backends.describe import describe
     from glimpsecli.images import FORMATS
 
@@ -44,6 +49,19 @@ def info(as_json: bool, **given: Any) -> None:
         state = "can be written" if cpu["cache_writable"] else "cannot be written: kernels are compiled in each process"
         click.echo(f"\nkernel cache\n  {cpu['cache_folder'] or 'none'} ({state})")
     _section("formats", {name: ", ".join(told["depths"]) + told["note"] for name, told in found["formats"].items()})
+
+
+def _clear(*, as_json: bool, quiet: bool) -> None:
+    from glimpsecli.backends import jit_folder
+
+    folder = jit_folder.base_folder()
+    files, size = jit_folder.clear()
+    if as_json:
+        click.echo(json.dumps({"cache": folder and str(folder), "files": files, "bytes": size}))
+    elif not quiet and files:
+        say(f"{files} compiled kernel{'s'[: files > 1]} removed from {folder}, {size / 1e6:.1f} MB")
+    elif not quiet:
+        say(f"{folder} holds no compiled kernels" if folder else "there is no cache folder here")
 
 
 def _version(name: str) -> str | None:
