@@ -21,5 +21,5 @@ except glimpsecli.GlimpseError as error:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "glimpsecli.torch cannot be imported: " in done.stdout
-    assert "pip install 'glimpsecli[torch]'" in done.stdout
+    assert "`pip install 'glimpsecli[torch]'`, or in a clone `pip install '.[torch]'`" in done.stdout
     assert done.stdout.count("\n") == 1

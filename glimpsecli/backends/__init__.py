@@ -24,7 +24,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from glimpsecli.errors import InvalidInputError, UnavailableError
+from glimpsecli.errors import InvalidInputError, UnavailableError, extra
 
 BACKENDS = {
     "numpy": "glimpsecli.backends.numpy_backend",
@@ -33,7 +33,7 @@ BACKENDS = {
 }
 """Name of each backend, and the module to import when somebody asks for it."""
 
-HINTS = {"cuda": "`pip install 'glimpsecli[cuda]'` on a machine with an NVIDIA GPU, or use the cpu backend"}
+HINTS = {"cuda": f"{extra('cuda')}, on a machine with an NVIDIA GPU; or use the cpu backend"}
 
 
 def load(name: str) -> ModuleType:

@@ -12,6 +12,7 @@ import click
 from glimpsecli import __version__
 from glimpsecli.commands import options
 from glimpsecli.commands.report import say
+from glimpsecli.errors import extra
 
 PACKAGES = ("click", "numpy", "numba", "llvmlite", "numba-cuda", "pillow", "imageio", "tifffile", "tqdm", "pyvips")
 
@@ -74,7 +75,7 @@ def _version(name: str) -> str | None:
 def _format(kind: Any) -> dict[str, Any]:
     note = "" if kind.alpha else ", no alpha"
     if kind.name == "png":
-        note = ", 16 bit colour " + ("with pyvips" if _version("pyvips") else "needs glimpsecli[vips]")
+        note = ", 16 bit colour " + ("with pyvips" if _version("pyvips") else f"needs pyvips: {extra('vips')}")
     return {"depths": list(kind.depths), "alpha": kind.alpha, "note": note}
 
 

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from glimpsecli.errors import UnavailableError
+from glimpsecli.errors import UnavailableError, extra
 from glimpsecli.images.picture import Array
 from glimpsecli.images.quiet import quiet, silence_logger
 
@@ -28,7 +28,7 @@ def load_vips(what: str) -> ModuleType:
         with quiet:
             return importlib.import_module("pyvips")
     except (ImportError, OSError) as error:  # OSError: the Python package is there, the library under it is not
-        raise UnavailableError(f"{what} needs pyvips", "pip install 'glimpsecli[vips]'") from error
+        raise UnavailableError(f"{what} needs pyvips", extra("vips")) from error
 
 
 def read_png(stream: BinaryIO, label: str) -> tuple[Array, bytes | None]:

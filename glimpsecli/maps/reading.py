@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.lib import format as npy_format
 
-from glimpsecli.errors import FileProblemError, InvalidInputError, UnavailableError
+from glimpsecli.errors import FileProblemError, InvalidInputError, UnavailableError, extra
 from glimpsecli.images import opened, read
 from glimpsecli.images.reading import explained, kind_of
 from glimpsecli.maps.raw import SAVE, as_floats, check_inflation, check_shape, float_type, read_raw
@@ -179,7 +179,7 @@ def _read_safetensors(stream: BinaryIO, label: str, key: str | None) -> NDArray[
     try:
         safetensors = importlib.import_module("safetensors")
     except ImportError as error:
-        raise UnavailableError(f"{label} needs safetensors", "pip install 'glimpsecli[safetensors]'") from error
+        raise UnavailableError(f"{label} needs safetensors", extra("safetensors")) from error
     with explained(label, "safetensors"):
         length = int.from_bytes(stream.read(8), "little")
         if length > _MAX_HEADER:

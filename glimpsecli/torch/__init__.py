@@ -18,14 +18,12 @@ Gradients are those of ``backward()`` and ``torch.autograd.grad``. ``torch.func`
 derivatives are not supported, and torch or this module says so: a batch is what ``vmap`` would be needed for.
 """
 
-from glimpsecli.errors import UnavailableError
+from glimpsecli.errors import UnavailableError, extra
 
 try:
     import torch as _torch  # noqa: F401
 except ImportError as error:
-    raise UnavailableError(
-        f"glimpsecli.torch cannot be imported: {error}", "`pip install 'glimpsecli[torch]'`"
-    ) from error
+    raise UnavailableError(f"glimpsecli.torch cannot be imported: {error}", extra("torch")) from error
 
 from glimpsecli.torch.glimpses import affine_glimpse, gaussian_glimpse, matrix_glimpse, window_glimpse
 
