@@ -14,6 +14,7 @@ import click
 
 from glimpsecli import __version__
 from glimpsecli.commands.console import explain, prepare, reader_may_leave
+from glimpsecli.commands.groups import Group
 from glimpsecli.commands.report import complain, forget_output
 from glimpsecli.errors import ExitCode, GlimpseError
 
@@ -30,6 +31,7 @@ COMMANDS = {
     "bench": ("glimpsecli.commands.bench", "Time the samplers and backends, beside what else there is."),
     "study": ("glimpsecli.commands.study", "Put the article's claims to the test: training and speed."),
     "info": ("glimpsecli.commands.info", "Tell versions, backends, caches and formats."),
+    "help": ("glimpsecli.commands.help", "Print the help page of a command."),
 }
 """Name of each command, the module that holds it, and its line in the help."""
 
@@ -52,7 +54,7 @@ Examples:
 """
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group that imports a command when it is run, so that help and completion are quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

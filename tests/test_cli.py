@@ -103,6 +103,33 @@ def test_usage_errors_are_one_line_and_exit_2(arguments, words):
     assert done.stderr.decode().count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("extrct", "No such command 'extrct'. Did you mean extract?"),
+        ("help extrct", "No such command 'extrct'. Did you mean extract?"),
+        ("study trainin", "No such command 'trainin'. Did you mean training?"),
+        ("zzz", "No such command 'zzz'. `glimpse -h` lists them."),
+        ("help info info", "glimpse info has no command 'info'."),
+        ("extract --boxx 1", "Did you mean '--box'?"),
+    ],
+)
+def test_a_misspelt_name_is_answered_with_the_nearest(words, advice, capsys):
+    assert cli.run(words.split()) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("glimpse: error: No such option" if "boxx" in words else f"glimpse: error: {advice}")
+    assert advice.replace("'", "") in said.replace("'", "")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", ["", "extract", "study", "study training", "help"])
+def test_help_prints_the_help_page_of_a_command(words, capsys):
+    assert cli.run(["help", *words.split()]) == 0
+    page = capsys.readouterr().out
+    assert cli.run([*words.split(), "-h"]) == 0
+    assert page == capsys.readouterr().out
+
+
 def test_traceback_shows_where_an_error_came_from(tmp_path):
     (tmp_path / "text.png").write_text("not an image")
     done = glimpse("extract", "text.png", "-o", "out.png", "--traceback", cwd=tmp_path)
