@@ -30,6 +30,7 @@ COMMANDS = {
     "gradient": ("glimpsecli.commands.gradient", "Draw what each sampler lets gradient descent know of a window."),
     "bench": ("glimpsecli.commands.bench", "Time the samplers and backends, beside what else there is."),
     "study": ("glimpsecli.commands.study", "Put the article's claims to the test: training and speed."),
+    "samples": ("glimpsecli.commands.samples", "Copy the photos of the examples into a folder."),
     "info": ("glimpsecli.commands.info", "Tell versions, backends, caches and formats."),
     "help": ("glimpsecli.commands.help", "Print the help page of a command."),
 }
@@ -49,6 +50,7 @@ Completion, for the shell's start-up file:
 
 \b
 Examples:
+  glimpse samples
   glimpse extract sample_images/chelsea.png --box 120,40,200,140 -o cat.png
   glimpse info
 """

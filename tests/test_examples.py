@@ -21,10 +21,9 @@ def blocks(language):
 
 
 def help_examples():
-    yield "glimpse", EPILOG.split("Examples:\n")[1].split("\n")
-    for name, (module, _) in COMMANDS.items():
-        command = getattr(importlib.import_module(module), name)
-        yield name, command.epilog.split("Examples:\n")[1].split("\n")
+    pages = {name: getattr(importlib.import_module(module), name).epilog for name, (module, _) in COMMANDS.items()}
+    for name, page in {"glimpse": EPILOG, **pages}.items():
+        yield name, re.split(r"Examples.*:\n", page)[1].split("\n")
 
 
 @pytest.fixture

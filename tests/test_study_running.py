@@ -506,11 +506,12 @@ def test_a_bad_option_is_one_line(words, said, monkeypatch, samples, tmp_path, c
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_the_default_photos_are_in_a_checkout_only(monkeypatch, tmp_path, capsys):
+def test_the_default_photos_are_those_of_glimpse_samples(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     assert cli.run(["study", "training"]) == 2
     assert capsys.readouterr().err == (
-        "glimpse: error: sample_images is in a checkout only; name a folder of photos with --images FOLDER\n"
+        "glimpse: error: there is no folder sample_images here; make it with `glimpse samples`, or name a folder of "
+        "photos with --images FOLDER\n"
     )
 
 

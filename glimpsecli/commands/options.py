@@ -318,7 +318,19 @@ def output_of(target: str, name: str | None, options: dict[str, Any]) -> Output:
 
 def examples(*lines: Sequence[str] | str) -> str:
     """Lay out the examples that end a help page; a test runs them."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+    photos = " (`glimpse samples` brings the photos)" if "sample_images" in "".join(map(str, lines)) else ""
+    return f"\b\nExamples{photos}:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def check_folder(context: click.Context, option: click.Parameter, path: str) -> str:
+    """Refuse a path that can be no folder."""
+    import os
+
+    if not path:
+        raise click.BadParameter("'' names no folder.", context, option)
+    if os.path.lexists(path) and not os.path.isdir(path):
+        raise click.BadParameter(f"{path} is a file and no folder; choose another name.", context, option)
+    return path
 
 
 def _turned(box: Any, angle: float | None) -> Any:

@@ -10,6 +10,7 @@ import click
 
 from glimpsecli.commands import options, values
 from glimpsecli.commands.bench_values import SecondsValue, StridesValue
+from glimpsecli.commands.groups import Group
 from glimpsecli.commands.report import complain, say
 from glimpsecli.commands.study_values import OffsetsValue
 from glimpsecli.errors import ExitCode
@@ -18,41 +19,30 @@ if TYPE_CHECKING:
     from glimpsecli.learning.study.design import Design
 
 TRAINING_EXAMPLES = options.examples(
-    "glimpse study training --quick -o quick",
+    "glimpse study training --images sample_images --quick -o quick",
     "glimpse study training --strides 2 --offsets 0.1 --trials 3 -o near",
     "glimpse study training --strides 2 --offsets 0.1 --trials 3 -o near --resume",
 )
 SPEED_EXAMPLES = options.examples("glimpse study speed --strides 1,4 --size 32 --runs 2 --min-time 0.01 -o times")
 EXAMPLES = options.examples(
-    "glimpse study training --quick --strides 4 --offsets 0.2 --trials 1 -o recovered",
+    "glimpse study training --images sample_images --quick --strides 4 --offsets 0.2 --trials 1 -o recovered",
     "glimpse study speed --strides 2,8 --size 16 --runs 2 --min-time 0.01 -o cost",
 )
 
 PHOTOS = "sample_images"
-"""A folder that a checkout holds, and an installation does not."""
+"""The folder that a clone holds, and that `glimpse samples` makes."""
 
 what, how, out = (options.section(title) for title in ("What is tried", "How", "Output"))
 
 
-def _folder(context: click.Context, option: click.Parameter, path: str) -> str:
-    """Refuse what can be no folder."""
-    import os
-
-    if not path:
-        raise click.BadParameter("'' names no folder.", context, option)
-    if os.path.lexists(path) and not os.path.isdir(path):
-        raise click.BadParameter(f"{path} is a file and no folder; choose another name.", context, option)
-    return path
-
-
 def _output_option(default: str) -> Callable[[Any], Any]:
     return out(
-        "-o", "--output", metavar="FOLDER", type=click.Path(), default=default, show_default=True, callback=_folder,
-        help="Where the reports go.",
+        "-o", "--output", metavar="FOLDER", type=click.Path(), default=default, show_default=True,
+        callback=options.check_folder, help="Where the reports go.",
     )  # fmt: skip
 
 
-@click.group(epilog=EXAMPLES)
+@click.group(cls=Group, epilog=EXAMPLES)
 def study() -> None:
     """Put two claims of the article to the test, with its samplers side by side.
 
@@ -67,8 +57,8 @@ def study() -> None:
     type=click.Path(),
     default=PHOTOS,
     show_default=True,
-    help="Photos, of which the first few by name are used, two of them for choosing Adam's rates only. The default is "
-    "in a checkout only.",
+    help="Photos, of which the first few by name are used, two of them for choosing Adam's rates only. `glimpse "
+    "samples` makes the default.",
 )
 @what("--strides", type=StridesValue(), help="Pixels from tap to tap. Default: 1,2,4,8.")
 @what("--offsets", type=OffsetsValue(), help="Distances of the start, in windows. Default: 0.05 to 1.")
@@ -179,7 +169,8 @@ def _design(given: dict[str, Any]) -> tuple[Design, str]:
     from glimpsecli.learning.study.scenes import HELD_OUT, find_photos
 
     if given["images"] == PHOTOS and not os.path.exists(PHOTOS):
-        raise InvalidInputError(f"{PHOTOS} is in a checkout only", "name a folder of photos with --images FOLDER")
+        hint = "make it with `glimpse samples`, or name a folder of photos with --images FOLDER"
+        raise InvalidInputError(f"there is no folder {PHOTOS} here", hint)
     design = Design(tuple(find_photos(given["images"])), seed=given["seed"])
     if given["quick"]:
         design = design._replace(**QUICK)
