@@ -29,7 +29,12 @@ EXAMPLES = options.examples(
 @click.command(cls=options.Command, epilog=EXAMPLES)
 @click.argument("sources", nargs=-1, metavar="SOURCE...", type=options.IMAGE_PATH)
 @options.which("--from-file", "lists", multiple=True, metavar="LIST|-", help="A file with a path on each line.")
-@options.which("--ext", "suffixes", metavar="EXT,...", help="Take only these suffixes from folders.")
+@options.which(
+    "--ext",
+    "suffixes",
+    metavar="EXT,...",
+    help="Take only these suffixes from folders. Default: all that are read, but npy.",
+)
 @options.which("--exclude", multiple=True, metavar="PATTERN", help="Leave out paths or names like this one.")
 @options.which("--part", metavar="I/N", help="Only the I-th of N parts, for job arrays; their manifests join with cat.")
 @options.where_options

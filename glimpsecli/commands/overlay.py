@@ -39,7 +39,12 @@ maps = options.section("Maps")
 
 @click.command(cls=options.Command, epilog=EXAMPLES)
 @click.argument("sources", nargs=-1, required=True, metavar="IMAGE...", type=options.IMAGE_PATH)
-@options.which("--ext", "suffixes", metavar="EXT,...", help="Take only these suffixes from folders.")
+@options.which(
+    "--ext",
+    "suffixes",
+    metavar="EXT,...",
+    help="Take only these suffixes from folders. Default: all that are read, but npy.",
+)
 @options.which("--exclude", multiple=True, metavar="PATTERN", help="Leave out paths or names like this one.")
 @maps(
     "--map",
