@@ -302,7 +302,7 @@ def test_replay_writes_nothing_outside(glimpse):
     assert (code, "outside" in err) == (2, True)
     assert glimpse("in", "replay")[0] == 2
     Path("out/metadata.jsonl").write_text("rubbish\n")
-    assert glimpse("out", "replay")[0] == 1
+    assert glimpse("out", "replay")[0] == 2
 
 
 def test_nothing_is_written_through_a_link_out_of_the_folder(glimpse):

@@ -26,7 +26,18 @@ EXAMPLES = options.examples(
 )
 
 
-@click.command(cls=options.Command, epilog=EXAMPLES)
+class BatchCommand(options.Command):
+    """The command; ``--resume`` alone stands for ``--resume=full``, and takes no word behind it for its value."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give ``--resume`` its value."""
+        end = args.index("--") if "--" in args else len(args)
+        return super().parse_args(
+            ctx, [*("--resume=full" if one == "--resume" else one for one in args[:end]), *args[end:]]
+        )
+
+
+@click.command(cls=BatchCommand, epilog=EXAMPLES)
 @click.argument("sources", nargs=-1, metavar="SOURCE...", type=options.IMAGE_PATH)
 @options.which("--from-file", "lists", multiple=True, metavar="LIST|-", help="A file with a path on each line.")
 @options.which(
@@ -67,7 +78,11 @@ EXAMPLES = options.examples(
 @options.out("-o", "--output", "target", required=True, metavar="OUT", help="The output folder.")
 @options.name_option
 @options.encoding_options
-@options.out("--resume", is_flag=True, help="Go on with a run that was interrupted; try again what failed.")
+@options.out(
+    "--resume", type=click.Choice(("full", "quick")), metavar="[=quick]",
+    help="Go on with a run that was interrupted; make again what failed, is missing or was changed. All files are read "
+    "for it; quick compares lines and sizes only.",
+)  # fmt: skip
 @options.dry_run_option
 @options.jobs_option
 @options.manner_options
@@ -82,7 +97,8 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     from glimpsecli.commands.planning import planning
     from glimpsecli.images.streams import is_stream, refuse_shared
     from glimpsecli.jobs.batching import check_part, make_batch_plan
-    from glimpsecli.jobs.manifest import Manifest, file_hashes
+    from glimpsecli.jobs.description import file_hashes
+    from glimpsecli.jobs.manifest import Manifest
     from glimpsecli.jobs.sources import find_sources, listed
 
     planned = planning(quiet=given["quiet"])
@@ -135,7 +151,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     plan = make_batch_plan(
         found, requests_of, how, output,
         annotations=annotations, labels=labels, part=part, inputs=[path for path in files if os.path.isfile(path)],
-        replace=resume and os.path.lexists(Manifest(target, part).path("run.json")), problems=problems,
+        replace=bool(resume) and os.path.lexists(Manifest(target, part).path("run.json")), problems=problems,
     )._replace(left_out=listed(left_out) if part[0] == 1 else "")  # fmt: skip
     planned()
     if given["dry_run"]:

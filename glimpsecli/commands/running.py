@@ -91,13 +91,12 @@ def run_batch(plan: Plan, parameters: Mapping[str, Any], given: Mapping[str, Any
     """Run a batch, keep its manifest, and end with the exit code."""
     from glimpsecli.jobs.manifest import Manifest
 
-    resume = given["resume"]
-    manifest = Manifest(plan.output.target, part)
-    todo = manifest.begin(plan, parameters, resume=resume, overwrite=given["overwrite"])
-    try:
-        end(run_plan(plan, given, todo=todo, keep=manifest.add))
-    finally:
-        manifest.finish(plan, resumed=resume)
+    workers = given["jobs"] or _processors()
+    with Manifest(plan.output.target, part) as manifest:
+        todo = manifest.begin(plan, parameters, resume=given["resume"], overwrite=given["overwrite"], workers=workers)
+        code = run_plan(plan, given, todo=todo, keep=manifest.add)
+        manifest.finish(plan)
+    end(code)
 
 
 def show_plan(plan: Plan, given: Mapping[str, Any]) -> ExitCode:

@@ -117,6 +117,17 @@ def read_reduced(
     return _read(source, factor, box, max_pixels, name)
 
 
+def given_factor(source: Source, factor: int, *, max_pixels: int = MAX_PIXELS, name: str | None = None) -> int | None:
+    """Give the factor by which :func:`read_reduced` would reduce a file, from its header; None where it gives None."""
+    with opened(source, name) as (stream, label):
+        kind = kind_of(stream, label)
+        if kind != "JPEG":
+            return None
+        with explained(label, kind):
+            image = pillow.open_image(stream, kind, label, max_pixels)
+            return _draft(image, factor) if image.mode in _COLOURS else None
+
+
 def _read(source: Source, factor: int, box: Box | None, max_pixels: int, name: str | None) -> Reduced | None:
     with opened(source, name) as (stream, label):
         kind = kind_of(stream, label)

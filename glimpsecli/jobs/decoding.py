@@ -159,12 +159,42 @@ def decode(
     return View(picture, image_size), sights_of(image_size)
 
 
-def _part(origin: Origin, sights: Sequence[Sight], image_size: Size, how: How) -> View | None:
-    """Decode a part of a JPEG, smaller perhaps; None where it must be decoded whole."""
+def decoded_as(origin: Origin, sights: Sequence[Sight], image_size: Size, how: How) -> str:
+    """Say from the header of an image how much of it :func:`decode` decodes: the ``decoded`` of its view."""
+    wanted = _wanted(sights, image_size, how) if how.frame == 0 and origin.is_jpeg() else None
+    if wanted is None:
+        return "whole"
+    from glimpsecli.images.partial import given_factor
+
+    given = given_factor(origin.open(), wanted.factor, max_pixels=how.max_pixels, name=origin.name)
+    if given is None or (given == 1 and not wanted.worth_cutting):
+        return "whole"
+    return f"reduced:{given}" if given > 1 else "window"
+
+
+class _Wanted(NamedTuple):
+    """The part (top, bottom, left, right) of a JPEG that is to be decoded, and how much smaller."""
+
+    factor: int
+    box: tuple[int, int, int, int]
+    worth_cutting: bool
+
+
+def _wanted(sights: Sequence[Sight], image_size: Size, how: How) -> _Wanted | None:
     factor = reduction(sights) if how.fast_decode else 1
     if not sights or (factor == 1 and image_size[0] * image_size[1] < WORTH_CUTTING):
         return None
     top, bottom, left, right = box = _support(sights, image_size, how)
+    worth_cutting = (bottom - top) * (right - left) <= LARGEST_PART * image_size[0] * image_size[1]
+    return _Wanted(factor, box, worth_cutting)
+
+
+def _part(origin: Origin, sights: Sequence[Sight], image_size: Size, how: How) -> View | None:
+    """Decode a part of a JPEG, smaller perhaps; None where it must be decoded whole."""
+    wanted = _wanted(sights, image_size, how)
+    if wanted is None:
+        return None
+    factor, (top, bottom, left, right) = wanted.factor, wanted.box
     if factor > 1:
         from glimpsecli.images.partial import read_reduced
 
@@ -175,11 +205,11 @@ def _part(origin: Origin, sights: Sequence[Sight], image_size: Size, how: How) -
         if reduced is not None and reduced.scale != (1.0, 1.0):
             name = f"reduced:{round(1 / reduced.scale[0])}"
             return View(reduced.picture, image_size, name, reduced.origin, reduced.scale)
-    if (bottom - top) * (right - left) > LARGEST_PART * image_size[0] * image_size[1]:
+    if not wanted.worth_cutting:
         return None
     from glimpsecli.images.partial import read_window
 
-    part = read_window(origin.open(), box, max_pixels=how.max_pixels, name=origin.name)
+    part = read_window(origin.open(), wanted.box, max_pixels=how.max_pixels, name=origin.name)
     return part and View(part, image_size, "window", (top, left))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import threading
@@ -13,13 +14,14 @@ import numpy as np
 
 from glimpsecli import images
 from glimpsecli.errors import ExitCode, FileProblemError, GlimpseError
+from glimpsecli.images.atomic import place
 from glimpsecli.jobs.decoding import Origin, View, decode
 from glimpsecli.jobs.glimpses import look_at
 from glimpsecli.jobs.outputs import STREAM, make_folder
 from glimpsecli.jobs.plan import Item, Plan
 from glimpsecli.jobs.pool import Budget, in_order
 from glimpsecli.jobs.products import Product
-from glimpsecli.jobs.records import record
+from glimpsecli.jobs.records import planned
 from glimpsecli.jobs.requests import Sight
 from glimpsecli.window import Size
 
@@ -87,20 +89,14 @@ def preview(plan: Plan) -> Iterator[dict[str, Any] | Done]:
             yield Done(item.source, failure=item.failure)
             continue
         try:
-            origin = _origin(item, plan)
-            image_size = _size_of(origin, plan)
+            origin = origin_of(item, plan)
+            image_size = upright_size_of(origin, plan)
             with _named(item):
-                sights = _sights(item, plan, image_size)
+                sights = sights_of(item, plan, image_size)
                 if plan.looking is not None:
                     yield from ({"source": item.source, "file": target} for target in item.targets)
                     continue
-                rows = [
-                    record(item.source, index, sight, image_size, sampler=plan.how.chosen_sampler, blur=plan.how.sigma)
-                    for index, sight in enumerate(sights)
-                ]
-            for row, sight, target in zip(rows, sights, item.targets, strict=True):
-                if not sight.too_small:
-                    yield row | {"file": target}
+                yield from planned(item, sights, image_size, plan.how)
         except GlimpseError as error:
             yield Done(item.source, failure=error)
 
@@ -120,15 +116,15 @@ def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
         return Done(item.source, failure=item.failure)
     written: list[Product] = []
     try:
-        origin = _origin(item, plan)
+        origin = origin_of(item, plan)
         with budget.hold(_footprint(origin, plan)) if budget is not None else nullcontext():
             if item.targets or plan.looking is None:
                 whole = plan.looking is not None
-                view, sights = decode(origin, lambda size: _sights(item, plan, size), plan.how, whole=whole)
+                view, sights = decode(origin, lambda size: sights_of(item, plan, size), plan.how, whole=whole)
             else:  # numbers only, which need no pixels
-                image_size = _size_of(origin, plan)
+                image_size = upright_size_of(origin, plan)
                 view = View(images.Picture(np.empty((*image_size, 0), np.uint8)), image_size)
-                sights = _sights(item, plan, image_size)
+                sights = sights_of(item, plan, image_size)
             with _named(item):
                 products = (plan.looking or look_at)(view, item, sights, plan)
         known: dict[str, str | int] = {}
@@ -140,7 +136,7 @@ def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
             product.record.update(known)
             if plan.container is None:
                 if target is not None:
-                    _write(product, target, plan)
+                    product.record.update(_write(product, target, plan))
                 product = product._replace(pixels=_NOTHING)  # nobody needs them any more
             written.append(product)
         return Done(item.source, tuple(written), too_small=sum(sight.too_small for sight in sights))
@@ -151,14 +147,14 @@ def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
         return Done(item.source, tuple(written), lack)
 
 
-def content_hash(content: bytes) -> str:
-    """Give the hash by which a source is known again."""
+def content_hash(content: bytes | memoryview) -> str:
+    """Give the hash by which a file is known again."""
     import hashlib
 
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def _origin(item: Item, plan: Plan) -> Origin:
+def origin_of(item: Item, plan: Plan) -> Origin:
     """Find an image; what standard input or a batch takes is read at once, and a changed file is refused."""
     if item.source == STREAM or plan.root is None:
         return Origin.of(item.source)
@@ -182,12 +178,14 @@ def _footprint(origin: Origin, plan: Plan) -> int:
     return working + len(origin.content or b"")
 
 
-def _size_of(origin: Origin, plan: Plan) -> Size:
+def upright_size_of(origin: Origin, plan: Plan) -> Size:
+    """Read the size of an image from its header."""
     how = plan.how
     return images.upright_size(origin.open(), frame=how.frame, max_pixels=how.max_pixels, name=origin.name)
 
 
-def _sights(item: Item, plan: Plan, image_size: Size) -> list[Sight]:
+def sights_of(item: Item, plan: Plan, image_size: Size) -> list[Sight]:
+    """Tie the requests of an item to its image, whose size must be the one that its annotations claim."""
     if item.annotated is not None:
         from glimpsecli.annotations.matching import check_size
 
@@ -204,12 +202,24 @@ def _named(item: Item) -> Iterator[None]:
         raise type(error)(f"{item.source}: {error.message}", error.hint) from error
 
 
-def _write(product: Product, target: str, plan: Plan) -> None:
-    if plan.root is not None:
-        check_inside(target, plan.root)
+def _write(product: Product, target: str, plan: Plan) -> dict[str, str | int]:
+    """Write a product; give the hash and the size of the file of a batch, which is made in memory for them."""
+    if plan.root is None:
+        make_folder(target)
+        _encode(product, _opened(target), plan)
+        return {}
+    check_inside(target, plan.root)
     make_folder(target)
+    stream = io.BytesIO()
+    _encode(product, stream, plan)
+    content = stream.getbuffer()
+    place(target, lambda file: file.write(content), overwrite=plan.output.overwrite)
+    return {"file_hash": content_hash(content), "file_bytes": len(content)}
+
+
+def _encode(product: Product, target: str | BinaryIO, plan: Plan) -> None:
     images.write(
-        _opened(target),
+        target,
         product.pixels,
         format=plan.format,
         alpha=product.alpha,

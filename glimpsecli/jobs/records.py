@@ -11,7 +11,11 @@ from glimpsecli.jobs.requests import Sight, as_matrix, as_window
 from glimpsecli.window import GaussianParams, Projective, Size, corners, share_outside, stack_gaussians
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+    from glimpsecli.jobs.plan import How, Item
 
 
 def record(
@@ -71,6 +75,33 @@ def record(
         "decoded": decoded,
         "outside": round(share_outside(affine, sight.size, image_size), 6),
     }
+
+
+def planned(
+    item: Item,
+    sights: Sequence[Sight],
+    image_size: Size,
+    how: How,
+    *,
+    backend: str | None = None,
+    decoded: str | None = None,
+) -> list[dict[str, Any]]:
+    """Describe the glimpses that will be made of an image, each with its file; small ones are left out."""
+    return [
+        record(
+            item.source,
+            index,
+            sight,
+            image_size,
+            sampler=how.chosen_sampler,
+            blur=how.sigma,
+            backend=backend,
+            decoded=decoded,
+        )
+        | {"file": target}
+        for index, (sight, target) in enumerate(zip(sights, item.targets, strict=True))
+        if not sight.too_small
+    ]
 
 
 def window_row(told: dict[str, Any]) -> NDArray[np.float64]:

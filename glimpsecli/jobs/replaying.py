@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from itertools import count
 from typing import Any
 
-from glimpsecli.errors import InvalidInputError
+from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.images.colours import Colour
 from glimpsecli.images.formats import format_named
-from glimpsecli.jobs.manifest import read_metadata, read_run
+from glimpsecli.jobs.lines import checksum, read_metadata, read_run
 from glimpsecli.jobs.outputs import Output, check_outputs
 from glimpsecli.jobs.plan import How, Item, Plan
 from glimpsecli.jobs.requests import PlaceRequest, Sight
 from glimpsecli.window import Affine, GaussianParams, Projective
+
+_PART = re.compile(r"run-([0-9]+)-of-([0-9]+)\.json")
+_HINT = "put the old files back, or mend them with `glimpse batch` and --resume"
 
 
 def make_replay_plan(folder: str, target: str, *, overwrite: bool) -> Plan:
@@ -24,25 +29,68 @@ def make_replay_plan(folder: str, target: str, *, overwrite: bool) -> Plan:
     Raises
     ------
     InvalidInputError
-        The folder holds no batch, its manifest names a file outside, or an output exists or is an input.
+        The folder holds no finished batch; its manifest is damaged, has lost lines or names a file outside; or an
+        output exists or is an input.
     """
-    runs = sorted(name for name in _names(folder) if re.fullmatch(r"run(-\d+-of-\d+)?\.json", name))
-    if not runs:
-        raise InvalidInputError(f"{folder} holds no run.json", "name the output folder of a batch")
-    run = read_run(os.path.join(folder, runs[0]))
+    runs = _runs(folder)
     whole = os.path.join(folder, "metadata.jsonl")  # of one run, or of parts that were joined
-    parts = [os.path.join(folder, f"metadata{name[3:-5]}.jsonl") for name in runs]
-    rows = [row for path in ([whole] if os.path.exists(whole) else parts) for _, row in read_metadata(path)]
+    if os.path.lexists(whole):
+        files = {whole: runs}
+    else:
+        files = {os.path.join(folder, f"metadata{name[3:-5]}.jsonl"): {name: run} for name, run in runs.items()}
+    rows = {path: read_metadata(path) for path in files}
     again = os.path.realpath(folder) == os.path.realpath(target)
+    run = next(iter(runs.values()))
     try:
         how, output = _how(run["how"]), Output(target, overwrite=overwrite or again, **run["output"])
-        items = _items(rows, target, str(run["folder"]))
+        items = _items([row for mine in rows.values() for row in mine], target, str(run["folder"]))
         file_format = format_named(run["output"]["format"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InvalidInputError(f"{folder} has a damaged manifest: {error!r}", "run batch anew") from None
+    except GlimpseError as error:
+        raise InvalidInputError(f"{folder} has a damaged manifest: {error.message}", _HINT) from None
+    for path, mine in rows.items():
+        _check_complete(mine, path, files[path])
     plan = Plan(tuple(items), how, output, file_format, root=target)
     check_outputs(plan, [item.source for item in items if os.path.exists(item.source)])
     return plan
+
+
+def _runs(folder: str) -> dict[str, dict[str, Any]]:
+    """Read the ``run.json`` of a folder, or those of all parts, in their order."""
+    names = _names(folder)
+    if "run.json" in names:
+        return {"run.json": read_run(os.path.join(folder, "run.json"))}
+    parts = {(int(found[2]), int(found[1])): found[0] for found in map(_PART.fullmatch, names) if found}
+    if not parts:
+        raise InvalidInputError(f"{folder} holds no run.json", "name the output folder of a batch")
+    of, _ = max(parts)
+    first = next(number for number in count(1) if (of, number) not in parts)
+    if first <= of or len(parts) > of:
+        problem = f"lacks the run.json of part {first} of {of}" if first <= of else "holds parts of several batches"
+        raise InvalidInputError(f"{folder} {problem}", "run all parts of one batch before they are replayed")
+    runs = {name: read_run(os.path.join(folder, name)) for _, name in sorted(parts.items())}
+    if len({json.dumps([run["how"], run["output"]], sort_keys=True) for run in runs.values()}) > 1:
+        raise InvalidInputError(f"{folder} holds parts that were made in different ways", "run them alike")
+    return runs
+
+
+def _check_complete(rows: list[dict[str, Any]], path: str, runs: dict[str, dict[str, Any]]) -> None:
+    """Refuse lines that are fewer, more or others than the runs have written."""
+    for source, mine in _by_source(rows).items():
+        if len(mine) != mine[0]["of"]:
+            raise InvalidInputError(f"{path} has {len(mine)} of the {mine[0]['of']} lines of {source}", _HINT)
+    if not any("lines" in run for run in runs.values()) and not any("file_hash" in row for row in rows):
+        return  # an earlier version wrote no more
+    if any(run.get("lines") is None or run.get("checksum") is None for run in runs.values()):
+        raise InvalidInputError(f"{path} is of a batch that was not finished", "finish it with --resume")
+    expected = sum(run["lines"] for run in runs.values())
+    if len(rows) != expected:
+        raise InvalidInputError(f"{path} has {len(rows)} lines of the {expected} that the batch wrote", _HINT)
+    start = 0
+    for name, run in runs.items():
+        stop = start + run["lines"]
+        if checksum(run, rows[start:stop]) != run["checksum"]:
+            raise InvalidInputError(f"{path} or {name} was changed since the batch wrote it", _HINT)
+        start = stop
 
 
 def _names(folder: str) -> list[str]:
@@ -57,13 +105,17 @@ def _how(told: dict[str, Any]) -> How:
     return How(**told | {"fill": Colour.parse(fill) if fill is not None else None, "threads": 1})
 
 
-def _items(rows: list[dict[str, Any]], target: str, base: str) -> list[Item]:
-    """Gather the rows by source; one that is not where we are is looked for where the batch was run."""
+def _by_source(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     by_source: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_source.setdefault(row["source"], []).append(row)
+    return by_source
+
+
+def _items(rows: list[dict[str, Any]], target: str, base: str) -> list[Item]:
+    """Gather the rows by source; one that is not where we are is looked for where the batch was run."""
     items = []
-    for source, mine in by_source.items():
+    for source, mine in _by_source(rows).items():
         names = [os.path.normpath(row["file_name"]) for row in mine]
         for name in names:
             if os.path.isabs(name) or name.split(os.sep)[0] == "..":

@@ -1,0 +1,86 @@
+"""What ``run.json`` says of a run: its parameters, versions and backend."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from glimpsecli import __version__
+from glimpsecli.backends.describe import processor
+from glimpsecli.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from glimpsecli.jobs.plan import Plan
+
+PACKAGES = ("numpy", "numba", "numba-cuda", "pillow", "tifffile", "pyvips")
+
+
+def description(plan: Plan, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe a run that is not finished yet."""
+    how, output = plan.how, plan.output
+    return {
+        "lines": None,
+        "checksum": None,
+        "glimpse": __version__,
+        "python": platform.python_version(),
+        "processor": processor(),
+        "folder": os.getcwd(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "parameters": dict(parameters),
+        "how": {
+            "sampler": how.chosen_sampler,
+            "blur": how.blur,
+            "border": how.border,
+            "fill": how.fill.text if how.fill is not None else None,
+            "backend": how.backend,
+            "frame": how.frame,
+            "fast_decode": how.fast_decode,
+            "max_pixels": how.max_pixels,
+        },
+        "output": {
+            "format": plan.format.name,
+            "depth": output.depth,
+            "quality": output.quality,
+            "compress": output.compress,
+        },
+    }
+
+
+def compare(before: Mapping[str, Any], now: Mapping[str, Any], path: str) -> None:
+    """Refuse to go on with a run under other parameters or versions."""
+    for group in ("parameters", "packages"):
+        old, new = before.get(group, {}), json.loads(json.dumps(now[group]))
+        for name in sorted(old.keys() | new.keys()):
+            if old.get(name) != new.get(name):
+                raise InvalidInputError(
+                    f"{path} was made with {name} {old.get(name)!r} and not {new.get(name)!r}",
+                    "resume with the same, or start anew with --overwrite",
+                )
+    if before.get("glimpse") != now["glimpse"]:
+        raise InvalidInputError(f"{path} was made by glimpse {before.get('glimpse')}", "start anew with --overwrite")
+
+
+def file_hashes(paths: Iterable[str]) -> dict[str, str]:
+    """Give the hash of each of some files; a folder has that of the names and the contents in it."""
+    hashes = {}
+    for path in paths:
+        digest = hashlib.sha256()
+        inside = [os.path.join(root, name) for root, _, names in os.walk(path) for name in names]
+        for file in sorted(inside) if os.path.isdir(path) else [path]:
+            with suppress(OSError), open(file, "rb") as stream:
+                digest.update(os.fsencode(os.path.relpath(file, path)) + b"\0" + stream.read())
+        hashes[path] = digest.hexdigest()
+    return hashes
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,237 @@
+"""The lines of ``metadata.jsonl`` and the object in ``run.json``: how they are written, read and checked.
+
+Whatever is read here may have been edited, cut or joined: each field is checked once, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from glimpsecli.attention.borders import BORDERS
+from glimpsecli.backends import BACKENDS
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.images.depth import DEPTHS
+from glimpsecli.images.formats import FORMATS
+from glimpsecli.jobs.products import Product
+from glimpsecli.sampling import SAMPLERS
+from glimpsecli.window import GaussianParams, Window
+
+Check = Callable[[Any], bool]
+Row = dict[str, Any]
+
+LARGEST_WHOLE = 2**53 - 1
+"""Integers above this are not the same in every reader of JSON."""
+LARGEST_NUMBER = 1e300
+SHOWN = 40
+"""Characters of a wrong value that a message shows."""
+
+
+def _text(value: Any) -> bool:
+    """Say whether a value is a text that the system can take for a name."""
+    try:
+        return isinstance(value, str) and b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+
+
+def _number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= LARGEST_NUMBER
+
+
+def _whole(least: int, most: int = LARGEST_WHOLE) -> Check:
+    return lambda value: type(value) is int and least <= value <= most
+
+
+def _one_of(names: Iterable[str]) -> Check:
+    known = tuple(names)
+    return lambda value: isinstance(value, str) and value in known
+
+
+def _optional(check: Check) -> Check:
+    return lambda value: value is None or check(value)
+
+
+def _listed(check: Check, *lengths: int) -> Check:
+    return lambda value: isinstance(value, list) and len(value) in lengths and all(map(check, value))
+
+
+def _object(*later: str, **checks: Check) -> Check:
+    """Check an object of just these fields, of which those in `later` may be missing."""
+    needed = checks.keys() - set(later)
+    return lambda value: (
+        isinstance(value, dict)
+        and needed <= value.keys() <= checks.keys()
+        and all(checks[name](value[name]) for name in value)
+    )
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _hash(value: Any) -> bool:
+    digest = value.removeprefix("sha256:") if isinstance(value, str) else ""
+    return len(digest) == 64 and all(letter in "0123456789abcdef" for letter in digest)
+
+
+_SIZE = _object(width=_whole(1), height=_whole(1))
+_HOW = _object(
+    "max_pixels",
+    sampler=_one_of(SAMPLERS),
+    blur=_optional(_number),
+    border=_optional(_one_of(BORDERS)),
+    fill=_optional(_text),
+    backend=_one_of(BACKENDS),
+    frame=_whole(0),
+    fast_decode=lambda value: isinstance(value, bool),
+    max_pixels=_whole(1),
+)
+_OUTPUT = _object(
+    format=_one_of(FORMATS),
+    depth=_optional(_one_of(DEPTHS)),
+    quality=_optional(_whole(1, 100)),
+    compress=_optional(_whole(0, 9)),
+)
+
+LINE: dict[str, Check] = {
+    "file_name": _text,
+    "source": _text,
+    "index": _whole(0),
+    "label": lambda value: value is None or isinstance(value, str),
+    "scale": _whole(1),
+    "size": _SIZE,
+    "image_size": _SIZE,
+    "window": _optional(_object(**{field.name: _number for field in fields(Window)})),
+    "quad": _optional(_listed(_listed(_number, 2), 4)),
+    "matrix": _listed(_listed(_number, 3), 2, 3),
+    "sampler": _one_of(SAMPLERS),
+    "gaussian": _optional(_object(**{field.name: _number for field in fields(GaussianParams)})),
+    "backend": _one_of(BACKENDS),
+    "decoded": _text,
+    "outside": _number,
+    "source_hash": _hash,
+    "source_bytes": _whole(0),
+    "of": _whole(1),
+    "file_hash": _hash,
+    "file_bytes": _whole(0),
+}
+"""The fields of a line, and what makes a value one of theirs."""
+
+RUN: dict[str, Check] = {
+    "glimpse": _text,
+    "folder": _text,
+    "packages": _is_object,
+    "parameters": _is_object,
+    "how": _HOW,
+    "output": _OUTPUT,
+    "lines": _optional(_whole(0)),
+    "checksum": _optional(_hash),
+}
+"""The fields of a run that are read again. ``lines`` and ``checksum`` are null until the run is finished."""
+
+LATER = frozenset({"file_hash", "file_bytes", "lines", "checksum"})
+"""Fields that earlier versions did not write."""
+
+
+def line_of(record: Mapping[str, Any], folder: str) -> str:
+    """Write the line of a glimpse's record."""
+    row = dict(record)
+    file_name = os.path.relpath(row.pop("file"), folder).replace(os.sep, "/")
+    return json.dumps({"file_name": file_name, **row}) + "\n"
+
+
+def lines_of(products: Iterable[Product], folder: str) -> str:
+    """Write the lines of some glimpses."""
+    return "".join(line_of(product.record, folder) for product in products)
+
+
+def read_lines(path: str) -> Iterator[tuple[str, Row | None]]:
+    """Read the lines of a ``metadata.jsonl``, each with its row; None where it is no whole line of a batch."""
+    for line, _, row in _read(path):
+        yield line, row
+
+
+def read_metadata(path: str) -> list[Row]:
+    """Read the rows of a ``metadata.jsonl``.
+
+    Raises
+    ------
+    InvalidInputError
+        The file is not there, or a line is no whole line of a batch.
+    """
+    rows = []
+    try:
+        for number, (_, reason, row) in enumerate(_read(path), 1):
+            if row is None:
+                hint = "put the old file back, or mend it with `glimpse batch` and --resume"
+                raise InvalidInputError(f"{path}, line {number} is damaged: {reason}", hint)
+            rows.append(row)
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be read: {error.strerror or error}", _ANEW) from None
+    return rows
+
+
+def read_run(path: str) -> dict[str, Any]:
+    """Read a ``run.json``.
+
+    Raises
+    ------
+    InvalidInputError
+        It cannot be read, or a value in it is of the wrong type.
+    """
+    try:
+        with open(path, "rb") as file:
+            run = json.loads(file.read())
+    except (OSError, ValueError, RecursionError) as error:
+        raise InvalidInputError(f"{path} cannot be read: {_short(str(error))}", _ANEW) from None
+    reason = _wrong(run, RUN)
+    if reason is not None:
+        raise InvalidInputError(f"{path} is damaged: {reason}", "put the old file back, or start anew with --overwrite")
+    return dict(run)
+
+
+def checksum(run: Mapping[str, Any], rows: Iterable[Row]) -> str:
+    """Give the hash of all that a run's glimpses are made again from; fields that somebody added do not count."""
+    digest = hashlib.sha256(json.dumps([run["how"], run["output"]], sort_keys=True).encode())
+    for row in rows:
+        digest.update(json.dumps([row.get(name) for name in LINE], sort_keys=True).encode())
+    return f"sha256:{digest.hexdigest()}"
+
+
+_ANEW = "name the output folder of a batch, or start it anew with --overwrite"
+
+
+def _read(path: str) -> Iterator[tuple[str, str, Row | None]]:
+    """Give each line, and its row or what is wrong with it."""
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+        for line in file:
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                yield line, f"{_short(line)} is not JSON", None
+                continue
+            reason = "its end is missing" if not line.endswith("\n") else _wrong(row, LINE)
+            yield line, reason or "", row if reason is None else None
+
+
+def _wrong(value: Any, checks: Mapping[str, Check]) -> str | None:
+    """Say what is wrong with an object, if anything."""
+    if not isinstance(value, dict):
+        return f"{_short(json.dumps(value))} is no object"
+    for name, check in checks.items():
+        if name not in value:
+            if name not in LATER:
+                return f"it has no {name!r}"
+        elif not check(value[name]):
+            return f"{name} cannot be {_short(json.dumps(value[name]))}"
+    return None
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.encode(errors="backslashreplace").decode().split())
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

@@ -1,0 +1,102 @@
+"""Which images of an earlier run are done: those whose lines and files are as the plan makes them."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from glimpsecli.errors import GlimpseError
+from glimpsecli.jobs.decoding import decoded_as
+from glimpsecli.jobs.engine import content_hash, origin_of, sights_of, upright_size_of
+from glimpsecli.jobs.lines import line_of, read_lines
+from glimpsecli.jobs.pool import in_order
+from glimpsecli.jobs.records import planned
+
+if TYPE_CHECKING:
+    from glimpsecli.jobs.plan import Item, Plan
+
+
+def done_lines(plan: Plan, path: str, *, quick: bool, workers: int = 1) -> dict[str, list[str]]:
+    """Give the lines of the images that need not be made again, by source, in the order of the plan.
+
+    Parameters
+    ----------
+    plan : Plan
+    path : str
+        The ``metadata.jsonl`` of the earlier run.
+    quick : bool
+        No file is opened: sources and glimpses need only be there and have the size that the lines give. Otherwise
+        their content must have the hash, too.
+    workers : int
+        Images that are checked at once.
+    """
+    found: dict[str, list[str]] = {}
+    if os.path.lexists(path):
+        for line, row in read_lines(path):
+            if row is not None:
+                found.setdefault(row["source"], []).append(line)
+    told = [(item, found[item.source]) for item in plan.items if item.source in found]
+    check = partial(_is_done, plan=plan, quick=quick)
+    return {
+        item.source: lines for (item, lines), done in zip(told, in_order(check, told, workers), strict=True) if done
+    }
+
+
+def size_of(path: str) -> int | None:
+    """Give the size of a regular file in bytes; None where there is none."""
+    try:
+        return os.stat(path).st_size if os.path.isfile(path) else None
+    except OSError:
+        return None
+
+
+def _is_done(told: tuple[Item, list[str]], plan: Plan, *, quick: bool) -> bool:
+    """Say whether the lines of an image are those that the plan would write about the files that are there."""
+    item, lines = told
+    rows = [json.loads(line) for line in lines]
+    try:
+        records = _from_lines(item, rows[0], plan) if quick else _from_files(item, plan)
+        return len(records) == len(rows) and all(
+            (file := _file_of(record["file"], row, quick=quick)) is not None
+            and line == line_of(record | file, plan.output.target)
+            for line, row, record in zip(lines, rows, records, strict=True)
+        )
+    except (GlimpseError, OSError):  # the image is worked on again, and its failure is noted then
+        return False
+
+
+def _from_files(item: Item, plan: Plan) -> list[dict[str, Any]]:
+    """Give the records of an image as it is now."""
+    origin = origin_of(item, plan)
+    image_size = upright_size_of(origin, plan)
+    sights = sights_of(item, plan, image_size)
+    decoded = decoded_as(origin, sights, image_size, plan.how)
+    records = planned(item, sights, image_size, plan.how, backend=plan.how.backend, decoded=decoded)
+    content = origin.content or b""
+    known = {"source_hash": content_hash(content), "source_bytes": len(content), "of": len(records)}
+    return [record | known for record in records]
+
+
+def _from_lines(item: Item, row: dict[str, Any], plan: Plan) -> list[dict[str, Any]]:
+    """Give the records of an image of which nothing is known but a line, and that its size in bytes is the same."""
+    if size_of(item.source) != row["source_bytes"]:
+        return []
+    image_size = row["image_size"]["height"], row["image_size"]["width"]
+    sights = sights_of(item, plan, image_size)
+    records = planned(item, sights, image_size, plan.how, backend=plan.how.backend, decoded=row["decoded"])
+    known = {"source_hash": row["source_hash"], "source_bytes": row["source_bytes"], "of": len(records)}
+    return [record | known for record in records]
+
+
+def _file_of(path: str, row: dict[str, Any], *, quick: bool) -> dict[str, Any] | None:
+    """Give what the line of a glimpse should say of its file; None where that is another."""
+    size = size_of(path)
+    if size is None or size != row.get("file_bytes"):
+        return None
+    if quick:
+        return {"file_hash": row.get("file_hash"), "file_bytes": size}
+    with open(path, "rb") as file:
+        content = file.read()
+    return {"file_hash": content_hash(content), "file_bytes": len(content)}
