@@ -201,7 +201,7 @@ def test_a_source_replaced_by_one_of_the_same_size_is_noticed(copied, capsys):
     assert cli.run(["replay", "out", "-q"]) == 1
     assert "in/c.bmp has changed since" in capsys.readouterr().err
     assert cli.run([word for word in BATCH if word != "-q"] + ["--resume"]) == 0
-    assert "2 written, 2 skipped" in capsys.readouterr().err
+    assert "2 glimpses written to out/, 2 skipped" in capsys.readouterr().err
     assert cli.run([*BATCH[:3], "anew", *BATCH[4:]]) == 0
     assert settled() == settled("anew")
 
@@ -328,9 +328,9 @@ def test_a_file_system_without_locks_does_not_stop_the_work(copied, monkeypatch)
 
 @pytest.mark.parametrize("lost", ["out", "out/metadata.jsonl", "out/a_000.png", "replaced", "at the end"])
 def test_what_is_removed_while_a_batch_runs_is_noticed(copied, monkeypatch, capsys, lost):
-    from glimpsecli.jobs.manifest import Manifest
+    from glimpsecli.jobs import manifest
 
-    add, finish = Manifest.add, Manifest.finish
+    add, checksum = manifest.Manifest.add, manifest.checksum
 
     def removing(self, done):
         if done.source.endswith("c.bmp"):
@@ -343,36 +343,44 @@ def test_what_is_removed_while_a_batch_runs_is_noticed(copied, monkeypatch, caps
                 Path(lost).unlink()
         add(self, done)
 
-    def late(self, plan):
-        self._note()
+    def late(run, rows):
         if lost == "at the end":
             Path("out/a_001.png").unlink()
-        finish(self, plan)
+        return checksum(run, rows)
 
-    monkeypatch.setattr(Manifest, "add", removing)
-    monkeypatch.setattr(Manifest, "finish", late)
+    monkeypatch.setattr(manifest.Manifest, "add", removing)
+    monkeypatch.setattr(manifest, "checksum", late)
     assert cli.run([*BATCH, "--overwrite", "-j", "1"]) == 1
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert "was removed or replaced while the batch ran" in err
 
 
-def test_files_are_on_the_disk_before_their_lines(copied, finished, monkeypatch):
-    synced, before = [], os.fsync
+def test_files_are_on_the_disk_before_their_lines(copied, monkeypatch):
+    from glimpsecli.jobs import manifest
 
-    def fsync(number):
-        path = os.path.relpath(os.readlink(f"/proc/self/fd/{number}"))
-        told = Path("out/metadata.jsonl").read_text() if Path("out/metadata.jsonl").exists() else ""
-        assert path not in {f"out/{json.loads(line)['file_name']}" for line in told.splitlines()}
-        synced.append(path)
-        before(number)
+    sync, synced = manifest.sync_files, []
 
-    monkeypatch.setattr(os, "fsync", fsync)
-    shutil.rmtree("out")
-    assert cli.run(BATCH) == 0
-    assert {f"out/{name}" for name in pictures()} < set(synced)
-    assert "out" in synced
-    assert synced.index("out/metadata.jsonl") > max(synced.index(f"out/{name}") for name in pictures())
+    def watched(paths):
+        told = {f"out/{json.loads(line)['file_name']}" for line in Path("out/metadata.jsonl").read_text().splitlines()}
+        assert told == set(synced)
+        sync(paths)
+        synced.extend(paths)
+
+    monkeypatch.setattr(manifest, "sync_files", watched)
+    monkeypatch.setattr(manifest, "GROUP", 1)
+    assert cli.run([*BATCH, "--overwrite"]) == 0
+    assert set(synced) == {f"out/{name}" for name in pictures()}
+
+
+def test_each_file_is_synced_where_the_system_cannot_sync_a_disk(copied, monkeypatch):
+    from glimpsecli.jobs import syncing
+
+    synced = []
+    monkeypatch.setattr(syncing, "_syncfs", lambda: None)
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.readlink(f"/proc/self/fd/{file}")))
+    syncing.sync_files(["out/a_000.png", "out/b_001.png"])
+    assert synced == [os.path.abspath(path) for path in ("out/a_000.png", "out/b_001.png", "out")]
 
 
 def test_an_end_in_between_notes_what_is_done(copied, finished, monkeypatch):

@@ -18,6 +18,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
 
 GROUP = 64
 SECONDS = 1.0
-"""Images, and time between two notes, that a group holds at most: a run that is killed loses no more."""
+"""A group is noted when it holds so many images, or so long after the last one."""
+LARGEST_GROUP = 16 * GROUP
+"""Images that are worked on while the disk is busy with the last group: a run that is killed loses no more."""
 
 
 class Manifest:
@@ -60,6 +63,7 @@ class Manifest:
         self._metadata: IO[str] | None = None
         self._failures: IO[str] | None = None
         self._group: list[Done] = []
+        self._noting: Future[None] | None = None
         self._noted = 0.0
         self._left = 0
         self._resumed = False
@@ -70,7 +74,7 @@ class Manifest:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         with self._held, suppress(GlimpseError):  # its error, or one of which this is the consequence, was raised
-            self._note()
+            self._note_all()
 
     def path(self, name: str) -> str:
         """Give the path of ``metadata.jsonl``, ``failures.jsonl`` or ``run.json``."""
@@ -127,6 +131,7 @@ class Manifest:
             if os.path.lexists(self.path("failures.jsonl")):
                 os.unlink(self.path("failures.jsonl"))
             self._metadata = self._opened(metadata)
+        self._notes = self._held.enter_context(ThreadPoolExecutor(1, thread_name_prefix="glimpse-manifest"))
         for problem in plan.problems:
             self._fail({"source": None, "error": problem})
         todo = [item for item in plan.items if item.source not in lines]
@@ -143,8 +148,11 @@ class Manifest:
         """
         self._group.append(done)
         self._left -= 1
-        if len(self._group) >= GROUP or time.monotonic() - self._noted >= SECONDS:
-            self._note()
+        due = len(self._group) >= GROUP or time.monotonic() - self._noted >= SECONDS
+        if due and (self._noting is None or self._noting.done() or len(self._group) >= LARGEST_GROUP):
+            self._settle()
+            group, self._group = self._group, []
+            self._noting = self._notes.submit(self._note, group)
 
     def finish(self, plan: Plan) -> None:
         """Note what is left; where all is done, check that it is still there, and say in ``run.json`` how much it is.
@@ -156,7 +164,7 @@ class Manifest:
         FileProblemError
             As for :meth:`add`, for all files of the run.
         """
-        self._note()
+        self._note_all()
         path = self.path("metadata.jsonl")
         if self._resumed:
             order = {item.source: number for number, item in enumerate(plan.items)}
@@ -178,11 +186,21 @@ class Manifest:
         self._run["lines"] = count
         self._write_run()
 
-    def _note(self) -> None:
-        """Write the lines of the group behind its files."""
+    def _settle(self) -> None:
+        """Wait for the group that is being noted, and raise what went wrong with it."""
+        noting, self._noting = self._noting, None
+        if noting is not None:
+            noting.result()
+
+    def _note_all(self) -> None:
+        self._settle()
         group, self._group = self._group, []
-        if self._metadata is None:
-            return
+        if self._metadata is not None:
+            self._note(group)
+
+    def _note(self, group: list[Done]) -> None:
+        """Write the lines of a group behind its files; while the disk is waited for, others are worked on."""
+        assert self._metadata is not None
         path = self.path("metadata.jsonl")
         with _explained(path):
             try:
@@ -192,7 +210,7 @@ class Manifest:
             if not same:
                 raise vanished(path)
             made = [product for done in group if done.failure is None for product in done.products]
-            sync_files(product.record["file"] for product in made)
+            sync_files([product.record["file"] for product in made])
             self._metadata.write(lines_of(made, self.folder))
             self._metadata.flush()
             os.fsync(self._metadata.fileno())

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection
+from functools import cache
+from typing import Any
 
 from glimpsecli.errors import FileProblemError
 from glimpsecli.images.atomic import explained
@@ -13,34 +15,60 @@ from glimpsecli.images.atomic import explained
 _UNSYNCABLE = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF)  # a pipe, a device, some network drives
 
 
-def sync_files(paths: Iterable[str]) -> None:
+def sync_files(paths: Collection[str]) -> None:
     """Wait until files, and their names in their folders, are on the disk.
+
+    Linux writes all that waits for a disk at once, which takes a fraction of the time of one file after the other.
 
     Raises
     ------
     FileProblemError
         A file is not there any more, or the disk refuses.
     """
-    folders = set()
+    disks: dict[int, str] = {}
     for path in paths:
-        folders.add(os.path.dirname(path) or ".")
-        # Windows syncs only what may be written to.
-        _sync(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY | os.O_NONBLOCK)
-    for folder in folders if sys.platform != "win32" else ():
-        _sync(folder, os.O_RDONLY)
+        try:
+            disks[os.stat(path).st_dev] = path
+        except FileNotFoundError:
+            raise vanished(path) from None
+        except OSError as error:
+            raise explained(path, error) from None
+    whole = _syncfs()
+    folders = {os.path.dirname(path) or "." for path in paths if sys.platform != "win32"}
+    for path in disks.values() if whole else (*paths, *folders):
+        _sync(path, whole or os.fsync)
 
 
-def _sync(path: str, flags: int) -> None:
+@cache
+def _syncfs() -> Any:
+    """Give the function that syncs the whole disk of an open file; None where the system has none."""
+    if not sys.platform.startswith("linux"):
+        return None
+    import ctypes
+
+    function = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if function is None:
+        return None
+
+    def syncfs(file: int) -> None:
+        if function(file) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+
+    return syncfs
+
+
+def _sync(path: str, sync: Any) -> None:
+    # Windows syncs only what may be written to; a pipe would be waited for.
+    flags = os.O_RDWR if sys.platform == "win32" else os.O_RDONLY | os.O_NONBLOCK
     try:
         file = os.open(path, flags)
-    except FileNotFoundError:
-        raise vanished(path) from None
     except PermissionError:
-        return  # its mode was 0 before it was replaced
+        return  # it kept the mode of the file that it replaced
     except OSError as error:
         raise explained(path, error) from None
     try:
-        os.fsync(file)
+        sync(file)
     except OSError as error:
         if error.errno not in _UNSYNCABLE:
             raise explained(path, error) from None
