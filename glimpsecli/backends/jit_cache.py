@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, UserProvidedCacheLocator
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, _CacheLocator
 
 from glimpsecli.backends import jit_folder
 
@@ -30,12 +30,16 @@ def _folder_digest() -> bytes:
     return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).digest()
 
 
-class _Locator(UserProvidedCacheLocator):
+class _Locator(_CacheLocator):
     """The place of a function in the cache; to find it touches nothing on disk."""
 
-    def __init__(self, function: Callable[..., Any], source: str) -> None:
-        self._py_file, self._lineno = source, function.__code__.co_firstlineno
+    def __init__(self, source: str) -> None:
+        self._py_file = source
         self._cache_path = os.fspath(jit_folder.folder_of(source) or "")
+
+    def get_cache_path(self) -> str:
+        """Give the folder."""
+        return self._cache_path
 
     def get_disambiguator(self) -> str:
         """Give the version in place of the line: a kernel that moves in its file replaces its old code."""
@@ -48,7 +52,7 @@ class _Locator(UserProvidedCacheLocator):
     @classmethod
     def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _Locator | None:
         """Give the locator, or None where the user has no cache folder or the source is no file."""
-        locator = cls(py_func, py_file)
+        locator = cls(py_file)
         return locator if locator._cache_path and os.path.exists(py_file) else None
 
 
