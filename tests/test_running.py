@@ -156,6 +156,17 @@ def test_a_dry_run_tells_the_problems_that_a_real_run_would(glimpse):
     assert not os.path.exists("out")
 
 
+def test_a_dry_run_refuses_the_folder_that_a_real_run_would(glimpse, capsys):
+    line = f"batch good_a.png good_b.png {WINDOW} -o out"
+    assert glimpse(line)[0] == 0
+    for option in ("", " --overwrite", " --resume", " --resume --size 5"):
+        dry = cli.run(f"{line}{option} --dry-run".split()), capsys.readouterr().err
+        real = cli.run(f"{line}{option}".split()), capsys.readouterr().err
+        assert dry[0] == real[0] == (0 if option in (" --overwrite", " --resume") else 2)
+        if dry[0]:
+            assert dry[1] == real[1]
+
+
 def test_a_dry_run_tells_the_maps_that_cannot_be_read(glimpse):
     os.mkdir("maps")
     np.save("maps/good_a.npy", np.eye(3, dtype=np.float32))

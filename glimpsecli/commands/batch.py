@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glimpsecli.commands import options, values
+from glimpsecli.commands.report import say
 from glimpsecli.commands.running import end, run_batch, show_plan
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     parameters = _plain({**given, "name": name, "sources": sources})
     resume, overwrite = given["resume"], given["overwrite"]
     part = check_part(given.pop("part") or "1/1")
+    manifest = Manifest(target, part)
     lists, suffixes = given.pop("lists"), (given.pop("suffixes") or "").split(",")
     if not sources and not lists:
         raise click.UsageError("Missing argument 'SOURCE...'.")
@@ -151,13 +153,14 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     plan = make_batch_plan(
         found, requests_of, how, output,
         annotations=annotations, labels=labels, part=part, inputs=[path for path in files if os.path.isfile(path)],
-        replace=bool(resume) and os.path.lexists(Manifest(target, part).path("run.json")), problems=problems,
+        replace=bool(resume) and os.path.lexists(manifest.path("run.json")), problems=problems,
     )._replace(left_out=listed(left_out) if part[0] == 1 else "")  # fmt: skip
     planned()
     if given["dry_run"]:
+        manifest.check(plan, parameters, resume=resume, overwrite=overwrite)
         end(show_plan(plan, given))
     else:
-        run_batch(plan, parameters, {**given, "overwrite": overwrite}, part=part)
+        run_batch(plan, manifest, parameters, {**given, "overwrite": overwrite})
 
 
 def _annotations(given: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
@@ -175,9 +178,10 @@ def _annotations(given: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
 
     found = read_annotations(path, file_format, box_format=box_format or "xywh", unit=unit or "pixels")
     if not given["quiet"]:
-        click.echo(f"glimpse: {path}: {found.file_format}, boxes of {len(found.images)} images", err=True)
+        many = len(found.images)
+        say(f"{path}: {found.file_format}, boxes of {many} image{'s'[: many != 1]}")
         for note in found.notes:
-            click.echo(f"glimpse: {path}: {note}", err=True)
+            say(f"{path}: {note}")
     return found, labels
 
 

@@ -18,6 +18,7 @@ from glimpsecli.errors import ExitCode
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.engine import Done
+    from glimpsecli.jobs.manifest import Manifest
     from glimpsecli.jobs.plan import Item, Plan
 
 LOG_EVERY = 10.0
@@ -44,6 +45,7 @@ def run_plan(
     *,
     todo: Sequence[Item] | None = None,
     keep: Callable[[Done], None] | None = None,
+    finish: Callable[[], None] | None = None,
 ) -> ExitCode:
     """Work through a plan and give the exit code.
 
@@ -56,6 +58,8 @@ def run_plan(
         Only these items; the others were done before.
     keep : callable, optional
         Gets what became of each image, in the order of the plan.
+    finish : callable, optional
+        Is called behind the last image; an error that it raises comes in place of the summary.
     """
     from glimpsecli.jobs import engine
 
@@ -77,6 +81,8 @@ def run_plan(
                 failures.append(done)
             show_done(done, given)
             tick()
+    if finish is not None:
+        finish()
     if failures and plan.container is not None and len(plan.items) > 1:
         click.echo(f"glimpse: {plan.container} is not written: it holds the glimpses of all images or none", err=True)
     counts = {"skipped": len(plan.items) - len(todo), "too small": too_small}
@@ -87,15 +93,12 @@ def run_plan(
     return ExitCode.INTERRUPTED if stop.is_set() else engine.exit_code(failures, plan)
 
 
-def run_batch(plan: Plan, parameters: Mapping[str, Any], given: Mapping[str, Any], *, part: tuple[int, int]) -> None:
+def run_batch(plan: Plan, manifest: Manifest, parameters: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Run a batch, keep its manifest, and end with the exit code."""
-    from glimpsecli.jobs.manifest import Manifest
-
     workers = given["jobs"] or _processors()
-    with Manifest(plan.output.target, part) as manifest:
+    with manifest:
         todo = manifest.begin(plan, parameters, resume=given["resume"], overwrite=given["overwrite"], workers=workers)
-        code = run_plan(plan, given, todo=todo, keep=manifest.add)
-        manifest.finish(plan)
+        code = run_plan(plan, given, todo=todo, keep=manifest.add, finish=lambda: manifest.finish(plan))
     end(code)
 
 

@@ -81,6 +81,32 @@ class Manifest:
         stem, suffix = os.path.splitext(name)
         return os.path.join(self.folder, f"{stem}{self._suffix}{suffix}")
 
+    def check(
+        self, plan: Plan, parameters: Mapping[str, Any], *, resume: str | None, overwrite: bool
+    ) -> dict[str, Any]:
+        """Give what ``run.json`` will say, and write nothing; the parameters are those of :meth:`begin`.
+
+        Raises
+        ------
+        InvalidInputError
+            The folder holds a run already, and it is neither resumed nor overwritten; or the one to be resumed had
+            other parameters or is damaged.
+        """
+        run, run_path, metadata = description(plan, parameters), self.path("run.json"), self.path("metadata.jsonl")
+        for path in (run_path, metadata, self.path("failures.jsonl")):
+            if os.path.islink(path) or (os.path.lexists(path) and not os.path.isfile(path)):
+                raise InvalidInputError(f"{path} is no regular file", "remove it, or choose another output folder")
+            if os.path.abspath(path) in map(os.path.abspath, parameters.get("inputs", ())):
+                raise InvalidInputError(f"{path} is an input", "choose another output folder")
+        if os.path.lexists(run_path):
+            if resume:
+                compare(read_run(run_path), run, run_path)
+            elif not overwrite:
+                raise InvalidInputError(f"{self.folder} holds a run already", "give --resume or --overwrite")
+        elif not overwrite and os.path.lexists(metadata):
+            raise InvalidInputError(f"{metadata} exists", "give --overwrite to replace it")
+        return run
+
     def begin(
         self, plan: Plan, parameters: Mapping[str, Any], *, resume: str | None, overwrite: bool, workers: int = 1
     ) -> list[Item]:
@@ -101,28 +127,16 @@ class Manifest:
         Raises
         ------
         InvalidInputError
-            The folder holds a run already, and it is neither resumed nor overwritten; or the one to be resumed had
-            other parameters or is damaged; or another run is writing there.
+            As for :meth:`check`; or another run is writing there.
         """
-        self._run = run = description(plan, parameters)
-        told, metadata = self.path("run.json"), self.path("metadata.jsonl")
-        for path in (told, metadata, self.path("failures.jsonl")):
-            if os.path.islink(path) or (os.path.lexists(path) and not os.path.isfile(path)):
-                raise InvalidInputError(f"{path} is no regular file", "remove it, or choose another output folder")
-            if os.path.abspath(path) in map(os.path.abspath, parameters.get("inputs", ())):
-                raise InvalidInputError(f"{path} is an input", "choose another output folder")
         with _explained(self.folder):
             os.makedirs(self.folder, exist_ok=True)
         self._held.enter_context(locked(self.path(".run.lock")))
+        self._run = self.check(plan, parameters, resume=resume, overwrite=overwrite)
+        metadata = self.path("metadata.jsonl")
         lines: dict[str, list[str]] = {}
-        if os.path.lexists(told):
-            if resume:
-                compare(read_run(told), run, told)
-                lines = done_lines(plan, metadata, quick=resume == "quick", workers=workers)
-            elif not overwrite:
-                raise InvalidInputError(f"{self.folder} holds a run already", "give --resume or --overwrite")
-        elif not overwrite and os.path.lexists(metadata):
-            raise InvalidInputError(f"{metadata} exists", "give --overwrite to replace it")
+        if resume and os.path.lexists(self.path("run.json")):
+            lines = done_lines(plan, metadata, quick=resume == "quick", workers=workers)
         if resume:
             self._sweep(plan.items)
         self._write_run()
