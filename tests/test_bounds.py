@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glimpsecli import cli, images
+from glimpsecli import cli
+from glimpsecli.images.footprint import footprint
 from glimpsecli.jobs.pool import Budget
 
 KINDS = {
@@ -82,7 +83,7 @@ def test_the_footprint_covers_the_peak_of_decoding():
             image.save(path, kind)
     done = subprocess.run([sys.executable, "-c", PEAK, *KINDS], capture_output=True, check=True)
     for name, peak in json.loads(done.stdout).items():
-        found = images.footprint(name)
+        found = footprint(name)
         assert (found.height, found.width) == (side, side)
         slack = 1 << 21  # strips, codecs, the allocator
         assert peak <= found.decoding + slack, name
@@ -91,7 +92,7 @@ def test_the_footprint_covers_the_peak_of_decoding():
 
 def test_arrays_take_what_they_hold():
     np.save("a.npy", np.zeros((30, 40, 3), np.float32))
-    assert images.footprint("a.npy").decoding == Path("a.npy").stat().st_size
+    assert footprint("a.npy").decoding == Path("a.npy").stat().st_size
 
 
 @pytest.mark.parametrize("name", ["photo.png", "photo.jpg", "photo.tif", "photo.npy"])
@@ -152,5 +153,5 @@ def test_a_batch_waits_for_the_memory_that_decoding_takes(glimpse, monkeypatch):
     monkeypatch.setattr(Budget, "hold", lambda self, amount: held.append(amount) or hold(self, amount))
     shutil.copy("photo.png", "photo2.png")
     assert glimpse("batch photo.png photo2.png --box 1,1,9,9 -o out -j 2")[0] == 0
-    assert held == [images.footprint("photo.png").decoding + Path("photo.png").stat().st_size] * 2
+    assert held == [footprint("photo.png").decoding + Path("photo.png").stat().st_size] * 2
     assert held[0] >= 7 * 60 * 40

@@ -14,7 +14,6 @@ and within each: the same path, then one that is the end of the other, then the 
 from __future__ import annotations
 
 import os
-import re
 import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -22,10 +21,68 @@ from typing import NamedTuple
 from glimpsecli.annotations.text import shown
 from glimpsecli.errors import InvalidInputError
 
-_SUFFIX = re.compile(
-    r"\*|apng|arw|avifs?|bmp|cr[23]|dcm|dds|dib|dng|eps|exr|fits|gif|hdr|hei[cf]|heics|heifs|hif|ico|j2[ck]|jfif|jp2"
-    r"|jp[cefx]|jpe?g|jxl|jxr|mpo|nef|orf|pbm|pcx|pdf|pfm|pgm|png|pnm|ppm|psd|qoi|raf|raw|rw2|sgi|svg|tga|tiff?|webp|xbm|xpm",
-    re.IGNORECASE,
+_SUFFIXES = frozenset(
+    [
+        "*",
+        "apng",
+        "arw",
+        "avif",
+        "avifs",
+        "bmp",
+        "cr2",
+        "cr3",
+        "dcm",
+        "dds",
+        "dib",
+        "dng",
+        "eps",
+        "exr",
+        "fits",
+        "gif",
+        "hdr",
+        "heic",
+        "heics",
+        "heif",
+        "heifs",
+        "hif",
+        "ico",
+        "j2c",
+        "j2k",
+        "jfif",
+        "jp2",
+        "jpc",
+        "jpe",
+        "jpeg",
+        "jpf",
+        "jpg",
+        "jpx",
+        "jxl",
+        "jxr",
+        "mpo",
+        "nef",
+        "orf",
+        "pbm",
+        "pcx",
+        "pdf",
+        "pfm",
+        "pgm",
+        "png",
+        "pnm",
+        "ppm",
+        "psd",
+        "qoi",
+        "raf",
+        "raw",
+        "rw2",
+        "sgi",
+        "svg",
+        "tga",
+        "tif",
+        "tiff",
+        "webp",
+        "xbm",
+        "xpm",
+    ]
 )
 
 
@@ -142,7 +199,7 @@ class NamesOnDisk:
 def _parse(name: str) -> _Name:
     *folders, last = key_of(name).split("/")
     stem, dot, suffix = last.rpartition(".")
-    stem = stem if dot and stem and _SUFFIX.fullmatch(suffix) else last
+    stem = stem if dot and stem and suffix.lower() in _SUFFIXES else last
     return _Name(tuple(folders), stem if suffix == "*" else last, stem)
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import codecs
 import reprlib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from glimpsecli.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _MARKS = (  # the mark of UTF-32 begins with that of UTF-16
     (codecs.BOM_UTF8, "utf-8-sig"),

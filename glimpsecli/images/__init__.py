@@ -2,7 +2,6 @@
 
 from glimpsecli.images.alpha import flatten
 from glimpsecli.images.depth import DEPTHS, convert, depth_of
-from glimpsecli.images.footprint import footprint
 from glimpsecli.images.formats import FORMATS, Format, check
 from glimpsecli.images.picture import Picture
 from glimpsecli.images.reading import read, upright_size
@@ -18,7 +17,6 @@ __all__ = [
     "convert",
     "depth_of",
     "flatten",
-    "footprint",
     "opened",
     "read",
     "upright_size",

@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from glimpsecli.errors import FileProblemError, InvalidInputError, UnavailableError
-from glimpsecli.images import jpeg, png
 from glimpsecli.images import orientation as turning
+from glimpsecli.images import png
 from glimpsecli.images.picture import TAKEN, Array, Picture, check_frame, check_size
 
 _PLUGINS = {
@@ -132,6 +132,8 @@ def decode(
         check_frame(label, frame, getattr(image, "n_frames", 1))
         image.seek(frame)
     if kind == "JPEG":
+        from glimpsecli.images import jpeg
+
         jpeg.load(image, stream, label)
     elif header is not None:
         png.check_data(stream, header, label, frame, suspect=_leaves_rows(image) or frame > 0)

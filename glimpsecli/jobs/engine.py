@@ -169,10 +169,10 @@ def origin_of(item: Item, plan: Plan) -> Origin:
 
 def _footprint(origin: Origin, plan: Plan) -> int:
     """Estimate the bytes that an image will take at the peak of its decoding, or of drawing on it."""
+    from glimpsecli.images.footprint import footprint
+
     how = plan.how
-    height, width, decoding = images.footprint(
-        origin.open(), frame=how.frame, max_pixels=how.max_pixels, name=origin.name
-    )
+    height, width, decoding = footprint(origin.open(), frame=how.frame, max_pixels=how.max_pixels, name=origin.name)
     # A photo, what lies on it as float32, and the picture with what it takes to store it: 24 bytes a pixel of 8 bit.
     working = decoding if plan.looking is None else max(24 * height * width, 2 * decoding)
     return working + len(origin.content or b"")
