@@ -458,6 +458,21 @@ def test_frames_are_picked_by_number(kind: str):
                 door(io.BytesIO(content), frame=frame)
 
 
+@pytest.mark.parametrize("blend", [0, 1])
+@pytest.mark.parametrize("disposal", [0, 1, 2])
+def test_a_frame_of_an_animated_png_that_changes_a_part_keeps_the_rest(disposal: int, blend: int):
+    frames = [noise(20, 30, 3)]
+    for number in range(3):
+        frames.append(frames[-1].copy())
+        frames[-1][5 + number : 9 + number, 4:8] = noise(4, 4, 3)
+    first, *rest = map(Image.fromarray, frames)
+    content = encoded(first, "PNG", save_all=True, append_images=rest, disposal=disposal, blend=blend)
+    for number in range(4):
+        image = Image.open(io.BytesIO(content))
+        image.seek(number)
+        assert np.array_equal(read_bytes(content, frame=number).pixels, np.asarray(image)), number
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "PPM"])
 def test_a_still_has_one_frame(kind: str):
     with pytest.raises(InvalidInputError, match="1 frame, number 0"):

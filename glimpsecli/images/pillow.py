@@ -135,10 +135,13 @@ def decode(
         from glimpsecli.images import jpeg
 
         jpeg.load(image, stream, label)
-    elif header is not None:
-        png.check_data(stream, header, label, frame, suspect=_leaves_rows(image) or frame > 0)
-    else:
+    elif header is None:
         image.load()
+    elif frame:  # the data of a later frame may be those of a part of it
+        image.load()
+        png.check_data(stream, header, label, frame, suspect=True)
+    else:
+        png.check_data(stream, header, label, frame, suspect=_leaves_rows(image))
     check_size(label, *image.size, max_pixels)  # a frame of an animation may reach beyond its canvas
     orientation = orientation_of(image, kind, None if header is None else header.exif)
     icc = image.info.get("icc_profile")
