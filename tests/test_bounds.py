@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pyvips
+import tifffile
 from PIL import Image
 
 from glimpsecli import cli
@@ -30,6 +32,22 @@ KINDS = {
     "RGB.tif": ("RGB", "TIFF"),
     "CMYK.tif": ("CMYK", "TIFF"),
     "F.tif": ("F", "TIFF"),
+}
+ARRAYS = {
+    "double.npy": lambda path, ramp: np.save(path, ramp.astype(np.float64)),
+    "half.npy": lambda path, ramp: np.save(path, ramp.astype(np.float16)),
+    "columns.npy": lambda path, ramp: np.save(path, np.asfortranarray(ramp)),
+    "deep RGBA.png": lambda path, ramp: path.write_bytes(
+        pyvips.Image.new_from_array(np.dstack([ramp] * 4)).copy(interpretation="rgb16").pngsave_buffer()
+    ),
+    "ten bit.ppm": lambda path, ramp: path.write_bytes(
+        b"P6 %d %d 1023 " % ramp.shape + np.dstack([ramp % 1024] * 3).astype(">u2").tobytes()
+    ),
+    "premultiplied.tif": lambda path, ramp: tifffile.imwrite(
+        path, np.dstack([ramp] * 4), photometric="rgb", extrasamples=["assocalpha"]
+    ),
+    "half.tif": lambda path, ramp: tifffile.imwrite(path, ramp.astype(np.float16)),
+    "inverted.tif": lambda path, ramp: tifffile.imwrite(path, ramp, photometric="miniswhite"),
 }
 
 PEAK = """
@@ -81,7 +99,10 @@ def test_the_footprint_covers_the_peak_of_decoding():
             else:
                 image = Image.fromarray(ramp.astype(np.uint8)).convert("RGB").convert(mode)
             image.save(path, kind)
-    done = subprocess.run([sys.executable, "-c", PEAK, *KINDS], capture_output=True, check=True)
+    for name, write in ARRAYS.items():
+        for path, size in ((name, side), (f"small_{name}", 9)):
+            write(Path(path), np.add.outer(np.arange(size), np.arange(size)).astype(np.uint16))
+    done = subprocess.run([sys.executable, "-c", PEAK, *KINDS, *ARRAYS], capture_output=True, check=True)
     for name, peak in json.loads(done.stdout).items():
         found = footprint(name)
         assert (found.height, found.width) == (side, side)

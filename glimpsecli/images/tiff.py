@@ -93,6 +93,10 @@ def footprint(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> tupl
     a_pixel = 2 * page.samples * page.dtype.itemsize
     if page.for_pillow or page.photometric in (_INKS, _PALETTE):
         a_pixel += 8  # Pillow's own picture, or the colours behind the numbers
+    if page.bits not in (8, 16, 32) or page.dtype == np.float16 or page.photometric == _WHITE_IS_ZERO:
+        a_pixel += 8 * page.samples  # brought to full scale
+    if _ASSOCIATED in page.extras:
+        a_pixel += page.samples * page.dtype.itemsize + 16  # divided by alpha, as uint32
     return (*turning.upright_shape(page.height, page.width, page.orientation), a_pixel * page.height * page.width)
 
 
