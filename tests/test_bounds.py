@@ -56,7 +56,7 @@ from glimpsecli import images
 def status(field):
     with open("/proc/self/status") as lines:
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
-told = {}
+peaks = {}
 for name in sys.argv[1:]:
     images.read("small_" + name)  # so that all modules are there
     content = open(name, "rb").read()
@@ -64,8 +64,8 @@ for name in sys.argv[1:]:
     open("/proc/self/clear_refs", "w").write("5")
     before = status("VmRSS")
     images.read(io.BytesIO(content))
-    told[name] = status("VmHWM") - before
-print(json.dumps(told))
+    peaks[name] = status("VmHWM") - before
+print(json.dumps(peaks))
 """
 
 

@@ -4,8 +4,8 @@ Numba lets errors of a full disk, a read-only folder or a damaged cache file out
 of these costs the time to compile and nothing else.
 
 Numba keeps an index beside the code, in which two processes that compile at the same time can exchange the code of two
-signatures. Here the name of a file is all there is to its meaning, and files appear whole, so processes, installations
-and versions share a folder without harm.
+signatures. Here the name of a file holds all that its code depends on, and files appear whole, so processes,
+installations and versions share a folder without harm.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _folder_digest() -> bytes:
 
 
 class _Locator(_CacheLocator):
-    """The place of a function in the cache; to find it touches nothing on disk."""
+    """The place of a function in the cache, found without writing to the disk."""
 
     def __init__(self, source: str) -> None:
         self._py_file = source

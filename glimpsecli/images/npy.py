@@ -33,7 +33,8 @@ def footprint(stream: BinaryIO, label: str, max_pixels: int) -> int:
 def decode(stream: BinaryIO, label: str, max_pixels: int) -> Picture:
     """Read an image. An array says nothing about alpha, so no channel is taken for it.
 
-    Floating-point numbers become float32. bool and other integers do not say which value is white, and are refused.
+    Floating-point numbers become float32. bool, and integers other than uint8 and uint16, have no value for white, and
+    are refused.
     """
     _read_header(stream, label, max_pixels)
     stream.seek(0)

@@ -158,9 +158,9 @@ def decode(
 
 
 def _leaves_rows(image: ImageFile.ImageFile) -> bool:
-    """Decode an image, and tell whether its last row, or the one above, looks as it did before.
+    """Decode an image, and tell whether its last row, or the one above, is as it was before.
 
-    An interlaced image may have the last row that it decodes in either.
+    Either may be the row of an interlaced image that is decoded last.
     """
     width, height = image.size
     last = (0, max(0, height - 2), width, height)

@@ -1,4 +1,4 @@
-"""What has a name and is no regular file: pipes of the shell, ``/dev/stdin``, FIFOs. It can be read once."""
+"""Streams with a name: pipes of the shell, ``/dev/stdin``, FIFOs. Each can be read once."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def is_stream(path: str | os.PathLike[str]) -> bool:
 
 
 def check_stream(path: str | os.PathLike[str], label: str) -> None:
-    """Refuse a device or a socket, which need not ever end; whatever the shell has opened already is read."""
+    """Refuse a device or a socket, which may never end, unless the shell has opened it."""
     if _DESCRIPTOR.fullmatch(os.fspath(path)) is None and not stat.S_ISFIFO(os.stat(path).st_mode):
         raise InvalidInputError(f"{label} is a device, not a file", "give a file, a FIFO, or - for standard input")
 
 
 def read_bytes(path: str | os.PathLike[str], label: str | None = None) -> bytes:
-    """Read a file, whatever it is, to its end.
+    """Read a regular file or a stream to its end.
 
     Raises
     ------
     InvalidInputError
-        It is a device or a socket, or a FIFO that no program has written into for `WRITER_AWAITED` seconds.
+        The path is a device or a socket, or a FIFO that no program has written into for `WRITER_AWAITED` seconds.
     OSError
-        It cannot be opened or read.
+        The path cannot be opened or read.
     """
     label = label or os.fspath(path)
     if not is_stream(path):
@@ -58,7 +58,7 @@ def read_bytes(path: str | os.PathLike[str], label: str | None = None) -> bytes:
 
 
 def _first(fifo: int, label: str) -> bytes:
-    """Wait until a program has opened a FIFO for writing, and give what it has written at once."""
+    """Wait until a program has opened a FIFO for writing, and give the first bytes."""
     until = time.monotonic() + WRITER_AWAITED
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The suffixes by which image files are found in folders: a plain table."""
+"""The suffixes by which image files are found in folders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SUFFIXES = {
     "HEIF": ("heic", "heif", "heics", "heifs", "hif"),
     "NumPy": ("npy",),
 }
-"""Of each kind of file that can be read, whatever it takes to read it. The content decides what a file is, not this."""
+"""The suffixes of each kind of file, read by its content, including kinds that need a package to be installed."""
 
 IN_FOLDERS = tuple(suffix for kind, some in SUFFIXES.items() if kind != "NumPy" for suffix in some)
-"""What is taken from folders: not ``.npy``, for the arrays that lie beside images are mostly maps and features."""
+"""The suffixes that are taken from folders. Arrays in ``.npy`` beside images are mostly maps and features."""

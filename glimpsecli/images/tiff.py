@@ -216,7 +216,8 @@ def _find_page(file: Any, label: str, frame: int) -> tuple[int, Any, int]:
     if not frames:
         raise FileProblemError(f"{label} is truncated or damaged: it has no pages", "get a whole copy of the file")
     index, page = frames[0]
-    slices = file.imagej_metadata.get("images") if len(frames) == 1 and page.is_imagej else 1
+    metadata = file.imagej_metadata or {}  # of the first page
+    slices = metadata.get("images") if len(frames) == 1 and index == 0 else 1
     if isinstance(slices, int) and slices > 1 and page.compression == _UNCOMPRESSED and page.is_contiguous:
         check_frame(label, frame, slices)
         return index, page, frame

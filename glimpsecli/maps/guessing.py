@@ -29,7 +29,7 @@ _SUM_ERROR = 1e-2
 
 
 class Given(NamedTuple):
-    """What is known beside the array: which options were given, and what the model saw."""
+    """Hints beside the array: the options that were given, and the input of the model."""
 
     attends: bool
     """A query or a head."""

@@ -146,7 +146,7 @@ def arrange(
     layer : int, "all" or "mean", optional
         None: the last.
     seen : Seen, optional
-        What the model saw.
+        The input of the model.
 
     Returns
     -------

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_BYTES = 1 << 31
-"""Bytes of memory that the array of one map file may take. The attention of 24 layers of 16 heads over 1025 tokens,
-as float32, takes three quarters of them."""
+"""The limit on the array of one map file, in bytes of memory. The attention of 24 layers of 16 heads over 1025 tokens,
+as float32, takes three quarters of it."""
 
 _INFLATED, _RATIO = 1 << 28, 100
-"""Bytes from which on a compressed array may be at most so many times as large as what it is stored in: attention as
-float32 shrinks to a half, and to a tenth where it is mostly zero."""
+"""The limit on the compression of arrays of more than `_INFLATED` bytes: `_RATIO` to 1. Attention as float32 shrinks to
+a half, and to a tenth where it is mostly zero."""
 
 SAVE = "save it with numpy.save as an array of float32"
 _EXACT = 2**53  # whole numbers up to here are float64 without loss
@@ -26,7 +26,7 @@ _PART = 1 << 18  # values that are read at once
 
 
 def float_type(dtype: np.dtype[Any], label: str) -> type[np.float32] | type[np.float64]:
-    """Return the type that holds the numbers of `dtype` without loss, or refuse what is no real number."""
+    """Return the type that holds the numbers of `dtype` without loss, or refuse a type of other values."""
     if dtype.hasobject:
         raise InvalidInputError(f"{label} holds pickled Python objects, which can run code when read", SAVE)
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
@@ -55,7 +55,7 @@ def read_raw(stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], la
     Raises
     ------
     InvalidInputError
-        The array is empty, too large, or holds something else than real numbers that float64 holds.
+        The array is empty, too large, or holds other values than real numbers that float64 holds.
     FileProblemError
         The stream ends before the array does.
     """

@@ -81,7 +81,7 @@ def measure(
 
 
 def _parts(grid: tuple[int, ...]) -> list[slice]:
-    """Cut the rows of a grid into parts, so that what is computed of a large map takes little memory."""
+    """Cut the rows of a grid into parts, so that arrays beside a large map stay small."""
     step = max(1, _PART // grid[1])
     return [slice(start, start + step) for start in range(0, grid[0], step)]
 

@@ -22,7 +22,7 @@ _LISTED = 4
 
 
 class Seen(NamedTuple):
-    """What a model saw.
+    """The input of a model.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Seen(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """How a row of tokens is made: so many prefix tokens, then a grid of `size` (height, width), row by row."""
+    """A row of tokens: `prefix` tokens, then a grid of `size` (height, width), row by row."""
 
     prefix: int
     size: Size

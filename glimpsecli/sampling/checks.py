@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     Images = NDArray[Any]
     Glimpses = NDArray[np.float32]
 
-SHORTEST_SIDE, LONGEST_RATIO = 24, 3
-"""Pixels of the shorter side, and the longer to it, of (C, H, W) pictures: see :func:`check_channels_last`."""
+_SHORTEST_SIDE, _LONGEST_RATIO = 24, 3
+"""Bounds on the sides of (C, H, W) pictures: the shorter in pixels, and the ratio of the longer to it."""
 
 
 def colour_of(fill: ArrayLike | None, channels: int, border: str) -> Glimpses:
@@ -57,7 +57,7 @@ def check_channels_last(shape: tuple[int, ...], hint: str) -> None:
     """
     rows, columns, channels = shape
     shorter, longer = min(columns, channels), max(columns, channels)
-    if rows in (1, 3, 4) and shorter >= SHORTEST_SIDE and longer <= LONGEST_RATIO * shorter:
+    if rows in (1, 3, 4) and shorter >= _SHORTEST_SIDE and longer <= _LONGEST_RATIO * shorter:
         raise InvalidInputError(
             f"an image of shape {tuple(shape)} has its channels first: as (H, W, C) it is {columns} pixels by {rows}, "
             f"with {channels} channels",
@@ -92,7 +92,7 @@ def _stacked(images: ArrayLike | Sequence[ArrayLike]) -> Images:
 
 
 def on_host(array: Any, name: str = "an image") -> Images:
-    """Give what is on the host as NumPy's array."""
+    """Give an array, or lists, on the host as NumPy's array."""
     check_unmasked(array, name)
     try:
         return np.asarray(array)

@@ -46,10 +46,10 @@ def extract(
     Parameters
     ----------
     image : array_like, (H, W) or (H, W, C)
-        uint8, uint16, float32; or any other floating-point numbers, integers or bool (0 and 1), of which the part that
-        is read is converted to float32. Values stay as they are: integers beyond 2^24 and numbers that float32 does
-        not hold are refused, as is a masked value. Channels come last: 1, 3 or 4 rows whose columns and channels are
-        24 or more, neither of these more than three times the other, are taken for (C, H, W) and refused
+        uint8, uint16 or float32. The part that is read of any other floating-point numbers, integers or bool (0 and
+        1) is converted to float32. Values stay as they are: integers beyond 2^24 and numbers that float32 does not
+        hold are refused, as are masked values. Channels come last: 1, 3 or 4 rows whose columns and channels are 24
+        or more, neither of these more than three times the other, are taken for (C, H, W) and refused
         (:func:`extract_batch` with ``layout="NHWC"`` takes them).
         Anything on a GPU, contiguous, with ``__cuda_array_interface__`` stays there and is seen by the cuda backend:
         a torch or CuPy array, for instance, of uint8, uint16 or float32.

@@ -43,7 +43,7 @@ def checked_images(images: Tensor) -> Tensor:
 
 
 def computed(images: Tensor) -> Tensor:
-    """Give images in a type that can be looked at: those in any other as float32, of which gradients find the way back.
+    """Give images of other types than `DTYPES` as float32, through which gradients flow back.
 
     Raises
     ------

@@ -62,10 +62,10 @@ class PlaceRows(NamedTuple):
 def places_of(where: Where | PlaceRows) -> PlaceRows:
     """Sort out places to look, and give their numbers as one array with a row for each.
 
-    Numbers (an array, a tensor on the host, lists of rows) are told by their shape, which is never ambiguous. With 4
-    or 5 columns they are windows (cx, cy, width, height, angle), the angle being 0 where it is left out; with the last
-    two axes (2, 3) they are affine matrices and with (3, 3) projective ones. (4,), (5,), (2, 3) and (3, 3) are one
-    place, one axis more makes N of them, and an empty list is none.
+    Numbers (an array, a tensor on the host, lists of rows) are recognised by their shape, which is never ambiguous.
+    With 4 or 5 columns they are windows (cx, cy, width, height, angle), the angle being 0 where it is left out; with
+    the last two axes (2, 3) they are affine matrices and with (3, 3) projective ones. (4,), (5,), (2, 3) and (3, 3) are
+    one place, one axis more makes N of them, and an empty list is none.
     """
     if isinstance(where, PlaceRows):
         return where
@@ -140,7 +140,7 @@ def _checked_horizon(matrices: Floats, size: Size) -> Floats:
 
 
 def _rows_of_numbers(where: Any) -> PlaceRows:
-    """Tell by its shape what an array, or lists of rows, holds; see :func:`places_of`."""
+    """Sort out an array, or lists of rows, by its shape; see :func:`places_of`."""
     check_unmasked(where, "the array of windows")
     try:
         array = np.asarray(where)
