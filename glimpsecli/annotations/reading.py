@@ -14,9 +14,10 @@ from glimpsecli.annotations.boxes import Box
 from glimpsecli.annotations.coco import read_coco
 from glimpsecli.annotations.csv_boxes import read_csv
 from glimpsecli.annotations.names import Index, key_of
-from glimpsecli.annotations.text import encoding_of, shown
+from glimpsecli.annotations.text import shown
 from glimpsecli.annotations.voc import read_voc
 from glimpsecli.annotations.yolo import read_yolo
+from glimpsecli.encodings import encoding_of
 from glimpsecli.errors import InvalidInputError
 
 FORMATS: dict[str, Callable[[Path, list[str], Notes], Iterable[Annotated]]] = {

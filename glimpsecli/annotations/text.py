@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
 import reprlib
 from typing import TYPE_CHECKING
 
+from glimpsecli.encodings import encoding_of
 from glimpsecli.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-_MARKS = (  # the mark of UTF-32 begins with that of UTF-16
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
@@ -27,11 +18,6 @@ _SHORT.maxstring = _SHORT.maxother = 60
 def shown(value: object) -> str:
     """Quote a value from a file for a message: on one line, and not too long."""
     return _SHORT.repr(value)
-
-
-def encoding_of(data: bytes) -> str:
-    """Tell the encoding by the byte order mark; UTF-8 where there is none."""
-    return next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8")
 
 
 def decoded(data: bytes, name: str, hint: str | None = None) -> str:

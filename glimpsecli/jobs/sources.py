@@ -13,7 +13,8 @@ from itertools import cycle
 from typing import NamedTuple
 
 from glimpsecli.annotations.names import NamesOnDisk
-from glimpsecli.annotations.text import decoded, encoding_of
+from glimpsecli.annotations.text import decoded
+from glimpsecli.encodings import encoding_of
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.streams import is_stream, read_bytes
 from glimpsecli.images.suffixes import IN_FOLDERS

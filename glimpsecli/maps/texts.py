@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import io
 import re
 from array import array
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from glimpsecli.encodings import encoding_of
 from glimpsecli.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -18,13 +18,6 @@ if TYPE_CHECKING:
 MAX_TEXT = 1 << 26
 """Bytes of a file of text. ``numpy.savetxt`` writes 2.7 million values into them, six times 12 heads of 197 tokens."""
 
-_MARKS = {  # UTF-32 first: its little-endian mark begins as that of UTF-16 does
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-    codecs.BOM_UTF8: "utf-8-sig",
-}
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?[0-9]*,[0-9]+(?:[eE][-+]?[0-9]+)?\s*", re.ASCII)
 _ROWS = "give a row of the grid on each line"
 
@@ -81,12 +74,12 @@ def read_text(stream: BinaryIO, length: int, label: str) -> NDArray[np.float64]:
 def _encoding(stream: BinaryIO, label: str) -> str:
     head = stream.read(64)
     stream.seek(0)
-    found = next((name for mark, name in _MARKS.items() if head.startswith(mark)), None)
-    if found is None and b"\0" in head:
+    encoding = encoding_of(head)
+    if encoding == "utf-8" and b"\0" in head:
         raise InvalidInputError(
             f"{label} is no UTF-8 text; it may be UTF-16 without a byte order mark", "save it as UTF-8"
         )
-    return found or "utf-8"
+    return encoding
 
 
 def _separator(row: str, where: str) -> str | None:
