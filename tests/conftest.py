@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from glimpsecli import cli
+
 # The first example of a test may compile a kernel. CI tries the same examples each time, people try new ones.
 settings.register_profile("glimpse", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("glimpse")
@@ -15,6 +17,18 @@ ROOT = Path(__file__).resolve().parent.parent
 def samples():
     """The folder of sample photographs."""
     return ROOT / "sample_images"
+
+
+@pytest.fixture
+def glimpse(capsys):
+    """A function that runs a command line in this process, and gives its exit code and what it printed."""
+
+    def run(line):
+        code = cli.run(line.split())
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
 
 
 @pytest.fixture

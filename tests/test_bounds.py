@@ -12,7 +12,6 @@ import pyvips
 import tifffile
 from PIL import Image
 
-from glimpsecli import cli
 from glimpsecli.images.footprint import footprint
 from glimpsecli.jobs.pool import Budget
 
@@ -76,16 +75,6 @@ def folder(tmp_path, monkeypatch):
     noise = np.random.default_rng(0)
     Image.fromarray(noise.integers(0, 256, (40, 60, 3), dtype=np.uint8)).save("photo.png")
     return tmp_path
-
-
-@pytest.fixture
-def glimpse(capsys):
-    def run(line):
-        code = cli.run(line.split())
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak of the memory cannot be reset")

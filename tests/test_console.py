@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from glimpsecli import cli
 from glimpsecli.commands import console
 
 NAMES = ["\u732b.png".encode(), b"x\xff.png"]
@@ -24,16 +23,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (60, 40)).save("photo.png")
     return tmp_path
-
-
-@pytest.fixture
-def glimpse(capsys):
-    def run(line):
-        code = cli.run(line.split())
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 @pytest.fixture(params=["ascii", "latin-1"])

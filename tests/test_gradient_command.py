@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glimpsecli import Window, cli
+from glimpsecli import Window
 from glimpsecli.learning.landscape import Eye, capture, landscape
 
 WHERE = "--at 50%,50% --extent 60x40 --size 6x4 --backend numpy"
@@ -18,16 +18,6 @@ def folder(tmp_path, monkeypatch, samples):
     with Image.open(samples / "chelsea.png") as image:
         image.crop((160, 60, 360, 180)).save("cat.png")
     return tmp_path
-
-
-@pytest.fixture
-def glimpse(capsys):
-    def run(line):
-        code = cli.run(line.split())
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 def test_the_numbers_are_those_of_the_library(glimpse, folder):

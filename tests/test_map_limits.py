@@ -126,16 +126,21 @@ def test_the_attention_of_a_large_model_is_within_the_limit(monkeypatch, tmp_pat
     assert check_shape((24, 16, 1025, 1025), np.float32, "a") == 24 * 16 * 1025**2
 
 
-@pytest.mark.parametrize("dtype", ["f2", "f4", ">f4", "f8", "?", "u1", "i4", "i8"])
-@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.safetensors"])
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        (name, dtype)
+        for name in ("a.npy", "a.npz", "a.safetensors")
+        for dtype in ("f2", "f4", ">f4", "f8", "?", "u1", "i4", "i8")
+        if (name, dtype) != ("a.safetensors", ">f4")  # which that format does not have
+    ],
+)
 def test_beside_the_array_little_memory_is_taken(tmp_path, name, dtype):
     values = np.ones((1500, 1500), dtype)
     if name == "a.npy":
         np.save(tmp_path / name, values)
     elif name == "a.npz":
         np.savez_compressed(tmp_path / name, values)
-    elif dtype == ">f4":
-        return
     else:
         from safetensors.numpy import save_file
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glimpsecli import GaussianParams, Window, cli, extract, mask
+from glimpsecli import GaussianParams, Window, extract, mask
 
 
 @pytest.fixture(autouse=True)
@@ -16,16 +16,6 @@ def folder(tmp_path, monkeypatch, samples):
     shutil.copy(samples / "chelsea.png", "cat.png")
     shutil.copy(samples / "article.npy", "article.npy")
     return tmp_path
-
-
-@pytest.fixture
-def glimpse(capsys):
-    def run(line):
-        code = cli.run(line.split())
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 def pixels(path):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glimpsecli import cli, images
+from glimpsecli import images
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import streams
 
@@ -31,16 +31,6 @@ def folder(tmp_path, monkeypatch):
     Path("captions.txt").write_text("hello\n")
     Path("list.txt").write_text("photo.png\n")
     return tmp_path
-
-
-@pytest.fixture
-def glimpse(capsys):
-    def run(line):
-        code = cli.run(line.split())
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 @pytest.fixture

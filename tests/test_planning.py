@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from glimpsecli import cli
 from glimpsecli.commands import planning
 
 
@@ -21,16 +20,6 @@ def folder(tmp_path, monkeypatch):
     rows = "".join(f"{k % 40},{k % 30},8,8\n" for k in range(2000))
     Path("windows.csv").write_text("x,y,width,height\n" + rows)
     return tmp_path
-
-
-@pytest.fixture
-def glimpse(capsys):
-    def run(line):
-        code = cli.run(line.split())
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 @pytest.mark.parametrize(

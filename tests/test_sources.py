@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glimpsecli import cli
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import pillow
 from glimpsecli.images.suffixes import SUFFIXES
@@ -47,16 +46,6 @@ def folder(tmp_path, monkeypatch):
         ".hidden/x",
     ):
         Path("in", name).touch()
-
-
-@pytest.fixture
-def glimpse(capsys):
-    def run(line):
-        code = cli.run(line.split())
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 def test_every_kind_that_pillow_reads_has_the_suffixes_that_pillow_knows():
