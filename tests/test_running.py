@@ -17,6 +17,7 @@ from PIL import Image
 
 from glimpsecli import cli
 from glimpsecli.images import pillow
+from glimpsecli.jobs import engine
 
 WINDOW = "--box 2,2,20,16"
 COMMANDS = {
@@ -139,6 +140,21 @@ def test_a_container_says_that_it_is_not_written(glimpse):
     assert code == 1
     assert "all.npz is not written: it holds the glimpses of all images or none" in err
     assert not os.path.exists("all.npz")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_a_container_is_not_written_when_a_run_is_interrupted(glimpse, monkeypatch):
+    run = engine.run
+
+    def interrupted(*arguments, **options):
+        for done in run(*arguments, **options):
+            yield done
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(engine, "run", interrupted)
+    code, _, err = glimpse(f"extract good_a.png good_b.png frames_a.png {WINDOW} -o all.npz -j 1")
+    assert (code, os.path.exists("all.npz")) == (130, False)
+    assert "all.npz is not written" in err
 
 
 def test_a_dry_run_tells_the_problems_that_a_real_run_would(glimpse):

@@ -83,7 +83,7 @@ def run_plan(
             tick()
     if finish is not None:
         finish()
-    if failures and plan.container is not None and len(plan.items) > 1:
+    if plan.container is not None and not written and len(plan.items) > 1:
         click.echo(f"glimpse: {plan.container} is not written: it holds the glimpses of all images or none", err=True)
     counts = {"skipped": len(plan.items) - len(todo), "too small": too_small}
     counts["failed"] = len(failures) + len(plan.problems)

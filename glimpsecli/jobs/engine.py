@@ -66,7 +66,8 @@ def run(
     Yields
     ------
     Done
-        For each image. One file for all glimpses is written behind them, if nothing failed, and comes last.
+        For each image. One file for all glimpses is written behind them, if nothing failed or was stopped, and comes
+        last.
     """
     budget = Budget() if workers > 1 else None
     kept: list[Product] = []
@@ -78,7 +79,8 @@ def run(
         failed = failed or done.failure is not None
         kept += done.products
         yield done._replace(products=())
-    if plan.container is not None and not failed:
+    stopped = stop is not None and stop.is_set()
+    if plan.container is not None and not failed and not stopped:
         yield _write_container(kept, plan, plan.container)
 
 
