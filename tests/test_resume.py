@@ -3,9 +3,11 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -402,3 +404,32 @@ def test_an_end_in_between_notes_what_is_done(copied, finished, monkeypatch):
     assert cli.run(["replay", "out", "-q"]) == 2
     assert cli.run([*BATCH, "--resume"]) == 0
     assert settled() == settled(finished / "out")
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="timers of POSIX")
+def test_an_end_while_the_disk_is_waited_for_keeps_the_order_of_the_lines(copied, finished, monkeypatch):
+    from glimpsecli.jobs import manifest
+
+    sync = manifest.sync_files
+
+    def slow(paths):
+        if any(path.endswith("a_000.png") for path in paths):
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            time.sleep(0.3)
+        sync(paths)
+
+    def end(number, frame):
+        raise SystemExit(128 + number)
+
+    monkeypatch.setattr(manifest, "sync_files", slow)
+    monkeypatch.setattr(manifest, "GROUP", 1)
+    monkeypatch.setattr(manifest, "LARGEST_GROUP", 1)
+    before = signal.signal(signal.SIGALRM, end)
+    try:
+        with pytest.raises(SystemExit):
+            cli.run([*BATCH, "--overwrite", "-j", "1"])
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    lines = Path("out/metadata.jsonl").read_bytes()
+    assert lines.count(b"\n") == 4
+    assert (finished / "out/metadata.jsonl").read_bytes().startswith(lines)

@@ -18,7 +18,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
@@ -202,8 +202,9 @@ class Manifest:
 
     def _settle(self) -> None:
         """Wait for the group that is being noted, and raise what went wrong with it."""
-        noting, self._noting = self._noting, None
-        if noting is not None:
+        if self._noting is not None:
+            wait([self._noting])  # where a signal ends it, the end of the context waits again
+            noting, self._noting = self._noting, None
             noting.result()
 
     def _note_all(self) -> None:
