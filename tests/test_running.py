@@ -131,8 +131,9 @@ def test_the_bytes_do_not_depend_on_how_many_images_are_worked_on_at_once(glimps
         assert glimpse(f"extract {images} {WINDOW} --size 9x7 -o all.npz --overwrite {jobs}")[0] == 0
         found.append(Path("all.npz").read_bytes())
     assert found.count(found[0]) == len(found)
-    code, _, err = glimpse(f"extract good_a.png good_b.png {WINDOW} -o all.npz --overwrite -j 2 --threads 2")
-    assert (code, "-j 2 with --threads 2" in err) == (2, True)
+    for dry in ("", "--dry-run"):
+        code, _, err = glimpse(f"extract good_a.png good_b.png {WINDOW} -o all.npz --overwrite -j 2 --threads 2 {dry}")
+        assert (code, "-j 2 with --threads 2" in err) == (2, True)
 
 
 def test_a_container_says_that_it_is_not_written(glimpse):
@@ -140,6 +141,15 @@ def test_a_container_says_that_it_is_not_written(glimpse):
     assert code == 1
     assert "all.npz is not written: it holds the glimpses of all images or none" in err
     assert not os.path.exists("all.npz")
+
+
+@pytest.mark.parametrize(("failure", "expected"), [("damaged", 1), ("no decoder", 3)])
+def test_a_table_of_hot_regions_fails_as_a_picture_does(glimpse, failure, expected):
+    np.save("map.npy", np.eye(3, dtype=np.float32))
+    image = FAILURES[failure][0].format("a")
+    code, _, err = glimpse(f"overlay {image} --map map.npy --to-boxes otsu -o boxes.csv")
+    assert (code, err.count("error: ")) == (expected, 1)
+    assert not os.path.exists("boxes.csv")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")

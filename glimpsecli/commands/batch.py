@@ -117,6 +117,9 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         raise click.UsageError("--resume and --overwrite: go on, or start anew.")
     if given["threads"] is not None:
         raise click.UsageError("--threads: a batch works on several images at once; use -j.")
+    min_size = given.pop("min_size")
+    if min_size is not None and not 0 <= min_size < float("inf"):
+        raise click.UsageError(f"--min-size {min_size:g} is not a number of pixels.")
     if given["table"] == "-" and "-" in lists:
         raise click.UsageError("--from-file and --windows both want standard input.")
     refuse_shared([*lists, *([given["table"]] if given["table"] is not None else [])])
@@ -140,9 +143,6 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         problems=problems,
         left_out=left_out,
     )
-    min_size = given.pop("min_size")
-    if min_size is not None and not 0 <= min_size < float("inf"):
-        raise click.UsageError(f"--min-size {min_size:g} is not a number of pixels.")
     requests_of = _requests_of(given, found, annotated=annotations is not None)
     how = options.how_of(given)
     # Never a backend by the size of the job: the same bytes again.

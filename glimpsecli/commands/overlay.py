@@ -193,7 +193,7 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
 
     regions = RegionTable(plan, found, target, tables)
     code = run_plan(plan, {**given, "quiet": True}, keep=regions.add)
-    if code != ExitCode.INTERRUPTED:
+    if code != ExitCode.INTERRUPTED and regions.images:
         regions.write()
         if not given["quiet"]:
             say(f"{len(regions.rows)} window{'s'[: len(regions.rows) != 1]} written to {target}")

@@ -36,6 +36,9 @@ def carry_out(plan: Plan, given: Mapping[str, Any]) -> None:
     given : mapping
         The options of the command that say how it is run: the manners, ``jobs``, ``dry_run`` and ``as_json``.
     """
+    jobs, threads = given.get("jobs"), plan.how.threads
+    if (jobs or 1) > 1 and (threads or 1) > 1:
+        raise click.UsageError(f"-j {jobs} with --threads {threads}: several images at once, or several threads each.")
     end(show_plan(plan, given) if given.get("dry_run") else run_plan(plan, given))
 
 
@@ -131,10 +134,8 @@ def end(code: int) -> None:
 
 def _shared_out(plan: Plan, images: int, given: Mapping[str, Any]) -> tuple[int, Plan]:
     """Give the number of images that are worked on at once, and the plan with the threads that each then has."""
-    jobs, threads = given.get("jobs"), plan.how.threads
-    if jobs is not None and jobs > 1 and threads is not None and threads > 1:
-        raise click.UsageError(f"-j {jobs} with --threads {threads}: several images at once, or several threads each.")
-    workers = min(images, jobs or (_processors() if threads in (None, 1) else 1)) or 1
+    at_once = given.get("jobs") or (_processors() if plan.how.threads in (None, 1) else 1)
+    workers = min(images, at_once) or 1
     return workers, plan if workers == 1 else plan._replace(how=plan.how._replace(threads=1))
 
 

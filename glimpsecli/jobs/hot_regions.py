@@ -21,7 +21,7 @@ SUFFIX = ".csv"
 
 
 class RegionTable:
-    """Gathers the regions of a run, and writes them as CSV.
+    """The regions of a run as a table: gathered image by image, written as CSV.
 
     Parameters
     ----------
@@ -33,6 +33,13 @@ class RegionTable:
         A name that ends in .csv, or ``-``.
     inputs : sequence of str
         Other files that are read.
+
+    Attributes
+    ----------
+    rows : list of dict
+        The regions, with the image and the label of each.
+    images : int
+        Number of images whose maps were measured.
 
     Raises
     ------
@@ -52,9 +59,11 @@ class RegionTable:
         found = os.path.basename
         self._names = {one.path: one.path if one.relative == found(one.path) else one.relative for one in sources}
         self.rows: list[dict[str, Any]] = []
+        self.images = 0
 
     def add(self, done: Done) -> None:
-        """Take the regions of an image."""
+        """Take the regions of an image, unless it failed."""
+        self.images += done.failure is None
         for product in done.products:
             for row in product.record["maps"]:
                 told = {"image": self._names[done.source], "label": row["label"]}
