@@ -237,12 +237,16 @@ def test_folders_are_matched_by_stem_and_mirrored(glimpse):
 
 def test_captions_stand_above_their_maps(glimpse):
     save("map.npy", np.random.default_rng(0).random((3, 5, 7)))
-    with open("words.txt", "w", encoding="utf-8") as file:
-        file.write("un chat\ntrès\nbeau \u4e2d\n")
+    for name, encoding in (("words.txt", "utf-8"), ("words16.txt", "utf-16")):
+        with open(name, "w", encoding=encoding) as file:
+            file.write("un chat\ntrès\nbeau \u4e2d\n")
     code, _, err = glimpse("overlay cat.png --map map.npy --captions words.txt --panel 200 -o out.png")
     assert code == 0
     assert "no glyph for \u4e2d" in err
     assert "è" not in err
+    assert glimpse("overlay cat.png --map map.npy --captions words16.txt --panel 200 -o out16.png")[0] == 0
+    with open("out16.png", "rb") as again, open("out.png", "rb") as first:
+        assert again.read() == first.read()
     code, _, err = glimpse("overlay cat.png --map map.npy --captions words.txt --font words.txt -o two.png")
     assert (code, err.splitlines()[-1].startswith("glimpse: error: words.txt")) == (2, True)
 

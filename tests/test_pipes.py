@@ -128,6 +128,15 @@ def test_a_fifo_fails_alone(glimpse):
     assert (code, "nothing was written" in err, os.listdir("out")) == (1, True, ["photo_000.png"])
 
 
+def test_a_fifo_among_annotations_is_not_waited_for(glimpse):
+    Path("labels").mkdir()
+    Path("labels/photo.txt").write_text("0 .5 .5 .2 .2\n")
+    os.mkfifo("labels/other.txt")
+    code, _, err = glimpse("batch photo.png --annotations labels -o out")
+    assert (code, "labels/other.txt is a FIFO" in err) == (1, True)
+    assert Path("out/photo_000.png").exists()
+
+
 def test_a_fifo_with_a_writer_is_read_to_its_end(glimpse, monkeypatch):
     monkeypatch.setattr(streams, "WRITER_AWAITED", 5.0)
     os.mkfifo("fifo")

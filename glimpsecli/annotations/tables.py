@@ -10,18 +10,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
 from glimpsecli.annotations.boxes import Box, Length
 from glimpsecli.annotations.delimited import read_delimited, wrong_header
-from glimpsecli.annotations.text import decoded
+from glimpsecli.annotations.text import read_text
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.images.streams import read_bytes
 
-STDIN = "-"
 _NUMBERS = ("x", "y", "cx", "cy", "width", "height", "angle")
 _COLUMNS = "a window has x,y,width,height or cx,cy,width,height"
 
@@ -36,8 +33,8 @@ def read_windows(table: str) -> list[Box]:
     InvalidInputError
         The table cannot be read, has no rows, or a row is no window; the message gives the line.
     """
-    name = "standard input" if table == STDIN else table
-    text = _text(table, name)
+    name = "standard input" if table == "-" else table
+    text = read_text(table, "give a CSV or JSON Lines file")
     rows = _json_rows(text, name) if text.lstrip().startswith("{") else _csv_rows(text, name)
     boxes = []
     for line, row in rows:
@@ -58,16 +55,6 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode("utf-8", "surrogateescape")
-
-
-def _text(table: str, name: str) -> str:
-    try:
-        if table == STDIN and sys.stdin is None:
-            raise InvalidInputError("standard input is closed", "name a file")
-        data = sys.stdin.buffer.read() if table == STDIN else read_bytes(table)
-    except OSError as error:
-        raise InvalidInputError(f"{name}: {error.strerror or error}", "give a CSV or JSON Lines file") from None
-    return decoded(data, name, "give a CSV or JSON Lines file")
 
 
 def _csv_rows(text: str, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from glimpsecli.encodings import encoding_of
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.images import streams
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,14 +34,16 @@ def decoded(data: bytes, name: str, hint: str | None = None) -> str:
     return text
 
 
-def read_bytes(path: Path) -> bytes:
-    """Read a file, or raise with the reason on one line."""
+def read_bytes(path: str | Path, hint: str | None = None) -> bytes:
+    """Read a file, or standard input where the path is ``-``; or raise with the reason on one line, and `hint`."""
     try:
-        return path.read_bytes()
+        return streams.standard_input().read() if path == "-" else streams.read_bytes(path)
+    except InvalidInputError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise InvalidInputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+        raise InvalidInputError(f"{path}: {getattr(error, 'strerror', None) or error}", hint) from None
 
 
-def read_text(path: Path) -> str:
-    """Read a text file; see :func:`decoded`."""
-    return decoded(read_bytes(path), str(path))
+def read_text(path: str | Path, hint: str | None = None) -> str:
+    """Read a text file; see :func:`read_bytes` and :func:`decoded`."""
+    return decoded(read_bytes(path, hint), "standard input" if path == "-" else str(path), hint)

@@ -8,6 +8,7 @@ import stat
 import sys
 import time
 from collections.abc import Sequence
+from typing import BinaryIO
 
 from glimpsecli.errors import InvalidInputError
 
@@ -73,6 +74,13 @@ def _first(fifo: int, label: str) -> bytes:
                 "start the program that writes first",
             )
         time.sleep(0.02)
+
+
+def standard_input() -> BinaryIO:
+    """Give standard input as a stream of bytes, or refuse where it is closed."""
+    if sys.stdin is None:
+        raise InvalidInputError("standard input is closed", "name a file")
+    return sys.stdin.buffer
 
 
 def refuse_shared(paths: Sequence[str]) -> None:

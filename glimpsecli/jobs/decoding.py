@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import io
-import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 
 from glimpsecli import images
-from glimpsecli.errors import InvalidInputError
-from glimpsecli.images.streams import is_stream
+from glimpsecli.images.streams import is_stream, standard_input
 from glimpsecli.jobs.outputs import STREAM
 from glimpsecli.jobs.requests import Sight, as_matrix
 from glimpsecli.window import Affine, GaussianParams, Place, Projective, stack_gaussians
@@ -117,9 +115,7 @@ class Origin(NamedTuple):
                 return cls(source)
             with images.opened(source) as (stream, label):
                 return cls(label, stream.read())
-        if sys.stdin is None:
-            raise InvalidInputError("standard input is closed", "name a file")
-        return cls("standard input", sys.stdin.buffer.read())
+        return cls("standard input", standard_input().read())
 
     def open(self) -> str | BinaryIO:
         """Give what can be read from the start."""

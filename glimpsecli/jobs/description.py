@@ -72,7 +72,7 @@ def file_hashes(paths: Iterable[str]) -> dict[str, str]:
     for path in paths:
         digest = hashlib.sha256()
         inside = [os.path.join(root, name) for root, _, names in os.walk(path) for name in names]
-        for file in sorted(inside) if os.path.isdir(path) else [path]:
+        for file in filter(os.path.isfile, sorted(inside) if os.path.isdir(path) else [path]):  # a FIFO would wait
             with suppress(OSError), open(file, "rb") as stream:
                 digest.update(os.fsencode(os.path.relpath(file, path)) + b"\0" + stream.read())
         hashes[path] = digest.hexdigest()

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glimpsecli import images
 from glimpsecli.annotations.names import Index
+from glimpsecli.annotations.text import read_text
 from glimpsecli.errors import GlimpseError, InvalidInputError
-from glimpsecli.images.streams import is_stream, read_bytes
+from glimpsecli.images.streams import is_stream
 from glimpsecli.maps import Arranged, Limits, Preprocess, Range, arrange, check_finite, read_array
 from glimpsecli.maps.reading import SUFFIXES
 from glimpsecli.maps.tokens import Seen
@@ -241,14 +242,7 @@ def read_captions(path: str, atlas: Atlas) -> tuple[str, ...]:
     InvalidInputError
         The file is no text, or has another number of lines than an image has maps.
     """
-    try:
-        lines = read_bytes(path).decode("utf-8-sig").splitlines()
-    except OSError as error:
-        raise InvalidInputError(
-            f"{path}: {error.strerror or error}", "give a text file with a line for each map"
-        ) from None
-    except UnicodeDecodeError:
-        raise InvalidInputError(f"{path} is not UTF-8 text", "give a text file with a line for each map") from None
+    lines = read_text(path, "give a text file with a line for each map").splitlines()
     while lines and not lines[-1].strip():
         lines.pop()
     for labels in atlas.labels:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +12,7 @@ from glimpsecli import images
 from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.images import DEPTHS, Picture, depth_of
 from glimpsecli.images.picture import MAX_PIXELS
+from glimpsecli.images.streams import standard_input
 from glimpsecli.jobs.masking import told_of
 from glimpsecli.jobs.outputs import STREAM
 from glimpsecli.jobs.plan import Item, Plan
@@ -51,9 +51,7 @@ def read_glimpses(paths: Sequence[str], max_pixels: int = MAX_PIXELS) -> list[Gl
     """
     glimpses = []
     for path in paths:
-        if path == STREAM and sys.stdin is None:
-            raise InvalidInputError("standard input is closed", "name a file")
-        source, name = (sys.stdin.buffer, "standard input") if path == STREAM else (path, path)
+        source, name = (standard_input(), "standard input") if path == STREAM else (path, path)
         picture = images.read(source, max_pixels=max_pixels, name=name)
         if not np.all(np.isfinite(picture.pixels)):
             raise FileProblemError(f"{path} holds a NaN or an infinity", "paste finite numbers")

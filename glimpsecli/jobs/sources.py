@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import os
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatch
@@ -13,10 +12,10 @@ from itertools import cycle
 from typing import NamedTuple
 
 from glimpsecli.annotations.names import NamesOnDisk
-from glimpsecli.annotations.text import decoded
+from glimpsecli.annotations.text import decoded, read_bytes
 from glimpsecli.encodings import encoding_of
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.images.streams import is_stream, read_bytes
+from glimpsecli.images.streams import is_stream
 from glimpsecli.images.suffixes import IN_FOLDERS
 from glimpsecli.jobs.paths import Folders
 
@@ -149,15 +148,7 @@ def _matching(pattern: str, kept_out: str, left_out: Counter[str]) -> Iterator[S
 
 
 def _listed(name: str) -> Iterable[str]:
-    try:
-        if name == "-":
-            if sys.stdin is None:
-                raise InvalidInputError("standard input is closed", "name a file")
-            data = sys.stdin.buffer.read()
-        else:
-            data = read_bytes(name)
-    except OSError as error:
-        raise InvalidInputError(f"{name}: {error.strerror or error}", "give a file with a path on each line") from None
+    data = read_bytes(name, "give a file with a path on each line")
     if encoding_of(data) != "utf-8":  # else any bytes are a path
         data = os.fsencode(decoded(data, name))
     names = NamesOnDisk()
