@@ -52,6 +52,7 @@ def table(folder, *names):
         (["a.jpg", "a.*"], "a.png", [1]),
         (["a.JPG"], "a.jpeg", [0]),
         (["A.jpg"], "a.jpg", []),
+        (["a.npy"], "a.*", [0]),
         (["a.png.npy", "a.png"], "a.png", [1]),
         (["x/a.png", "y/a.png"], "z/a.png", [0, 1]),
         (["x/a.png", "y/a.png"], "q\\y\\a.png", [1]),

@@ -11,7 +11,7 @@ from PIL import Image
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import pillow
 from glimpsecli.images.suffixes import SUFFIXES
-from glimpsecli.jobs.sources import find_sources, listed
+from glimpsecli.jobs.sources import counted, find_sources
 
 STORED = {
     "a.jfif": "JPEG",
@@ -89,7 +89,7 @@ def test_a_folder_that_no_search_enters_is_counted():
     Path("in/link").symlink_to("deep")
     left_out = Counter()
     find_sources(["in/*"], output="out", left_out=left_out)
-    assert listed(left_out) == "2 folders"
+    assert counted(left_out) == "2 folders"
     left_out.clear()
     find_sources(["in"], output="out", suffixes=["png"], left_out=left_out)
     assert left_out["linked folder"] == 1

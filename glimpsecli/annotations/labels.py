@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from glimpsecli.annotations.annotated import Annotated
 from glimpsecli.annotations.boxes import Box
-from glimpsecli.annotations.names import listed
-from glimpsecli.annotations.text import shown
+from glimpsecli.annotations.text import listed, shown
 from glimpsecli.errors import InvalidInputError
 
 

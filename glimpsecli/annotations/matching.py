@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from glimpsecli.annotations.annotated import Annotated
-from glimpsecli.annotations.names import Rank, listed
-from glimpsecli.annotations.text import shown
+from glimpsecli.annotations.names import Rank
+from glimpsecli.annotations.text import listed, shown
 from glimpsecli.errors import FileProblemError, InvalidInputError
 
 if TYPE_CHECKING:

@@ -18,72 +18,12 @@ import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from glimpsecli.annotations.text import shown
+from glimpsecli.annotations.text import listed
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.images.suffixes import SUFFIXES
 
-_SUFFIXES = frozenset(
-    [
-        "*",
-        "apng",
-        "arw",
-        "avif",
-        "avifs",
-        "bmp",
-        "cr2",
-        "cr3",
-        "dcm",
-        "dds",
-        "dib",
-        "dng",
-        "eps",
-        "exr",
-        "fits",
-        "gif",
-        "hdr",
-        "heic",
-        "heics",
-        "heif",
-        "heifs",
-        "hif",
-        "ico",
-        "j2c",
-        "j2k",
-        "jfif",
-        "jp2",
-        "jpc",
-        "jpe",
-        "jpeg",
-        "jpf",
-        "jpg",
-        "jpx",
-        "jxl",
-        "jxr",
-        "mpo",
-        "nef",
-        "orf",
-        "pbm",
-        "pcx",
-        "pdf",
-        "pfm",
-        "pgm",
-        "png",
-        "pnm",
-        "ppm",
-        "psd",
-        "qoi",
-        "raf",
-        "raw",
-        "rw2",
-        "sgi",
-        "svg",
-        "tga",
-        "tif",
-        "tiff",
-        "webp",
-        "xbm",
-        "xpm",
-    ]
-)
+_UNREAD = "arw cr2 cr3 dcm dds dng eps exr fits hdr ico jxl jxr nef orf pcx pdf psd qoi raf raw rw2 sgi svg tga xbm xpm"
+_OF_PICTURES = frozenset({"*", *_UNREAD.split(), *(suffix for some in SUFFIXES.values() for suffix in some)})
 
 
 class Rank(NamedTuple):
@@ -148,11 +88,6 @@ def key_of(name: str) -> str:
     return "/".join(part for n, part in enumerate(parts) if part not in ("", ".") and not (n == 0 and part[1:] == ":"))
 
 
-def listed(names: list[str]) -> str:
-    """Quote the first of some names for a message."""
-    return ", ".join(map(shown, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
 class NamesOnDisk:
     """Names of files on disk, among which a file is found by its name in another Unicode form or with backslashes."""
 
@@ -199,7 +134,7 @@ class NamesOnDisk:
 def _parse(name: str) -> _Name:
     *folders, last = key_of(name).split("/")
     stem, dot, suffix = last.rpartition(".")
-    stem = stem if dot and stem and suffix.lower() in _SUFFIXES else last
+    stem = stem if dot and stem and suffix.lower() in _OF_PICTURES else last
     return _Name(tuple(folders), stem if suffix == "*" else last, stem)
 
 

@@ -21,6 +21,11 @@ def shown(value: object) -> str:
     return _SHORT.repr(value)
 
 
+def listed(names: list[str]) -> str:
+    """Quote the first of some names for a message."""
+    return ", ".join(map(shown, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
 def decoded(data: bytes, name: str, hint: str | None = None) -> str:
     """Decode a file, without its byte order mark; `name` and `hint` are for the message where it is no text."""
     try:

@@ -41,13 +41,7 @@ class BatchCommand(options.Command):
 @click.command(cls=BatchCommand, epilog=EXAMPLES)
 @click.argument("sources", nargs=-1, metavar="SOURCE...", type=options.IMAGE_PATH)
 @options.which("--from-file", "lists", multiple=True, metavar="LIST|-", help="A file with a path on each line.")
-@options.which(
-    "--ext",
-    "suffixes",
-    metavar="EXT,...",
-    help="Take only these suffixes from folders. Default: all that are read, but npy.",
-)
-@options.which("--exclude", multiple=True, metavar="PATTERN", help="Leave out paths or names like this one.")
+@options.search_options
 @options.which("--part", metavar="I/N", help="Only the I-th of N parts, for job arrays; their manifests join with cat.")
 @options.where_options
 @options.where("--tiles", type=values.TilesValue(), help="Cut each image into C columns and R rows.")
@@ -100,7 +94,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     from glimpsecli.jobs.batching import check_part, make_batch_plan
     from glimpsecli.jobs.description import file_hashes
     from glimpsecli.jobs.manifest import Manifest
-    from glimpsecli.jobs.sources import find_sources, listed
+    from glimpsecli.jobs.sources import counted, find_sources
 
     planned = planning(quiet=given["quiet"])
     if given["number"] is not None:  # as run.json keeps them
@@ -110,7 +104,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     resume, overwrite = given["resume"], given["overwrite"]
     part = check_part(given.pop("part") or "1/1")
     manifest = Manifest(target, part)
-    lists, suffixes = given.pop("lists"), (given.pop("suffixes") or "").split(",")
+    lists = given.pop("lists")
     if not sources and not lists:
         raise click.UsageError("Missing argument 'SOURCE...'.")
     if resume and overwrite:
@@ -137,11 +131,10 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     found = find_sources(
         sources,
         lists=lists,
-        suffixes=[one for one in suffixes if one],
-        exclude=given.pop("exclude"),
         output=target,
         problems=problems,
         left_out=left_out,
+        **options.search_of(given),
     )
     requests_of = _requests_of(given, found, annotated=annotations is not None)
     how = options.how_of(given)
@@ -154,7 +147,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         found, requests_of, how, output,
         annotations=annotations, labels=labels, part=part, inputs=[path for path in files if os.path.isfile(path)],
         replace=bool(resume) and os.path.lexists(manifest.path("run.json")), problems=problems,
-    )._replace(left_out=listed(left_out) if part[0] == 1 else "")  # fmt: skip
+    )._replace(left_out=counted(left_out) if part[0] == 1 else "")  # fmt: skip
     planned()
     if given["dry_run"]:
         manifest.check(plan, parameters, resume=resume, overwrite=overwrite)

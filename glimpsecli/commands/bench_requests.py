@@ -87,7 +87,7 @@ def check_image(path: str) -> tuple[int, int]:
 
 def check_threads(threads: int) -> None:
     """Refuse more threads than can run at once: they would take turns."""
-    from glimpsecli.bench.machine import processors
+    from glimpsecli.jobs.pool import processors
 
     if threads > processors():
         raise click.UsageError(f"--threads {threads} on {processors()} processors; give at most {processors()}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import platform
 from typing import Any
@@ -30,14 +29,16 @@ def info(as_json: bool, clear_cache: bool, **given: Any) -> None:
         return
     from glimpsecli.backends.describe import describe
     from glimpsecli.images import FORMATS
+    from glimpsecli.jobs.description import version_of
 
+    packages = {name: version_of(name) for name in PACKAGES}
     found: dict[str, Any] = {
         "glimpse": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": packages,
         "backends": describe(),
-        "formats": {name: _format(kind) for name, kind in FORMATS.items()},
+        "formats": {name: _format(kind, vips=packages["pyvips"] is not None) for name, kind in FORMATS.items()},
     }
     if as_json:
         click.echo(json.dumps(found))
@@ -65,17 +66,10 @@ def _clear(*, as_json: bool, quiet: bool) -> None:
         say(f"{folder} holds no compiled kernels" if folder else "there is no cache folder here")
 
 
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _format(kind: Any) -> dict[str, Any]:
+def _format(kind: Any, *, vips: bool) -> dict[str, Any]:
     note = "" if kind.alpha else ", no alpha"
     if kind.name == "png":
-        note = ", 16 bit colour " + ("with pyvips" if _version("pyvips") else f"needs pyvips: {extra('vips')}")
+        note = ", 16 bit colour " + ("with pyvips" if vips else f"needs pyvips: {extra('vips')}")
     return {"depths": list(kind.depths), "alpha": kind.alpha, "note": note}
 
 

@@ -60,6 +60,15 @@ def _all(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]:
     return lambda command: functools.reduce(lambda inner, outer: outer(inner), reversed(decorators), command)
 
 
+search_options = _all(
+    which(
+        "--ext", "suffixes", metavar="EXT,...",
+        help="Take only these suffixes from folders. Default: all that are read, but npy.",
+    ),
+    which("--exclude", multiple=True, metavar="PATTERN", help="Leave out paths or names like this one."),
+)  # fmt: skip
+"""Which images of folders."""
+
 where_options = _all(
     where(
         "--box", "boxes", type=values.BoxValue(), multiple=True,
@@ -244,6 +253,12 @@ def check_streams(images: Sequence[str], target: str | None, given: dict[str, An
         [*images, *given.get("files", ()), *(given[name] for name in ("table", "captions") if given.get(name))]
     )
     return [given["table"]] if given["table"] not in (None, "-") else []
+
+
+def search_of(options: dict[str, Any]) -> dict[str, Sequence[str]]:
+    """Take :data:`search_options`, and give them as ``find_sources`` takes them."""
+    suffixes = (options.pop("suffixes") or "").split(",")
+    return {"suffixes": [one for one in suffixes if one], "exclude": options.pop("exclude")}
 
 
 def requests_of(options: dict[str, Any]) -> list[Request]:

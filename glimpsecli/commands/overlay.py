@@ -39,13 +39,7 @@ maps = options.section("Maps")
 
 @click.command(cls=options.Command, epilog=EXAMPLES)
 @click.argument("sources", nargs=-1, required=True, metavar="IMAGE...", type=options.IMAGE_PATH)
-@options.which(
-    "--ext",
-    "suffixes",
-    metavar="EXT,...",
-    help="Take only these suffixes from folders. Default: all that are read, but npy.",
-)
-@options.which("--exclude", multiple=True, metavar="PATTERN", help="Leave out paths or names like this one.")
+@options.search_options
 @maps(
     "--map",
     "files",
@@ -150,7 +144,7 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
     from glimpsecli.commands.planning import planning
     from glimpsecli.jobs.overlaying import MapOverlay, WindowOverlay
     from glimpsecli.jobs.picturing import make_picture_plan
-    from glimpsecli.jobs.sources import listed
+    from glimpsecli.jobs.sources import counted
 
     planned = planning(quiet=given["quiet"])
     tables = options.check_streams(sources, target, given)
@@ -184,7 +178,7 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
         found, requests, how, output if threshold is None else output._replace(target=""), looking,
         noun="picture", figure=bool(files) and looking.figure, labels=labels, inputs=tables, problems=problems,
         failures=failures,
-    )._replace(left_out=listed(left_out))  # fmt: skip
+    )._replace(left_out=counted(left_out))  # fmt: skip
     planned()
     if threshold is None or target is None:
         carry_out(plan, given)
@@ -251,15 +245,12 @@ def _sources(
     from glimpsecli.jobs.picturing import named_sources
     from glimpsecli.jobs.sources import find_sources
 
-    suffixes = [one for one in (options_given.pop("suffixes") or "").split(",") if one]
-    exclude = options_given.pop("exclude")
-    if all(path == "-" or os.path.isfile(path) or is_stream(path) for path in given) and not suffixes and not exclude:
+    search = options.search_of(options_given)
+    if all(path == "-" or os.path.isfile(path) or is_stream(path) for path in given) and not any(search.values()):
         return named_sources(given)
     if "-" in given:
         raise click.UsageError("standard input beside folders or patterns: name files, or leave it out.")
-    return find_sources(
-        given, suffixes=suffixes, exclude=exclude, output=target or os.devnull, problems=problems, left_out=left_out
-    )
+    return find_sources(given, output=target or os.devnull, problems=problems, left_out=left_out, **search)
 
 
 def _style(given: dict[str, Any], *, mapped: bool) -> Style:

@@ -15,6 +15,7 @@ import click
 
 from glimpsecli.commands.report import complain, say, show_done, show_json
 from glimpsecli.errors import ExitCode
+from glimpsecli.jobs import pool
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.engine import Done
@@ -98,7 +99,7 @@ def run_plan(
 
 def run_batch(plan: Plan, manifest: Manifest, parameters: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Run a batch, keep its manifest, and end with the exit code."""
-    workers = given["jobs"] or _processors()
+    workers = given["jobs"] or pool.processors()
     with manifest:
         todo = manifest.begin(plan, parameters, resume=given["resume"], overwrite=given["overwrite"], workers=workers)
         code = run_plan(plan, given, todo=todo, keep=manifest.add, finish=lambda: manifest.finish(plan))
@@ -134,7 +135,7 @@ def end(code: int) -> None:
 
 def _shared_out(plan: Plan, images: int, given: Mapping[str, Any]) -> tuple[int, Plan]:
     """Give the number of images that are worked on at once, and the plan with the threads that each then has."""
-    at_once = given.get("jobs") or (_processors() if plan.how.threads in (None, 1) else 1)
+    at_once = given.get("jobs") or (pool.processors() if plan.how.threads in (None, 1) else 1)
     workers = min(images, at_once) or 1
     return workers, plan if workers == 1 else plan._replace(how=plan.how._replace(threads=1))
 
@@ -201,7 +202,3 @@ def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[], None]]:
                 click.echo(f"glimpse: {images} of {total} images", err=True)
 
         yield line
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -84,8 +84,8 @@ def training(**given: Any) -> None:
     """
     import os
 
-    from glimpsecli.bench.machine import processors
     from glimpsecli.jobs.outputs import check_files, make_folder
+    from glimpsecli.jobs.pool import processors
     from glimpsecli.learning.study import exporters, report, running
     from glimpsecli.learning.study.summary import summarise
     from glimpsecli.learning.study.trials import check

@@ -31,7 +31,7 @@ def description(plan: Plan, parameters: Mapping[str, Any]) -> dict[str, Any]:
         "python": platform.python_version(),
         "processor": processor(),
         "folder": os.getcwd(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: version_of(name) for name in PACKAGES},
         "parameters": dict(parameters),
         "how": {
             "sampler": how.chosen_sampler,
@@ -79,7 +79,8 @@ def file_hashes(paths: Iterable[str]) -> dict[str, str]:
     return hashes
 
 
-def _version(name: str) -> str | None:
+def version_of(name: str) -> str | None:
+    """Give the version of an installed package, None where it is missing."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

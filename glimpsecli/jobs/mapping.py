@@ -247,11 +247,6 @@ def read_captions(path: str, atlas: Atlas) -> tuple[str, ...]:
         lines.pop()
     for labels in atlas.labels:
         if len(labels) != len(lines):
-            raise InvalidInputError(
-                f"{path} has {len(lines)} lines for {_counted(len(labels), 'map')}", "give a line for each"
-            )
+            maps = f"{len(labels)} map{'s'[: len(labels) != 1]}"
+            raise InvalidInputError(f"{path} has {len(lines)} lines for {maps}", "give a line for each")
     return tuple(lines)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s'[: count != 1]}"

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from glimpsecli import backends
-from glimpsecli.annotations.names import Index, listed
+from glimpsecli.annotations.names import Index
+from glimpsecli.annotations.text import listed
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.formats import Format
 from glimpsecli.images.picture import MAX_PIXELS

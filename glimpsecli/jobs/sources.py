@@ -6,7 +6,7 @@ import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from itertools import cycle
 from typing import NamedTuple
@@ -79,7 +79,7 @@ def find_sources(
             here: Counter[str] = Counter()
             some = list(_below(path, wanted, kept_out, [] if problems is None else problems, here))
             if not some:
-                holds = f", and holds {listed(here)}" if +here else ""
+                holds = f", and holds {counted(here)}" if +here else ""
                 raise InvalidInputError(f"{path} holds no image", f"it was searched for {', '.join(wanted)}{holds}")
             passed.update(here)
         elif is_stream(path):
@@ -90,7 +90,7 @@ def find_sources(
             some = list(_matching(path, kept_out, passed))
         found += some
     for name in lists:
-        found += [Source(path, _relative(path)) for path in _listed(name)]
+        found += [Source(path, _relative(path)) for path in _lines_of(name)]
     chosen = [source for source in found if not _excluded(source, exclude)]
     if not chosen:
         raise InvalidInputError("no image is left to work on", "check the sources and --exclude")
@@ -98,7 +98,7 @@ def find_sources(
     return sorted(chosen, key=lambda source: _natural(source.relative))
 
 
-def listed(counts: Counter[str]) -> str:
+def counted(counts: Counter[str]) -> str:
     """Write counts in a line, the largest first: ``3 .txt, 1 .psd``."""
     ordered = sorted((+counts).items(), key=lambda one: (-one[1], one[0]))
     named = [f"{count} {what}{'s'[: count > 1 and what.endswith('folder')]}" for what, count in ordered[:LISTED]]
@@ -147,7 +147,8 @@ def _matching(pattern: str, kept_out: str, left_out: Counter[str]) -> Iterator[S
             yield Source(path, _relative(os.path.relpath(path, fixed or ".")))
 
 
-def _listed(name: str) -> Iterable[str]:
+def _lines_of(name: str) -> list[str]:
+    """Read the paths of a list, one on each line."""
     data = read_bytes(name, "give a file with a path on each line")
     if encoding_of(data) != "utf-8":  # else any bytes are a path
         data = os.fsencode(decoded(data, name))
