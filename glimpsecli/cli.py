@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import math
 import signal
 import sys
 import time
@@ -76,7 +77,7 @@ class LazyGroup(Group):
             return super().make_context(*arguments, **keywords)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; Ctrl-C is told here, for click would print an empty line first, terminal or not."""
+        """Run a command; Ctrl-C is reported here, for click would print an empty line first, terminal or not."""
         try:
             with reader_may_leave():
                 return super().invoke(ctx)
@@ -148,13 +149,13 @@ def run(arguments: list[str]) -> int:
 
 
 def _interrupter() -> Callable[[int, object], None]:
-    """Give a handler that takes what comes within a second of a Ctrl-C for the same: it would break off the ending."""
-    told: list[float] = []
+    """Give a handler of Ctrl-C that passes over others within a second: they would break off the ending."""
+    last = -math.inf
 
     def interrupt(number: int, frame: object) -> None:
-        now = time.monotonic()
-        if not told or now - told[-1] > 1:
-            told.append(now)
+        nonlocal last
+        if time.monotonic() - last > 1:
+            last = time.monotonic()
             raise KeyboardInterrupt
 
     return interrupt

@@ -1,4 +1,4 @@
-"""Plans of many glimpses: nothing is asked of the system once a file, and long ones are told of."""
+"""Plans of many glimpses: nothing is asked of the system once a file, and long ones say that they go on."""
 
 import os
 import time
@@ -88,7 +88,7 @@ def test_a_folder_that_takes_no_files_is_found_before_work(glimpse, monkeypatch)
     assert not list(Path("out").rglob("*.png"))
 
 
-def test_a_long_plan_is_told_of(glimpse, monkeypatch):
+def test_a_long_plan_says_so(glimpse, monkeypatch):
     walk = os.walk
 
     def slow(*arguments, **keywords):
@@ -96,7 +96,7 @@ def test_a_long_plan_is_told_of(glimpse, monkeypatch):
         return walk(*arguments, **keywords)
 
     monkeypatch.setattr(os, "walk", slow)
-    monkeypatch.setattr(planning, "TOLD_EVERY", 0.05)
+    monkeypatch.setattr(planning, "SAID_EVERY", 0.05)
     assert "still planning, for" in glimpse("batch in -o out")[2]
     assert "still planning" not in glimpse("batch in -o out --overwrite -q")[2]
     assert "still planning" not in glimpse("extract in/a.png -o a.png")[2]

@@ -1,4 +1,4 @@
-"""Which files a folder gives as images, and how the others are told of."""
+"""Which files a folder gives as images, and how the others are counted."""
 
 import importlib
 from collections import Counter

@@ -24,7 +24,7 @@ from glimpsecli.annotations.text import shown
 from glimpsecli.errors import InvalidInputError
 
 Notes = Counter[str]
-"""Number of entries by what is to be said of them."""
+"""Number of entries for each note."""
 
 LARGEST = 1e9
 """Pixels or percent beyond which a number is a mistake, not a place."""

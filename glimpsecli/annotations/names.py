@@ -27,7 +27,7 @@ _OF_PICTURES = frozenset({"*", *_UNREAD.split(), *(suffix for some in SUFFIXES.v
 
 
 class Rank(NamedTuple):
-    """How well two names fit; a larger one fits better.
+    """The rank of two names: how well they fit; a larger one fits better.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The one door to annotations: picks the reader, gathers what it yields by image, and keeps what went wrong."""
+"""Annotations of any format: the reader is picked, boxes are gathered by image, problems are kept."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SUFFIXES = {".txt": "yolo", ".xml": "voc", ".csv": "csv", ".tsv": "csv", ".json
 
 
 class Annotations(NamedTuple):
-    """What a file or folder of annotations says.
+    """The content of a file or folder of annotations.
 
     Parameters
     ----------
@@ -90,8 +90,8 @@ def read_annotations(
         raise InvalidInputError(
             f"{path} has no annotations that could be read as {chosen}", problems[0] if problems else None
         )
-    told = [f"{words}: {count}" for words, count in notes.items()]
-    return Annotations(images, problems, chosen, Index(images), told)
+    lines = [f"{note}: {count}" for note, count in notes.items()]
+    return Annotations(images, problems, chosen, Index(images), lines)
 
 
 def _merged(found: Iterable[Annotated], problems: list[str]) -> Iterator[tuple[str, Annotated]]:

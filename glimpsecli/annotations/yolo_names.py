@@ -62,8 +62,8 @@ def find_classes(folder: Path, problems: list[str]) -> Classes:
             for number, name in names.items():
                 known, other = found.setdefault(number, (name, file))
                 if known != name:
-                    told = f"class {number} is {shown(known)} in {other} and {shown(name)} in {file}"
-                    raise InvalidInputError(told, "leave one of the two files in the folder")
+                    problem = f"class {number} is {shown(known)} in {other} and {shown(name)} in {file}"
+                    raise InvalidInputError(problem, "leave one of the two files in the folder")
         if found:
             files = " and ".join(dict.fromkeys(str(file) for _, file in found.values()))
             return Classes({n: name for n, (name, _) in found.items()}, f"{files} does not name it", keypoints)

@@ -55,7 +55,9 @@ class BatchCommand(options.Command):
     "--annotations", metavar="FILE|FOLDER", type=values.RegularPath(), help="Boxes of objects, a window for each."
 )
 @options.where(
-    "--annotations-format", type=click.Choice(("coco", "yolo", "voc", "csv", "jsonl")), help="Default: as it looks."
+    "--annotations-format",
+    type=click.Choice(("coco", "yolo", "voc", "csv", "jsonl")),
+    help="Default: by suffix and content.",
 )
 @options.where(
     "--box-format", type=click.Choice(("xywh", "xyxy", "cxcywh")), help="Of the boxes in a CSV file. Default: xywh."

@@ -1,4 +1,4 @@
-"""A group of commands that knows what a misspelt name may mean."""
+"""Groups of commands, which answer a misspelt name with the nearest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import click
 
 
 class Group(click.Group):
-    """A group that answers an unknown command with those of nearly its name."""
+    """A group whose answer to an unknown command is those of nearly its name."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -54,7 +54,7 @@ maps = options.section("Maps")
     "--layout",
     type=click.Choice(LAYOUTS),
     help="hw, thw: grids. n, tn: flattened grids. hnn, lhnn: self-attention of heads, or layers of heads. Default: "
-    "guessed by the shape and by rows that sum to 1, and told; asked where two are as likely.",
+    "guessed by the shape and by rows that sum to 1, and printed; refused where two are as likely.",
 )
 @maps(
     "--prefix-tokens",

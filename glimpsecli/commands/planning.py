@@ -1,4 +1,4 @@
-"""Word of a plan that takes long to make."""
+"""Messages while a plan is made, where that takes long."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import click
 
 from glimpsecli.commands.report import say
 
-TOLD_EVERY = 10.0
-"""Seconds of silence before a line says that planning goes on, and between two of them."""
+SAID_EVERY = 10.0
+"""Seconds before the first line that says that planning goes on, and between two of them."""
 
 
 def planning(*, quiet: bool) -> Callable[[], None]:
-    """Tell now and then that planning goes on, until the function that is returned is called, or the command ends."""
+    """Say now and then that planning goes on, until the function that is returned is called or the command ends."""
     ended = threading.Event()
     began = time.monotonic()
 
-    def tell() -> None:
-        while not ended.wait(TOLD_EVERY):
+    def say_so() -> None:
+        while not ended.wait(SAID_EVERY):
             say(f"still planning, for {time.monotonic() - began:.0f} s")
 
     if not quiet:
-        threading.Thread(target=tell, daemon=True).start()
+        threading.Thread(target=say_so, daemon=True).start()
         click.get_current_context().call_on_close(ended.set)
     return ended.set

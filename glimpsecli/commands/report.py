@@ -1,4 +1,4 @@
-"""Prints what commands have to say: data on standard output, everything else on standard error."""
+"""The output of commands: data on standard output, everything else on standard error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``run.json`` says of a run: its parameters, versions and backend."""
+"""The content of ``run.json``: the parameters, versions and backend of a run."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def description(plan: Plan, parameters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def compare(before: Mapping[str, Any], now: Mapping[str, Any], path: str) -> None:
+def check_same(before: Mapping[str, Any], now: Mapping[str, Any], path: str) -> None:
     """Refuse to go on with a run under other parameters or versions."""
     for group in ("parameters", "packages"):
         old, new = before.get(group, {}), json.loads(json.dumps(now[group]))
@@ -67,7 +67,7 @@ def compare(before: Mapping[str, Any], now: Mapping[str, Any], path: str) -> Non
 
 
 def file_hashes(paths: Iterable[str]) -> dict[str, str]:
-    """Give the hash of each of some files; a folder has that of the names and the contents in it."""
+    """Give the hash of each file; that of a folder is of all names and contents in it."""
     hashes = {}
     for path in paths:
         digest = hashlib.sha256()

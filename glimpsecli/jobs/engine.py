@@ -1,4 +1,4 @@
-"""Runs a plan: for each image read, look, write, tell."""
+"""The engine of plans: each image is read, its products are made and written, and what became of it is given."""
 
 from __future__ import annotations
 

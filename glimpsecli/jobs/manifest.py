@@ -1,4 +1,4 @@
-"""What a batch leaves beside its glimpses: what each one is, what failed, and how it was made.
+"""The manifest of a batch: what each glimpse is, what failed, and how the run was made.
 
 ``metadata.jsonl``
     A line for each glimpse, in the order of the plan. ``file_name`` is relative to the folder, so that Hugging Face's
@@ -24,7 +24,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.images.atomic import explained, place, temporary_of
-from glimpsecli.jobs.description import compare, description
+from glimpsecli.jobs.description import check_same, description
 from glimpsecli.jobs.engine import Done
 from glimpsecli.jobs.lines import checksum, lines_of, read_lines, read_run
 from glimpsecli.jobs.locking import locked
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Item, Plan
 
 GROUP = 64
+"""Images after which a group is noted."""
 SECONDS = 1.0
-"""A group is noted when it holds so many images, or so long after the last one."""
+"""Seconds after the last group when the next is noted, however small."""
 LARGEST_GROUP = 16 * GROUP
 """Images that are worked on while the disk is busy with the last group: a run that is killed loses no more."""
 
@@ -100,7 +101,7 @@ class Manifest:
                 raise InvalidInputError(f"{path} is an input", "choose another output folder")
         if os.path.lexists(run_path):
             if resume:
-                compare(read_run(run_path), run, run_path)
+                check_same(read_run(run_path), run, run_path)
             elif not overwrite:
                 raise InvalidInputError(f"{self.folder} holds a run already", "give --resume or --overwrite")
         elif not overwrite and os.path.lexists(metadata):
@@ -238,7 +239,7 @@ class Manifest:
         file = open(path, "a", encoding="ascii")  # noqa: SIM115 - open for the run
 
         def close() -> None:
-            with suppress(OSError):  # every line was flushed, or its failure told
+            with suppress(OSError):  # every line was flushed, or its failure raised
                 file.close()
 
         self._held.callback(close)

@@ -1,4 +1,4 @@
-"""Which maps belong to which image: found, read and measured before any picture is drawn."""
+"""The maps of each image: found, read and measured before any picture is drawn."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Reading(NamedTuple):
 
 
 class Share(NamedTuple):
-    """What an image has of a map file: all its maps, or one."""
+    """The maps of a file that belong to an image: all of them, or one."""
 
     path: str
     number: int | None = None
@@ -95,7 +95,7 @@ class Atlas:
         self._how = how
         folder = any(os.path.isdir(path) for path in files)
         self._arrays: dict[str, NDArray[Any]] = {}
-        self._room = KEPT
+        self._left = KEPT
         self._shares = dict(zip([source.path for source in sources], self._matched(sources, files), strict=True))
         self.labels: list[tuple[str, ...]] = []
         self.failures: dict[str, GlimpseError] = {}
@@ -161,8 +161,8 @@ class Atlas:
         if path in self._arrays:
             return self._arrays[path]
         array = read_array(path, self.reading.key)
-        if array.nbytes <= self._room or is_stream(path):  # which can be read once
-            self._room -= array.nbytes
+        if array.nbytes <= self._left or is_stream(path):  # which can be read once
+            self._left -= array.nbytes
             self._arrays[path] = array
         return array
 

@@ -1,4 +1,4 @@
-"""The folders of many files, about which the system is asked once each and not once a file."""
+"""The folders of many files: the system is asked once for each folder, not once for each file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from glimpsecli.errors import InvalidInputError
 
 
 class Folders:
-    """What is known of some folders: where they really are, whether they hold files, and whether they take any."""
+    """Folders that were looked up: where they really are, whether they hold files, and whether they take any."""
 
     def __init__(self) -> None:
         self._real: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""What is told about each glimpse: one JSON object."""
+"""The record of a glimpse: one JSON object."""
 
 from __future__ import annotations
 

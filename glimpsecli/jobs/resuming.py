@@ -1,4 +1,4 @@
-"""Which images of an earlier run are done: those whose lines and files are as the plan makes them."""
+"""The images of an earlier run that are done: their lines and files are as the plan makes them."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def done_lines(plan: Plan, path: str, *, quick: bool, workers: int = 1) -> dict[
         for line, row in read_lines(path):
             if row is not None:
                 found.setdefault(row["source"], []).append(line)
-    told = [(item, found[item.source]) for item in plan.items if item.source in found]
+    known = [(item, found[item.source]) for item in plan.items if item.source in found]
     check = partial(_is_done, plan=plan, quick=quick)
     return {
-        item.source: lines for (item, lines), done in zip(told, in_order(check, told, workers), strict=True) if done
+        item.source: lines for (item, lines), done in zip(known, in_order(check, known, workers), strict=True) if done
     }
 
 
@@ -52,9 +52,9 @@ def size_of(path: str) -> int | None:
         return None
 
 
-def _is_done(told: tuple[Item, list[str]], plan: Plan, *, quick: bool) -> bool:
+def _is_done(known: tuple[Item, list[str]], plan: Plan, *, quick: bool) -> bool:
     """Say whether the lines of an image are those that the plan would write about the files that are there."""
-    item, lines = told
+    item, lines = known
     rows = [json.loads(line) for line in lines]
     try:
         records = _from_lines(item, rows[0], plan) if quick else _from_files(item, plan)

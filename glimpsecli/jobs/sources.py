@@ -1,4 +1,4 @@
-"""Which images a batch is made of: folders, files, patterns and lists."""
+"""The images of a batch: found in folders, by names and patterns, and in lists."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def find_sources(
     chosen = [source for source in found if not _excluded(source, exclude)]
     if not chosen:
         raise InvalidInputError("no image is left to work on", "check the sources and --exclude")
-    _refuse_twins(chosen)
+    _refuse_repeated(chosen)
     return sorted(chosen, key=lambda source: _natural(source.relative))
 
 
@@ -185,14 +185,14 @@ def _excluded(source: Source, exclude: Sequence[str]) -> bool:
     return any(fnmatch(source.relative, pattern) or fnmatch(name, pattern) for pattern in exclude)
 
 
-def _refuse_twins(sources: Sequence[Source]) -> None:
+def _refuse_repeated(sources: Sequence[Source]) -> None:
     seen: dict[str, str] = {}
     folders = Folders()
     for source in sources:
         real = folders.real(source.path)
         if real in seen:
-            twin = "twice" if seen[real] == source.path else f"also as {seen[real]}"
-            raise InvalidInputError(f"{source.path} is given {twin}", "give each image once")
+            again = "twice" if seen[real] == source.path else f"also as {seen[real]}"
+            raise InvalidInputError(f"{source.path} is given {again}", "give each image once")
         seen[real] = source.path
 
 
