@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +142,15 @@ def test_a_container_says_that_it_is_not_written(glimpse):
     assert not os.path.exists("all.npz")
 
 
+@pytest.mark.parametrize("option", ["extract --windows", "batch --windows", "batch --annotations", "batch --from-file"])
+def test_an_empty_name_is_no_file_and_not_none(capsys, option):
+    """A shell gives one for a variable that is not set."""
+    command, flag = option.split()
+    code = cli.run([command, "good_a.png", flag, "", "-o", "out/"])
+    err = capsys.readouterr().err
+    assert (code, err.count("\n"), "''" in err) == (2, 1, True)
+
+
 @pytest.mark.parametrize(("failure", "expected"), [("damaged", 1), ("no decoder", 3)])
 def test_a_table_of_hot_regions_fails_as_a_picture_does(glimpse, failure, expected):
     np.save("map.npy", np.eye(3, dtype=np.float32))
@@ -216,18 +224,3 @@ def test_a_reader_of_json_that_leaves_early_does_not_stop_the_work():
         assert process.stderr.read() == b""
     assert process.returncode == 0
     assert len(os.listdir("out")) == len(images)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-def test_ctrl_c_lets_the_running_images_finish_and_says_so():
-    for number in range(3000):
-        os.link("good_a.png", f"many_{number}.png")
-    command = [sys.executable, "-m", "glimpsecli", "batch", "many_*.png", *WINDOW.split(), "-o", "out"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        while not os.path.exists("out/metadata.jsonl") or os.path.getsize("out/metadata.jsonl") == 0:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        err = process.stderr.read()
-    assert process.returncode == 130
-    assert "finishing the running images" in err
-    assert 0 < len(Path("out/metadata.jsonl").read_text().splitlines()) < 3000

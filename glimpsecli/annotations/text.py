@@ -46,7 +46,7 @@ def read_bytes(path: str | Path, hint: str | None = None) -> bytes:
     except InvalidInputError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise InvalidInputError(f"{path}: {getattr(error, 'strerror', None) or error}", hint) from None
+        raise InvalidInputError(f"{path or repr(path)}: {getattr(error, 'strerror', None) or error}", hint) from None
 
 
 def read_text(path: str | Path, hint: str | None = None) -> str:

@@ -277,7 +277,7 @@ def requests_of(options: dict[str, Any]) -> list[Request]:
     given = {name: options.pop(name) for name in kinds}
     table, extent, zoom = options.pop("table"), options.pop("extent"), options.pop("zoom")
     angle, align_corners = options.pop("angle"), options.pop("align_corners")
-    used = [flag for name, flag in kinds.items() if given[name]] + (["--windows"] if table else [])
+    used = [flag for name, flag in kinds.items() if given[name]] + (["--windows"] if table is not None else [])
     if len(used) > 1:
         raise click.UsageError(f"{' and '.join(used)} both say where to look; use one of them.")
     if zoom is not None and not 0 < zoom < float("inf"):
@@ -301,7 +301,7 @@ def requests_of(options: dict[str, Any]) -> list[Request]:
     requests += given["quads"]
     if given["quads"] and options.get("sampler") is None:
         options["sampler"] = "bilinear"  # filterbanks follow the image's axes
-    if table:
+    if table is not None:
         from glimpsecli.annotations.tables import read_windows
 
         requests += [BoxRequest(box) for box in read_windows(table)]
