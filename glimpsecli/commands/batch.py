@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from glimpsecli.commands import options, values
+from glimpsecli.commands import lowering, options, values
 from glimpsecli.commands.report import say
 from glimpsecli.commands.running import end, run_batch, show_plan
 
@@ -136,15 +136,15 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         output=target,
         problems=problems,
         left_out=left_out,
-        **options.search_of(given),
+        **lowering.search_of(given),
     )
     requests_of = _requests_of(given, found, annotated=annotations is not None)
-    how = options.how_of(given)
+    how = lowering.how_of(given)
     # Never a backend by the size of the job: the same bytes again.
     backend = "cpu" if how.backend == "auto" else how.backend
     how = how._replace(backend=backend, threads=None if backend == "numpy" else 1)
     how = how._replace(shaping=how.shaping._replace(min_size=min_size or 0.0))
-    output = options.output_of(os.path.join(target, ""), name, given)
+    output = lowering.output_of(os.path.join(target, ""), name, given)
     plan = make_batch_plan(
         found, requests_of, how, output,
         annotations=annotations, labels=labels, part=part, inputs=[path for path in files if os.path.isfile(path)],
@@ -184,7 +184,7 @@ def _requests_of(given: dict[str, Any], found: Sequence[Source], *, annotated: b
     """Take the options that say where to look; give the requests of each source."""
     tiles, number, sides = given.pop("tiles"), given.pop("number"), given.pop("random_size")
     seed = given.pop("seed")
-    requests = options.requests_of(given)
+    requests = lowering.requests_of(given)
     used = [
         flag
         for flag, value in (

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from glimpsecli.commands import options, values
+from glimpsecli.commands import lowering, options, values
 from glimpsecli.commands.running import carry_out
 
 DEFAULT_SIZE = 64
@@ -59,12 +59,12 @@ def compare(images: tuple[str, ...], target: str, name: str | None, **given: Any
         given.pop("height"),
         given.pop("colour").on(3, alpha=False, scale=1.0),
     )
-    tables = options.check_streams(images, target, given)
+    tables = lowering.check_streams(images, target, given)
     given["size"] = given["size"] or SizeRequest(longer=DEFAULT_SIZE)
     given["sampler"] = "bilinear"  # which can do all that is asked for; the others do what they can
-    requests = options.requests_of(given)
+    requests = lowering.requests_of(given)
     plan = make_picture_plan(
-        named_sources(images), requests, options.how_of(given), options.output_of(target, name, given), comparison,
+        named_sources(images), requests, lowering.how_of(given), lowering.output_of(target, name, given), comparison,
         noun="picture", figure=True, inputs=tables,
     )  # fmt: skip
     for item in plan.items:

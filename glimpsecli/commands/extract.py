@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from glimpsecli.commands import options
+from glimpsecli.commands import lowering, options
 from glimpsecli.commands.running import carry_out
 
 EXAMPLES = options.examples(
@@ -46,8 +46,8 @@ def extract(images: tuple[str, ...], target: str, name: str | None, **given: Any
     from glimpsecli.jobs.plan import make_plan
 
     planned = planning(quiet=given["quiet"])
-    tables = options.check_streams(images, target, given)
-    requests = options.requests_of(given)
-    plan = make_plan(images, requests, options.how_of(given), options.output_of(target, name, given), tables)
+    tables = lowering.check_streams(images, target, given)
+    requests = lowering.requests_of(given)
+    plan = make_plan(images, requests, lowering.how_of(given), lowering.output_of(target, name, given), tables)
     planned()
     carry_out(plan, given)

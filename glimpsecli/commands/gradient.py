@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from glimpsecli.commands import options, values
+from glimpsecli.commands import lowering, options, values
 from glimpsecli.commands.running import carry_out
 
 DEFAULT_SIZE = 32
@@ -115,16 +115,16 @@ def gradient(images: tuple[str, ...], target: str, name: str | None, **given: An
         given.pop("panel"),
         given.pop("colour").on(3, alpha=False, scale=1.0),
     )
-    tables = options.check_streams(images, target, given)
+    tables = lowering.check_streams(images, target, given)
     given["size"] = given["size"] or SizeRequest(longer=DEFAULT_SIZE)
     # Bilinear can do all that is asked for, and the others do what they can; Gaussians alone must be able to.
     given["sampler"] = "gaussian" if samplers == ("gaussian",) else "bilinear"
-    requests, output = options.requests_of(given), options.output_of(target, name, given)
+    requests, output = lowering.requests_of(given), lowering.output_of(target, name, given)
     arrays = chosen_format(output).name == "npy"
     if arrays and output.depth not in (None, "float"):
         raise click.UsageError(f"--depth {output.depth} with surfaces, which are float; leave it out.")
     plan = make_picture_plan(
-        named_sources(images), requests, options.how_of(given), output, explanation,
+        named_sources(images), requests, lowering.how_of(given), output, explanation,
         noun="array" if arrays else "picture", figure=not arrays, inputs=tables,
     )  # fmt: skip
     for item in plan.items:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from glimpsecli.commands import options
+from glimpsecli.commands import lowering, options
 from glimpsecli.commands.running import carry_out
 
 EXAMPLES = options.examples(
@@ -54,10 +54,10 @@ def mask(
     if apply and figure:
         raise click.UsageError("--apply and --figure are two pictures; ask for one at a time.")
     looking = masking.attended if apply else masking.figure_of if figure else masking.mask_of
-    tables = options.check_streams(images, target, given)
-    requests = options.requests_of(given)
+    tables = lowering.check_streams(images, target, given)
+    requests = lowering.requests_of(given)
     plan = make_picture_plan(
-        named_sources(images), requests, options.how_of(given), options.output_of(target, name, given), looking,
+        named_sources(images), requests, lowering.how_of(given), lowering.output_of(target, name, given), looking,
         noun="mask", inputs=tables,
     )  # fmt: skip
     carry_out(plan, given)

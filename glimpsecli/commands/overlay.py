@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from glimpsecli.commands import map_values, options, values
+from glimpsecli.commands import lowering, map_values, options, values
 from glimpsecli.commands.report import say
 from glimpsecli.commands.running import carry_out, end, run_plan
 from glimpsecli.errors import ExitCode
@@ -62,10 +62,12 @@ maps = options.section("Maps")
     metavar="K",
     help="Class token and registers before the grid. Default: 0, 1, 2 or 5.",
 )
-@maps("--grid", type=values.GridValue(), help="Of tokens. Default: a square, or patches of the whole image.")
-@maps("--query", type=values.ChoiceValue("mean"), help="Whose attention. Default: the class token's, else the mean.")
-@maps("--head", type=values.ChoiceValue("all", "mean", "max"), help="Which heads. Default: all, a map each.")
-@maps("--layer", type=values.ChoiceValue("all", "mean"), help="Which layers. Default: the last.")
+@maps("--grid", type=map_values.GridValue(), help="Of tokens. Default: a square, or patches of the whole image.")
+@maps(
+    "--query", type=map_values.ChoiceValue("mean"), help="Whose attention. Default: the class token's, else the mean."
+)
+@maps("--head", type=map_values.ChoiceValue("all", "mean", "max"), help="Which heads. Default: all, a map each.")
+@maps("--layer", type=map_values.ChoiceValue("all", "mean"), help="Which layers. Default: the last.")
 @maps(
     "--preprocess",
     type=map_values.PreprocessValue(),
@@ -147,7 +149,7 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
     from glimpsecli.jobs.sources import counted
 
     planned = planning(quiet=given["quiet"])
-    tables = options.check_streams(sources, target, given)
+    tables = lowering.check_streams(sources, target, given)
     _check(given, target)
     files, threshold = given.pop("files"), given.pop("threshold")
     problems: list[str] = []
@@ -159,8 +161,8 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
     style, captions = _style(given, mapped=bool(files)), given.pop("captions")
     reading = _reading(given)
     mass_boxes = given.pop("mass_boxes")
-    requests, how = options.requests_of(given), options.how_of(given)
-    output = options.output_of(target or "", name, given)
+    requests, how = lowering.requests_of(given), lowering.how_of(given)
+    output = lowering.output_of(target or "", name, given)
     looking: Any = WindowOverlay(style)
     labels, failures = None, {}
     if files:
@@ -245,7 +247,7 @@ def _sources(
     from glimpsecli.jobs.picturing import named_sources
     from glimpsecli.jobs.sources import find_sources
 
-    search = options.search_of(options_given)
+    search = lowering.search_of(options_given)
     if all(path == "-" or os.path.isfile(path) or is_stream(path) for path in given) and not any(search.values()):
         return named_sources(given)
     if "-" in given:

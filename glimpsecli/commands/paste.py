@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from glimpsecli.commands import options, values
+from glimpsecli.commands import lowering, options, values
 from glimpsecli.commands.running import carry_out
 
 BLENDS = ("over", "add")
@@ -94,14 +94,14 @@ def paste(
     if gain is not None and blend != "add":
         raise click.UsageError(f"--gain {gain:g} with --blend {blend}; it is for --blend add.")
     streams = [*glimpses, image]
-    tables = options.check_streams(streams, target, given)
+    tables = lowering.check_streams(streams, target, given)
     check_sources(streams)
     given["sampler"] = given["sampler"] or ("gaussian" if given["gaussians"] or given["draws"] else "bilinear")
-    requests = options.requests_of(given)
+    requests = lowering.requests_of(given)
     looking = Pasting(tuple(read_glimpses(glimpses, given["max_pixels"])), blend, 1.0 if gain is None else gain)
     given["size"] = looking.glimpses[0].size
     plan = make_picture_plan(
-        named_sources([image]), requests, options.how_of(given), options.output_of(target, name, given), looking,
+        named_sources([image]), requests, lowering.how_of(given), lowering.output_of(target, name, given), looking,
         noun="picture", inputs=[*tables, *(path for path in glimpses if path != "-")],
     )  # fmt: skip
     windows = sum(request.windows for request in plan.items[0].requests) * plan.how.shaping.retina

@@ -232,41 +232,6 @@ class ColourValue(Value):
         return Colour.parse(text)
 
 
-class GridValue(Value):
-    """The grid of a map."""
-
-    form = "WxH"
-
-    def parse(self, text: str) -> Any:
-        """Give (height, width)."""
-        from glimpsecli.errors import InvalidInputError
-
-        parts = re.fullmatch("0*([1-9][0-9]{0,5})x0*([1-9][0-9]{0,5})", text.strip().lower())
-        if parts is None:
-            raise InvalidInputError(f"{text!r} is no grid", "write WxH, such as 24x16")
-        return int(parts[2]), int(parts[1])
-
-
-class ChoiceValue(Value):
-    """A number, or one of some words."""
-
-    def __init__(self, *words: str) -> None:
-        self.words = words
-        self.form = "|".join(("I", *words))
-        super().__init__()
-
-    def parse(self, text: str) -> Any:
-        """Give an int or a word."""
-        from glimpsecli.errors import InvalidInputError
-
-        word = text.strip().lower()
-        if word in self.words:
-            return word
-        if re.fullmatch("-?[0-9]{1,9}", word) is None:
-            raise InvalidInputError(f"{text!r} is neither a number nor {' or '.join(self.words)}")
-        return int(word)
-
-
 class WordsValue(Value):
     """Some of some words."""
 
