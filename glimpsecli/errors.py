@@ -57,12 +57,12 @@ class FileProblemError(GlimpseError, OSError):
     __str__ = GlimpseError.__str__
 
 
-def extra(name: str) -> str:
-    """Give the hint that names the ways to install an extra of this package: from an index, or from a clone."""
-    return f"`pip install 'glimpsecli[{name}]'`, or in a clone `pip install '.[{name}]'`"
-
-
 class UnavailableError(GlimpseError, RuntimeError):
     """A backend or a file format that this installation does not have."""
 
     exit_code = ExitCode.UNAVAILABLE
+
+
+def extra(name: str) -> str:
+    """Give the hint that names the ways to install an extra of this package: from an index, or from a clone."""
+    return f"`pip install 'glimpsecli[{name}]'`, or in a clone `pip install '.[{name}]'`"

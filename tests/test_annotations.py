@@ -6,11 +6,15 @@ import pytest
 
 from glimpsecli import GlimpseError, Window
 from glimpsecli.annotations.annotated import Annotated
-from glimpsecli.annotations.matching import check_size, match, match_all
+from glimpsecli.annotations.matching import check_size, match_all
 from glimpsecli.annotations.names import key_of
 from glimpsecli.annotations.reading import read_annotations
 from glimpsecli.annotations.yolo_names import yaml_names
 from glimpsecli.errors import FileProblemError, InvalidInputError
+
+
+def match(annotations, path):
+    return match_all(annotations, [path])[0].get(path)
 
 
 def write(path, content):

@@ -18,18 +18,6 @@ if TYPE_CHECKING:
     from glimpsecli.window import Size
 
 
-def match(annotations: Annotations, relative_path: str) -> Annotated | None:
-    """Find the annotation of one image.
-
-    Raises
-    ------
-    InvalidInputError
-        Several fit equally well; the message names them.
-    """
-    found = _best(annotations, list(annotations.images), relative_path)
-    return annotations.images[found[1]] if found else None
-
-
 def match_all(annotations: Annotations, relative_paths: Iterable[str]) -> tuple[dict[str, Annotated], list[Annotated]]:
     """Give each annotation to one image only, the one that it fits best.
 

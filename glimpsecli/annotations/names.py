@@ -13,13 +13,10 @@ and within each: the same path, then one that is the end of the other, then the 
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from glimpsecli.annotations.text import listed
-from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.suffixes import SUFFIXES
 
 _UNREAD = "arw cr2 cr3 dcm dds dng eps exr fits hdr ico jxl jxr nef orf pcx pdf psd qoi raf raw rw2 sgi svg tga xbm xpm"
@@ -86,49 +83,6 @@ def key_of(name: str) -> str:
     if "" not in parts and "." not in parts and parts[0][1:] != ":":  # nearly all of perhaps a million
         return composed
     return "/".join(part for n, part in enumerate(parts) if part not in ("", ".") and not (n == 0 and part[1:] == ":"))
-
-
-class NamesOnDisk:
-    """Names of files on disk, among which a file is found by its name in another Unicode form or with backslashes."""
-
-    def __init__(self) -> None:
-        self._entries: dict[str, dict[str, list[str]]] = {}
-
-    def find(self, path: str) -> str:
-        """Give the path of the file that is meant; the given one where it is there, or where there is none.
-
-        Raises
-        ------
-        InvalidInputError
-            Several files have this name in different Unicode forms.
-        """
-        if os.path.lexists(path):
-            return path
-        parts = path.replace("\\", "/").split("/")
-        found = "/" if parts[0] == "" else ""
-        for part in filter(None, parts):
-            exact = os.path.join(found, part)
-            if os.path.lexists(exact):
-                found = exact
-                continue
-            names = self._in(found).get(unicodedata.normalize("NFC", part), [])
-            if len(names) > 1:
-                raise InvalidInputError(f"{path} fits {listed(names)} in {found or '.'}", "rename one of them")
-            if not names:
-                return path
-            found = os.path.join(found, names[0])
-        return found
-
-    def _in(self, folder: str) -> dict[str, list[str]]:
-        if folder not in self._entries:
-            entries = self._entries.setdefault(folder, {})
-            try:
-                names = os.listdir(folder or ".")
-            except OSError:
-                names = []
-            for name in sorted(names):
-                entries.setdefault(unicodedata.normalize("NFC", name), []).append(name)
-        return self._entries[folder]
 
 
 def _parse(name: str) -> _Name:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.images.formats import FORMATS, Format, check, format_named, format_of
+from glimpsecli.jobs.folders import Folders
 from glimpsecli.jobs.naming import DEFAULT_NAME, check_template, output_name
-from glimpsecli.jobs.paths import Folders
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Plan

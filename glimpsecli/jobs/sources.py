@@ -11,13 +11,12 @@ from fnmatch import fnmatch
 from itertools import cycle
 from typing import NamedTuple
 
-from glimpsecli.annotations.names import NamesOnDisk
 from glimpsecli.annotations.text import decoded, read_bytes
 from glimpsecli.encodings import encoding_of
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.streams import is_stream
 from glimpsecli.images.suffixes import IN_FOLDERS
-from glimpsecli.jobs.paths import Folders
+from glimpsecli.jobs.folders import Folders, NamesOnDisk
 
 COMPANIONS = frozenset({"metadata.jsonl", "metadata.csv", "thumbs.db", "desktop.ini"})
 """Files that data sets and systems keep beside images: nobody misses them among the images. In lower case."""

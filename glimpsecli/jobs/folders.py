@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+import unicodedata
 
+from glimpsecli.annotations.text import listed
 from glimpsecli.errors import InvalidInputError
 
 
@@ -64,3 +66,46 @@ class Folders:
                     f"{target} cannot be written: {there}: {error.strerror or error}", "choose another output"
                 ) from None
         self._writable |= {folder, there}
+
+
+class NamesOnDisk:
+    """Names of files on disk, among which a file is found by its name in another Unicode form or with backslashes."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, dict[str, list[str]]] = {}
+
+    def find(self, path: str) -> str:
+        """Give the path of the file that is meant; the given one where it is there, or where there is none.
+
+        Raises
+        ------
+        InvalidInputError
+            Several files have this name in different Unicode forms.
+        """
+        if os.path.lexists(path):
+            return path
+        parts = path.replace("\\", "/").split("/")
+        found = "/" if parts[0] == "" else ""
+        for part in filter(None, parts):
+            exact = os.path.join(found, part)
+            if os.path.lexists(exact):
+                found = exact
+                continue
+            names = self._in(found).get(unicodedata.normalize("NFC", part), [])
+            if len(names) > 1:
+                raise InvalidInputError(f"{path} fits {listed(names)} in {found or '.'}", "rename one of them")
+            if not names:
+                return path
+            found = os.path.join(found, names[0])
+        return found
+
+    def _in(self, folder: str) -> dict[str, list[str]]:
+        if folder not in self._entries:
+            entries = self._entries.setdefault(folder, {})
+            try:
+                names = os.listdir(folder or ".")
+            except OSError:
+                names = []
+            for name in sorted(names):
+                entries.setdefault(unicodedata.normalize("NFC", name), []).append(name)
+        return self._entries[folder]
