@@ -351,6 +351,20 @@ def test_resume_notices_annotations_and_images_that_changed(glimpse):
     assert (code, "1 glimpse written to plain/, 3 skipped" in err) == (0, True)
 
 
+@pytest.mark.parametrize("target", ["out", "in/out"])
+def test_resume_goes_on_where_annotations_lie_beside_their_images(glimpse, target):
+    for label in ("in/b2.txt", "in/b10.txt"):
+        Path(label).write_text("0 .5 .5 .2 .2\n")
+    line = f"in -o {target} --annotations in --annotations-format yolo --resume"
+    assert glimpse(line)[0] == 0
+    assert f"0 glimpses written to {target}/, 2 skipped" in glimpse(line)[2]
+    Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save("in/b10.png")
+    assert f"1 glimpse written to {target}/, 1 skipped" in glimpse(line)[2]
+    Path("in/b2.txt").write_text("0 .5 .5 .3 .3\n")
+    code, _, err = glimpse(line)
+    assert (code, "inputs" in err) == (2, True)
+
+
 def test_a_broken_link_and_a_file_that_vanishes_fail_alone(glimpse, monkeypatch):
     os.symlink("gone.png", "in/broken.png")
     from glimpsecli.jobs import engine

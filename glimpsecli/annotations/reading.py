@@ -27,6 +27,8 @@ FORMATS: dict[str, Callable[[Path, list[str], Notes], Iterable[Annotated]]] = {
     "csv": read_csv,
     "jsonl": hf.read_jsonl,
 }
+IN_FOLDERS = (".txt", ".xml", ".jsonl", ".yaml", ".yml", ".names")
+"""Suffixes of what is read of a folder of annotations: all else, images too, may lie beside it."""
 _SUFFIXES = {".txt": "yolo", ".xml": "voc", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 

@@ -126,7 +126,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     ]
     if given["annotations"] is not None and os.path.realpath(given["annotations"]) == os.path.realpath(target):
         raise click.UsageError(f"{target} holds the annotations; choose another output folder.")
-    parameters["inputs"] = file_hashes(files)
+    parameters["inputs"] = file_hashes(files, target)
     annotations, labels = _annotations(given)
     problems: list[str] = []
     left_out: Counter[str] = Counter()

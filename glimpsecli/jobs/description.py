@@ -7,7 +7,7 @@ import importlib.metadata
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -66,17 +66,25 @@ def check_same(before: Mapping[str, Any], now: Mapping[str, Any], path: str) -> 
         raise InvalidInputError(f"{path} was made by glimpse {before.get('glimpse')}", "start anew with --overwrite")
 
 
-def file_hashes(paths: Iterable[str]) -> dict[str, str]:
-    """Give the hash of each file; that of a folder is of all names and contents in it."""
+def file_hashes(paths: Iterable[str], output: str) -> dict[str, str]:
+    """Give the hash of each file; that of a folder is of the annotations in it, without those of the output folder."""
     hashes = {}
     for path in paths:
         digest = hashlib.sha256()
-        inside = [os.path.join(root, name) for root, _, names in os.walk(path) for name in names]
-        for file in filter(os.path.isfile, sorted(inside) if os.path.isdir(path) else [path]):  # a FIFO would wait
+        for file in sorted(_annotations_in(path, os.path.realpath(output))) if os.path.isdir(path) else [path]:
             with suppress(OSError), open(file, "rb") as stream:
                 digest.update(os.fsencode(os.path.relpath(file, path)) + b"\0" + stream.read())
         hashes[path] = digest.hexdigest()
     return hashes
+
+
+def _annotations_in(folder: str, output: str) -> Iterator[str]:
+    from glimpsecli.annotations.reading import IN_FOLDERS
+
+    for root, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if os.path.realpath(os.path.join(root, name)) != output]
+        files = (os.path.join(root, name) for name in names if name.lower().endswith(IN_FOLDERS))
+        yield from filter(os.path.isfile, files)  # a FIFO would be waited for
 
 
 def version_of(name: str) -> str | None:
