@@ -160,6 +160,14 @@ def test_a_table_of_hot_regions_fails_as_a_picture_does(glimpse, failure, expect
     assert not os.path.exists("boxes.csv")
 
 
+def test_a_table_on_a_standard_output_that_is_closed_is_refused(monkeypatch, capsys):
+    np.save("map.npy", np.eye(3, dtype=np.float32))
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", None)
+        code = cli.run(["overlay", "good_a.png", "--map", "map.npy", "--to-boxes", "otsu", "-o", "-"])
+    assert (code, "standard output is closed; name a file" in capsys.readouterr().err) == (2, True)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_a_container_is_not_written_when_a_run_is_interrupted(glimpse, monkeypatch):
     run = engine.run

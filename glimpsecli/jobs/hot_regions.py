@@ -50,6 +50,8 @@ class RegionTable:
     def __init__(self, plan: Plan, sources: Sequence[Source], target: str, inputs: Sequence[str]) -> None:
         if target != STREAM and not target.lower().endswith(SUFFIX):
             raise InvalidInputError(f"{target} is no name for a table of windows", f"use -o FILE{SUFFIX}, or -o -")
+        if target == STREAM and sys.stdout is None:
+            raise InvalidInputError("standard output is closed", "name a file")
         items = tuple(item._replace(targets=(target,)) for item in plan.items)
         output = plan.output._replace(target=target)
         check_outputs(
