@@ -203,6 +203,7 @@ def test_the_choices_of_the_command_line_are_the_librarys():
     from glimpsecli.attention.borders import BORDERS
     from glimpsecli.commands import options
     from glimpsecli.images import DEPTHS, FORMATS
+    from glimpsecli.images.picture import MAX_PIXELS
     from glimpsecli.maps import LAYOUTS, METHODS
     from glimpsecli.pictures.colour import COLOUR_MAPS
 
@@ -213,6 +214,7 @@ def test_the_choices_of_the_command_line_are_the_librarys():
     assert ("auto", *backends.BACKENDS) == options.BACKENDS
     assert tuple(DEPTHS) == options.DEPTHS
     assert tuple(FORMATS) == options.FORMATS
+    assert options.MAX_PIXELS == MAX_PIXELS
     assert tuple(LAYOUTS) == overlay.LAYOUTS
     assert overlay.METHODS == METHODS
     assert overlay.COLOUR_MAPS == COLOUR_MAPS

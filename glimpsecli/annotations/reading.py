@@ -75,6 +75,8 @@ def read_annotations(
     InvalidInputError
         The whole is of no use: missing, unreadable, of another format. A bad entry is a line in `problems` instead.
     """
+    if not path:  # which Path takes for the current folder
+        raise InvalidInputError("'': No such file or directory", "name a file or a folder of annotations")
     place = Path(path)
     if file_format is not None and file_format not in FORMATS:
         raise InvalidInputError(f"{file_format!r} is no format of annotations", f"choose {', '.join(FORMATS)}")

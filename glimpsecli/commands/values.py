@@ -21,11 +21,9 @@ class RegularPath(click.Path):
     """A file that is read more than once, so that no pipe will do, or a folder of them."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse an empty name, a pipe, a FIFO and a device."""
+        """Refuse a pipe, a FIFO and a device."""
         from glimpsecli.images.streams import is_stream
 
-        if not value:
-            self.fail("'' names no file.", param, ctx)
         if is_stream(value):
             self.fail(f"{value} is no regular file; save what it gives to a file first.", param, ctx)
         return super().convert(value, param, ctx)
