@@ -144,6 +144,29 @@ def test_partial_decoding_finds_loss_in_the_rows_that_it_reads(tmp_path: Path, k
         assert np.array_equal(read_window(str(path), (0, 60, 10, 90)).pixels, top.pixels)
 
 
+@pytest.mark.parametrize("count", [4000, 12000, 60000])
+def test_partial_decoding_finds_zeros_in_the_rows_that_it_reads(tmp_path: Path, count: int):
+    content = jpeg(size=(300, 400), subsampling=0, quality=90)
+    path = tmp_path / "a.jpg"
+    # The data give 30 rows, and zeros what is read below them, but not always all rows of the image.
+    path.write_bytes(content[: len(content) // 10] + bytes(count) + END)
+    for attempt in (
+        lambda: read_window(str(path), (40, 44, 10, 90)),
+        lambda: read_reduced(str(path), 2, box=(40, 44, 10, 90)),
+    ):
+        with pytest.raises(FileProblemError, match="zeros stand in place of its image data"):
+            attempt()
+
+
+def test_partial_decoding_reads_blank_rows_that_are_coded_as_zeros(tmp_path: Path):
+    paper = np.full((900, 200), 255, np.uint8)
+    paper[:20] = photo(20, 200)[..., 0]
+    path = tmp_path / "a.jpg"
+    Image.fromarray(paper).save(path, "JPEG", optimize=True)
+    assert path.read_bytes()[-12:-4] == bytes(8)
+    assert np.all(read_window(str(path), (100, 160, 0, 200)).pixels == 255)
+
+
 # PNG
 
 

@@ -207,11 +207,13 @@ def _ends_in_zeros(content: bytes, layout: _Layout) -> bool:
     """Tell whether zeros at the end of the last scan were decoded although they are no data.
 
     Blank parts of an image may well be coded as zeros, but then the last of them are needed; and zeros behind the data
-    do no harm, but then the first of them are not.
+    do no harm, but then the first of them are not. Where only the first rows were decoded, all may be too few.
     """
     start, end = layout.scans[-1]
     first = start + len(content[start:end].rstrip(b"\0"))
-    return _suffices(content[: end - _SPARE], layout) and not _suffices(content[: first + 1], layout)
+    if _suffices(content[: first + 1], layout):
+        return False
+    return _suffices(content[: end - _SPARE], layout) or not _suffices(content[:end], layout)
 
 
 def _suffices(content: bytes, layout: _Layout) -> bool:
