@@ -101,6 +101,20 @@ def test_a_jpeg_without_its_last_scans_is_refused(kind: str):
     assert pixels_or_message(content[:place] + END).startswith("photo has lost data: its last scans are missing")
 
 
+@pytest.mark.parametrize("kind", [kind for kind in JPEGS if "progressive" in kind])
+def test_a_jpeg_without_one_of_its_scans_is_refused(kind: str):
+    content = jpeg(**JPEGS[kind])
+    starts = [start for start in range(len(content)) if content.startswith(b"\xff\xda", start)]
+    ends = [
+        content.index(b"\xff\xc4", start) if number + 1 < len(starts) else len(content) - 2
+        for number, start in enumerate(starts)
+    ]
+    assert len(starts) > 5
+    for start, end in zip(starts, ends, strict=True):
+        found = pixels_or_message(content[:start] + content[end:])
+        assert isinstance(found, str)
+
+
 @pytest.mark.parametrize("kind", JPEGS)
 def test_bytes_that_do_no_harm_are_passed_over(kind: str):
     content = jpeg(**JPEGS[kind])

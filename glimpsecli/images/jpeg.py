@@ -30,6 +30,8 @@ _ONES = (b"\xff\x00",) * (_LOOKAHEAD + _PASSED)  # no Huffman code is all ones, 
 _OTHERS = tuple(bytes([byte]) for byte in b"\x5a\x93\x1e\xc7\x68\xb4\x2d\xe1\x76\x0b\xd9")
 _SHORT = 1 << 12  # bytes of scans of which the few codes that padding can stand in for are a share worth a second look
 
+_NONE = 64  # in place of the number of bits to come: a scan before them is missing
+
 _ZEROS = 8  # bytes of zero at the end of a scan that are worth a question
 _SPARE = 4  # of these, bytes that an encoder would not have written for nothing
 
@@ -247,7 +249,7 @@ def _layout(content: bytes) -> _Layout | None:
             return None
         if marker in _SOF_HUFFMAN:
             progressive = marker == _SOF_PROGRESSIVE
-            missing = {component: [1] * 64 for component in content[start + 6 : end : 3]}
+            missing = {component: [_NONE] * 64 for component in content[start + 6 : end : 3]}
         elif marker == _DRI:
             restarts = any(content[start:end])
         elif marker == _SOS:
@@ -258,7 +260,9 @@ def _layout(content: bytes) -> _Layout | None:
                 return _Layout(scans, False, restarts, scans[0].end < len(content), True)  # libjpeg reads no further
             first, last, bits = content[start + 2 * count + 1 : start + 2 * count + 4] if progressive else (0, 63, 0)
             for component in content[start + 1 : start + 2 * count : 2]:
-                missing[component][first : last + 1] = [bits & 15] * (last + 1 - first)
+                for index in range(first, last + 1):
+                    refines = missing[component][index] == bits >> 4
+                    missing[component][index] = bits & 15 if bits < 16 or refines else _NONE
         elif marker == _EOI:
             ended = True
     return _Layout(scans, multiple, restarts, ended, not any(map(any, missing.values()))) if scans else None
