@@ -327,6 +327,17 @@ def test_the_only_strip_of_an_old_tiff_needs_no_count():
     assert np.array_equal(read(io.BytesIO(uncounted)).pixels, read(io.BytesIO(content)).pixels)
 
 
+def test_a_tiff_that_ends_inside_its_tags_is_refused_or_has_lost_nothing():
+    file = io.BytesIO()
+    Image.fromarray(photo(20, 30)).save(file, "TIFF", compression="packbits")  # the tags come last
+    content = file.getvalue()
+    whole = read(io.BytesIO(content)).pixels
+    for lost in range(1, 60):
+        found = pixels_or_message(content[:-lost])
+        assert isinstance(found, str) or np.array_equal(found, whole)
+    assert pixels_or_message(content[:-1]).startswith("photo is truncated or damaged: some of its tags are missing")
+
+
 # All formats
 
 

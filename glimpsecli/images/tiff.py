@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import io
 import math
+import struct
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -26,6 +27,7 @@ _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _INKS, _YCBCR, _CIELAB = 0, 1, 2
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _INKS: 4, _YCBCR: 3, _CIELAB: 3}
 _UNCOMPRESSED, _OLD_JPEG, _JPEG = 1, 6, 7
 _ASSOCIATED, _UNASSOCIATED = 1, 2
+_MEANING = frozenset((*range(254, 533), 34675))  # of TIFF 6.0, and the colour profile: other tags change no pixel
 _CONVERT = f"{TAKEN}; convert it first"
 
 
@@ -161,6 +163,7 @@ def _read_tags(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> _Pa
     stream.seek(0)
     with tifffile.TiffFile(stream) as file:
         index, page, number = _find_page(file, label, frame)
+        _check_tags(stream, file.tiff, page, label)
         check_size(label, page.imagewidth, page.imagelength, max_pixels, samples=page.samplesperpixel)
         _refuse(page, label)
         size = stream.seek(0, io.SEEK_END)
@@ -223,6 +226,18 @@ def _find_page(file: Any, label: str, frame: int) -> tuple[int, Any, int]:
         return index, page, frame
     check_frame(label, frame, len(frames))
     return *frames[frame], 0
+
+
+def _check_tags(stream: BinaryIO, layout: Any, page: Any, label: str) -> None:
+    """Refuse a page whose tags lie in part behind the end of the file: tifffile goes on without them."""
+    stream.seek(page.offset)
+    (count,) = struct.unpack(layout.tagnoformat, stream.read(layout.tagnosize))
+    tags = stream.read(count * layout.tagsize)
+    codes = struct.iter_unpack(f"{layout.byteorder}H{layout.tagsize - 2}x", tags)
+    if any(code in _MEANING and code not in page.tags for (code,) in codes):
+        raise FileProblemError(
+            f"{label} is truncated or damaged: some of its tags are missing", "get a whole copy of the file"
+        )
 
 
 def _refuse(page: Any, label: str) -> None:
