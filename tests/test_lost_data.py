@@ -115,6 +115,13 @@ def test_a_jpeg_without_one_of_its_scans_is_refused(kind: str):
         assert isinstance(found, str)
 
 
+@pytest.mark.parametrize("kind", ["restarts", "restarts by row", "progressive restarts"])
+def test_a_jpeg_without_what_lies_between_two_restarts_is_refused(kind: str):
+    content = jpeg(**JPEGS[kind])
+    first, second = content.index(b"\xff\xd1"), content.index(b"\xff\xd3")
+    assert isinstance(pixels_or_message(content[:first] + content[second:]), str)
+
+
 @pytest.mark.parametrize("kind", JPEGS)
 def test_bytes_that_do_no_harm_are_passed_over(kind: str):
     content = jpeg(**JPEGS[kind])

@@ -8,6 +8,7 @@ it, and then padding: a decoder that has all blocks of the scan passes over the 
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from typing import BinaryIO, NamedTuple
@@ -103,7 +104,8 @@ def load(image: ImageFile.ImageFile, stream: BinaryIO, label: str, *, cut: bool 
         return
     how = image.mode, image.size, image.tile, image.decoderconfig
     feed = _Feed(image, _ONES)
-    if not feed.take(content, layout):
+    ordered = not layout.restarts or all(_restarts_in_order(content, scan) for scan in layout.scans)
+    if not ordered or not feed.take(content, layout):
         raise FileProblemError(f"{label} has lost data: a part of its image data is missing", _WHOLE_COPY)
     if not feed.done:
         raise FileProblemError(f"{label} is truncated: its image data have no end", _WHOLE_COPY)
@@ -231,6 +233,12 @@ def _reopened(content: bytes) -> ImageFile.ImageFile:
     from PIL.JpegImagePlugin import JpegImageFile
 
     return JpegImageFile(io.BytesIO(content))
+
+
+def _restarts_in_order(content: bytes, scan: _Scan) -> bool:
+    """Tell whether no restart marker of a scan is missing: libjpeg goes on with the one that it finds."""
+    numbers = re.findall(rb"\xff([\xd0-\xd7])", memoryview(content)[scan.start : scan.end])
+    return all(number[0] & 7 == place % 8 for place, number in enumerate(numbers))
 
 
 def _next_restart(content: bytes, scan: _Scan) -> bytes:
