@@ -345,6 +345,45 @@ def test_a_tiff_that_ends_inside_its_tags_is_refused_or_has_lost_nothing():
     assert pixels_or_message(content[:-1]).startswith("photo is truncated or damaged: some of its tags are missing")
 
 
+# WebP
+
+WEBPS = {
+    "lossy": {"quality": 80},
+    "lossless": {"lossless": True},
+    "alpha": {"quality": 80, "mode": "RGBA"},
+    "with a profile": {"quality": 80, "icc_profile": b"none", "exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"},
+}
+
+
+def webp(pixels: np.ndarray, *, mode: str = "RGB", **options) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(file, "WEBP", **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", WEBPS)
+def test_a_webp_with_zeros_in_place_of_its_end_is_refused(kind: str):
+    content = webp(photo(61, 83), **WEBPS[kind])
+    start = max(content.find(b"VP8 "), content.find(b"VP8L"))
+    end = start + 8 + struct.unpack_from("<I", content, start + 4)[0]
+    assert isinstance(pixels_or_message(content), np.ndarray)
+    for share in (0.3, 0.6, 0.9):
+        place = round(start + share * (end - start))
+        found = pixels_or_message(content[:place] + bytes(end - place) + content[end:])
+        assert isinstance(found, str), share
+
+
+@pytest.mark.parametrize("options", [{}, {"lossless": True, "method": 0}], ids=["lossy", "lossless"])
+def test_blank_parts_of_a_webp_that_are_coded_as_zeros_are_read(options: dict[str, object]):
+    paper = np.zeros((1800, 600, 3), np.uint8)
+    paper[:20] = photo(20, 600)
+    content = webp(paper, **options)
+    assert content.endswith(bytes(8))  # or this test shows nothing
+    assert np.all(read(io.BytesIO(content)).pixels[40:] == 0)
+    behind = content + bytes(1000)
+    assert np.all(read(io.BytesIO(behind)).pixels[40:] == 0)
+
+
 # All formats
 
 

@@ -142,6 +142,11 @@ def decode(
         png.check_data(stream, header, label, frame, suspect=True)
     else:
         png.check_data(stream, header, label, frame, suspect=_leaves_rows(image))
+    if kind == "WebP":
+        from glimpsecli.images import webp
+
+        stream.seek(0)
+        webp.check(stream.read(), label)
     check_size(label, *image.size, max_pixels)  # a frame of an animation may reach beyond its canvas
     orientation = orientation_of(image, kind, None if header is None else header.exif)
     icc = image.info.get("icc_profile")
