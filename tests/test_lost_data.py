@@ -15,7 +15,7 @@ import tifffile
 from PIL import Image
 
 from glimpsecli import cli
-from glimpsecli.errors import FileProblemError
+from glimpsecli.errors import FileProblemError, UnavailableError
 from glimpsecli.images.partial import read_reduced, read_window
 from glimpsecli.images.reading import read
 
@@ -343,6 +343,33 @@ def test_a_tiff_that_ends_inside_its_tags_is_refused_or_has_lost_nothing():
         found = pixels_or_message(content[:-lost])
         assert isinstance(found, str) or np.array_equal(found, whole)
     assert pixels_or_message(content[:-1]).startswith("photo is truncated or damaged: some of its tags are missing")
+
+
+def test_a_whole_tiff_of_a_compression_that_takes_imagecodecs_is_not_called_damaged(monkeypatch: pytest.MonkeyPatch):
+    from tifffile import _imagecodecs
+
+    monkeypatch.setattr(tifffile.tifffile, "imagecodecs", _imagecodecs)
+    file = io.BytesIO()
+    tifffile.imwrite(file, photo(64, 64), photometric="rgb", compression="zlib", metadata=None)
+    content = bytearray(file.getvalue())
+    (tag,) = (tag for tag in tifffile.TiffFile(io.BytesIO(content)).pages[0].tags if tag.name == "Compression")
+    for compression in (34712, 34887, 50001):  # JPEG 2000, LERC, WebP
+        struct.pack_into("<H", content, tag.valueoffset, compression)
+        with pytest.raises(UnavailableError, match="pip install imagecodecs"):
+            read(io.BytesIO(content))
+
+
+def test_a_tiff_of_zstandard_is_read_with_what_there_is(monkeypatch: pytest.MonkeyPatch):
+    from tifffile import _imagecodecs
+
+    monkeypatch.setattr(tifffile.tifffile, "imagecodecs", _imagecodecs)
+    rgb = photo(64, 64)
+    file = io.BytesIO()
+    try:
+        Image.fromarray(rgb).save(file, "TIFF", compression="zstd")
+    except OSError:
+        pytest.skip("Pillow knows no Zstandard")
+    assert np.array_equal(read(io.BytesIO(file.getvalue())).pixels, rgb)
 
 
 # WebP

@@ -25,7 +25,8 @@ from glimpsecli.images.quiet import mute_stderr, silence_logger
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _INKS, _YCBCR, _CIELAB = 0, 1, 2, 3, 5, 6, 8
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _INKS: 4, _YCBCR: 3, _CIELAB: 3}
-_UNCOMPRESSED, _OLD_JPEG, _JPEG = 1, 6, 7
+_UNCOMPRESSED, _OLD_JPEG, _JPEG, _ZSTD = 1, 6, 7, 50000
+_PILLOWS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925)  # compressions that every Pillow decodes
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _MEANING = frozenset((*range(254, 533), 34675))  # of TIFF 6.0, and the colour profile: other tags change no pixel
 _CONVERT = f"{TAKEN}; convert it first"
@@ -106,17 +107,20 @@ def decode(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> Picture
     """Read one page."""
     page = _read_tags(stream, label, frame, max_pixels)
     if page.for_pillow:
-        with mute_stderr():  # libtiff prints what it finds wrong; Pillow raises it as well
-            picture = pillow.decode(stream, "TIFF", label, page.index, max_pixels)
+        try:
+            with mute_stderr():  # libtiff prints what it finds wrong; Pillow raises it as well
+                picture = pillow.decode(stream, "TIFF", label, page.index, max_pixels)
+        except (LookupError, OSError, SyntaxError) as error:
+            if page.decodable or page.compression in _PILLOWS:
+                raise
+            raise _uncoded(label) from error
         if page.compression == _JPEG:
             _check_jpeg(stream, page, label)
         deep = page.colormap is not None and _expanded_colormap(page.colormap).dtype != np.uint8
         if not deep:
             return picture
     if not page.decodable:
-        raise UnavailableError(
-            f"{label} is compressed in a way that tifffile alone does not read", "pip install imagecodecs"
-        )
+        raise _uncoded(label)
     counted = page.compression != _UNCOMPRESSED or len(page.segments) > 1  # old files do not count their only strip
     if not all(start and (length or not counted) for start, length in page.segments):
         raise FileProblemError(
@@ -265,10 +269,18 @@ def _has_codecs(tifffile: Any, page: Any) -> bool:
     try:
         tifffile.TIFF.DECOMPRESSORS[page.compression]
         tifffile.TIFF.UNPREDICTORS[page.predictor]
-    except KeyError:
+        if page.compression == _ZSTD and not hasattr(tifffile.tifffile.imagecodecs, "ZSTD"):
+            importlib.import_module("compression.zstd")
+    except (KeyError, ImportError):
         return False
     whole = page.bitspersample in (1, 2, 4, 8, 16, 32)
     return whole or hasattr(tifffile.tifffile.imagecodecs, "PACKINTS")
+
+
+def _uncoded(label: str) -> UnavailableError:
+    return UnavailableError(
+        f"{label} is compressed in a way that tifffile alone does not read", "pip install imagecodecs"
+    )
 
 
 def _read_samples(stream: BinaryIO, index: int) -> Array:
