@@ -263,6 +263,19 @@ def test_a_png_with_black_rows_or_a_wrong_checksum_alone_is_read():
         assert np.array_equal(read(io.BytesIO(content)).pixels, rgb)
 
 
+@pytest.mark.parametrize("kind", pngs())
+def test_a_png_with_a_damaged_note_is_read(kind: str):
+    content = pngs()[kind]
+    whole = read(io.BytesIO(content)).pixels
+    for name in (b"tEXt", b"tIME", b"gAMA"):
+        note = struct.pack(">I", 7) + name + b"a\0bcdef" + b"none"  # the checksum is wrong
+        assert np.array_equal(read(io.BytesIO(content[:33] + note + content[33:])).pixels, whole)
+    if kind != "deep":  # libvips reads it
+        meaning = struct.pack(">I", 6) + b"tRNS" + bytes(6) + b"none"
+        start = content.index(b"IDAT") - 4
+        assert isinstance(pixels_or_message(content[:start] + meaning + content[start:]), str)
+
+
 def test_a_frame_of_an_animated_png_that_ends_early_is_refused():
     file = io.BytesIO()
     first, *others = (Image.fromarray(photo(21, 30, seed)) for seed in range(3))

@@ -67,7 +67,13 @@ def open_image(stream: BinaryIO, kind: str, label: str, max_pixels: int) -> Imag
     if not getattr(imported, "SUPPORTED", True):  # the plugin is there, the library that it needs is not
         raise _unavailable(label, kind)
     stream.seek(0)
-    image: ImageFile.ImageFile = getattr(imported, plugin)(stream)
+    image: ImageFile.ImageFile
+    try:
+        image = getattr(imported, plugin)(stream)
+    except SyntaxError:
+        if kind != "PNG":
+            raise
+        image = getattr(imported, plugin)(png.without_notes(stream))
     check_size(label, *image.size, max_pixels)
     bits = image.info.get("bit_depth", 8)  # only pillow_heif says; it would cut deeper files to 8 bit
     if bits > 8:

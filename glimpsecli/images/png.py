@@ -14,6 +14,8 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _COLOUR, _GREY_ALPHA, _COLOUR_ALPHA = 2, 4, 6
 _LONGEST_EXIF = 1 << 20
+_NOTES = (b"tEXt", b"zTXt", b"iTXt", b"tIME", b"pHYs", b"bKGD", b"gAMA", b"cHRM", b"sBIT", b"hIST", b"sPLT", b"oFFs")
+_RAW_PROFILE = b"Raw profile type"  # a text that is EXIF or a colour profile
 _SAMPLES = {0: 1, _COLOUR: 3, 3: 1, _GREY_ALPHA: 2, _COLOUR_ALPHA: 4}
 # Of the passes of an interlaced image: first column and row, and steps from column to column and from row to row.
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -84,6 +86,22 @@ def read_header(stream: BinaryIO, label: str) -> Header:
             animated = True
         elif kind == b"IEND":
             return Header(*header, animated, exif)
+
+
+def without_notes(stream: BinaryIO) -> io.BytesIO:
+    """Copy a file whose header was read, without the chunks that change no pixel: Pillow refuses them if damaged."""
+    stream.seek(0)
+    copy = io.BytesIO()
+    copy.write(stream.read(len(SIGNATURE)))
+    kind = b""
+    while kind != b"IEND":
+        start = stream.read(8)
+        length, kind = struct.unpack(">I4s", start)
+        content = stream.read(length + 4)
+        if kind not in _NOTES or content.startswith(_RAW_PROFILE):
+            copy.write(start + content)
+    copy.seek(0)
+    return copy
 
 
 def check_data(stream: BinaryIO, header: Header, label: str, frame: int, *, suspect: bool) -> None:
