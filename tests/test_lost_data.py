@@ -358,6 +358,27 @@ def test_a_tiff_that_ends_inside_its_tags_is_refused_or_has_lost_nothing():
     assert pixels_or_message(content[:-1]).startswith("photo is truncated or damaged: some of its tags are missing")
 
 
+@pytest.mark.parametrize("low_first", [False, True])
+def test_a_strip_of_group_4_that_ends_in_zeros_before_its_end_is_refused(low_first: bool):
+    file = io.BytesIO()
+    Image.fromarray(photo(64, 64)[..., 0] > 128).save(file, "TIFF", compression="group4")
+    page = tifffile.TiffFile(io.BytesIO(file.getvalue())).pages[0]
+    strip = file.getvalue()[page.dataoffsets[0] :][: page.databytecounts[0]]
+
+    def tiff_of(data: bytes) -> bytes:
+        if low_first:
+            data = bytes(int(f"{byte:08b}"[::-1], 2) for byte in data)
+        tags = ((256, 64), (257, 64), (258, 1), (259, 4), (262, 1), (266, 1 + low_first), (273, 134), (279, len(data)))
+        entries = b"".join(struct.pack("<HHII", code, 4, 1, value) for code, value in tags)
+        return b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + entries + bytes(134 - 10 - len(entries)) + data
+
+    whole = read(io.BytesIO(tiff_of(strip))).pixels
+    assert np.array_equal(read(io.BytesIO(tiff_of(strip + bytes(100)))).pixels, whole)
+    half = len(strip) // 2
+    found = pixels_or_message(tiff_of(strip[:half] + bytes(len(strip) - half)))
+    assert "zeros stand in place of its image data" in found
+
+
 def test_a_whole_tiff_of_a_compression_that_takes_imagecodecs_is_not_called_damaged(monkeypatch: pytest.MonkeyPatch):
     from tifffile import _imagecodecs
 

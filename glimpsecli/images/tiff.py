@@ -25,10 +25,12 @@ from glimpsecli.images.quiet import mute_stderr, silence_logger
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _INKS, _YCBCR, _CIELAB = 0, 1, 2, 3, 5, 6, 8
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _INKS: 4, _YCBCR: 3, _CIELAB: 3}
-_UNCOMPRESSED, _OLD_JPEG, _JPEG, _ZSTD = 1, 6, 7, 50000
+_UNCOMPRESSED, _GROUP4, _OLD_JPEG, _JPEG, _ZSTD = 1, 4, 6, 7, 50000
 _PILLOWS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925)  # compressions that every Pillow decodes
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _MEANING = frozenset((*range(254, 533), 34675))  # of TIFF 6.0, and the colour profile: other tags change no pixel
+_ZEROS = 8  # bytes of zero at the end of a strip of Group 4 that no encoder writes but behind the mark of its end
+_END_OF_BLOCK = 0x001001  # that mark, of 24 bits
 _CONVERT = f"{TAKEN}; convert it first"
 
 
@@ -46,12 +48,15 @@ class _Page:
         Start and length, in bytes, of each strip or tile.
     tables : bytes or None
         The tables that JPEG streams of the segments share.
+    low_first : bool
+        Whether the first bit of a byte is the lowest.
     """
 
     index: int
     start: int | None
     segments: tuple[tuple[int, int], ...]
     tables: bytes | None
+    low_first: bool
     width: int
     height: int
     samples: int
@@ -106,6 +111,8 @@ def footprint(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> tupl
 def decode(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> Picture:
     """Read one page."""
     page = _read_tags(stream, label, frame, max_pixels)
+    if page.compression == _GROUP4:
+        _check_group4(stream, page, label)
     if page.for_pillow:
         try:
             with mute_stderr():  # libtiff prints what it finds wrong; Pillow raises it as well
@@ -187,6 +194,7 @@ def _read_tags(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> _Pa
             start=start,
             segments=segments,
             tables=page.jpegtables,
+            low_first=page.tags.valueof(266, default=1) == 2,
             width=page.imagewidth,
             height=page.imagelength,
             samples=page.samplesperpixel,
@@ -299,6 +307,21 @@ def _check_jpeg(stream: BinaryIO, page: _Page, label: str) -> None:
         if page.tables:
             content = page.tables[:-2] + content[2:]
         jpeg.check(content, label)
+
+
+def _check_group4(stream: BinaryIO, page: _Page, label: str) -> None:
+    """Refuse strips that end in zeros before their end is marked: libtiff leaves the rest of them white."""
+    for start, length in page.segments:
+        stream.seek(start)
+        content = stream.read(length)
+        data = content.rstrip(b"\0")
+        if len(content) - len(data) < _ZEROS:
+            continue
+        bits = "".join(f"{byte:08b}"[:: -1 if page.low_first else 1] for byte in data[-4:]).rstrip("0")
+        if int(bits[-24:] or "0", 2) != _END_OF_BLOCK:
+            raise FileProblemError(
+                f"{label} has lost data: zeros stand in place of its image data", "get a whole copy of the file"
+            )
 
 
 def _read_slice(stream: BinaryIO, page: _Page, start: int) -> Array:
