@@ -266,6 +266,7 @@ def test_ctrl_c_finishes_what_runs_and_says_so():
     assert process.returncode == 130
     assert "finishing the running images" in err
     assert "written" in err
+    assert err.endswith("glimpse: give --resume to go on\n")
     told = rows()
     assert 0 < len(told) < 204 * 16
     assert not [name for name in snapshot() if "glimpse-tmp" in name]

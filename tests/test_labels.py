@@ -119,7 +119,7 @@ def test_yaml_files_that_have_no_names_or_are_of_another_data_set(folder):
 def test_files_that_disagree_are_refused(folder, other):
     text = "names: [dog, bird]\n" if other != "classes.txt" else "dog\nbird\n"
     with pytest.raises(
-        InvalidInputError, match=r"class 1 is 'cat' in .*data.yaml and 'bird' in .*; leave one"
+        InvalidInputError, match=r"class 1 is 'cat' in .*data.yaml and 'bird' in .*; remove one"
     ) as caught:
         yolo(folder, {"set/data.yaml": "names: [dog, cat]\n", f"set/{other}": text})
     assert str(folder / "set" / other) in str(caught.value)
@@ -130,6 +130,13 @@ def test_files_that_agree_are_read_together_and_the_nearest_folder_counts(folder
     assert labels(found) == ["dog", "cat"]
     found = yolo(folder, {"set/labels/classes.txt": "horse\nowl\n"})
     assert labels(found) == ["horse", "owl"]
+
+
+def test_names_beside_the_labels_of_a_data_set_are_found(folder):
+    yolo(folder, {"set/labels/classes.txt": "horse\nowl\n"})
+    for name in ("data.yaml", "data.yml", "pets.yaml"):
+        (folder / "set" / name).unlink(missing_ok=True)
+    assert labels(read_annotations(folder / "set", "yolo")) == ["horse", "owl"]
 
 
 def test_numbers_for_labels_are_said(folder, coco):

@@ -107,6 +107,14 @@ def test_a_square_and_a_grid_of_the_very_photo_are_asked_about(n, size, first, s
                 assert read(array, seen=Seen(size), prefix_tokens=prefix)[2] == (h, w)
 
 
+@pytest.mark.parametrize("shape", [(3, 300), (4, 500)])
+def test_strips_of_numbers_that_are_no_tokens_are_asked_about(shape):
+    for size in ((400, 400), (400, 600), None):
+        message = read(zeros(*shape), seen=Seen(size) if size else None)
+        assert "times as wide as it is high" in message
+    assert read(zeros(*shape), layout="hw") == ("hw", 0, shape)
+
+
 grids = st.tuples(st.integers(3, 48), st.integers(3, 48)).filter(lambda grid: grid[0] * grid[1] >= 49)
 
 

@@ -208,6 +208,28 @@ def test_a_source_replaced_by_one_of_the_same_size_is_noticed(copied, capsys):
     assert settled() == settled("anew")
 
 
+def test_a_glimpse_whose_image_is_gone_is_named(copied, capsys):
+    Path("in/c.bmp").unlink()
+    for option in ("--resume", "--resume=quick"):
+        assert cli.run([*BATCH, option]) == 2
+        assert "c_000.png was made of in/c.bmp, which is not among the images any more" in capsys.readouterr().err
+    for path in Path("out").glob("c_*.png"):
+        path.unlink()
+    assert cli.run([*BATCH, "--resume"]) == 0
+    assert len(pictures()) == PICTURES - 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs")
+@pytest.mark.parametrize("name", ["c_000.png", "metadata.jsonl", "run.json"])
+def test_a_fifo_in_place_of_a_file_is_not_waited_for(copied, capsys, name):
+    os.unlink(f"out/{name}")
+    os.mkfifo(f"out/{name}")
+    commands = [[*BATCH, "--resume"], [*BATCH, "--resume=quick"], [*BATCH, "--overwrite"]]
+    for command in commands if name.endswith(".png") else [*commands, ["replay", "out", "-o", "again"]]:
+        assert cli.run(command) == 2
+        assert f"out/{name} is no regular file" in capsys.readouterr().err
+
+
 def test_a_quick_resume_compares_lines_and_sizes_and_opens_nothing(copied, finished, monkeypatch):
     clean = settled(finished / "out")
     edit_line(0, label="bird")

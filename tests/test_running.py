@@ -209,6 +209,17 @@ def test_a_dry_run_refuses_the_folder_that_a_real_run_would(glimpse, capsys):
             assert dry[1] == real[1]
 
 
+def test_a_dry_run_warns_of_a_window_that_sees_nothing(glimpse):
+    line = "extract good_a.png --box 100,100,5,5 -o out/"
+    warnings = [lines_of(glimpse(f"{line}{option}")[2])[0] for option in ("", " --dry-run")]
+    assert warnings == ["glimpse: out/good_a_000.png: its window lies outside the image"] * 2
+
+
+def test_a_batch_is_not_written_to_standard_output(glimpse):
+    code, _, err = glimpse("batch good_a.png -o -")
+    assert (code, "-o -" in err, os.path.exists("-")) == (2, True, False)
+
+
 def test_a_dry_run_tells_the_maps_that_cannot_be_read(glimpse):
     os.mkdir("maps")
     np.save("maps/good_a.npy", np.eye(3, dtype=np.float32))

@@ -1,7 +1,7 @@
 """Tables with a header, as spreadsheets and programs write them: with commas, semicolons or tabs.
 
 The separator is the one that gives the header the most known columns; a line ``sep=;`` before it, which Excel writes,
-says it too. Where it is a semicolon, numbers may have a decimal comma; a table with decimal commas and decimal points
+says it too. Where it is no comma, numbers may have a decimal comma; a table with decimal commas and decimal points
 is refused, since one of the two must mean something else.
 """
 
@@ -62,7 +62,7 @@ def read_delimited(
             raise InvalidInputError(f"{name}: the column {column} is there twice", "leave one out")
     rows = _rows(text, name, separator, problems)
     next(rows, None)
-    if separator != ";":
+    if separator == ",":
         return header, rows
     places = [n for n, column in enumerate(header) if column in numbers]
     cells = [row[n] for _, row in _body(text, name, separator) for n in places if n < len(row)]

@@ -31,7 +31,7 @@ def decoded(data: bytes, name: str, hint: str | None = None) -> str:
     try:
         text = data.decode(encoding_of(data))
     except UnicodeDecodeError:
-        raise InvalidInputError(f"{name} is not UTF-8 text", hint) from None
+        raise InvalidInputError(f"{name} is not UTF-8 text", hint or "save it as UTF-8") from None
     if "\0" in text:  # UTF-16 without a mark is valid UTF-8, with a NUL beside each letter
         raise InvalidInputError(
             f"{name} holds NUL characters: it is no text, or UTF-16 without a mark", "save as UTF-8"

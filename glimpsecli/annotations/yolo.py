@@ -36,10 +36,10 @@ def read_yolo(path: Path, problems: list[str], notes: Notes) -> Iterator[Annotat
     """Read a folder of labels, or one file; see the module for what the numbers mean."""
     single = not path.is_dir()
     folder = path.parent if single else path
-    classes = find_classes(folder, problems)
     files = [path] if single else files_under(path, ".txt", problems)
     if any("labels" in file.relative_to(folder).parts[:-1] for file in files):
         files = [file for file in files if "labels" in file.relative_to(folder).parts[:-1]]
+    classes = find_classes(folder, {file.parent for file in files} - {folder}, problems)
     for file in files:
         try:
             rows = [line.split() for line in read_text(file).split("\n")]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,19 +39,21 @@ class Classes(NamedTuple):
     keypoints: bool = False
 
 
-def find_classes(folder: Path, problems: list[str]) -> Classes:
-    """Look for the names in `folder` and the two above; without any, classes keep their numbers.
+def find_classes(folder: Path, below: Collection[Path], problems: list[str]) -> Classes:
+    """Look for the names in `folder`, then in those `below` it that hold labels, then in the two above.
+
+    Without any, classes keep their numbers.
 
     Raises
     ------
     InvalidInputError
-        Two files of a folder give a class different names.
+        Two files that are equally near give a class different names.
     """
     keypoints = False
     here = folder.absolute()
-    for place in (here, *here.parents[:2]):
+    for places in ([here], sorted(below), *([parent] for parent in here.parents[:2])):
         found: dict[int, tuple[str, Path]] = {}
-        for file in _files(place, here):
+        for file in (file for place in places for file in _files(place, here)):
             names: dict[int, str] = {}
             with noted(problems, f"{file} gives no class names"):
                 text = read_text(file)
@@ -63,7 +65,7 @@ def find_classes(folder: Path, problems: list[str]) -> Classes:
                 known, other = found.setdefault(number, (name, file))
                 if known != name:
                     problem = f"class {number} is {shown(known)} in {other} and {shown(name)} in {file}"
-                    raise InvalidInputError(problem, "leave one of the two files in the folder")
+                    raise InvalidInputError(problem, "remove one of the two files")
         if found:
             files = " and ".join(dict.fromkeys(str(file) for _, file in found.values()))
             return Classes({n: name for n, (name, _) in found.items()}, f"{files} does not name it", keypoints)

@@ -111,6 +111,8 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         raise click.UsageError("Missing argument 'SOURCE...'.")
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite: go on, or start anew.")
+    if target == "-":
+        raise click.UsageError("-o -: a batch writes a folder, not to standard output.")
     if given["threads"] is not None:
         raise click.UsageError("--threads: a batch works on several images at once; use -j.")
     min_size = given.pop("min_size")

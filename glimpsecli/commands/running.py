@@ -103,12 +103,15 @@ def run_batch(plan: Plan, manifest: Manifest, parameters: Mapping[str, Any], giv
     with manifest:
         todo = manifest.begin(plan, parameters, resume=given["resume"], overwrite=given["overwrite"], workers=workers)
         code = run_plan(plan, given, todo=todo, keep=manifest.add, finish=lambda: manifest.finish(plan))
+    if code == ExitCode.INTERRUPTED:
+        say("give --resume to go on")
     end(code)
 
 
 def show_plan(plan: Plan, given: Mapping[str, Any]) -> ExitCode:
     """Print what a plan would do and what is wrong with it, and give the exit code."""
     from glimpsecli.jobs import engine
+    from glimpsecli.jobs.records import OUTSIDE
 
     for problem in plan.problems:
         complain(problem)
@@ -117,12 +120,15 @@ def show_plan(plan: Plan, given: Mapping[str, Any]) -> ExitCode:
         if isinstance(row, engine.Done):
             failures.append(row)
             show_done(row, given)
-        elif given.get("as_json"):
+            continue
+        if given.get("as_json"):
             show_json(row)
         else:
             size = " ({size[width]}x{size[height]}, {sampler})".format(**row) if "size" in row else ""
             # As bytes, for file names that are no text.
             click.echo(os.fsencode(f"{row['source']} -> {row['file']}{size}"))
+        if row.get("outside") == 1 and not given["quiet"]:
+            say(f"{row['file']}: {OUTSIDE}")
     _say_left_out(plan, given)
     return engine.exit_code(failures, plan)
 

@@ -10,7 +10,7 @@ from glimpsecli.images.picture import Array
 from glimpsecli.jobs.decoding import View
 from glimpsecli.jobs.plan import How, Item, Plan
 from glimpsecli.jobs.products import Product, border_colour, check_fits, stored
-from glimpsecli.jobs.records import record
+from glimpsecli.jobs.records import OUTSIDE, record
 from glimpsecli.jobs.requests import Sight
 from glimpsecli.sampling import Taps, choose_backend, extract
 
@@ -42,7 +42,7 @@ def look_at(view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list
                 decoded=view.decoded,
             )
             product = stored(values, picture, told, plan)
-            notes = product.notes + (("its window lies outside the image",) if told["outside"] == 1 else ())
+            notes = product.notes + ((OUTSIDE,) if told["outside"] == 1 else ())
             details = (f"{how.chosen_sampler} on {backend}: {reason}",)
             seen.append(product._replace(notes=notes, details=details))
     return seen

@@ -184,6 +184,7 @@ def read_run(path: str) -> dict[str, Any]:
     InvalidInputError
         It cannot be read, or a value in it is of the wrong type.
     """
+    _check_regular(path)
     try:
         with open(path, "rb") as file:
             run = json.loads(file.read())
@@ -208,6 +209,7 @@ _ANEW = "name the output folder of a batch, or start it anew with --overwrite"
 
 def _read(path: str) -> Iterator[tuple[str, str, Row | None]]:
     """Give each line, and its row or what is wrong with it."""
+    _check_regular(path)
     with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
         for line in file:
             try:
@@ -217,6 +219,12 @@ def _read(path: str) -> Iterator[tuple[str, str, Row | None]]:
                 continue
             reason = "its end is missing" if not line.endswith("\n") else _wrong(row, LINE)
             yield line, reason or "", row if reason is None else None
+
+
+def _check_regular(path: str) -> None:
+    """Refuse a FIFO, which would be waited for."""
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        raise InvalidInputError(f"{path} is no regular file", _ANEW)
 
 
 def _wrong(value: Any, checks: Mapping[str, Check]) -> str | None:

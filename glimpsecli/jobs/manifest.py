@@ -137,7 +137,7 @@ class Manifest:
         metadata = self.path("metadata.jsonl")
         lines: dict[str, list[str]] = {}
         if resume and os.path.lexists(self.path("run.json")):
-            lines = done_lines(plan, metadata, quick=resume == "quick", workers=workers)
+            lines = done_lines(plan, metadata, quick=resume == "quick", workers=workers, whole=not self._suffix)
         if resume:
             self._sweep(plan.items)
         self._write_run()

@@ -115,6 +115,8 @@ def check_outputs(plan: Plan, sources: Sequence[str]) -> None:
             special = False
             if folders.may_hold(folder) and os.path.lexists(target):
                 special = _is_special(target)
+                if special and plan.root is not None:
+                    raise InvalidInputError(f"{target} is no regular file", "remove it, or choose another output")
                 _check_existing(target, inputs, overwrite=plan.output.overwrite or special, special=special)
             if real in taken and plan.container is None:
                 raise InvalidInputError(

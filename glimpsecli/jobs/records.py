@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from glimpsecli.jobs.plan import How, Item
 
+OUTSIDE = "its window lies outside the image"
+"""The note of a glimpse that sees nothing of its image."""
+
 
 def record(
     source: str,

@@ -7,7 +7,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from glimpsecli.errors import GlimpseError
+from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.jobs.decoding import decoded_as
 from glimpsecli.jobs.engine import content_hash, origin_of, sights_of, upright_size_of
 from glimpsecli.jobs.lines import line_of, read_lines
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Item, Plan
 
 
-def done_lines(plan: Plan, path: str, *, quick: bool, workers: int = 1) -> dict[str, list[str]]:
+def done_lines(plan: Plan, path: str, *, quick: bool, workers: int = 1, whole: bool = True) -> dict[str, list[str]]:
     """Give the lines of the images that need not be made again, by source, in the order of the plan.
 
     Parameters
@@ -31,12 +31,26 @@ def done_lines(plan: Plan, path: str, *, quick: bool, workers: int = 1) -> dict[
         their content must have the hash, too.
     workers : int
         Images that are checked at once.
+    whole : bool
+        Whether the plan is that of all images, not of a part of them.
+
+    Raises
+    ------
+    InvalidInputError
+        The earlier run has left a glimpse of an image that the plan has not.
     """
     found: dict[str, list[str]] = {}
-    if os.path.lexists(path):
-        for line, row in read_lines(path):
-            if row is not None:
-                found.setdefault(row["source"], []).append(line)
+    targets = {os.path.normpath(target) for item in plan.items for target in item.targets}
+    for line, row in read_lines(path) if os.path.lexists(path) else ():
+        if row is None:
+            continue
+        found.setdefault(row["source"], []).append(line)
+        file = os.path.normpath(os.path.join(plan.output.target, row["file_name"]))
+        if whole and file not in targets and os.path.isfile(file):
+            raise InvalidInputError(
+                f"{file} was made of {row['source']}, which is not among the images any more",
+                "put the image back, or remove the glimpse",
+            )
     known = [(item, found[item.source]) for item in plan.items if item.source in found]
     check = partial(_is_done, plan=plan, quick=quick)
     return {

@@ -78,4 +78,7 @@ def _sync(path: str, sync: Any) -> None:
 
 def vanished(path: str) -> FileProblemError:
     """Say that a file which was written is not there any more, or is another one."""
-    return FileProblemError(f"{path} was removed or replaced while the batch ran", "run it again with --resume")
+    return FileProblemError(
+        f"{path} was removed or replaced while the batch ran",
+        "run it again with --resume, or --overwrite if run.json is gone",
+    )

@@ -119,7 +119,12 @@ def _of_two_axes(rows: int, n: int, called: str, given: Given) -> str:
     if n < USUAL or (like_photo and not slim):
         return "hw"
     if slim and not like_photo:
-        return "tn" if readings(n, PREFIXES, seen) else "hw"
+        if readings(n, PREFIXES, seen):
+            return "tn"
+        raise InvalidInputError(
+            f"{called}, which as one map is {n / rows:.0f} times as wide as it is high, and {n} tokens are no grid",
+            "choose with --layout hw, or with --layout tn and --grid WxH",
+        )
     sure = sure_readings(n, PREFIXES, seen)
     if not sure:
         return "hw"

@@ -32,6 +32,7 @@ shape                                                                           
 (.., N, N), N >= 145 is the grid of patches + 1                                          attention
 (.., N, N), N >= 145 is the grid of patches + 2 or 5, or a square + 1, 2 or 5            asked
 (T, N), N >= 49 is a grid, N > 6 T, and N / T is unlike the image                        ``tn``
+(T, N), N >= 49 is no grid, N > 6 T, and N / T is unlike the image                       asked
 (T, N), N >= 49 is a sure grid, N > 6 T, and N / T is like the image                     asked
 (T, N), N >= 49 is a sure grid, N <= 6 T, and N / T is unlike the image                  asked
 (A, B, C), A x B is a square or fits the image, B x C is none and does not               asked
