@@ -79,8 +79,7 @@ def test_a_folder_that_takes_no_files_is_found_before_work(glimpse, monkeypatch)
             raise PermissionError(13, "Permission denied")
         return opening(path, flags, *arguments, **keywords)
 
-    monkeypatch.setattr("tempfile._os.open", refuse)
-    monkeypatch.setattr("tempfile._O_TMPFILE_WORKS", False)
+    monkeypatch.setattr("os.open", refuse)
     code, _, err = glimpse("batch in -o out")
     assert (code, err.count("\n")) == (2, 1)
     assert "out/sub/b_000.png cannot be written" in err

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from glimpsecli.errors import FileProblemError, GlimpseError, InvalidInputError
 
 _SUFFIX = ".glimpse-tmp"
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _LONGEST_STEM = 100  # bytes of the target's name to keep: some file systems stop at 143, most at 255
 
 _HINTS = {
@@ -87,6 +88,13 @@ def place_together(contents: Mapping[str, bytes], *, overwrite: bool = False) ->
     place(path, write, overwrite=overwrite)
 
 
+def try_folder(folder: str) -> None:
+    """Make a temporary file in a folder and remove it, or raise the `OSError` that a file of its own would meet."""
+    path = os.path.join(folder, _temporary_name("try"))
+    os.close(os.open(path, _NEW, 0o600))
+    os.unlink(path)
+
+
 def explained(label: str, error: OSError) -> FileProblemError:
     """Turn a refusal of the system into one line with a way out."""
     reason = error.strerror or str(error) or type(error).__name__
@@ -117,10 +125,9 @@ def _place(label: str, write: Callable[[BinaryIO], object], *, overwrite: bool) 
     target = os.path.realpath(label)
     folder, name = os.path.split(target)
     temporary = os.path.join(folder, _temporary_name(name))
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         # 0o666 lets the system apply the umask; reading the umask ourselves would mean setting it, for all threads.
-        with os.fdopen(os.open(temporary, flags, 0o666), "w+b") as stream:
+        with os.fdopen(os.open(temporary, _NEW, 0o666), "w+b") as stream:
             if existing is not None and hasattr(os, "fchmod"):
                 os.fchmod(stream.fileno(), stat.S_IMODE(existing.st_mode))
             write(stream)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import unicodedata
 
 from glimpsecli.annotations.text import listed
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.images.atomic import try_folder
 
 
 class Folders:
@@ -59,8 +59,7 @@ class Folders:
             raise InvalidInputError(f"{target} cannot be written: {there} is not a folder", "choose another output")
         if there not in self._writable:
             try:
-                with tempfile.TemporaryFile(dir=there):
-                    pass
+                try_folder(there)
             except OSError as error:
                 raise InvalidInputError(
                     f"{target} cannot be written: {there}: {error.strerror or error}", "choose another output"

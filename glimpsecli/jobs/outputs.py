@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
+from glimpsecli.images.atomic import try_folder
 from glimpsecli.images.formats import FORMATS, Format, check, format_named, format_of
 from glimpsecli.jobs.folders import Folders
 from glimpsecli.jobs.naming import DEFAULT_NAME, check_template, output_name
@@ -177,8 +177,7 @@ def check_files(targets: Mapping[str, str], inputs: Sequence[str], *, overwrite:
         if os.path.exists(path) and not overwrite:
             raise InvalidInputError(f"{path} exists", "give --overwrite to replace it")
         try:
-            with tempfile.TemporaryFile(dir=os.path.dirname(real)):
-                pass
+            try_folder(os.path.dirname(real))
         except OSError as error:
             reason = error.strerror or str(error)
             raise InvalidInputError(f"{path} could not be written: {reason}", "choose another folder") from None
