@@ -8,22 +8,14 @@ it, and then padding: a decoder that has all blocks of the scan passes over the 
 from __future__ import annotations
 
 import io
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext, suppress
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
-import numpy as np
 from PIL import Image, ImageFile
 
 from glimpsecli.errors import FileProblemError
-
-_SOF_HUFFMAN, _SOF_PROGRESSIVE = (0xC0, 0xC1, 0xC2), 0xC2
-_SOF_OTHERS = (0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)  # lossless, differential, arithmetic
-_EOI, _SOS, _DRI = 0xD9, 0xDA, 0xDD
-_ALONE = (0x00, 0x01, *range(0xD0, 0xD9))  # markers without a segment
-
-_BLOCK, _LONGEST_BLOCK = 1 << 12, 1 << 18  # bytes searched for a marker at a time: at first, and at most
+from glimpsecli.images.jpeg_scans import EOI, Layout, Scan, layout_of, next_restart, restarts_in_order
 
 _LOOKAHEAD = 8  # bytes that libjpeg may want to see behind the last code before it decodes it: its bit buffer
 _PASSED = 3  # bytes of padding in a row that only a decoder between two scans takes one by one
@@ -31,42 +23,10 @@ _ONES = (b"\xff\x00",) * (_LOOKAHEAD + _PASSED)  # no Huffman code is all ones, 
 _OTHERS = tuple(bytes([byte]) for byte in b"\x5a\x93\x1e\xc7\x68\xb4\x2d\xe1\x76\x0b\xd9")
 _SHORT = 1 << 12  # bytes of scans of which the few codes that padding can stand in for are a share worth a second look
 
-_NONE = 64  # in place of the number of bits to come: a scan before them is missing
-
 _ZEROS = 8  # bytes of zero at the end of a scan that are worth a question
 _SPARE = 4  # of these, bytes that an encoder would not have written for nothing
 
 _WHOLE_COPY = "get a whole copy of the file"
-
-
-class _Scan(NamedTuple):
-    """One scan: its entropy-coded data are the bytes from start to end."""
-
-    start: int
-    end: int
-
-
-class _Layout(NamedTuple):
-    """The scans of a file whose decoding can be watched.
-
-    Attributes
-    ----------
-    scans : list of _Scan
-    multiple : bool
-        Whether rows come out only when the last scan was decoded.
-    restarts : bool
-        Whether scans hold markers from which a decoder may restart.
-    ended : bool
-        Whether there is a marker behind the last.
-    complete : bool
-        Whether they give all bits of all coefficients.
-    """
-
-    scans: list[_Scan]
-    multiple: bool
-    restarts: bool
-    ended: bool
-    complete: bool
 
 
 def load(image: ImageFile.ImageFile, stream: BinaryIO, label: str, *, cut: bool = False) -> None:
@@ -94,7 +54,7 @@ def load(image: ImageFile.ImageFile, stream: BinaryIO, label: str, *, cut: bool 
     stream.seek(0)
     content = stream.read()
     try:
-        layout = _layout(content)
+        layout = layout_of(content)
     except (LookupError, ValueError):  # damaged segments: libjpeg says more about them
         layout = None
     if layout is None:
@@ -104,7 +64,7 @@ def load(image: ImageFile.ImageFile, stream: BinaryIO, label: str, *, cut: bool 
         return
     how = image.mode, image.size, image.tile, image.decoderconfig
     feed = _Feed(image, _ONES)
-    ordered = not layout.restarts or all(_restarts_in_order(content, scan) for scan in layout.scans)
+    ordered = not layout.restarts or all(restarts_in_order(content, scan) for scan in layout.scans)
     if not ordered or not feed.take(content, layout):
         raise FileProblemError(f"{label} has lost data: a part of its image data is missing", _WHOLE_COPY)
     if not feed.done:
@@ -132,7 +92,7 @@ def check(content: bytes, label: str) -> None:
 
     A marker at the end may be missing.
     """
-    content += bytes([0xFF, _EOI])
+    content += bytes([0xFF, EOI])
     try:
         image = _reopened(content)
     except (OSError, SyntaxError):  # no file of its own: the other decoder knows more about it
@@ -163,7 +123,7 @@ class _Feed:
         self.done = False
         self.error = 0
 
-    def take(self, content: bytes, layout: _Layout) -> bool:
+    def take(self, content: bytes, layout: Layout) -> bool:
         """Give a file, and tell whether the decoder has all blocks of every scan that has an end."""
         position = 0
         for scan in layout.scans:
@@ -183,7 +143,7 @@ class _Feed:
         self.done = used < 0
         self._rest = b"" if self.done else data[used:]
 
-    def has_scan(self, content: bytes, scan: _Scan, layout: _Layout) -> bool:
+    def has_scan(self, content: bytes, scan: Scan, layout: Layout) -> bool:
         """Give padding, and tell whether the decoder has no use for it because it has all blocks of the scan.
 
         Where rows come out as they are decoded, it must be done. Else it must pass over the padding byte by byte; a
@@ -193,7 +153,7 @@ class _Feed:
         if not layout.multiple:
             return self.done
         if passes and layout.restarts:
-            self.give(_next_restart(content, scan))
+            self.give(next_restart(content, scan))
             passes = self._passes_padding()
         return passes
 
@@ -207,7 +167,7 @@ class _Feed:
         return False
 
 
-def _ends_in_zeros(content: bytes, layout: _Layout) -> bool:
+def _ends_in_zeros(content: bytes, layout: Layout) -> bool:
     """Tell whether zeros at the end of the last scan were decoded although they are no data.
 
     Blank parts of an image may well be coded as zeros, but then the last of them are needed; and zeros behind the data
@@ -220,7 +180,7 @@ def _ends_in_zeros(content: bytes, layout: _Layout) -> bool:
     return _suffices(content[: end - _SPARE], layout) or not _suffices(content[:end], layout)
 
 
-def _suffices(content: bytes, layout: _Layout) -> bool:
+def _suffices(content: bytes, layout: Layout) -> bool:
     """Tell whether the beginning of a file holds all blocks of its last scan."""
     image = _reopened(content)
     image.draft(None, (1, 1))  # pixels are not wanted
@@ -233,81 +193,3 @@ def _reopened(content: bytes) -> ImageFile.ImageFile:
     from PIL.JpegImagePlugin import JpegImageFile
 
     return JpegImageFile(io.BytesIO(content))
-
-
-def _restarts_in_order(content: bytes, scan: _Scan) -> bool:
-    """Tell whether no restart marker of a scan is missing: libjpeg goes on with the one that it finds."""
-    numbers = re.findall(rb"\xff([\xd0-\xd7])", memoryview(content)[scan.start : scan.end])
-    return all(number[0] & 7 == place % 8 for place, number in enumerate(numbers))
-
-
-def _next_restart(content: bytes, scan: _Scan) -> bytes:
-    """Return the restart marker that would come after those of a scan."""
-    last = max((content.rfind(b"\xff" + bytes([0xD0 + number]), *scan), number) for number in range(8))
-    return b"\xff" + bytes([0xD0 + (last[1] + 1) % 8 if last[0] >= 0 else 0xD0])
-
-
-def _layout(content: bytes) -> _Layout | None:
-    """Find the scans of a file; None if its decoding cannot be watched."""
-    scans: list[_Scan] = []
-    missing: dict[int, list[int]] = {}  # bits of each coefficient that are still to come, for each component
-    progressive = multiple = restarts = ended = False
-    for marker, start, end in _segments(content):
-        if marker in _SOF_OTHERS:
-            return None
-        if marker in _SOF_HUFFMAN:
-            progressive = marker == _SOF_PROGRESSIVE
-            missing = {component: [_NONE] * 64 for component in content[start + 6 : end : 3]}
-        elif marker == _DRI:
-            restarts = any(content[start:end])
-        elif marker == _SOS:
-            count = content[start]
-            scans.append(_Scan(end, _next_marker(content, end)))
-            multiple = progressive or count < len(missing)
-            if not multiple:
-                return _Layout(scans, False, restarts, scans[0].end < len(content), True)  # libjpeg reads no further
-            first, last, bits = content[start + 2 * count + 1 : start + 2 * count + 4] if progressive else (0, 63, 0)
-            for component in content[start + 1 : start + 2 * count : 2]:
-                for index in range(first, last + 1):
-                    refines = missing[component][index] == bits >> 4
-                    missing[component][index] = bits & 15 if bits < 16 or refines else _NONE
-        elif marker == _EOI:
-            ended = True
-    return _Layout(scans, multiple, restarts, ended, not any(map(any, missing.values()))) if scans else None
-
-
-def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
-    """Give marker, start and end of all segments, up to the end of the image."""
-    position = 2
-    while True:
-        position = content.find(b"\xff", position)
-        if not 0 <= position < len(content) - 1:
-            return
-        marker = content[position + 1]
-        position += 1 if marker == 0xFF else 2
-        if marker == 0xFF or marker in _ALONE:
-            continue
-        if marker == _EOI:
-            yield marker, position, position
-            return
-        end = position + int.from_bytes(content[position : position + 2], "big")
-        yield marker, position + 2, end
-        position = _next_marker(content, end) if marker == _SOS else end
-
-
-def _next_marker(content: bytes, position: int) -> int:
-    """Find the marker that ends a scan: no stuffed byte and no restart."""
-    length = _BLOCK
-    while position < len(content) - 1:
-        block = np.frombuffer(content, np.uint8, min(length + 1, len(content) - position), position)
-        at = np.flatnonzero(block[:-1] == 0xFF)
-        following = block[at + 1]
-        found = at[(following != 0) & (following != 0xFF) & (following & 0xF8 != 0xD0)]
-        if found.size:
-            position += int(found[0])
-            while content[position - 1] == 0xFF:  # bytes that only fill up
-                position -= 1
-            return position
-        position += length
-        length = min(2 * length, _LONGEST_BLOCK)
-    return len(content)
