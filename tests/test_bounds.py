@@ -12,7 +12,7 @@ import pyvips
 import tifffile
 from PIL import Image
 
-from glimpsecli.images.footprint import footprint
+from glimpsecli.images.memory import memory_of
 from glimpsecli.jobs.pool import Budget
 
 KINDS = {
@@ -78,7 +78,7 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak of the memory cannot be reset")
-def test_the_footprint_covers_the_peak_of_decoding():
+def test_the_estimate_covers_the_peak_of_decoding():
     side = 1500
     for name, (mode, kind) in KINDS.items():
         for path, size in ((name, side), (f"small_{name}", 9)):
@@ -95,7 +95,7 @@ def test_the_footprint_covers_the_peak_of_decoding():
     peaks = [json.loads(line) for line in done.stdout.splitlines()]
     assert [name for name, _ in peaks] == [*KINDS, *ARRAYS]
     for name, peak in peaks:
-        found = footprint(name)
+        found = memory_of(name)
         assert (found.height, found.width) == (side, side)
         slack = 1 << 21  # strips, codecs, the allocator
         assert peak <= found.decoding + slack, name
@@ -104,7 +104,7 @@ def test_the_footprint_covers_the_peak_of_decoding():
 
 def test_arrays_take_what_they_hold():
     np.save("a.npy", np.zeros((30, 40, 3), np.float32))
-    assert footprint("a.npy").decoding == Path("a.npy").stat().st_size
+    assert memory_of("a.npy").decoding == Path("a.npy").stat().st_size
 
 
 @pytest.mark.parametrize("name", ["photo.png", "photo.jpg", "photo.tif", "photo.npy"])
@@ -165,5 +165,5 @@ def test_a_batch_waits_for_the_memory_that_decoding_takes(glimpse, monkeypatch):
     monkeypatch.setattr(Budget, "hold", lambda self, amount: held.append(amount) or hold(self, amount))
     shutil.copy("photo.png", "photo2.png")
     assert glimpse("batch photo.png photo2.png --box 1,1,9,9 -o out -j 2")[0] == 0
-    assert held == [footprint("photo.png").decoding + Path("photo.png").stat().st_size] * 2
+    assert held == [memory_of("photo.png").decoding + Path("photo.png").stat().st_size] * 2
     assert held[0] >= 7 * 60 * 40

@@ -22,7 +22,7 @@ def measure(stream: BinaryIO, label: str, max_pixels: int) -> tuple[int, int]:
     return int(shape[0]), int(shape[1])
 
 
-def footprint(stream: BinaryIO, label: str, max_pixels: int) -> int:
+def memory_of(stream: BinaryIO, label: str, max_pixels: int) -> int:
     """Return the bytes that :func:`decode` takes at most: the array, and a copy where it is kept in another form."""
     shape, fortran, dtype = _read_header(stream, label, max_pixels)
     size = stream.seek(0, io.SEEK_END)

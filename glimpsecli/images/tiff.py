@@ -45,7 +45,7 @@ def measure(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> tuple[
     return turning.upright_shape(page.height, page.width, page.orientation)
 
 
-def footprint(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> tuple[int, int, int]:
+def memory_of(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> tuple[int, int, int]:
     """Return the upright (height, width) of a page, and the bytes that decoding it takes at most, as measured."""
     page = read_tags(stream, label, frame, max_pixels)
     a_pixel = 2 * page.samples * page.dtype.itemsize

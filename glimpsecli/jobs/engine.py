@@ -119,7 +119,7 @@ def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
     written: list[Product] = []
     try:
         origin = origin_of(item, plan)
-        with budget.hold(_footprint(origin, plan)) if budget is not None else nullcontext():
+        with budget.hold(_memory(origin, plan)) if budget is not None else nullcontext():
             if item.targets or plan.looking is None:
                 whole = plan.looking is not None
                 view, sights = decode(origin, lambda size: sights_of(item, plan, size), plan.how, whole=whole)
@@ -169,12 +169,12 @@ def origin_of(item: Item, plan: Plan) -> Origin:
     return Origin(item.source, content)
 
 
-def _footprint(origin: Origin, plan: Plan) -> int:
+def _memory(origin: Origin, plan: Plan) -> int:
     """Estimate the bytes that an image will take at the peak of its decoding, or of drawing on it."""
-    from glimpsecli.images.footprint import footprint
+    from glimpsecli.images.memory import memory_of
 
     how = plan.how
-    height, width, decoding = footprint(origin.open(), frame=how.frame, max_pixels=how.max_pixels, name=origin.name)
+    height, width, decoding = memory_of(origin.open(), frame=how.frame, max_pixels=how.max_pixels, name=origin.name)
     # A photo, what lies on it as float32, and the picture with what it takes to store it: 24 bytes a pixel of 8 bit.
     working = decoding if plan.looking is None else max(24 * height * width, 2 * decoding)
     return working + len(origin.content or b"")

@@ -27,7 +27,7 @@ _DEEP_NETPBM = 44
 """The same of a Netpbm file of more than 8 bit."""
 
 
-class Footprint(NamedTuple):
+class Memory(NamedTuple):
     """The size of an image, and the most bytes that its decoder and its pixels take together."""
 
     height: int
@@ -35,7 +35,7 @@ class Footprint(NamedTuple):
     decoding: int
 
 
-def footprint(source: Source, *, frame: int = 0, max_pixels: int = MAX_PIXELS, name: str | None = None) -> Footprint:
+def memory_of(source: Source, *, frame: int = 0, max_pixels: int = MAX_PIXELS, name: str | None = None) -> Memory:
     """Estimate, from the header, the bytes that :func:`read` will take beside the file itself, with its errors."""
     with opened(source, name) as (stream, label):
         kind = kind_of(stream, label)
@@ -43,14 +43,14 @@ def footprint(source: Source, *, frame: int = 0, max_pixels: int = MAX_PIXELS, n
             from glimpsecli.images import tiff
 
             with explained(label, kind):
-                return Footprint(*tiff.footprint(stream, label, frame, max_pixels))
+                return Memory(*tiff.memory_of(stream, label, frame, max_pixels))
         stream.seek(0)
         height, width = upright_size(stream, frame=frame, max_pixels=max_pixels, name=label)
         if kind == "NumPy":
             from glimpsecli.images import npy
 
-            return Footprint(height, width, npy.footprint(stream, label, max_pixels))
-        return Footprint(height, width, height * width * _bytes_a_pixel(stream, kind))
+            return Memory(height, width, npy.memory_of(stream, label, max_pixels))
+        return Memory(height, width, height * width * _bytes_a_pixel(stream, kind))
 
 
 def _bytes_a_pixel(stream: BinaryIO, kind: str) -> int:
