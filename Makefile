@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-gpu lint format clean
+.PHONY: help demo test test-fast test-gpu lint format clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/demo.stamp ## extract glimpses from the sample photos with every sampler, into glimpses/
 	$(BIN)/glimpse extract sample_images/chelsea.png --at 55%,42% --extent 240x160 --size 120x80 \
@@ -21,7 +21,10 @@ demo: $(VENV)/demo.stamp ## extract glimpses from the sample photos with every s
 	@echo "Look at the pictures in glimpses/."
 
 test: $(VENV)/test.stamp ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+test-fast: $(VENV)/test.stamp ## run the tests that answer within a minute
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 test-gpu: $(VENV)/gpu.stamp ## test the cuda backend on this machine's GPU
 	GLIMPSE_TEST_GPU=1 $(BIN)/python -m pytest tests/cuda_cases.py

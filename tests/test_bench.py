@@ -27,6 +27,8 @@ from glimpsecli.bench.results import Results
 from glimpsecli.bench.timing import Samples
 from glimpsecli.errors import InvalidInputError
 
+pytestmark = pytest.mark.slow
+
 # --- the clock
 
 

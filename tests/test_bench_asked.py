@@ -28,6 +28,8 @@ from glimpsecli.bench.stages import Job
 from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.window import Window
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def idle(monkeypatch):

@@ -10,6 +10,8 @@ import pytest
 
 from glimpsecli import backends
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).resolve().parent
 # Whatever this machine has, here it has no GPU.
 WITHOUT = {

@@ -13,6 +13,8 @@ from conftest import ROOT
 
 from glimpsecli.cli import COMMANDS, EPILOG
 
+pytestmark = pytest.mark.slow
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

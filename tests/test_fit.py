@@ -17,6 +17,8 @@ from glimpsecli.learning.model import Level, Scene
 from glimpsecli.learning.places import Range, to_window
 from glimpsecli.learning.search import candidates
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def photos():

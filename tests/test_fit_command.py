@@ -16,6 +16,8 @@ from glimpsecli.images import read
 from glimpsecli.images.animation import encode_gif
 from glimpsecli.images.atomic import place_together
 
+pytestmark = pytest.mark.slow
+
 CAT, CUP = (str(ROOT / "sample_images" / name) for name in ("chelsea.png", "coffee.png"))
 EYES = ("--target-box", "120,60,200,140", "--size", "50x35", "--stride", "3.5")
 

@@ -10,6 +10,8 @@ from PIL import Image
 
 from glimpsecli import cli
 
+pytestmark = pytest.mark.slow
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHOWN = re.findall(r"\]\((sample_images/gallery/[^)]+)\)", README)
 MEASURED = {"sample_images/gallery/speed.png", "sample_images/gallery/training.png"}

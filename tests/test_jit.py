@@ -15,6 +15,8 @@ from test_cli import glimpse
 import glimpsecli
 from glimpsecli.backends import jit_folder
 
+pytestmark = pytest.mark.slow
+
 KERNEL = textwrap.dedent(
     """
     from glimpsecli.backends.jit import cache_folder, jit

@@ -18,6 +18,8 @@ from glimpsecli.learning.study.design import Design, chunks, tuning_chunks
 from glimpsecli.learning.study.lookers import LOOKERS
 from glimpsecli.learning.study.summary import summarise
 
+pytestmark = pytest.mark.slow
+
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the processes are found in /proc")
 FEW = tuple(looker for looker in LOOKERS if looker.name in ("hard", "bilinear", "gaussian 0.5"))
 

@@ -16,6 +16,8 @@ from glimpsecli.learning.study.speed import BILINEAR, BLURRED, CUT, DENSE, Step,
 from glimpsecli.pictures.axes import log_scale
 from glimpsecli.pictures.charts import Line, line_chart
 
+pytestmark = pytest.mark.slow
+
 # Alias
 
 

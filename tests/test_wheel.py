@@ -9,6 +9,8 @@ import pytest
 from conftest import ROOT
 from test_examples import help_examples
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("extract", "replay", "help")
 """Commands whose examples run from the wheel; those of all commands run from the clone elsewhere."""
 
