@@ -345,7 +345,7 @@ def test_resume_notices_annotations_and_images_that_changed(glimpse):
     assert glimpse("in -o out --annotations boxes.json")[0] == 0
     coco([(0, [1, 1, 6, 6], 1)], [("b2.png", 30, 60)])
     code, _, err = glimpse("in -o out --annotations boxes.json --resume")
-    assert (code, "inputs" in err) == (2, True)
+    assert (code, "boxes.json has changed since out/run.json was written" in err) == (2, True)
     assert glimpse("in -o plain --size 5")[0] == 0
     Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save("in/b10.png")
     code, _, err = glimpse("in -o plain --size 5 --resume")
@@ -363,7 +363,7 @@ def test_resume_goes_on_where_annotations_lie_beside_their_images(glimpse, targe
     assert f"1 glimpse written to {target}/, 1 skipped" in glimpse(line)[2]
     Path("in/b2.txt").write_text("0 .5 .5 .3 .3\n")
     code, _, err = glimpse(line)
-    assert (code, "inputs" in err) == (2, True)
+    assert (code, f"in has changed since {target}/run.json was written" in err) == (2, True)
 
 
 def test_a_broken_link_and_a_file_that_vanishes_fail_alone(glimpse, monkeypatch):

@@ -54,6 +54,12 @@ def description(plan: Plan, parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_same(before: Mapping[str, Any], now: Mapping[str, Any], path: str) -> None:
     """Refuse to go on with a run under other parameters or versions."""
+    earlier = before["parameters"].get("inputs")
+    for name, digest in now["parameters"]["inputs"].items() if isinstance(earlier, dict) else ():
+        if earlier.get(name, digest) != digest:
+            raise InvalidInputError(
+                f"{name} has changed since {path} was written", "put the old file back, or start anew with --overwrite"
+            )
     for group in ("parameters", "packages"):
         old, new = before.get(group, {}), json.loads(json.dumps(now[group]))
         for name in sorted(old.keys() | new.keys()):
