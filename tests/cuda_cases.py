@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from glimpsecli import Affine, GaussianParams, GlimpseError, Projective, Window, extract, extract_batch, vjp, vjp_batch
 from glimpsecli.attention import gaussian, spatial
 from glimpsecli.backends import load
-from glimpsecli.sampling import calls
+from glimpsecli.sampling import dispatch
 
 ON_GPU = os.environ.get("GLIMPSE_TEST_GPU") == "1"
 TOLERANCE = 2e-6  # of full scale
@@ -275,7 +275,7 @@ def test_a_projective_glimpse_is_the_same_however_it_is_cut(foreign, monkeypatch
     places = [Projective([[1, 0.1, 3 + shift], [0.2, 1, 2], [0.02, 0.03, 1]]) for shift in range(3)]
     expected = extract(image, places, (6, 7), sampler="bilinear", backend="numpy")
     for points in (10, 90, 4000):  # one row, two windows, all
-        monkeypatch.setattr(calls, "GRID_POINTS", points)
+        monkeypatch.setattr(dispatch, "GRID_POINTS", points)
         found = extract(image, places, (6, 7), sampler="bilinear", backend="cuda")
         np.testing.assert_allclose(found, expected, atol=TOLERANCE * 255)
         there = extract(foreign(image), places, (6, 7), sampler="bilinear")

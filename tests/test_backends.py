@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from glimpsecli import Affine, GaussianParams, GlimpseError, Projective, Window, extract, extract_batch, vjp
 from glimpsecli.attention import gaussian, spatial
 from glimpsecli.backends import cpu_gaussian, load, numpy_backend, support
-from glimpsecli.sampling import Taps, calls, choose_backend
+from glimpsecli.sampling import Taps, choose_backend, dispatch
 
 TOLERANCE = 2e-6  # of full scale
 BACKENDS = ["numpy", "cpu"]
@@ -389,7 +389,7 @@ def test_each_pixel_is_the_same_however_a_glimpse_is_cut(backend, where, points)
     options = {"sampler": "bilinear", "border": "reflect", "backend": backend}
     expected = extract(image, where, (23, 29), **options)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calls, "GRID_POINTS", points)
+        patch.setattr(dispatch, "GRID_POINTS", points)
         patch.setattr(numpy_backend, "POINTS", max(1, points // 3))
         np.testing.assert_array_equal(extract(image, where, (23, 29), **options), expected)
 
@@ -402,7 +402,7 @@ def test_gradients_add_up_however_a_glimpse_is_cut(backend, points, monkeypatch)
     places = [LARGE["projective"]] * 3
     options = {"sampler": "bilinear", "border": "edge", "backend": backend}
     expected = vjp(image, places, (12, 29), loss, **options)
-    monkeypatch.setattr(calls, "GRID_POINTS", points)
+    monkeypatch.setattr(dispatch, "GRID_POINTS", points)
     found = vjp(image, places, (12, 29), loss, **options)
     np.testing.assert_allclose(found.image, expected.image, atol=1e-5)
     for one, other in zip(found.where, expected.where, strict=True):

@@ -1,7 +1,7 @@
 """The way from images and windows to glimpses: one door, :func:`extract` and :func:`extract_batch`."""
 
-from glimpsecli.sampling.choice import choose_backend
-from glimpsecli.sampling.door import extract, extract_batch
+from glimpsecli.sampling.dispatch import choose_backend
+from glimpsecli.sampling.glimpses import extract, extract_batch
 from glimpsecli.sampling.precision import FULL_SCALE
 from glimpsecli.sampling.taps import LARGEST_GLIMPSE, SAMPLERS, Taps
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.sampling.calls import call_vjp
 from glimpsecli.sampling.checks import checked_image, checked_stack, colour_of, on_host
 from glimpsecli.sampling.devices import device_backend, device_cotangents, device_zeros, is_on_device
+from glimpsecli.sampling.dispatch import call_vjp
 from glimpsecli.sampling.precision import native, to_float32
 from glimpsecli.sampling.taps import Taps
 from glimpsecli.window import Projective, places_of

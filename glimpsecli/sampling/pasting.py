@@ -10,10 +10,9 @@ import numpy as np
 from glimpsecli import backends
 from glimpsecli.attention import gaussian, pasting
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.sampling.calls import GRID_POINTS
 from glimpsecli.sampling.checks import checked_image, on_host
-from glimpsecli.sampling.choice import choose_backend
 from glimpsecli.sampling.devices import is_on_device
+from glimpsecli.sampling.dispatch import GRID_POINTS, choose_backend
 from glimpsecli.sampling.precision import READ_TYPES, full_scale, to_float32
 from glimpsecli.sampling.taps import Taps
 from glimpsecli.window import Affine, Projective, corners

@@ -11,7 +11,7 @@ import torch
 
 from glimpsecli import backends
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.sampling.calls import call, call_vjp
+from glimpsecli.sampling.dispatch import call, call_vjp
 from glimpsecli.sampling.taps import Taps
 from glimpsecli.torch.checks import checked_backend, checked_images, computed, fill_colour
 from glimpsecli.window import stack_gaussians, stack_matrices

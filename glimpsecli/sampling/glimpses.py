@@ -9,9 +9,9 @@ import numpy as np
 
 from glimpsecli.backends.support import union
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.sampling.calls import call
 from glimpsecli.sampling.checks import checked_image, checked_out, checked_stack, colour_of
 from glimpsecli.sampling.devices import device_backend, device_out, is_on_device
+from glimpsecli.sampling.dispatch import call
 from glimpsecli.sampling.precision import full_scale, is_read, readable
 from glimpsecli.sampling.taps import Taps
 from glimpsecli.sampling.transparency import unweigh, weigh_by_alpha
