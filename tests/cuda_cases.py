@@ -21,7 +21,8 @@ TOLERANCE = 2e-6  # of full scale
 FULL = {"uint8": 255, "uint16": 65535}
 
 cuda_backend = load("cuda")  # an error here and no skipped test: who asked for the GPU wants to know
-from glimpsecli.backends import cuda_device, cuda_kernels  # noqa: E402
+from glimpsecli.backends.cuda import device as cuda_device  # noqa: E402
+from glimpsecli.backends.cuda.kernels import forward as cuda_kernels  # noqa: E402
 
 assert cuda_device.SIMULATED != ON_GPU
 
@@ -365,7 +366,7 @@ def test_gradients_through_a_quadrilateral():
 @pytest.mark.parametrize("sampler", ["gaussian", "bilinear"])
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 def test_gradients_of_batches_on_either_side(foreign, sampler, layout, monkeypatch):
-    monkeypatch.setattr("glimpsecli.backends.cuda_vjp.MOST_VALUES", 300)
+    monkeypatch.setattr("glimpsecli.backends.cuda.vjp.MOST_VALUES", 300)
     noise = np.random.default_rng(5)
     batch = noise.random((3, 14, 16, 2) if layout == "NHWC" else (3, 2, 14, 16), dtype=np.float32)
     windows = noise.uniform([3, 3, 4, 4, 0], [15, 12, 20, 20, 0], (3, 5))

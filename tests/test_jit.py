@@ -13,13 +13,13 @@ import pytest
 from test_cli import glimpse
 
 import glimpsecli
-from glimpsecli.backends import jit_folder
+from glimpsecli.backends.cpu import jit_folder
 
 pytestmark = pytest.mark.slow
 
 KERNEL = textwrap.dedent(
     """
-    from glimpsecli.backends.jit import cache_folder, jit
+    from glimpsecli.backends.cpu.jit import cache_folder, jit
 
     @jit()
     def double(x):
@@ -129,12 +129,13 @@ def test_the_cache_is_cleared_of_kernels_and_of_nothing_else(tmp_path):
     assert json.loads(done.stdout) == {"cache": str(cache), "files": 0, "bytes": 0}
 
 
-def test_a_change_beside_a_kernel_compiles_it_again(tmp_path):
+@pytest.mark.parametrize("changed", ["footprint.py", "cpu/jit.py", "cpu/kernels/affine.py", "cuda/kernels/forward.py"])
+def test_a_change_beside_a_kernel_compiles_it_again(tmp_path, changed):
     package = Path(glimpsecli.__file__).parent
     shutil.copytree(package, tmp_path / "glimpsecli", ignore=shutil.ignore_patterns("__pycache__", "*.ttf"))
     given = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(tmp_path)}
     assert [run(tmp_path, **given)[-1] for _ in range(2)] == ["0", "1"]
-    helper = tmp_path / "glimpsecli" / "backends" / "support.py"
+    helper = tmp_path / "glimpsecli" / "backends" / changed
     status = helper.stat()
     helper.write_bytes(helper.read_bytes()[:-1] + b" ")
     os.utime(helper, ns=(status.st_atime_ns, status.st_mtime_ns))  # as installers do that set all times alike

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from glimpsecli.backends import threads
+from glimpsecli.backends.cpu import threads
 
 UNITS = 80
 

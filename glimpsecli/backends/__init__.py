@@ -28,8 +28,8 @@ from glimpsecli.errors import InvalidInputError, UnavailableError, extra
 
 BACKENDS = {
     "numpy": "glimpsecli.backends.numpy_backend",
-    "cpu": "glimpsecli.backends.cpu",
-    "cuda": "glimpsecli.backends.cuda",
+    "cpu": "glimpsecli.backends.cpu.backend",
+    "cuda": "glimpsecli.backends.cuda.backend",
 }
 """Name of each backend, and the module to import when somebody asks for it."""
 

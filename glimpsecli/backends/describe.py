@@ -42,9 +42,10 @@ def processor() -> str:
 
 
 def _cpu() -> dict[str, Any]:
-    from glimpsecli.backends import cpu_gaussian, jit, threads
+    from glimpsecli.backends.cpu import jit, threads
+    from glimpsecli.backends.cpu.kernels import gaussian
 
-    folder, writable = jit.cache_folder(cpu_gaussian.gaussian_kernel)
+    folder, writable = jit.cache_folder(gaussian.gaussian_kernel)
     return {
         "threads": threads.processors(),
         "cache_folder": folder,

@@ -13,7 +13,7 @@ import numpy as np
 
 from glimpsecli.attention import gaussian as definition
 from glimpsecli.attention import hard, spatial
-from glimpsecli.backends.support import BACK_CUT, CUT, EXACT_CUT, gaussian_kept, gaussian_support, whole_pixels
+from glimpsecli.backends.footprint import BACK_CUT, CUT, EXACT_CUT, gaussian_kept, gaussian_support, whole_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

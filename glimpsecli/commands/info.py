@@ -54,7 +54,7 @@ def info(as_json: bool, clear_cache: bool, **given: Any) -> None:
 
 
 def _clear(*, as_json: bool, quiet: bool) -> None:
-    from glimpsecli.backends import jit_folder
+    from glimpsecli.backends.cpu import jit_folder
 
     folder = jit_folder.base_folder()
     files, size = jit_folder.clear()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glimpsecli.backends.support import union
+from glimpsecli.backends.footprint import union
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.sampling.checks import checked_image, checked_out, checked_stack, colour_of
 from glimpsecli.sampling.devices import device_backend, device_out, is_on_device

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glimpsecli.backends.support import union
+from glimpsecli.backends.footprint import union
 from glimpsecli.errors import InvalidInputError
 
 if TYPE_CHECKING:

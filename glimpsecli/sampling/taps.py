@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from glimpsecli.attention.borders import BORDERS
-from glimpsecli.backends.support import affine_support, gaussian_support, whole_pixels
+from glimpsecli.backends.footprint import affine_support, gaussian_support, whole_pixels
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.window import check_size, stack_gaussians, stack_matrices
 from glimpsecli.window.checks import check_gaussians, check_matrices

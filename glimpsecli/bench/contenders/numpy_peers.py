@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from glimpsecli.attention.gaussian import EPSILON
-from glimpsecli.backends.support import gaussian_support
+from glimpsecli.backends.footprint import gaussian_support
 from glimpsecli.bench.contenders.base import SMALLEST, Array, Contender, Scene
 
 

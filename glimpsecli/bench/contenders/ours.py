@@ -85,7 +85,7 @@ class CudaResident(Ours):
     def prepare(self, scene: Scene, view: str) -> None:
         """Copy the images to the device."""
         super().prepare(scene, view)
-        self.device = importlib.import_module("glimpsecli.backends.cuda_device").cuda  # Numba's
+        self.device = importlib.import_module("glimpsecli.backends.cuda.device").cuda  # Numba's
         self.images = self.device.to_device(np.ascontiguousarray(self.images))
 
     def run(self) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 
 from glimpsecli.attention import spatial
 from glimpsecli.attention.gaussian import EPSILON
-from glimpsecli.backends.support import gaussian_support
+from glimpsecli.backends.footprint import gaussian_support
 from glimpsecli.window import stack_gaussians, stack_matrices
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glimpsecli.backends.support import affine_support
+from glimpsecli.backends.footprint import affine_support
 from glimpsecli.bench import cases, timing
 from glimpsecli.bench.contenders import Scene
 from glimpsecli.bench.contenders.numpy_peers import Dense

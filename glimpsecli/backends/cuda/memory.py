@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from glimpsecli.backends.cuda_device import SIMULATED, cuda
-from glimpsecli.backends.support import union
+from glimpsecli.backends.cuda.device import SIMULATED, cuda
+from glimpsecli.backends.footprint import union
 from glimpsecli.errors import UnavailableError
 
 PIECE = 1000 if SIMULATED else 8 << 20

@@ -20,13 +20,13 @@ from typing import Any
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, _CacheLocator
 
-from glimpsecli.backends import jit_folder
+from glimpsecli.backends.cpu import jit_folder
 
 
 @functools.cache
 def _folder_digest() -> bytes:
-    """Give the hash of all sources of this folder: kernels share helpers and options."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
+    """Give the hash of all sources of the backends: kernels share helpers and options."""
+    files = sorted(Path(__file__).parents[1].rglob("*.py"))
     return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).digest()
 
 

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from glimpsecli.backends.jit import helper, jit
+from glimpsecli.backends.cpu.jit import helper, jit
 
 CONSTANT, EDGE, REFLECT = 0, 1, 2
 BORDERS = {"zeros": CONSTANT, "constant": CONSTANT, "edge": EDGE, "reflect": REFLECT}

@@ -14,10 +14,10 @@ import math
 
 import numpy as np
 
-from glimpsecli.backends.jit import helper, jit
-from glimpsecli.backends.support import CUT
+from glimpsecli.backends.cpu.jit import helper, jit
+from glimpsecli.backends.footprint import CUT
 
-EPSILON = 1e-8  # attention.gaussian.EPSILON, again: a cached kernel notices changes in this folder only
+EPSILON = 1e-8  # attention.gaussian.EPSILON, again: a cached kernel notices changes in ``backends`` only
 LONGEST_SUM = 256  # products in one float32 sum before it joins the total
 BLOCK = 1536  # values of one row that are summed at a time: two sums and four rows of them stay in the first cache
 WHOLE = 16  # weights of a row come in multiples of this, the last ones 0: their loops need no remainder

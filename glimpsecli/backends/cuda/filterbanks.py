@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from glimpsecli.backends import cuda_kernels as kernels
-from glimpsecli.backends.cuda_device import blocks, cuda
-from glimpsecli.backends.cuda_memory import empty
+from glimpsecli.backends.cuda.device import blocks, cuda
+from glimpsecli.backends.cuda.kernels import forward as kernels
+from glimpsecli.backends.cuda.memory import empty
 
 
 def filterbanks_by_groups(
@@ -25,7 +25,7 @@ def filterbanks_by_groups(
     some : slice
         The windows of the group.
     windows, kept, weights : device arrays
-        See :func:`~glimpsecli.backends.cuda_kernels.filterbanks`.
+        See :func:`~glimpsecli.backends.cuda.kernels.forward.filterbanks`.
     """
     (h, w), (height, width) = size, image_size
     # No row of a filterbank keeps more than this.

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from glimpsecli.backends import cpu_affine, cpu_gaussian
-from glimpsecli.backends.cuda_device import SIMULATED, cuda
+from glimpsecli.backends.cpu.kernels import affine as cpu_affine
+from glimpsecli.backends.cpu.kernels import gaussian as cpu_gaussian
+from glimpsecli.backends.cuda.device import SIMULATED, cuda
 
 
 class Launch(NamedTuple):

@@ -2,16 +2,16 @@
 
 A value is ``(1 - fy) ((1 - fx) a + fx b) + fy ((1 - fx) c + fx d)``, so its derivative by x is ``(1 - fy) (b - a) + fy
 (d - c)``, and by y likewise; on a pixel's centre that is the derivative to the right. Images are laid out as for
-:mod:`~glimpsecli.backends.cpu_affine`.
+:mod:`~glimpsecli.backends.cpu.kernels.affine`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from glimpsecli.backends import cpu_affine
-from glimpsecli.backends.cpu_affine import EDGE, REFLECT, ROWS, _gather, _inside, _locate, _resolve, _split
-from glimpsecli.backends.jit import helper, jit
+from glimpsecli.backends.cpu.jit import helper, jit
+from glimpsecli.backends.cpu.kernels import affine as cpu_affine
+from glimpsecli.backends.cpu.kernels.affine import EDGE, REFLECT, ROWS, _gather, _inside, _locate, _resolve, _split
 
 BAND = 64  # rows of an image that one unit of work adds to
 

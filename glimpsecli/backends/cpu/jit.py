@@ -23,15 +23,15 @@ _OPTIONS: dict[str, Any] = {"error_model": "numpy", "_nrt": False, "no_cfunc_wra
 def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function that Python calls with ``numba.njit``, without the GIL, cached on disk where that is possible.
 
-    It makes no arrays. The functions that it calls are in this folder: the cache watches no other. And never compile
-    one ``def`` twice with different options: the two would share a cache entry.
+    It makes no arrays. The functions that it calls are in ``backends``: the cache watches nothing else. And never
+    compile one ``def`` twice with different options: the two would share a cache entry.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
         dispatcher: Any = numba.njit(nogil=True, **_OPTIONS, **options)(function)
         # No folder for a cache, or a Numba that has changed within: its default, no cache, stays.
         with contextlib.suppress(Exception):
-            from glimpsecli.backends.jit_cache import ForgivingCache
+            from glimpsecli.backends.cpu.jit_cache import ForgivingCache
 
             dispatcher._cache = ForgivingCache(function)
         return dispatcher

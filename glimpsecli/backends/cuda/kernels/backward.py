@@ -1,15 +1,15 @@
 """The kernels of the cuda backend's way back: gradients by images and by places from those by glimpses.
 
-Images and jobs are as in :mod:`~glimpsecli.backends.cuda_kernels`. What several windows add to one image is added
-atomically, in no fixed order, so it may differ by rounding from run to run; gradients by places do not.
+Images and jobs are as in :mod:`~glimpsecli.backends.cuda.kernels.forward`. What several windows add to one image is
+added atomically, in no fixed order, so it may differ by rounding from run to run; gradients by places do not.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from glimpsecli.backends.cuda_device import cuda
-from glimpsecli.backends.cuda_kernels import PIXELS, THREADS, resolve, split, times
+from glimpsecli.backends.cuda.device import cuda
+from glimpsecli.backends.cuda.kernels.forward import PIXELS, THREADS, resolve, split, times
 
 
 @cuda.jit
@@ -21,7 +21,7 @@ def pull_columns(cotangents, kept, windows, weights, spans, pulled):
     cotangents : (N, h, w, C) float32
         G.
     kept, windows, weights
-        As for :func:`~glimpsecli.backends.cuda_kernels.filterbanks`.
+        As for :func:`~glimpsecli.backends.cuda.kernels.forward.filterbanks`.
     spans : (N, 4) int32
         The part (top, bottom, left, right) of the whole image that each window reads.
     pulled : (N, h, X C) float32, out
@@ -210,7 +210,7 @@ def affine_gradients(
     Parameters
     ----------
     images, top, left, height, width, matrices, order, border, fill
-        As for :func:`~glimpsecli.backends.cuda_kernels.affine`.
+        As for :func:`~glimpsecli.backends.cuda.kernels.forward.affine`.
     cotangents : (N, h, w, C) float32
     wanted : (bool, bool)
         Whether gradients by images, and by places, are.

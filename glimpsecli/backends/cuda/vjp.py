@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from glimpsecli.backends import cuda_vjp_kernels as kernels
-from glimpsecli.backends.cpu_affine import BORDERS
-from glimpsecli.backends.cuda_banks import filterbanks_by_groups
-from glimpsecli.backends.cuda_device import SIMULATED, blocks, cuda
-from glimpsecli.backends.cuda_kernels import PIXELS, THREADS
-from glimpsecli.backends.cuda_memory import download, empty, is_device_array, rows_on_device, upload
-from glimpsecli.backends.support import BACK_CUT, affine_support, gaussian_support, grid_support
+from glimpsecli.backends.cpu.kernels.affine import BORDERS
+from glimpsecli.backends.cuda.device import SIMULATED, blocks, cuda
+from glimpsecli.backends.cuda.filterbanks import filterbanks_by_groups
+from glimpsecli.backends.cuda.kernels import backward as kernels
+from glimpsecli.backends.cuda.kernels.forward import PIXELS, THREADS
+from glimpsecli.backends.cuda.memory import download, empty, is_device_array, rows_on_device, upload
+from glimpsecli.backends.footprint import BACK_CUT, affine_support, gaussian_support, grid_support
 
 MOST_VALUES = 1000 if SIMULATED else 1 << 26
 """Values of one kind, weights or pulled rows, that are held at a time; windows that need more go group by group."""

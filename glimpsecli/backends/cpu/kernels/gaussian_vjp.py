@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from glimpsecli.backends import cpu_gaussian
-from glimpsecli.backends.cpu_gaussian import (
+from glimpsecli.backends.cpu.jit import helper, jit
+from glimpsecli.backends.cpu.kernels import gaussian as cpu_gaussian
+from glimpsecli.backends.cpu.kernels.gaussian import (
     BLOCK,
     ROWS,
     WHOLE,
@@ -27,8 +28,7 @@ from glimpsecli.backends.cpu_gaussian import (
     _two_rows,
     _weight,
 )
-from glimpsecli.backends.jit import helper, jit
-from glimpsecli.backends.support import BACK_CUT
+from glimpsecli.backends.footprint import BACK_CUT
 
 BAND = 64  # rows of an image that one unit of work adds to
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glimpsecli.backends import cpu_affine, cpu_gaussian
-from glimpsecli.backends.support import BACK_CUT, CUT, affine_support, gaussian_support, grid_support, union
-from glimpsecli.backends.threads import run
+from glimpsecli.backends.cpu.kernels import affine as cpu_affine
+from glimpsecli.backends.cpu.kernels import gaussian as cpu_gaussian
+from glimpsecli.backends.cpu.threads import run
+from glimpsecli.backends.footprint import BACK_CUT, CUT, affine_support, gaussian_support, grid_support, union
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -129,7 +130,7 @@ def gaussian_vjp(
     threads: int | None = None,
 ) -> None:
     """Pull gradients back through Gaussian glimpses."""
-    from glimpsecli.backends import cpu_gaussian_vjp as kernels
+    from glimpsecli.backends.cpu.kernels import gaussian_vjp as kernels
 
     n, h, w, channels = cotangents.shape
     height, width = images.shape[1:3]
@@ -208,7 +209,7 @@ def _pull_back(
     threads: int | None,
 ) -> None:
     """Call the kernels of the way back; one of `matrices` and `grids` is empty."""
-    from glimpsecli.backends import cpu_affine_vjp as kernels
+    from glimpsecli.backends.cpu.kernels import affine_vjp as kernels
 
     n, h, w, channels = cotangents.shape
     height, width = images.shape[1:3]

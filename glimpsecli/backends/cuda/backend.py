@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from glimpsecli.backends import cuda_kernels as kernels
-from glimpsecli.backends.cpu_affine import BORDERS
-from glimpsecli.backends.cuda_banks import filterbanks_by_groups
-from glimpsecli.backends.cuda_device import SIMULATED, blocks, cuda, describe, device_number, require
-from glimpsecli.backends.cuda_memory import (
+from glimpsecli.backends.cpu.kernels.affine import BORDERS
+from glimpsecli.backends.cuda.device import SIMULATED, blocks, cuda, describe, device_number, require
+from glimpsecli.backends.cuda.filterbanks import filterbanks_by_groups
+from glimpsecli.backends.cuda.kernels import forward as kernels
+from glimpsecli.backends.cuda.memory import (
     as_device_array,
     download,
     empty,
@@ -23,8 +23,8 @@ from glimpsecli.backends.cuda_memory import (
     rows_on_device,
     upload,
 )
-from glimpsecli.backends.cuda_vjp import affine_vjp, gaussian_vjp, grid_vjp
-from glimpsecli.backends.support import CUT, affine_support, gaussian_support, grid_support
+from glimpsecli.backends.cuda.vjp import affine_vjp, gaussian_vjp, grid_vjp
+from glimpsecli.backends.footprint import CUT, affine_support, gaussian_support, grid_support
 
 __all__ = [
     "affine",
