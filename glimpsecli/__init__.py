@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from glimpsecli import torch as torch
     from glimpsecli.errors import GlimpseError as GlimpseError
     from glimpsecli.learning import fit as fit
+    from glimpsecli.sampling import Sampling as Sampling
     from glimpsecli.sampling import extract as extract
     from glimpsecli.sampling import extract_batch as extract_batch
     from glimpsecli.sampling.gradients import vjp as vjp
@@ -31,6 +32,7 @@ _HOMES = {
     "GaussianParams": "glimpsecli.window",
     "GlimpseError": "glimpsecli.errors",
     "Projective": "glimpsecli.window",
+    "Sampling": "glimpsecli.sampling",
     "Window": "glimpsecli.window",
     "extract": "glimpsecli.sampling",
     "extract_batch": "glimpsecli.sampling",
@@ -50,6 +52,7 @@ __all__ = [
     "GaussianParams",
     "GlimpseError",
     "Projective",
+    "Sampling",
     "Window",
     "attention",
     "extract",

@@ -11,7 +11,7 @@ from glimpsecli import Affine, GaussianParams, GlimpseError, Projective, Window,
 from glimpsecli.attention import gaussian, spatial
 from glimpsecli.backends import footprint, load, numpy_backend
 from glimpsecli.backends.cpu.kernels import gaussian as cpu_gaussian
-from glimpsecli.sampling import Taps, choose_backend, dispatch
+from glimpsecli.sampling import Sampling, Taps, choose_backend, dispatch
 
 TOLERANCE = 2e-6  # of full scale
 BACKENDS = ["numpy", "cpu"]
@@ -411,7 +411,7 @@ def test_gradients_add_up_however_a_glimpse_is_cut(backend, points, monkeypatch)
 
 
 def chosen(where, size, channels=3, backward=False, **options):
-    taps = Taps.make(where, size, (2000, 2000), **{"sampler": "bilinear", "blur": 0.5, "border": None, **options})
+    taps = Taps.make(where, size, (2000, 2000), Sampling(**{"sampler": "bilinear", **options}))
     return choose_backend(taps, channels, backward=backward)[0]
 
 
@@ -421,7 +421,9 @@ def test_a_crop_needs_no_compiler_and_a_large_turned_window_does():
         assert chosen(crop, (1500, 1500), sampler=sampler) == "numpy"
         assert chosen(turned_window, (3000, 3000), sampler=sampler) == "cpu"
     assert chosen([crop, turned_window], (1500, 1500)) == "cpu"
-    assert chosen(crop, (1500, 1500), border="constant") == "cpu"  # it is sampled: a fill need not fit the dtype
+    assert (
+        chosen(crop, (1500, 1500), border="constant", fill=0) == "cpu"
+    )  # it is sampled: a fill need not fit the dtype
     assert chosen(crop, (1500, 1500), backward=True) == "cpu"  # where there are derivatives there is work
 
 

@@ -20,7 +20,7 @@ def two_processors(monkeypatch):
 
 
 def run(kernel, **options):
-    return threads.run(kernel, (), tuple, **{"units": UNITS, "work": 1e9, "threads": None, **options})
+    return threads.run(kernel, (), threads.Scratch(tuple), **{"units": UNITS, "work": 1e9, "threads": None, **options})
 
 
 @pytest.mark.parametrize("limit", [1, 2, None])

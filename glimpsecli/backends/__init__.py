@@ -1,30 +1,26 @@
-"""The samplers, fast. One module for each backend, all with the same functions.
+"""The samplers, fast: a module for each backend, with the functions of :class:`~glimpsecli.backends.protocol.Backend`.
 
-``gaussian(images, params, out, threads)``
-    Gaussian glimpses of (N, 7) float64 rows (u_y, s_y, d_y, u_x, s_x, d_x, gain).
-``affine(images, matrices, out, order, border, fill, threads)``
-    Bilinear (order 1) or nearest (order 0) glimpses of (N, 2, 3) float64 matrices; `fill` is (N, C) float32.
-``grid(images, grids, out, order, border, fill, threads)``
-    The same at the points of (N, h, w, 2) float64 grids, x before y.
-
-``gaussian_vjp(images, params, cotangents, by_images, by_params, threads)``
-``affine_vjp(images, matrices, cotangents, by_images, by_matrices, order, border, fill, threads)``
-``grid_vjp(images, grids, cotangents, by_images, by_grids, order, border, fill, threads)``
-    The gradients of these, from those by the glimpses, (N, h, w, C) float32: they add to `by_images`, (B, H, W, C)
-    float32, and fill the other, which is like the places, float64. One that is None is not wanted.
-
-`images` is (B, H, W, C) in uint8, uint16 or float32, any strides, with B = 1 (all windows look at one image) or B = N
-(one image each). `out` is (N, h, w, C) float32, C-contiguous. All coordinates are index coordinates. The callers, in
-``sampling``, have checked everything. A backend that needs more than to be imported has ``require()``, which raises
-what is in the way.
+A backend that needs more than to be imported has ``require()``, which raises what is in the way.
 """
 
 from __future__ import annotations
 
 import importlib
-from types import ModuleType
+from typing import TYPE_CHECKING, Any, overload
 
 from glimpsecli.errors import InvalidInputError, UnavailableError, extra
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from glimpsecli.backends import numpy_backend
+    from glimpsecli.backends.cpu import backend as cpu
+    from glimpsecli.backends.cuda import backend as cuda
+    from glimpsecli.backends.protocol import Backend, DeviceBackend
+
+    _numpy: Backend = numpy_backend  # mypy proves that each fits
+    _cpu: Backend = cpu
+    _cuda: DeviceBackend = cuda
 
 BACKENDS = {
     "numpy": "glimpsecli.backends.numpy_backend",
@@ -36,7 +32,15 @@ BACKENDS = {
 HINTS = {"cuda": f"{extra('cuda')}, on a machine with an NVIDIA GPU; or use the cpu backend"}
 
 
-def load(name: str) -> ModuleType:
+@overload
+def load(name: Literal["cuda"]) -> DeviceBackend: ...
+
+
+@overload
+def load(name: str) -> Backend: ...
+
+
+def load(name: str) -> Any:
     """Import a backend.
 
     Raises

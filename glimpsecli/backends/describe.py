@@ -21,9 +21,9 @@ def describe() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name in BACKENDS:
         try:
-            module = load(name)
+            load(name)
             found[name] = {"available": True}
-            found[name] |= _cpu() if name == "cpu" else module.describe() if name == "cuda" else {}
+            found[name] |= _cpu() if name == "cpu" else load("cuda").describe() if name == "cuda" else {}
         except GlimpseError as error:
             found[name] = {"available": False, "reason": error.message}
         except Exception as error:  # whatever keeps a backend from running is what there is to tell

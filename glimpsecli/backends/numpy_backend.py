@@ -1,11 +1,12 @@
 """The definitions of ``attention``, applied to no more of the image than they read. Needs no start-up.
 
-Beside what the package says of all backends, this one takes images, colours, cotangents and `out` in float64, all of
+Beside the arrays that all backends take, this one takes images, colours, cotangents and `out` in float64, all of
 them together: then nothing is lost to float32, and the tails of the Gaussians are cut where double precision ends.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from glimpsecli.backends.footprint import BACK_CUT, CUT, EXACT_CUT, gaussian_kep
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from glimpsecli.backends.protocol import ImageShape, Read, Size
+
     Floats = NDArray[np.float64]
     Images = NDArray[np.generic]
     Reals = NDArray[np.floating[Any]]
@@ -26,8 +29,12 @@ POINTS = 2**15
 """Points that are sampled at once, or those of one row: what the definition makes of them stays in the cache."""
 
 
-def gaussian(images: Images, params: Floats, out: Reals, threads: int | None = None) -> None:
-    """Fill `out` with Gaussian glimpses; see the package for the shapes. `threads` is NumPy's own affair here."""
+def prepare_gaussian(params: Floats, size: Size, image_shape: ImageShape, threads: int | None) -> Read:
+    """Bind Gaussian glimpses. `threads` is NumPy's own affair here, as in all these functions."""
+    return functools.partial(_gaussian, params)
+
+
+def _gaussian(params: Floats, images: Images, out: Reals) -> None:
     size = (out.shape[1], out.shape[2])
     boxes = gaussian_support(params, size, (images.shape[1], images.shape[2]), _cut(out, CUT))
     for n, (row, (top, bottom, left, right)) in enumerate(zip(params, boxes, strict=True)):
@@ -69,16 +76,20 @@ def _not_finite(cut: Images, params: Floats, size: tuple[int, int], out: Reals) 
     return np.select([lost, up, down], [np.nan, np.inf, -np.inf], 0.0)
 
 
-def affine(
-    images: Images,
+def prepare_affine(
     matrices: Floats,
-    out: Reals,
+    size: Size,
+    image_shape: ImageShape,
     order: int,
     border: str,
     fill: Reals,
-    threads: int | None = None,
-) -> None:
-    """Fill `out` with bilinear or nearest glimpses; see the package for the shapes."""
+    threads: int | None,
+) -> Read:
+    """Bind bilinear or nearest glimpses."""
+    return functools.partial(_affine, matrices, order, border, fill)
+
+
+def _affine(matrices: Floats, order: int, border: str, fill: Reals, images: Images, out: Reals) -> None:
     size = (out.shape[1], out.shape[2])
     for n, matrix in enumerate(matrices):
         image = images[n if len(images) > 1 else 0]
@@ -100,7 +111,7 @@ def grid(
     fill: Reals,
     threads: int | None = None,
 ) -> None:
-    """Fill `out` with what stands at the points of grids; see the package for the shapes."""
+    """Fill `out` with what stands at the points of grids."""
     for n, points in enumerate(grids):
         image = images[n if len(images) > 1 else 0]
         for rows in _some_rows((out.shape[1], out.shape[2])):
@@ -122,7 +133,7 @@ def gaussian_vjp(
     by_params: Floats | None,
     threads: int | None = None,
 ) -> None:
-    """Pull gradients back through Gaussian glimpses; see the package for the shapes."""
+    """Pull gradients back through Gaussian glimpses."""
     size = (cotangents.shape[1], cotangents.shape[2])
     boxes = gaussian_support(params, size, (images.shape[1], images.shape[2]), _cut(cotangents, BACK_CUT))
     for n, (row, (top, bottom, left, right)) in enumerate(zip(params, boxes, strict=True)):
@@ -146,7 +157,7 @@ def affine_vjp(
     fill: Reals,
     threads: int | None = None,
 ) -> None:
-    """Pull gradients back through bilinear or nearest glimpses; see the package for the shapes."""
+    """Pull gradients back through bilinear or nearest glimpses."""
     size = (cotangents.shape[1], cotangents.shape[2])
     if by_matrices is not None:
         by_matrices[...] = 0
@@ -172,7 +183,7 @@ def grid_vjp(
     fill: Reals,
     threads: int | None = None,
 ) -> None:
-    """Pull gradients back to what stands at the points of grids; see the package for the shapes."""
+    """Pull gradients back to what stands at the points of grids."""
     for n, points in enumerate(grids):
         b = n if len(images) > 1 else 0
         for rows in _some_rows((cotangents.shape[1], cotangents.shape[2])):

@@ -212,9 +212,6 @@ def _part(origin: Origin, sights: Sequence[Sight], image_size: Size, how: How) -
 def _support(sights: Sequence[Sight], image_size: Size, how: How) -> tuple[int, int, int, int]:
     from glimpsecli.sampling import Taps
 
-    boxes = [
-        Taps.make(sight.place, sight.size, image_size, how.chosen_sampler, how.sigma, how.border).boxes()[0]
-        for sight in sights
-    ]
+    boxes = [Taps.make(sight.place, sight.size, image_size, how.sampling).boxes()[0] for sight in sights]
     low, high = np.min(boxes, axis=0), np.max(boxes, axis=0)
     return int(low[0]), int(high[1]), int(low[2]), int(high[3])

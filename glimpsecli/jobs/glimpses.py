@@ -55,7 +55,7 @@ def _glimpses(view: View, sights: list[Sight], how: How, repeats: int) -> tuple[
     places: Any = view.places(sights, sampler, how.sigma)
     backend, reason = how.backend, "asked for"
     if backend == "auto":
-        taps = Taps.make(places, size, pixels.shape[:2], sampler, how.sigma, how.border)
+        taps = Taps.make(places, size, pixels.shape[:2], how.sampling)
         backend, reason = choose_backend(taps, pixels.shape[2], repeats)
     glimpses = extract(
         pixels,

@@ -62,7 +62,7 @@ def joined_mask(sights: Sequence[Sight], image_size: Size, how: How) -> Mask:
     whole = np.zeros(image_size, np.float32)
     for (size, _), members in groupby(sights, key=lambda sight: (sight.size, type(sight.place))):
         places: Any = [sight.place for sight in members]
-        join_masks(Taps.make(places, size, image_size, how.chosen_sampler, how.sigma, how.border), whole)
+        join_masks(Taps.make(places, size, image_size, how.sampling), whole)
     return whole
 
 

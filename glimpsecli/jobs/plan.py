@@ -26,7 +26,7 @@ from glimpsecli.jobs.outputs import (
     target_names,
 )
 from glimpsecli.jobs.requests import BoxRequest, DrawRequest, GaussianRequest, Request, Shaping
-from glimpsecli.sampling import Taps
+from glimpsecli.sampling import Sampling, Taps
 
 if TYPE_CHECKING:
     from glimpsecli.annotations.annotated import Annotated
@@ -66,6 +66,18 @@ class How(NamedTuple):
         """The sampler asked for; else bilinear where no size is, so that a crop is a crop; else Gaussian."""
         crop = self.shaping.size.is_open and self.shaping.retina == 1
         return self.sampler or ("bilinear" if crop else "gaussian")
+
+    @property
+    def sampling(self) -> Sampling:
+        """The same for the library; a fill is a colour of each image's own depth, so it is black here."""
+        return Sampling(
+            sampler=self.chosen_sampler,
+            blur=self.sigma,
+            border=self.border,
+            fill=0 if self.border == "constant" else None,
+            backend=self.backend,
+            threads=self.threads,
+        )
 
 
 class Item(NamedTuple):
@@ -215,7 +227,7 @@ def try_out(requests: Sequence[Request], how: How) -> None:
         for sight in request.sights(_NOMINAL, how.shaping):
             # A size that follows from the window is known when the image is; one that was asked for is checked here.
             size = (1, 1) if how.shaping.size.is_open else sight.size
-            Taps.make(sight.place, size, _NOMINAL, how.chosen_sampler, how.sigma, how.border)
+            Taps.make(sight.place, size, _NOMINAL, how.sampling)
 
 
 def check_idle(how: How, requests: Sequence[Request], output: Output, file_format: Format) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from glimpsecli.learning.jacobian import bilinear_jacobian, gaussian_jacobian
 from glimpsecli.learning.places import to_window, window_slopes
-from glimpsecli.sampling import Taps, extract
+from glimpsecli.sampling import Sampling, Taps, extract
 from glimpsecli.window import GaussianParams, Window, stack_matrices
 from glimpsecli.window.pullbacks import matrices_to_gaussians_vjp, windows_to_matrices_vjp
 
@@ -125,7 +125,7 @@ class Scene(NamedTuple):
         window = to_window(place, target_size)
         window[:2] -= self.origin
         window[:4] /= self.shrink
-        taps = Taps.make(window[None], size, self.pixels.shape[:2], self.sampler, self.blur, None)
+        taps = Taps.make(window[None], size, self.pixels.shape[:2], Sampling(sampler=self.sampler, blur=self.blur))
         if self.sampler == "gaussian":
             glimpse, by_params = gaussian_jacobian(self.pixels, taps.places[0], size)
             matrices = stack_matrices(window[None], size).repeat(7, axis=0)

@@ -1,8 +1,18 @@
-"""The way from images and windows to glimpses: one door, :func:`extract` and :func:`extract_batch`."""
+"""The way from images and windows to glimpses: :func:`extract`, :func:`extract_batch` and what they are made of."""
 
 from glimpsecli.sampling.dispatch import choose_backend
 from glimpsecli.sampling.glimpses import extract, extract_batch
+from glimpsecli.sampling.options import SAMPLERS, Sampling
 from glimpsecli.sampling.precision import FULL_SCALE
-from glimpsecli.sampling.taps import LARGEST_GLIMPSE, SAMPLERS, Taps
+from glimpsecli.sampling.taps import LARGEST_GLIMPSE, Taps
 
-__all__ = ["FULL_SCALE", "LARGEST_GLIMPSE", "SAMPLERS", "Taps", "choose_backend", "extract", "extract_batch"]
+__all__ = [
+    "FULL_SCALE",
+    "LARGEST_GLIMPSE",
+    "SAMPLERS",
+    "Sampling",
+    "Taps",
+    "choose_backend",
+    "extract",
+    "extract_batch",
+]

@@ -1,4 +1,4 @@
-"""What images, batches and colours must be, and one line for each that is not."""
+"""What images and batches must be, and one line for each that is not."""
 
 from __future__ import annotations
 
@@ -20,23 +20,6 @@ if TYPE_CHECKING:
 
 _SHORTEST_SIDE, _LONGEST_RATIO = 24, 3
 """Bounds on the sides of (C, H, W) pictures: the shorter in pixels, and the ratio of the longer to it."""
-
-
-def colour_of(fill: ArrayLike | None, channels: int, border: str) -> Glimpses:
-    """Give the fill colour as (C,) float32."""
-    if fill is None:
-        if border == "constant":
-            raise InvalidInputError("the constant border needs a colour", "give fill")
-        return np.zeros(channels, np.float32)
-    if border != "constant":
-        raise InvalidInputError(f"fill {fill!r} with the border {border}", "only the constant border has a colour")
-    try:
-        colour = np.asarray(fill, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError, RuntimeError):
-        raise InvalidInputError(f"fill {fill!r} is no colour", "give one number, or one for each channel") from None
-    if colour.shape not in ((), (1,), (channels,)) or not np.all(np.abs(colour) <= np.finfo(np.float32).max):
-        raise InvalidInputError(f"fill {fill!r} is no colour for {channels} channels", "give one number, or one each")
-    return np.broadcast_to(colour, (channels,)).astype(np.float32)
 
 
 def checked_image(image: ArrayLike, name: str = "an image") -> Images:

@@ -6,12 +6,16 @@ the default stream; who uses other streams waits for them, before and after.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glimpsecli import backends
 from glimpsecli.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from glimpsecli.sampling.options import Sampling
 
 CONTIGUOUS = "make it contiguous: .contiguous() in torch, ascontiguousarray() in CuPy"
 
@@ -28,15 +32,17 @@ def is_on_device(array: Any) -> bool:
         raise InvalidInputError(f"an array on the device cannot be read: {reason}", "give a detached one") from None
 
 
-def device_backend(images: Any, backend: str, alpha: bool) -> str:
-    """Give the backend for images that may be on a device: there it can only be cuda."""
+def device_sampling(images: Any, sampling: Sampling, alpha: bool) -> Sampling:
+    """Give the sampling of images that may be on a device: there the backend can only be cuda."""
     if not is_on_device(images):
-        return backend
-    if backend not in ("auto", "cuda"):
-        raise InvalidInputError(f"an image on the device, and the {backend} backend", "use cuda, or copy the image")
+        return sampling
+    if sampling.backend not in ("auto", "cuda"):
+        raise InvalidInputError(
+            f"an image on the device, and the {sampling.backend} backend", "use cuda, or copy the image"
+        )
     if alpha:
         raise InvalidInputError("alpha with an image on the device", "weight the colours first, or copy it to the host")
-    return "cuda"
+    return replace(sampling, backend="cuda")
 
 
 def device_images(images: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +9,12 @@ import numpy as np
 
 from glimpsecli import backends
 from glimpsecli.attention import spatial
-from glimpsecli.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from glimpsecli.backends.protocol import Backend, ImageShape, Read
+    from glimpsecli.sampling.options import Sampling
     from glimpsecli.sampling.taps import Taps
 
     Images = NDArray[Any]
@@ -31,20 +31,44 @@ BACKWARD = {"hard": 8, "bilinear": 8, "gaussian": 3}
 """What gradients cost, in glimpses."""
 
 
-def call(images: Images, taps: Taps, out: Glimpses, colours: Glimpses, backend: str, threads: int | None) -> None:
-    """Fill `out`, (N, h, w, C) contiguous, from (1 or N, H, W, C) images; `colours` are (N, C)."""
-    threads = _checked_threads(threads)
-    module = backends.load(_chosen(taps, images.shape[3], backend))
+def prepare(taps: Taps, image_shape: ImageShape, colours: Glimpses, sampling: Sampling) -> Read:
+    """Bind a backend to all but the pixels.
+
+    Parameters
+    ----------
+    taps : Taps
+    image_shape : (1 or N, H, W, C)
+    colours : (N, C) float32
+        The surroundings of each image.
+    sampling : Sampling
+        Its backend and threads.
+
+    Returns
+    -------
+    function of (images, out)
+        It fills `out`, (N, h, w, C) contiguous, from images of that shape.
+    """
+    backend = _backend(taps, image_shape[3], sampling.backend)
     if not taps.windows:
-        return
+        return _read_nothing
     if taps.sampler == "gaussian":
-        module.gaussian(images, taps.places, out, threads)
-    elif taps.projective:
+        return backend.prepare_gaussian(taps.places, taps.size, image_shape, sampling.threads)
+    order = taps.order
+    if not taps.projective:
+        return backend.prepare_affine(
+            taps.places, taps.size, image_shape, order, taps.border, colours, sampling.threads
+        )
+
+    def read(images: Images, out: Glimpses) -> None:
         for some, rows, grids in _grids(taps):
             seen = images if len(images) == 1 else images[some]
-            module.grid(seen, grids, out[some, rows], taps.order, taps.border, colours[some], threads)
-    else:
-        module.affine(images, taps.places, out, taps.order, taps.border, colours, threads)
+            backend.grid(seen, grids, out[some, rows], order, taps.border, colours[some], sampling.threads)
+
+    return read
+
+
+def _read_nothing(images: Images, out: Glimpses) -> None:
+    """Read no window."""
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what an infinite pixel is worth is infinite, or a NaN
@@ -55,22 +79,20 @@ def call_vjp(
     by_images: Glimpses | None,
     by_places: Floats | None,
     colours: Glimpses,
-    backend: str,
-    threads: int | None,
+    sampling: Sampling,
 ) -> None:
     """Pull the gradients by the glimpses back: add to those by the images, fill those by the places, in their shapes.
 
     Both are contiguous; one that is None is not computed. On whole pixels, too, the bilinear sampler has derivatives.
     """
-    threads = _checked_threads(threads)
-    module = backends.load(_chosen(taps, images.shape[3], backend, backward=True))
+    backend = _backend(taps, images.shape[3], sampling.backend, backward=True)
     if not taps.windows:
         return
-    order = 0 if taps.sampler == "hard" else 1
+    order, threads = 0 if taps.sampler == "hard" else 1, sampling.threads
     if taps.sampler == "gaussian":
-        module.gaussian_vjp(images, taps.places, cotangents, by_images, by_places, threads)
+        backend.gaussian_vjp(images, taps.places, cotangents, by_images, by_places, threads)
     elif not taps.projective:
-        module.affine_vjp(images, taps.places, cotangents, by_images, by_places, order, taps.border, colours, threads)
+        backend.affine_vjp(images, taps.places, cotangents, by_images, by_places, order, taps.border, colours, threads)
     else:
         if by_places is not None:
             by_places[...] = 0
@@ -78,7 +100,7 @@ def call_vjp(
             seen = images if len(images) == 1 else images[some]
             to = by_images if by_images is None or len(images) == 1 else by_images[some]
             by_grids = None if by_places is None else np.empty(grids.shape)
-            module.grid_vjp(
+            backend.grid_vjp(
                 seen, grids, cotangents[some, rows], to, by_grids, order, taps.border, colours[some], threads
             )
             if by_places is not None and by_grids is not None:
@@ -88,21 +110,8 @@ def call_vjp(
                 ]
 
 
-def _chosen(taps: Taps, channels: int, backend: str, backward: bool = False) -> str:
-    return choose_backend(taps, channels, backward=backward)[0] if backend == "auto" else backend
-
-
-def _checked_threads(threads: int | None) -> int | None:
-    """Give the number of threads as Python's own int."""
-    if threads is None:
-        return None
-    try:
-        count = 0 if isinstance(threads, (bool, np.bool_)) else operator.index(threads)
-    except TypeError:
-        count = 0
-    if count < 1:
-        raise InvalidInputError(f"threads is {threads!r}", "give a whole number from 1")
-    return count
+def _backend(taps: Taps, channels: int, name: str, backward: bool = False) -> Backend:
+    return backends.load(choose_backend(taps, channels, backward=backward)[0] if name == "auto" else name)
 
 
 def _grids(taps: Taps) -> Iterator[tuple[slice, slice, Floats]]:

@@ -9,9 +9,10 @@ import numpy as np
 
 from glimpsecli.backends.footprint import union
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.sampling.checks import checked_image, checked_out, checked_stack, colour_of
-from glimpsecli.sampling.devices import device_backend, device_out, is_on_device
-from glimpsecli.sampling.dispatch import call
+from glimpsecli.sampling.checks import checked_image, checked_out, checked_stack
+from glimpsecli.sampling.devices import device_out, device_sampling, is_on_device
+from glimpsecli.sampling.dispatch import prepare
+from glimpsecli.sampling.options import Sampling
 from glimpsecli.sampling.precision import full_scale, is_read, readable
 from glimpsecli.sampling.taps import Taps
 from glimpsecli.sampling.transparency import unweigh, weigh_by_alpha
@@ -59,21 +60,8 @@ def extract(
         Affine and Projective, if their last axes are (2, 3) or (3, 3). One axis more makes N of them, and N may be 0.
     size : (int, int)
         Height and width of the glimpse in pixels.
-    sampler : {"gaussian", "bilinear", "hard"}
-        DRAW's filterbanks, the spatial transformer's interpolation, or the pixel that each tap falls in.
-    blur : float
-        Sigma of the Gaussians in strides (in pixels where the stride is below one), for a `where` without its own.
-    border : {"zeros", "constant", "edge", "reflect"}, optional
-        What stands outside the image, zeros by default. Not for the Gaussian sampler, whose weights are renormalised
-        over the image.
-    fill : array_like, scalar or (C,), optional
-        Colour of the ``constant`` border, in the scale of the image.
-    backend : {"auto", "numpy", "cpu", "cuda"}
-        ``auto`` takes NumPy for a small job and Numba for any other; the two differ by rounding, so name one where the
-        same bytes are wanted again.
-    threads : int, optional
-        The most threads that the cpu backend may use, all processors by default. The result does not depend on it.
-        The numpy backend leaves threads to NumPy's linear algebra, which this does not limit.
+    sampler, blur, border, fill, backend, threads
+        As in :class:`~glimpsecli.Sampling`.
     alpha : bool
         Whether the last channel is straight alpha. Colours are then weighted by it. Opaque is 255 in uint8, 65535 in
         uint16, 1 in floating-point numbers and bool; other integers have no alpha.
@@ -100,15 +88,16 @@ def extract(
     array([[ 5.,  6.],
            [ 9., 10.]], dtype=float32)
     """
-    backend = device_backend(image, backend, alpha)
+    sampling = Sampling(sampler=sampler, blur=blur, border=border, fill=fill, backend=backend, threads=threads)
+    sampling = device_sampling(image, sampling, alpha)
     pixels = checked_image(image)
     (height, width), channels = pixels.shape[:2], pixels.shape[2:]
     places = places_of(where)
-    taps = Taps.make(places, size, (height, width), sampler, blur, border)
+    taps = Taps.make(places, size, (height, width), sampling)
     stack = pixels.reshape(1, height, width, *(channels or (1,)))
     shape = (taps.windows, *taps.size, stack.shape[3])
     out = device_out(None, shape) if is_on_device(image) else np.empty(shape, np.float32)
-    _sample(stack, taps, out, fill, backend, threads, alpha)
+    _sample(stack, taps, out, sampling, alpha)
     windows = () if places.single else (taps.windows,)
     return out.reshape(*windows, *taps.size, *channels)
 
@@ -156,10 +145,11 @@ def extract_batch(
     InvalidInputError, UnavailableError
         As in :func:`extract`.
     """
+    sampling = Sampling(sampler=sampler, blur=blur, border=border, fill=fill, backend=backend, threads=threads)
     stack = checked_stack(images, layout)
-    backend = device_backend(stack, backend, alpha)
+    sampling = device_sampling(stack, sampling, alpha)
     channels_first = layout == "NCHW"
-    taps = Taps.make(where, size, stack.shape[2:] if channels_first else stack.shape[1:3], sampler, blur, border)
+    taps = Taps.make(where, size, stack.shape[2:] if channels_first else stack.shape[1:3], sampling)
     taps = taps.for_each(len(stack))
     channels = stack.shape[1 if channels_first else 3]
     shape = (len(stack), channels, *taps.size) if channels_first else (len(stack), *taps.size, channels)
@@ -173,53 +163,47 @@ def extract_batch(
         # Planes are grey images of their own: N * C of them, in place.
         count = len(stack) * channels
         planes, glimpses = stack.reshape(count, *stack.shape[2:], 1), result.reshape(count, *taps.size, 1)
-        colours = np.tile(colour_of(fill, channels, taps.border), len(stack))[:, None]
-        call(planes, taps.repeated(channels), glimpses, colours, backend, threads)
+        colours = np.tile(sampling.colour(channels), len(stack))[:, None]
+        prepare(taps.repeated(channels), planes.shape, colours, sampling)(planes, glimpses)
         return given
     if is_on_device(stack):
-        _sample(stack, taps, result, fill, backend, threads, alpha)
+        _sample(stack, taps, result, sampling, alpha)
         return given
     last = np.moveaxis(stack, 1, 3) if channels_first else stack
     view = np.moveaxis(result, 1, 3) if channels_first else result
     target = view if view.flags.c_contiguous else np.empty(view.shape, np.float32)
-    _sample(last, taps, target, fill, backend, threads, alpha)
+    _sample(last, taps, target, sampling, alpha)
     if target is not view:
         view[...] = target
     return given
 
 
-def _sample(
-    images: Images,
-    taps: Taps,
-    out: Glimpses,
-    fill: ArrayLike | None,
-    backend: str,
-    threads: int | None,
-    alpha: bool,
-) -> None:
+def _sample(images: Images, taps: Taps, out: Glimpses, sampling: Sampling, alpha: bool) -> None:
     """Fill `out`, (N, h, w, C) contiguous, from (1 or N, H, W, C) images."""
     channels = images.shape[3]
-    colours = np.broadcast_to(colour_of(fill, channels, taps.border), (taps.windows, channels))
+    colours = np.broadcast_to(sampling.colour(channels), (taps.windows, channels))
     if alpha and channels not in (2, 4):
         raise InvalidInputError(f"alpha with {channels} channels", "grey and alpha are 2, red, green, blue and alpha 4")
     scale = full_scale(images.dtype) if alpha else 1.0
     images, taps = readable(images, taps)
     if not alpha or taps.order == 0:  # single pixels keep their own alpha
-        call(images, taps, out, colours, backend, threads)
+        prepare(taps, images.shape, colours, sampling)(images, out)
         return
     cut, moved = _cut(images, taps)
     gain = np.ones(taps.windows, np.float32)
     if taps.sampler == "gaussian":  # gain is for the colours: it would cancel in the division
         gain = taps.places[:, 6].astype(np.float32)
         moved.places[:, 6] = 1
-    call(weigh_by_alpha(cut, scale), moved, out, weigh_by_alpha(colours, scale), backend, threads)
+    weighted = weigh_by_alpha(cut, scale)
+    prepare(moved, weighted.shape, weigh_by_alpha(colours, scale), sampling)(weighted, out)
     unweigh(out, scale)
     with np.errstate(over="ignore", invalid="ignore"):
         out[..., :-1] *= gain[:, None, None, None]
     whole = taps.whole_pixels()
     if np.any(whole):  # crops keep the colours that alpha hides
         crops = np.empty((int(whole.sum()), *out.shape[1:]), np.float32)
-        call(images if len(images) == 1 else images[whole], taps.only(whole), crops, colours[whole], backend, threads)
+        some = images if len(images) == 1 else images[whole]
+        prepare(taps.only(whole), some.shape, colours[whole], sampling)(some, crops)
         out[whole] = crops
 
 

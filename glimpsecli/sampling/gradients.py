@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.sampling.checks import checked_image, checked_stack, colour_of, on_host
-from glimpsecli.sampling.devices import device_backend, device_cotangents, device_zeros, is_on_device
+from glimpsecli.sampling.checks import checked_image, checked_stack, on_host
+from glimpsecli.sampling.devices import device_cotangents, device_sampling, device_zeros, is_on_device
 from glimpsecli.sampling.dispatch import call_vjp
+from glimpsecli.sampling.options import Sampling
 from glimpsecli.sampling.precision import native, to_float32
 from glimpsecli.sampling.taps import Taps
 from glimpsecli.window import Projective, places_of
@@ -91,20 +92,21 @@ def vjp(
     4.0
     """
     wanted = _checked_by(by)
-    backend = device_backend(image, backend, alpha=False)
+    sampling = Sampling(sampler=sampler, blur=blur, border=border, fill=fill, backend=backend, threads=threads)
+    sampling = device_sampling(image, sampling, alpha=False)
     pixels = checked_image(image)
     (height, width), channels = pixels.shape[:2], pixels.shape[2:]
     places = places_of(where)
-    taps = _taps(places, size, (height, width), sampler, blur, border)
+    taps = _taps(places, size, (height, width), sampling)
     stack = pixels.reshape(1, height, width, *(channels or (1,)))
     windows = () if places.single else (taps.windows,)
     loss = _checked_cotangent(cotangent, (*windows, *taps.size, *channels), is_on_device(image))
-    colours = np.broadcast_to(colour_of(fill, stack.shape[3], taps.border), (taps.windows, stack.shape[3]))
+    colours = np.broadcast_to(sampling.colour(stack.shape[3]), (taps.windows, stack.shape[3]))
     loss = loss.reshape(taps.windows, *taps.size, stack.shape[3])
-    by_image, by_places = _pull_back(stack, taps, loss, colours, backend, threads, wanted)
+    by_image, by_places = _pull_back(stack, taps, loss, colours, sampling, wanted)
     return Gradients(
         None if by_image is None else by_image.reshape(pixels.shape),
-        None if by_places is None else stack_vjp(places, taps.size, blur, by_places),
+        None if by_places is None else stack_vjp(places, taps.size, sampling.blur, by_places),
     )
 
 
@@ -139,34 +141,33 @@ def vjp_batch(
         ``.image`` in the shape of the batch, ``.where`` like `where`.
     """
     wanted = _checked_by(by)
+    sampling = Sampling(sampler=sampler, blur=blur, border=border, fill=fill, backend=backend, threads=threads)
     stack = checked_stack(images, layout)
-    backend = device_backend(stack, backend, alpha=False)
+    sampling = device_sampling(stack, sampling, alpha=False)
     channels_first = layout == "NCHW"
     channels = stack.shape[1 if channels_first else 3]
     places = places_of(where)
-    taps = _taps(places, size, stack.shape[2:] if channels_first else stack.shape[1:3], sampler, blur, border)
+    taps = _taps(places, size, stack.shape[2:] if channels_first else stack.shape[1:3], sampling)
     given, taps = taps.windows, taps.for_each(len(stack))
     shape = (len(stack), channels, *taps.size) if channels_first else (len(stack), *taps.size, channels)
     loss = _checked_cotangent(cotangents, shape, is_on_device(stack))
-    colours, seen = np.tile(colour_of(fill, channels, taps.border), (len(stack), 1)), stack
+    colours, seen = np.tile(sampling.colour(channels), (len(stack), 1)), stack
     if channels_first:  # planes are grey images of their own
         count = len(stack) * channels
         seen, loss = stack.reshape(count, *stack.shape[2:], 1), loss.reshape(count, *taps.size, 1)
         colours, taps = colours.reshape(count, 1), taps.repeated(channels)
-    by_images, by_places = _pull_back(seen, taps, loss, colours, backend, threads, wanted)
+    by_images, by_places = _pull_back(seen, taps, loss, colours, sampling, wanted)
     if by_places is not None:
         by_places = by_places.reshape(given, len(by_places) // max(given, 1), *by_places.shape[1:]).sum(axis=1)
     return Gradients(
         None if by_images is None else by_images.reshape(stack.shape),
-        None if by_places is None else stack_vjp(places, taps.size, blur, by_places),
+        None if by_places is None else stack_vjp(places, taps.size, sampling.blur, by_places),
     )
 
 
-def _taps(
-    where: PlaceRows, size: Size, image_size: tuple[int, ...], sampler: str, blur: float, border: str | None
-) -> Taps:
+def _taps(where: PlaceRows, size: Size, image_size: tuple[int, ...], sampling: Sampling) -> Taps:
     """Make the taps; a projective place that happens to be affine can still move in all its numbers."""
-    taps = Taps.make(where, size, image_size, sampler, blur, border)
+    taps = Taps.make(where, size, (image_size[0], image_size[1]), sampling)
     if where.kind is Projective and taps.places.shape[1:] == (2, 3):
         last = np.broadcast_to([[0.0, 0.0, 1.0]], (taps.windows, 1, 3))
         return taps._replace(places=np.concatenate([taps.places, last], axis=1))
@@ -174,7 +175,7 @@ def _taps(
 
 
 def _pull_back(
-    images: Any, taps: Taps, loss: Any, colours: Glimpses, backend: str, threads: int | None, wanted: tuple[bool, bool]
+    images: Any, taps: Taps, loss: Any, colours: Glimpses, sampling: Sampling, wanted: tuple[bool, bool]
 ) -> tuple[Any, Floats | None]:
     """Make the arrays of the gradients that are wanted, and fill them."""
     images = native(images)
@@ -183,7 +184,7 @@ def _pull_back(
         by_images = device_zeros(images.shape) if is_on_device(images) else np.zeros(images.shape, np.float32)
     by_places = np.zeros(taps.places.shape) if wanted[1] else None
     moving = by_places if taps.sampler != "hard" else None
-    call_vjp(images, taps, loss, by_images, moving, colours, backend, threads)
+    call_vjp(images, taps, loss, by_images, moving, colours, sampling)
     return by_images, by_places
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glimpsecli.attention import masks
+from glimpsecli.sampling.options import Sampling
 from glimpsecli.sampling.taps import Taps
 from glimpsecli.window import check_size
 
@@ -53,7 +54,8 @@ def mask(
            [0., 1., 1., 0.],
            [0., 1., 1., 0.]], dtype=float32)
     """
-    taps = Taps.make(where, size, check_size(image_size), sampler, blur, border)
+    sampling = Sampling(sampler=sampler, blur=blur, border=border, fill=0 if border == "constant" else None)
+    taps = Taps.make(where, size, check_size(image_size), sampling)
     whole = np.zeros(taps.image_size, np.float32)
     join_masks(taps, whole)
     return whole

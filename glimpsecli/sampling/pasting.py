@@ -13,6 +13,7 @@ from glimpsecli.errors import InvalidInputError
 from glimpsecli.sampling.checks import checked_image, on_host
 from glimpsecli.sampling.devices import is_on_device
 from glimpsecli.sampling.dispatch import GRID_POINTS, choose_backend
+from glimpsecli.sampling.options import Sampling
 from glimpsecli.sampling.precision import READ_TYPES, full_scale, to_float32
 from glimpsecli.sampling.taps import Taps
 from glimpsecli.window import Affine, Projective, corners
@@ -102,9 +103,8 @@ def paste(
         canvas,
         values if pixels.ndim == 3 else values[..., None],
         where,
-        sampler=sampler,
+        Sampling(sampler=sampler, blur=blur),
         blend=blend,
-        blur=blur,
         gain=gain,
         alpha=alpha,
         glimpse_alpha=glimpse_alpha,
@@ -117,10 +117,9 @@ def paste_onto(
     canvas: Canvas,
     glimpses: NDArray[Any],
     where: Where,
+    sampling: Sampling,
     *,
-    sampler: str,
     blend: str,
-    blur: float,
     gain: float,
     alpha: bool,
     glimpse_alpha: bool,
@@ -137,10 +136,10 @@ def paste_onto(
         raise InvalidInputError(f"a gain of {gain:g} to paste {blend}", "give a finite number, and only to add")
     layers = _layers(glimpses, canvas.shape[2], alpha=alpha, glimpse_alpha=glimpse_alpha, scale=scale)
     size = (layers.shape[1], layers.shape[2])
-    taps = Taps.make(where, size, canvas.shape[:2], sampler, blur, None)
+    taps = Taps.make(where, size, canvas.shape[:2], sampling)
     if len(layers) not in (1, taps.windows):
         raise InvalidInputError(f"{len(layers)} glimpses for {taps.windows} windows", "give one for each, or one")
-    boxes = taps.boxes() if sampler == "gaussian" else np.array([_box(one, taps) for one in taps.places])
+    boxes = taps.boxes() if taps.sampler == "gaussian" else np.array([_box(one, taps) for one in taps.places])
     reached = [False] * taps.windows
     for n, (top, bottom, left, right) in enumerate(boxes.tolist()):
         one = taps._replace(places=taps.places[n : n + 1])

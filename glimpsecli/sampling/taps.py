@@ -1,4 +1,4 @@
-"""Where and how to look, checked, as the arrays that a backend takes."""
+"""Places to look, checked, as the arrays that a backend takes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from glimpsecli.attention.borders import BORDERS
 from glimpsecli.backends.footprint import affine_support, gaussian_support, whole_pixels
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.window import check_size, stack_gaussians, stack_matrices
@@ -15,11 +14,11 @@ from glimpsecli.window.checks import check_gaussians, check_matrices
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from glimpsecli.sampling.options import Sampling
     from glimpsecli.window import PlaceRows, Size, Where
 
     Floats = NDArray[np.float64]
 
-SAMPLERS = ("hard", "bilinear", "gaussian")
 LARGEST_GLIMPSE = 2**27
 """Pixels of one glimpse; more is taken for a slip of the keyboard."""
 
@@ -44,28 +43,23 @@ class Taps(NamedTuple):
     border: str
 
     @classmethod
-    def make(
-        cls,
-        where: Where | PlaceRows,
-        size: Size,
-        image_size: tuple[int, ...],
-        sampler: str,
-        blur: float,
-        border: str | None,
-    ) -> Taps:
-        """Check and convert what :func:`~glimpsecli.extract` is told; the parameters are its own.
+    def make(cls, where: Where | PlaceRows, size: Size, image_size: Size, sampling: Sampling) -> Taps:
+        """Check and convert places, for glimpses of a size of images of a size.
 
         Raises
         ------
         InvalidInputError
-            An argument cannot mean anything, or the glimpse is over the limit.
+            The places cannot mean anything or cannot be had with the sampler, or the glimpse is over the limit.
         """
-        h, w = _checked_look(sampler, size, border)
-        stack = stack_gaussians(where, (h, w), blur) if sampler == "gaussian" else stack_matrices(where, (h, w))
-        return cls(sampler, stack, (h, w), (image_size[0], image_size[1]), border or "zeros")
+        size = _checked_size(size)
+        if sampling.sampler == "gaussian":
+            places = stack_gaussians(where, size, sampling.blur)
+        else:
+            places = stack_matrices(where, size)
+        return cls(sampling.sampler, places, size, image_size, sampling.border or "zeros")
 
     @classmethod
-    def at(cls, places: Floats, size: Size, image_size: tuple[int, int], sampler: str, border: str | None) -> Taps:
+    def at(cls, places: Floats, size: Size, image_size: Size, sampling: Sampling) -> Taps:
         """Check places that are in the sampler's own numbers: (N, 7), or (N, 2, 3).
 
         Raises
@@ -73,9 +67,8 @@ class Taps(NamedTuple):
         InvalidInputError
             As :meth:`make`.
         """
-        size = _checked_look(sampler, size, border)
-        (check_gaussians if sampler == "gaussian" else check_matrices)(places)
-        return cls(sampler, places, size, image_size, border or "zeros")
+        (check_gaussians if sampling.sampler == "gaussian" else check_matrices)(places)
+        return cls(sampling.sampler, places, _checked_size(size), image_size, sampling.border or "zeros")
 
     @property
     def windows(self) -> int:
@@ -130,17 +123,8 @@ class Taps(NamedTuple):
         return self._replace(places=places, image_size=image_size)
 
 
-def _checked_look(sampler: str, size: Size, border: str | None) -> Size:
-    """Give the size as two ints if sampler, size and border can be had together."""
-    if sampler not in SAMPLERS:
-        raise InvalidInputError(f"unknown sampler {sampler!r}", f"choose from {', '.join(SAMPLERS)}")
-    if border is not None and border not in BORDERS:
-        raise InvalidInputError(f"unknown border {border!r}", f"choose from {', '.join(BORDERS)}")
-    if border is not None and sampler == "gaussian":
-        raise InvalidInputError(
-            f"border {border!r} with the Gaussian sampler, which has none: its weights stay inside the image",
-            "leave the border out, or use the bilinear or the hard sampler",
-        )
+def _checked_size(size: Size) -> Size:
+    """Give the size of a glimpse as two ints if there can be one."""
     h, w = check_size(size)
     if h * w > LARGEST_GLIMPSE:
         raise InvalidInputError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,31 +12,21 @@ import torch
 
 from glimpsecli import backends
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.sampling.dispatch import call, call_vjp
+from glimpsecli.sampling.dispatch import call_vjp, prepare
 from glimpsecli.sampling.taps import Taps
-from glimpsecli.torch.checks import checked_backend, checked_images, computed, fill_colour
+from glimpsecli.torch.checks import checked_backend, checked_images, computed
 from glimpsecli.window import stack_gaussians, stack_matrices
 from glimpsecli.window.pullbacks import stack_vjp
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
     from torch import Tensor
 
+    from glimpsecli.sampling import Sampling
     from glimpsecli.window import Size
 
 
-class Look(NamedTuple):
-    """What a call is told beside images and places; see :func:`~glimpsecli.torch.affine_glimpse`."""
-
-    sampler: str
-    size: Size
-    border: str | None
-    fill: ArrayLike | None
-    backend: str
-    threads: int | None
-
-
-def look(images: Tensor, places: Tensor, how: Look) -> Tensor:
+def look(images: Tensor, places: Tensor, size: Size, sampling: Sampling) -> Tensor:
     """Look at (B, C, H, W) images through (N, 7) or (N, 2, 3) places, float64 on the host: B is N, or one of them 1."""
     images = computed(checked_images(images))
     if len(places) != len(images) and 1 not in (len(places), len(images)):
@@ -43,7 +34,7 @@ def look(images: Tensor, places: Tensor, how: Look) -> Tensor:
             f"{len(places)} places for {len(images)} images", "give one for each image, or one of either for all"
         )
     count = len(places) if len(images) == 1 else len(images)
-    glimpses: Tensor = Glimpse.apply(images, places.expand(count, *places.shape[1:]), how)
+    glimpses: Tensor = Glimpse.apply(images, places.expand(count, *places.shape[1:]), size, sampling)
     return glimpses
 
 
@@ -51,17 +42,17 @@ class Glimpse(torch.autograd.Function):
     """From (1 or N, C, H, W) images and N places to (N, C, h, w) glimpses."""
 
     @staticmethod
-    def forward(ctx: Any, images: Tensor, places: Tensor, how: Look) -> Tensor:
+    def forward(ctx: Any, images: Tensor, places: Tensor, size: Size, sampling: Sampling) -> Tensor:
         """Look, and remember at what."""
         ctx.save_for_backward(images, places)
-        ctx.how = how
-        return _Job.of(images, places, how).see()
+        ctx.how = size, sampling
+        return _Job.of(images, places, size, sampling).see()
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, ...]:
         """Give the gradients by images and places."""
         images, places = ctx.saved_tensors
-        return *GlimpseGradient.apply(images, places, cotangent, ctx.how, ctx.needs_input_grad[:2]), None
+        return *GlimpseGradient.apply(images, places, cotangent, *ctx.how, ctx.needs_input_grad[:2]), None, None
 
 
 class GlimpseGradient(torch.autograd.Function):
@@ -69,10 +60,16 @@ class GlimpseGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, images: Tensor, places: Tensor, cotangent: Tensor, how: Look, wanted: tuple[bool, bool]
+        ctx: Any,
+        images: Tensor,
+        places: Tensor,
+        cotangent: Tensor,
+        size: Size,
+        sampling: Sampling,
+        wanted: tuple[bool, bool],
     ) -> tuple[Tensor | None, Tensor | None]:
         """Give the gradients that are wanted."""
-        return _Job.of(images, places, how).pull_back(cotangent, *wanted)
+        return _Job.of(images, places, size, sampling).pull_back(cotangent, *wanted)
 
     @staticmethod
     def backward(ctx: Any, *_: Any) -> Any:
@@ -84,20 +81,19 @@ class Places(torch.autograd.Function):
     """From (N, 5) windows, float64 on the host, to the places that a sampler takes."""
 
     @staticmethod
-    def forward(ctx: Any, windows: Tensor, sampler: str, size: Size, blur: float) -> Tensor:
+    def forward(ctx: Any, windows: Tensor, size: Size, sampling: Sampling) -> Tensor:
         """Convert."""
         ctx.save_for_backward(windows)
-        ctx.size, ctx.blur = size, blur
+        ctx.size, ctx.blur = size, sampling.blur
         rows = _host(windows)
-        return torch.from_numpy(
-            stack_gaussians(rows, size, blur) if sampler == "gaussian" else stack_matrices(rows, size)
-        )
+        gaussian = sampling.sampler == "gaussian"
+        return torch.from_numpy(stack_gaussians(rows, size, ctx.blur) if gaussian else stack_matrices(rows, size))
 
     @staticmethod
     def backward(ctx: Any, by_places: Tensor) -> tuple[Tensor | None, ...]:
         """Give the gradient by the windows."""
         (windows,) = ctx.saved_tensors
-        return PlacesGradient.apply(windows, by_places, ctx.size, ctx.blur), None, None, None
+        return PlacesGradient.apply(windows, by_places, ctx.size, ctx.blur), None, None
 
 
 class PlacesGradient(torch.autograd.Function):
@@ -122,26 +118,27 @@ class _Job(NamedTuple):
     layout : torch.memory_format
         Order in memory of all that is made: channels last, but for planes.
     colours : (N, C) or (N * C, 1)
-    how : Look
+    sampling : Sampling
     """
 
     images: Tensor
     taps: Taps
     layout: torch.memory_format
     colours: NDArray[Any]
-    how: Look
+    sampling: Sampling
 
     @classmethod
-    def of(cls, images: Tensor, places: Tensor, how: Look) -> _Job:
+    def of(cls, images: Tensor, places: Tensor, size: Size, sampling: Sampling) -> _Job:
         """Check what is left to check, and arrange."""
         _, channels, height, width = images.shape
-        taps = Taps.at(_host(places), how.size, (height, width), how.sampler, how.border)
-        colour = fill_colour(how.fill, images, taps.border)
+        taps = Taps.at(_host(places), size, (height, width), sampling)
+        colour = sampling.colour(channels, np.float64 if images.dtype == torch.float64 else np.float32)
         layout = torch.channels_last
         if len(images) == len(places) and images.is_contiguous():
             layout, taps = torch.contiguous_format, taps.repeated(channels)
         colours = np.tile(colour, (len(places), 1)).reshape(taps.windows, 1 if taps.windows > len(places) else channels)
-        return cls(images, taps, layout, colours, how._replace(backend=checked_backend(images, how.backend)))
+        backend = checked_backend(images, sampling.backend)
+        return cls(images, taps, layout, colours, replace(sampling, backend=backend))
 
     def see(self) -> Tensor:
         """Give the glimpses."""
@@ -149,7 +146,7 @@ class _Job(NamedTuple):
         shape = (count, self.images.shape[1], *self.taps.size)
         out = torch.empty(shape, dtype=self._kind, device=self.images.device, memory_format=self.layout)
         with self._arrays(self.images, out) as (pixels, glimpses):
-            call(pixels, self.taps, glimpses, self.colours, self.how.backend, self.how.threads)
+            prepare(self.taps, pixels.shape, self.colours, self.sampling)(pixels, glimpses)
         return out
 
     @np.errstate(over="ignore", invalid="ignore")  # infinities may add up to a NaN
@@ -159,7 +156,7 @@ class _Job(NamedTuple):
         onto = torch.empty_like(self.images, dtype=self._kind, memory_format=self.layout).zero_() if by_images else None
         moving = np.zeros(self.taps.places.shape) if by_places else None
         with self._arrays(self.images, loss, onto) as (pixels, losses, sums):
-            call_vjp(pixels, self.taps, losses, sums, moving, self.colours, self.how.backend, self.how.threads)
+            call_vjp(pixels, self.taps, losses, sums, moving, self.colours, self.sampling)
         if moving is None:
             return onto, None
         planes = len(moving) // max(len(cotangent), 1)

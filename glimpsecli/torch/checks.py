@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from glimpsecli import backends
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.sampling.checks import colour_of
 from glimpsecli.sampling.precision import LARGEST_INTEGER
-from glimpsecli.window.checks import number
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from torch import Tensor
 
 DTYPES = ("uint8", "uint16", "float32", "float64")
@@ -105,22 +101,4 @@ def without_gradient(value: Any, name: str) -> Any:
         raise InvalidInputError(f"{name} requires gradients, and gets none", f"give {name}.detach()")
     if value.is_meta or value.layout != torch.strided:
         raise InvalidInputError(f"{name} is a tensor that holds no dense numbers", "give numbers")
-    return value.numpy(force=True)
-
-
-def checked_blur(blur: Any) -> float:
-    """Give the blur as Python's own float."""
-    told = np.asarray(without_gradient(blur, "blur"))
-    if told.size != 1:
-        raise InvalidInputError(f"a blur of shape {told.shape}", "give one number")
-    return number(told.item(), "blur")
-
-
-def fill_colour(fill: Any, images: Tensor, border: str) -> NDArray[Any]:
-    """Give the fill colour, (C,), in the precision of the images."""
-    fill = without_gradient(fill, "fill")
-    channels = images.shape[1]
-    colour = colour_of(fill, channels, border)
-    if images.dtype == torch.float64 and fill is not None:
-        return np.broadcast_to(np.asarray(fill, dtype=np.float64), (channels,))
-    return colour
+    return value.numpy(force=True)[()]  # a number where it is one

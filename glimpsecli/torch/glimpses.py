@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.torch.autograd import Look, Places, look
-from glimpsecli.torch.checks import checked_blur, checked_images, checked_places
+from glimpsecli.sampling import Sampling
+from glimpsecli.torch.autograd import Places, look
+from glimpsecli.torch.checks import checked_images, checked_places, without_gradient
 from glimpsecli.window import check_size
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def gaussian_glimpse(
     places = checked_places(params, "params", (7,), (6,))
     if places.shape[1] == 6:
         places = torch.nn.functional.pad(places, (0, 1), value=1.0)
-    return look(images, places, Look("gaussian", size, None, None, backend, threads))
+    return look(images, places, size, Sampling(backend=backend, threads=threads))
 
 
 def affine_glimpse(
@@ -103,9 +104,10 @@ def affine_glimpse(
     InvalidInputError, UnavailableError
         As :func:`gaussian_glimpse`.
     """
+    sampling = _bilinear(border, fill, backend, threads)
     places = checked_places(theta, "theta", (2, 3))
     matrices = _theta_to_matrices(places, checked_images(images).shape[2:], check_size(size), align_corners)
-    return look(images, matrices, Look("bilinear", size, border, fill, backend, threads))
+    return look(images, matrices, size, sampling)
 
 
 def matrix_glimpse(
@@ -138,7 +140,7 @@ def matrix_glimpse(
         As :func:`gaussian_glimpse`.
     """
     places = checked_places(matrices, "matrices", (2, 3))
-    return look(images, places, Look("bilinear", size, border, fill, backend, threads))
+    return look(images, places, size, _bilinear(border, fill, backend, threads))
 
 
 def window_glimpse(
@@ -187,8 +189,14 @@ def window_glimpse(
     rows = checked_places(windows, "windows", (5,), (4,))
     if rows.shape[1] == 4:
         rows = torch.nn.functional.pad(rows, (0, 1))
-    places = Places.apply(rows, sampler, check_size(size), checked_blur(blur))
-    return look(images, places, Look(sampler, size, border, fill, backend, threads))
+    blur, fill = without_gradient(blur, "blur"), without_gradient(fill, "fill")
+    sampling = Sampling(sampler=sampler, blur=blur, border=border, fill=fill, backend=backend, threads=threads)
+    return look(images, Places.apply(rows, check_size(size), sampling), size, sampling)
+
+
+def _bilinear(border: str, fill: ArrayLike | None, backend: str, threads: int | None) -> Sampling:
+    fill = without_gradient(fill, "fill")
+    return Sampling(sampler="bilinear", border=border, fill=fill, backend=backend, threads=threads)
 
 
 def _theta_to_matrices(theta: Tensor, image_size: Size, size: Size, align_corners: bool) -> Tensor:

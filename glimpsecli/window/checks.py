@@ -17,6 +17,9 @@ Size = tuple[int, int]
 LARGEST_COORDINATE = 1e9
 """Numbers beyond this, in pixels, are refused: no image is so large, and int64 pixel indices stay exact."""
 
+LARGEST_BLUR = 1e6
+"""Sigmas beyond this, in strides, are refused."""
+
 
 def check_size(size: Size) -> Size:
     """Return `size` as two positive ints (height, width), or raise."""
@@ -35,6 +38,14 @@ def number(value: Any, name: str) -> float:
         return float(value)
     except (TypeError, ValueError, OverflowError):
         raise InvalidInputError(f"{name} is {value!r}, not a number") from None
+
+
+def checked_blur(blur: Any) -> float:
+    """Return sigma in strides as a float, or raise."""
+    value = number(blur, "blur")
+    if not 0 < value <= LARGEST_BLUR:
+        raise InvalidInputError(f"blur is {value:g}", f"give a number of strides above 0 and up to {LARGEST_BLUR:g}")
+    return value
 
 
 def numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.window.checks import check_size, number
+from glimpsecli.window.checks import check_size, checked_blur
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from glimpsecli.window.checks import Size
 
     Floats = NDArray[np.float64]
-
-LARGEST_BLUR = 1e6
 
 CONVENTIONS = ("cells", "corners", "hart")
 
@@ -82,9 +80,7 @@ def windows_to_matrices(windows: Floats, size: Size) -> Floats:
 
 def matrices_to_gaussians(matrices: Floats, blur: float) -> Floats:
     """Put a Gaussian of ``sigma = blur * max(|stride|, 1)`` on each tap of (N, 2, 3) matrices: (N, 7) rows."""
-    blur = number(blur, "blur")
-    if not 0 < blur <= LARGEST_BLUR:
-        raise InvalidInputError(f"blur is {blur:g}", f"give a number of strides above 0 and up to {LARGEST_BLUR:g}")
+    blur = checked_blur(blur)
     turned = np.flatnonzero((matrices[:, 0, 1] != 0) | (matrices[:, 1, 0] != 0))
     if len(turned):
         which = f"window {turned[0]}" if len(matrices) > 1 else "the window"

@@ -9,17 +9,20 @@ are converted.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glimpsecli.backends.cpu.kernels import affine as cpu_affine
 from glimpsecli.backends.cpu.kernels import gaussian as cpu_gaussian
-from glimpsecli.backends.cpu.threads import run
+from glimpsecli.backends.cpu.threads import Scratch, run
 from glimpsecli.backends.footprint import BACK_CUT, CUT, affine_support, gaussian_support, grid_support, union
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from glimpsecli.backends.protocol import ImageShape, Read, Size
 
     Floats = NDArray[np.float64]
     Images = NDArray[Any]
@@ -28,90 +31,101 @@ if TYPE_CHECKING:
 _NO_MATRICES, _NO_GRIDS = np.empty((0, 2, 3)), np.empty((0, 0, 0, 2))
 
 
-def gaussian(images: Images, params: Floats, out: Glimpses, threads: int | None = None) -> None:
-    """Fill `out` with Gaussian glimpses: ``gain * A_y I A_x^T``, the tails of the Gaussians cut."""
-    n, h, w, channels = out.shape
-    height, width = images.shape[1:3]
-    if not images.flags.c_contiguous:
-        top, bottom, left, right = union(gaussian_support(params, (h, w), (height, width)))
-        images, params = images[:, top:bottom, left:right], params - [top, 0, 0, left, 0, 0, 0]
-        height, width = images.shape[1:3]
+def prepare_gaussian(params: Floats, size: Size, image_shape: ImageShape, threads: int | None) -> Read:
+    """Bind Gaussian glimpses: ``gain * A_y I A_x^T``, the tails of the Gaussians cut."""
+    (h, w), (count, height, width, channels) = size, image_shape
     reach = 2 * CUT
     rows, columns = np.minimum(reach * params[:, 1], height), np.abs(params[:, 5]) * w + reach * params[:, 4]
     work = float(np.dot(rows, np.minimum(columns, width))) * h * channels
-    stride = 0 if len(images) == 1 else height * width * channels
-    arguments = (_flat(images), height, width, stride, _read_only(params), h, w, channels, out.reshape(-1))
-    scratch = functools.partial(cpu_gaussian.scratch, (h, w, channels), (height, width), params)
-    units = n * -(-h // cpu_gaussian.ROWS)
-    if not all(run(cpu_gaussian.gaussian_kernel, arguments, scratch, units=units, work=work, threads=threads)):
-        run(cpu_gaussian.mending_kernel, arguments, scratch, units=units, work=work, threads=threads)
+    units = len(params) * -(-h // cpu_gaussian.ROWS)
+
+    def arguments(images: Images, params: Floats) -> tuple[Any, ...]:
+        height, width = images.shape[1:3]
+        stride = 0 if count == 1 else height * width * channels
+        return _flat(images), height, width, stride, _read_only(params), h, w, channels
+
+    scratch = Scratch(functools.partial(cpu_gaussian.scratch, (h, w, channels), (height, width), params))
+
+    def read(images: Images, out: Glimpses) -> None:
+        if images.flags.c_contiguous:
+            given = arguments(images, params)
+        else:
+            top, bottom, left, right = union(gaussian_support(params, (h, w), (height, width)))
+            given = arguments(images[:, top:bottom, left:right], params - [top, 0, 0, left, 0, 0, 0])
+        given = *given, out.reshape(-1)
+        if not all(run(cpu_gaussian.gaussian_kernel, given, scratch, units=units, work=work, threads=threads)):
+            run(cpu_gaussian.mending_kernel, given, scratch, units=units, work=work, threads=threads)
+
+    return read
 
 
-def affine(
-    images: Images,
+def prepare_affine(
     matrices: Floats,
-    out: Glimpses,
+    size: Size,
+    image_shape: ImageShape,
     order: int,
     border: str,
     fill: Glimpses,
-    threads: int | None = None,
-) -> None:
-    """Fill `out` with bilinear (order 1) or nearest (order 0) glimpses."""
-    box = None
-    if not images.flags.c_contiguous:
-        box = union(affine_support(matrices, out.shape[1:3], images.shape[1:3], border))
-    _interpolate(images, box, matrices, _NO_GRIDS, out, order, border, fill, threads)
+    threads: int | None,
+) -> Read:
+    """Bind bilinear (order 1) or nearest (order 0) glimpses."""
+    shape = (len(matrices), *size, image_shape[3])
+    footprint = functools.partial(affine_support, matrices, size, image_shape[1:3], border)
+    return _prepare(matrices, _NO_GRIDS, shape, image_shape, footprint, order, border, fill, threads)
 
 
 def grid(
     images: Images, grids: Floats, out: Glimpses, order: int, border: str, fill: Glimpses, threads: int | None = None
 ) -> None:
-    """Fill `out` with what (N, h, w, 2) points (x, y), index coordinates, see: bilinear (order 1) or nearest (0)."""
-    box = None
-    if not images.flags.c_contiguous:
-        box = union(grid_support(grids, images.shape[1:3], border))
-    _interpolate(images, box, _NO_MATRICES, grids, out, order, border, fill, threads)
+    """Fill `out` with bilinear (order 1) or nearest (order 0) samples at (N, h, w, 2) points (x, y)."""
+    footprint = functools.partial(grid_support, grids, images.shape[1:3], border)
+    _prepare(_NO_MATRICES, grids, out.shape, images.shape, footprint, order, border, fill, threads)(images, out)
 
 
-def _interpolate(
-    images: Images,
-    box: tuple[int, int, int, int] | None,
+def _prepare(
     matrices: Floats,
     grids: Floats,
-    out: Glimpses,
+    shape: tuple[int, ...],
+    image_shape: tuple[int, ...],
+    footprint: Callable[[], NDArray[np.int64]],
     order: int,
     border: str,
     fill: Glimpses,
     threads: int | None,
-) -> None:
-    """Call the interpolating kernel; one of `matrices` and `grids` is empty.
+) -> Read:
+    """Bind the interpolating kernel; one of `matrices` and `grids` is empty.
 
-    `box` is the part of the images to copy where they need it.
+    `shape` is that of the glimpses; `footprint` gives the parts of the images that must be copied where an image is not
+    contiguous.
     """
-    n, h, w, channels = out.shape
-    height, width = images.shape[1:3]
-    top, bottom, left, right = box or (0, height, 0, width)
-    images = images[:, top:bottom, left:right] if box else images
-    pitch = (right - left) * channels
-    first, stride = -top * pitch - left * channels, 0 if len(images) == 1 else (bottom - top) * pitch
+    (n, h, w, channels), (count, height, width, _) = shape, image_shape
     colours = np.zeros(fill.shape, np.float32) if border == "zeros" else fill
-    arguments = (
-        _flat(images), first, pitch, stride, height, width, _read_only(matrices), _read_only(grids), order,
-        cpu_affine.BORDERS[border], _read_only(colours), h, w, channels, out.reshape(-1),
-    )  # fmt: skip
-    run(
-        cpu_affine.interpolating_kernel,
-        arguments,
-        functools.partial(cpu_affine.scratch, (h, w, channels), images.dtype),
-        units=n * -(-h // cpu_affine.ROWS),
-        work=10.0 * out.size,
-        threads=threads,
-    )
+    places = _read_only(matrices), _read_only(grids), order, cpu_affine.BORDERS[border], _read_only(colours)
+    units, work = n * -(-h // cpu_affine.ROWS), 10.0 * n * h * w * channels
+    scratches: dict[np.dtype[Any], Scratch] = {}
+
+    def read(images: Images, out: Glimpses) -> None:
+        top, bottom, left, right = (0, height, 0, width) if images.flags.c_contiguous else union(footprint())
+        if not images.flags.c_contiguous:
+            images = images[:, top:bottom, left:right]
+        pitch = (right - left) * channels
+        first, stride = -top * pitch - left * channels, 0 if count == 1 else (bottom - top) * pitch
+        pixels = _flat(images), first, pitch, stride, height, width
+        scratch = scratches.get(images.dtype)
+        if scratch is None:
+            make = functools.partial(cpu_affine.scratch, (h, w, channels), images.dtype)
+            scratch = scratches.setdefault(images.dtype, Scratch(make))
+        arguments = *pixels, *places, h, w, channels, out.reshape(-1)
+        run(cpu_affine.interpolating_kernel, arguments, scratch, units=units, work=work, threads=threads)
+
+    return read
 
 
 def _flat(images: Images) -> Images:
     """Give all values in one row, read-only, copied only if they must be."""
-    return _read_only(np.ascontiguousarray(images).reshape(-1))
+    flat = images.reshape(-1)  # another array, whose flag is its own
+    flat.flags.writeable = False
+    return flat
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:
@@ -142,7 +156,7 @@ def gaussian_vjp(
             kernels.image_kernel,
             (height, width, 0 if shared else height * width * channels, _read_only(params), _read_only(boxes), h, w,
              channels, losses, by_images.reshape(-1)),
-            functools.partial(kernels.scratch, (h, w, channels), (height, width), params),
+            Scratch(functools.partial(kernels.scratch, (h, w, channels), (height, width), params)),
             units=len(images) * -(-height // kernels.BAND), work=work, threads=threads,
         )  # fmt: skip
     if by_params is None:
@@ -157,7 +171,7 @@ def gaussian_vjp(
         kernels.params_kernel,
         (_flat(images), height, width, 0 if shared else height * width * channels, _read_only(params), h, w, channels,
          losses, found.reshape(n * units, 7)),
-        functools.partial(kernels.scratch, (h, w, channels), (height, width), params),
+        Scratch(functools.partial(kernels.scratch, (h, w, channels), (height, width), params)),
         units=n * units, work=2 * work, threads=threads,
     )  # fmt: skip
     by_params[...] = found.sum(axis=1)
@@ -220,7 +234,7 @@ def _pull_back(
         run(
             kernels.image_kernel,
             (by_images.reshape(-1), stride, height, width, *places, order, form, n, h, w, channels, losses),
-            tuple,
+            Scratch(tuple),
             units=len(images) * -(-height // kernels.BAND),
             work=work,
             threads=threads,
@@ -240,7 +254,7 @@ def _pull_back(
         kernels.places_kernel,
         (_flat(images), first, pitch, stride, height, width, *places, form, _read_only(colours), h, w, channels, losses,
          by_places if len(grids) else _NO_GRIDS, found),
-        functools.partial(kernels.scratch, (h, w, channels), images.dtype),
+        Scratch(functools.partial(kernels.scratch, (h, w, channels), images.dtype)),
         units=n * units, work=work, threads=threads,
     )  # fmt: skip
     if len(matrices):

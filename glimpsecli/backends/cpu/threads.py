@@ -20,10 +20,35 @@ PARALLEL_WORK = 3_000_000  # multiply-adds above which waking a thread pays
 SHARES = 4  # of the work for each thread: one that starts late takes fewer
 
 
+class Scratch:
+    """The arrays in which calls of a kernel work, kept from call to call; no two calls share them at once.
+
+    Parameters
+    ----------
+    make : callable
+        Gives new ones.
+    """
+
+    def __init__(self, make: Callable[[], tuple[Any, ...]]) -> None:
+        self._make = make
+        self._spare: deque[tuple[Any, ...]] = deque()
+
+    def take(self) -> tuple[Any, ...]:
+        """Give arrays that nobody uses."""
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return self._make()
+
+    def give_back(self, arrays: tuple[Any, ...]) -> None:
+        """Keep arrays for the next call."""
+        self._spare.append(arrays)
+
+
 def run(
     kernel: Any,
     arguments: tuple[Any, ...],
-    scratch: Callable[[], tuple[Any, ...]],
+    scratch: Scratch,
     *,
     units: int,
     work: float,
@@ -31,27 +56,29 @@ def run(
 ) -> list[Any]:
     """Call a kernel for so many units, with threads where that pays; the result is the same.
 
-    `scratch` makes more arguments, arrays that no two threads may share; `work` is in multiply-adds; `threads` is the
+    `scratch` has more arguments, arrays that no two threads may share; `work` is in multiply-adds; `threads` is the
     most that may be used, None for as many as Numba may. Gives what the calls returned.
     """
-    limit = processors()
-    wanted = min(limit if threads is None else min(threads, limit), units)
-    if wanted == 1 or work < PARALLEL_WORK:
-        return [kernel(*arguments, *scratch(), 0, units)]
+    if work < PARALLEL_WORK or (wanted := min(threads or units, processors(), units)) == 1:
+        own = scratch.take()
+        returned = kernel(*arguments, *own, 0, units)
+        scratch.give_back(own)
+        return [returned]
     step = -(-units // (SHARES * wanted))
     shares = deque(range(0, units, step))
 
     def take_shares() -> list[Any]:
-        own: tuple[Any, ...] = scratch()
+        own = scratch.take()
         told: list[Any] = []
         while True:
             try:
                 first = shares.popleft()
             except IndexError:
+                scratch.give_back(own)
                 return told
             told.append(kernel(*arguments, *own, first, min(first + step, units)))
 
-    helpers = _submitted(_pool(os.getpid(), limit), take_shares, wanted - 1)
+    helpers = _submitted(_pool(os.getpid(), processors()), take_shares, wanted - 1)
     try:
         told = take_shares()
         for helper in helpers:

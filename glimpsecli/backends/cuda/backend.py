@@ -6,8 +6,9 @@ the call returns before the kernels, on the default stream, are done.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,18 +27,21 @@ from glimpsecli.backends.cuda.memory import (
 from glimpsecli.backends.cuda.vjp import affine_vjp, gaussian_vjp, grid_vjp
 from glimpsecli.backends.footprint import CUT, affine_support, gaussian_support, grid_support
 
+if TYPE_CHECKING:
+    from glimpsecli.backends.protocol import ImageShape, Read, Size
+
 __all__ = [
-    "affine",
     "affine_vjp",
     "as_device_array",
     "describe",
     "device_number",
     "empty",
-    "gaussian",
     "gaussian_vjp",
     "grid",
     "grid_vjp",
     "is_device_array",
+    "prepare_affine",
+    "prepare_gaussian",
     "require",
     "upload",
 ]
@@ -46,8 +50,12 @@ MOST_WEIGHTS = 1000 if SIMULATED else 1 << 26
 """Weights of filterbanks that are held at a time, 256 MB; windows that need more are computed group by group."""
 
 
-def gaussian(images: Any, params: np.ndarray, out: Any, threads: int | None = None) -> None:
-    """Fill `out` with Gaussian glimpses: ``gain * A_y I A_x^T``, the tails of the Gaussians cut."""
+def prepare_gaussian(params: np.ndarray, size: Size, image_shape: ImageShape, threads: int | None) -> Read:
+    """Bind Gaussian glimpses: ``gain * A_y I A_x^T``, the tails of the Gaussians cut."""
+    return functools.partial(_gaussian, params)
+
+
+def _gaussian(params: np.ndarray, images: Any, out: Any) -> None:
     h, w = out.shape[1:3]
     height, width = images.shape[1:3]
     rows, top, left = rows_on_device(images, lambda: gaussian_support(params, (h, w), (height, width)))
@@ -60,16 +68,20 @@ def gaussian(images: Any, params: np.ndarray, out: Any, threads: int | None = No
         download(target, out)
 
 
-def affine(
-    images: Any,
+def prepare_affine(
     matrices: np.ndarray,
-    out: Any,
+    size: Size,
+    image_shape: ImageShape,
     order: int,
     border: str,
     fill: np.ndarray,
-    threads: int | None = None,
-) -> None:
-    """Fill `out` with bilinear (order 1) or nearest (order 0) glimpses."""
+    threads: int | None,
+) -> Read:
+    """Bind bilinear (order 1) or nearest (order 0) glimpses."""
+    return functools.partial(_affine, matrices, order, border, fill)
+
+
+def _affine(matrices: np.ndarray, order: int, border: str, fill: np.ndarray, images: Any, out: Any) -> None:
 
     def boxes() -> np.ndarray:
         return affine_support(matrices, out.shape[1:3], images.shape[1:3], border)

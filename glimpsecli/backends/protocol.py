@@ -1,0 +1,103 @@
+"""The functions of a backend, their shapes and types; mypy holds each backend against them.
+
+Images are (B, H, W, C) in uint8, uint16 or float32, any strides, with B = 1 (all windows look at one image) or B = N
+(one image each). Glimpses and cotangents are (N, h, w, C) float32, C-contiguous. All coordinates are index coordinates.
+The callers, in ``sampling``, have checked everything. `threads` is the most that may be used, None for all processors;
+the result does not depend on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias
+
+ImageShape: TypeAlias = tuple[int, int, int, int]
+"""(B, H, W, C) of images."""
+
+Size: TypeAlias = tuple[int, int]
+"""Height and width of a glimpse."""
+
+Read: TypeAlias = Callable[[Any, Any], None]
+"""A sampler bound to its windows: ``read(images, out)`` fills the glimpses `out`, for several threads at once, too."""
+
+
+class Backend(Protocol):
+    """A module that computes the samplers and their derivatives.
+
+    Its arrays are NumPy's or, for the backend of a device, that device's.
+    """
+
+    def prepare_gaussian(self, params: Any, size: Size, image_shape: ImageShape, threads: int | None) -> Read:
+        """Bind Gaussian glimpses of (N, 7) float64 rows (u_y, s_y, d_y, u_x, s_x, d_x, gain)."""
+
+    def prepare_affine(
+        self,
+        matrices: Any,
+        size: Size,
+        image_shape: ImageShape,
+        order: int,
+        border: str,
+        fill: Any,
+        threads: int | None,
+    ) -> Read:
+        """Bind bilinear (order 1) or nearest (order 0) glimpses of (N, 2, 3) float64 matrices; `fill` is (N, C)."""
+
+    def grid(
+        self, images: Any, grids: Any, out: Any, order: int, border: str, fill: Any, threads: int | None = None
+    ) -> None:
+        """Fill `out` with bilinear or nearest samples at the points of (N, h, w, 2) float64 grids, x before y."""
+
+    def gaussian_vjp(
+        self, images: Any, params: Any, cotangents: Any, by_images: Any, by_params: Any, threads: int | None = None
+    ) -> None:
+        """Pull gradients with respect to Gaussian glimpses back to images and parameters.
+
+        They add to `by_images`, (B, H, W, C) float32, and fill `by_params`, float64; one that is None is not computed.
+        """
+
+    def affine_vjp(
+        self,
+        images: Any,
+        matrices: Any,
+        cotangents: Any,
+        by_images: Any,
+        by_matrices: Any,
+        order: int,
+        border: str,
+        fill: Any,
+        threads: int | None = None,
+    ) -> None:
+        """Pull gradients back through bilinear or nearest glimpses, as :meth:`gaussian_vjp` does."""
+
+    def grid_vjp(
+        self,
+        images: Any,
+        grids: Any,
+        cotangents: Any,
+        by_images: Any,
+        by_grids: Any,
+        order: int,
+        border: str,
+        fill: Any,
+        threads: int | None = None,
+    ) -> None:
+        """Pull gradients back to the points of grids, as :meth:`gaussian_vjp` does."""
+
+
+class DeviceBackend(Backend, Protocol):
+    """A backend whose arrays may be in the memory of a device."""
+
+    def describe(self) -> dict[str, Any]:
+        """Give the facts about the device that ``info`` shows."""
+
+    def device_number(self) -> int:
+        """Give the number of the device that the kernels run on."""
+
+    def empty(self, shape: tuple[int, ...]) -> Any:
+        """Make a float32 array on the device."""
+
+    def as_device_array(self, array: Any) -> Any:
+        """Give an array that is on the device as the backend's own, without a copy."""
+
+    def upload(self, array: Any) -> Any:
+        """Copy an array to the device."""
