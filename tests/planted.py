@@ -9,10 +9,10 @@ import time
 
 import numpy as np
 
-from glimpsecli.learning.study.design import Design
-from glimpsecli.learning.study.lookers import LOOKERS, Looker, View
-from glimpsecli.learning.study.running import Done
-from glimpsecli.learning.study.summary import Who, summarise
+from glimpsecli.study.design import Design
+from glimpsecli.study.lookers import LOOKERS, Looker, View
+from glimpsecli.study.running import Done
+from glimpsecli.study.summary import Who, summarise
 
 OFFSETS = (0.1, 0.2, 0.5, 1.0)
 GAUSSIAN, BILINEAR = Who("gaussian 0.5", "lm"), Who("bilinear", "lm")

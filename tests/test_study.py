@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from glimpsecli import GlimpseError
-from glimpsecli.learning.study import optimisers, scenes, statistics, working
-from glimpsecli.learning.study.design import CONDITIONS, Chunk, Design, chunks, condition_named, tuning_chunks
-from glimpsecli.learning.study.lookers import ANNEALED, LOOKERS, TAPS
-from glimpsecli.learning.study.trials import draw
+from glimpsecli.study import optimisers, scenes, statistics, working
+from glimpsecli.study.design import CONDITIONS, Chunk, Design, chunks, condition_named, tuning_chunks
+from glimpsecli.study.lookers import ANNEALED, LOOKERS, TAPS
+from glimpsecli.study.trials import draw
 
 BY_NAME = {looker.name: looker for looker in LOOKERS}
 GRADIENTS = [looker for looker in LOOKERS if not looker.sampled]

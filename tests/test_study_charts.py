@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from planted import OFFSETS, chunk_of, done, planted_summary
 
-from glimpsecli.learning.study import charts
-from glimpsecli.learning.study.lookers import LOOKERS
-from glimpsecli.learning.study.summary import Who, summarise
+from glimpsecli.study import charts
+from glimpsecli.study.lookers import LOOKERS
+from glimpsecli.study.summary import Who, summarise
 
 BY_NAME = {looker.name: looker for looker in LOOKERS}
 

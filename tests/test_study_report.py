@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from planted import BILINEAR, GAUSSIAN, chunk_of, done, planted_summary
 
-from glimpsecli.learning.study import exporters, report, tables
-from glimpsecli.learning.study.lookers import LOOKERS
-from glimpsecli.learning.study.running import Done
-from glimpsecli.learning.study.statistics import wilson
-from glimpsecli.learning.study.summary import Who, summarise
-from glimpsecli.learning.study.verdict import CLAIMS, compared, verdicts, word
+from glimpsecli.study import exporters, report, tables
+from glimpsecli.study.lookers import LOOKERS
+from glimpsecli.study.running import Done
+from glimpsecli.study.statistics import wilson
+from glimpsecli.study.summary import Who, summarise
+from glimpsecli.study.verdict import CLAIMS, compared, verdicts, word
 
 WEIGHTS = np.array([0.05, 0.2, 0.4, 0.25]) / 0.9  # the trapezia under four points of a curve
 HARD = Who("hard", "score function")

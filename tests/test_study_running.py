@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 from glimpsecli import GlimpseError, cli
-from glimpsecli.learning.study import design as designs
-from glimpsecli.learning.study import exporters, running, scenes, trials_file, working
-from glimpsecli.learning.study.design import Design, chunks, tuning_chunks
-from glimpsecli.learning.study.lookers import LOOKERS
-from glimpsecli.learning.study.summary import summarise
+from glimpsecli.study import design as designs
+from glimpsecli.study import exporters, running, scenes, trials_file, working
+from glimpsecli.study.design import Design, chunks, tuning_chunks
+from glimpsecli.study.lookers import LOOKERS
+from glimpsecli.study.summary import summarise
 
 pytestmark = pytest.mark.slow
 

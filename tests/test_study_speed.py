@@ -10,11 +10,11 @@ from PIL import Image
 
 from glimpsecli import GaussianParams, GlimpseError, Window, cli, extract
 from glimpsecli.bench.timing import Quartiles
-from glimpsecli.learning.study import speed, speed_report
-from glimpsecli.learning.study.aliasing import alias_share, equal_blur
-from glimpsecli.learning.study.speed import BILINEAR, BLURRED, CUT, DENSE, Step, Sweep, blurred_glimpse
 from glimpsecli.pictures.axes import log_scale
 from glimpsecli.pictures.charts import Line, line_chart
+from glimpsecli.study import speed, speed_report
+from glimpsecli.study.aliasing import alias_share, equal_blur
+from glimpsecli.study.speed import BILINEAR, BLURRED, CUT, DENSE, Step, Sweep, blurred_glimpse
 
 pytestmark = pytest.mark.slow
 

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from glimpsecli import GlimpseError
-from glimpsecli.learning.study import design, optimisers, scenes, working
-from glimpsecli.learning.study.design import CONDITIONS, FRACTION, NOISE, Chunk, Design, fingerprint
-from glimpsecli.learning.study.lookers import LOOKERS, TAPS, View, blur
-from glimpsecli.learning.study.trials import check, draw
+from glimpsecli.study import design, optimisers, scenes, working
+from glimpsecli.study.design import CONDITIONS, FRACTION, NOISE, Chunk, Design, fingerprint
+from glimpsecli.study.lookers import LOOKERS, TAPS, View, blur
+from glimpsecli.study.trials import check, draw
 
 BY_NAME = {looker.name: looker for looker in LOOKERS}
 SETTINGS = {

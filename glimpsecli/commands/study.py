@@ -16,7 +16,7 @@ from glimpsecli.commands.study_values import OffsetsValue
 from glimpsecli.errors import ExitCode
 
 if TYPE_CHECKING:
-    from glimpsecli.learning.study.design import Design
+    from glimpsecli.study.design import Design
 
 TRAINING_EXAMPLES = options.examples(
     "glimpse study training --images sample_images --quick -o quick",
@@ -86,9 +86,9 @@ def training(**given: Any) -> None:
 
     from glimpsecli.jobs.outputs import check_files, make_folder
     from glimpsecli.jobs.pool import processors
-    from glimpsecli.learning.study import exporters, report, running
-    from glimpsecli.learning.study.summary import summarise
-    from glimpsecli.learning.study.trials import check
+    from glimpsecli.study import exporters, report, running
+    from glimpsecli.study.summary import summarise
+    from glimpsecli.study.trials import check
 
     folder, resume, overwrite = given["output"], given["resume"], given["overwrite"]
     if resume and overwrite:
@@ -134,8 +134,8 @@ def speed(**given: Any) -> None:
     alias as little as the Gaussians. Whole calls, timed as `glimpse bench` does, in a process with one thread.
     """
     from glimpsecli.jobs.outputs import check_files, make_folder
-    from glimpsecli.learning.study import speed_report
-    from glimpsecli.learning.study.speed import QUICK, Sweep, measure_all
+    from glimpsecli.study import speed_report
+    from glimpsecli.study.speed import QUICK, Sweep, measure_all
 
     folder = given["output"]
     sweep = Sweep(seed=given["seed"])
@@ -163,10 +163,10 @@ def _design(given: dict[str, Any]) -> tuple[Design, str]:
     import os
 
     from glimpsecli.errors import InvalidInputError
-    from glimpsecli.learning.study.design import QUICK, Design
-    from glimpsecli.learning.study.lookers import TAPS
-    from glimpsecli.learning.study.optimisers import CLOSE
-    from glimpsecli.learning.study.scenes import HELD_OUT, find_photos
+    from glimpsecli.study.design import QUICK, Design
+    from glimpsecli.study.lookers import TAPS
+    from glimpsecli.study.optimisers import CLOSE
+    from glimpsecli.study.scenes import HELD_OUT, find_photos
 
     if given["images"] == PHOTOS and not os.path.exists(PHOTOS):
         hint = "make it with `glimpse samples`, or name a folder of photos with --images FOLDER"

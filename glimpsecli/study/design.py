@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from glimpsecli import __version__
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.learning.fitting import LEAST_ENERGY
-from glimpsecli.learning.study import lookers, optimisers
-from glimpsecli.learning.study.scenes import HELD_OUT, KINDS, SIDE
+from glimpsecli.study import lookers, optimisers
+from glimpsecli.study.scenes import HELD_OUT, KINDS, SIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +82,7 @@ class Design(NamedTuple):
     Attributes
     ----------
     photos : tuple of str
-        Paths; the first :data:`~glimpsecli.learning.study.scenes.HELD_OUT` are for choosing rates only.
+        Paths; the first :data:`~glimpsecli.study.scenes.HELD_OUT` are for choosing rates only.
     strides : tuple of float
         Pixels from tap to tap of the true window, where nothing is added.
     offsets : tuple of float

@@ -8,9 +8,9 @@ import numpy as np
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.learning.fitting import LEAST_ENERGY, gradient_energy
-from glimpsecli.learning.study.design import WIDEST, Chunk, Design, chunks, condition_of, tuning_chunks
-from glimpsecli.learning.study.lookers import TAPS
-from glimpsecli.learning.study.scenes import KINDS, area_average, scene
+from glimpsecli.study.design import WIDEST, Chunk, Design, chunks, condition_of, tuning_chunks
+from glimpsecli.study.lookers import TAPS
+from glimpsecli.study.scenes import KINDS, area_average, scene
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

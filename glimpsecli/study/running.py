@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 from glimpsecli.bench.machine import THREADS
 from glimpsecli.errors import GlimpseError
-from glimpsecli.learning.study import working
-from glimpsecli.learning.study.design import Design, chunks, tuning_chunks
-from glimpsecli.learning.study.lookers import LOOKERS, Looker
-from glimpsecli.learning.study.trials_file import TrialsFile
+from glimpsecli.study import working
+from glimpsecli.study.design import Design, chunks, tuning_chunks
+from glimpsecli.study.lookers import LOOKERS, Looker
+from glimpsecli.study.trials_file import TrialsFile
 
 Tell = Callable[[int, int], None]
 Result = dict[str, Any]
@@ -33,7 +33,7 @@ class Done(NamedTuple):
     ----------
     design : Design
     tuned, worked : list of dict
-        What :func:`~glimpsecli.learning.study.working.tune` and ``work`` gave, in the order of the design.
+        What :func:`~glimpsecli.study.working.tune` and ``work`` gave, in the order of the design.
     """
 
     design: Design
@@ -55,7 +55,7 @@ def run(
     Parameters
     ----------
     design : Design
-        One whose trials can be drawn, see :func:`~glimpsecli.learning.study.trials.check`.
+        One whose trials can be drawn, see :func:`~glimpsecli.study.trials.check`.
     path : str
         The file that each chunk is added to when it is done.
     jobs : int
@@ -71,7 +71,7 @@ def run(
     ------
     GlimpseError
         The file is in the way or damaged, see
-        :class:`~glimpsecli.learning.study.trials_file.TrialsFile`; or a process was ended by somebody else.
+        :class:`~glimpsecli.study.trials_file.TrialsFile`; or a process was ended by somebody else.
     """
     first, second = tuning_chunks(design), chunks(design)
     total = len(first) + len(second)

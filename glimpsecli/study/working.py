@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from glimpsecli.learning.study import optimisers, statistics
-from glimpsecli.learning.study.design import ALIKE, NOISE, Chunk, Design, condition_of
-from glimpsecli.learning.study.lookers import LOOKERS, Looker
-from glimpsecli.learning.study.scenes import KINDS, scene
-from glimpsecli.learning.study.trials import Trials, draw
+from glimpsecli.study import optimisers, statistics
+from glimpsecli.study.design import ALIKE, NOISE, Chunk, Design, condition_of
+from glimpsecli.study.lookers import LOOKERS, Looker
+from glimpsecli.study.scenes import KINDS, scene
+from glimpsecli.study.trials import Trials, draw
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from glimpsecli.learning.study.lookers import View
+    from glimpsecli.study.lookers import View
 
     Floats = NDArray[np.float64]
 

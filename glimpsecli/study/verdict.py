@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from glimpsecli.learning.study.statistics import FEWEST
-from glimpsecli.learning.study.summary import Compared, Summary, Who
-from glimpsecli.learning.study.working import ADAM, LM, METHODS, SCORE
+from glimpsecli.study.statistics import FEWEST
+from glimpsecli.study.summary import Compared, Summary, Who
+from glimpsecli.study.working import ADAM, LM, METHODS, SCORE
 
 MARGIN = 0.05
 """Differences of areas below this are small, and two whose interval lies within it are equal.

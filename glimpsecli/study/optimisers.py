@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from glimpsecli.attention.score import GaussianPolicy, clip_to_image
-from glimpsecli.learning.study.lookers import TAPS
+from glimpsecli.study.lookers import TAPS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from glimpsecli.learning.study.lookers import View
+    from glimpsecli.study.lookers import View
 
     Floats = NDArray[np.float64]
     Whole = NDArray[np.int64]

@@ -15,10 +15,10 @@ from glimpsecli.bench import cases, timing
 from glimpsecli.bench.contenders import Scene
 from glimpsecli.bench.contenders.numpy_peers import Dense
 from glimpsecli.bench.contenders.ours import Cpu
-from glimpsecli.learning.study.aliasing import alias_share, equal_blur
-from glimpsecli.learning.study.lookers import blur
-from glimpsecli.learning.study.running import processes
 from glimpsecli.sampling import extract
+from glimpsecli.study.aliasing import alias_share, equal_blur
+from glimpsecli.study.lookers import blur
+from glimpsecli.study.running import processes
 from glimpsecli.window import GaussianParams, Size, Window, stack_matrices
 
 BLUR = 0.5
@@ -78,7 +78,7 @@ class Step(NamedTuple):
     to_bilinear, to_gaussian : dict of Quartiles
         How many times as long as bilinear, and as the cut Gaussians, each of the others takes, round by round.
     alias_gaussian, alias_bilinear : float
-        Share of alias in the energy of a photo's glimpse; see :mod:`~glimpsecli.learning.study.aliasing`.
+        Share of alias in the energy of a photo's glimpse; see :mod:`~glimpsecli.study.aliasing`.
     blur : float, optional
         Sigma in strides of the blur after which bilinear aliases as little as the Gaussians. None: none is needed.
     whole : float, optional

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from glimpsecli.learning.study.lookers import LOOKERS
-from glimpsecli.learning.study.summary import ALL, Summary
-from glimpsecli.learning.study.working import ADAM, LM, METHODS, SCORE
 from glimpsecli.pictures.charts import Line
 from glimpsecli.pictures.multiples import Panel, Row, panel_grid
+from glimpsecli.study.lookers import LOOKERS
+from glimpsecli.study.summary import ALL, Summary
+from glimpsecli.study.working import ADAM, LM, METHODS, SCORE
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from glimpsecli.learning.study.summary import Cell
+    from glimpsecli.study.summary import Cell
 
 Colour = tuple[int, int, int]
 

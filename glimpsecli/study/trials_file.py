@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.images.atomic import explained
-from glimpsecli.learning.study.design import TUNING, Chunk, Design, chunks, condition_of, fingerprint, tuning_chunks
-from glimpsecli.learning.study.working import methods, settings_for
+from glimpsecli.study.design import TUNING, Chunk, Design, chunks, condition_of, fingerprint, tuning_chunks
+from glimpsecli.study.working import methods, settings_for
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from glimpsecli.learning.study.lookers import Looker
+    from glimpsecli.study.lookers import Looker
 
 FORMAT = "glimpse study training 2"
 

@@ -1,4 +1,4 @@
-"""The times of :mod:`~glimpsecli.learning.study.speed` as tables, a chart and files."""
+"""The times of :mod:`~glimpsecli.study.speed` as tables, a chart and files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from glimpsecli.annotations.tables import table_of
 from glimpsecli.bench.report import duration, number
 from glimpsecli.images.atomic import place_together
-from glimpsecli.learning.study import exporters
-from glimpsecli.learning.study.speed import BILINEAR, BLURRED, CUT, DENSE, Step, Sweep
 from glimpsecli.pictures.charts import Line, line_chart
+from glimpsecli.study import exporters
+from glimpsecli.study.speed import BILINEAR, BLURRED, CUT, DENSE, Step, Sweep
 
 if TYPE_CHECKING:
     import numpy as np

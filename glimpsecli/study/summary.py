@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from glimpsecli.learning.study import statistics
-from glimpsecli.learning.study.design import Chunk
-from glimpsecli.learning.study.scenes import KINDS
-from glimpsecli.learning.study.statistics import Interval
+from glimpsecli.study import statistics
+from glimpsecli.study.design import Chunk
+from glimpsecli.study.scenes import KINDS
+from glimpsecli.study.statistics import Interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from glimpsecli.learning.study.running import Done
-    from glimpsecli.learning.study.statistics import Pairs
+    from glimpsecli.study.running import Done
+    from glimpsecli.study.statistics import Pairs
 
     Floats = NDArray[np.float64]
 

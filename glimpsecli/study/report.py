@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from glimpsecli.learning.study import tables
-from glimpsecli.learning.study.design import ALIKE, FRACTION, NOISE, WIDEST, Design, condition_named
-from glimpsecli.learning.study.lookers import ANNEALED, TAPS
-from glimpsecli.learning.study.optimisers import ANNEALING, CLOSE, CLOSE_EXTENT, SAMPLES
-from glimpsecli.learning.study.running import Done
-from glimpsecli.learning.study.statistics import FEWEST
-from glimpsecli.learning.study.summary import ALL, Summary
-from glimpsecli.learning.study.verdict import MARGIN, verdicts
+from glimpsecli.study import tables
+from glimpsecli.study.design import ALIKE, FRACTION, NOISE, WIDEST, Design, condition_named
+from glimpsecli.study.lookers import ANNEALED, TAPS
+from glimpsecli.study.optimisers import ANNEALING, CLOSE, CLOSE_EXTENT, SAMPLES
+from glimpsecli.study.running import Done
+from glimpsecli.study.statistics import FEWEST
+from glimpsecli.study.summary import ALL, Summary
+from glimpsecli.study.verdict import MARGIN, verdicts
 
 REFERENCE = (
     "Jiang, Sun, Tagliasacchi, Trulls and Yi, Linearized Multi-Sampling for Differentiable Image Transformation, ICCV "

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from glimpsecli.learning.study.slopes import bilinear_slopes, gaussian_slopes
 from glimpsecli.sampling import extract
 from glimpsecli.sampling.gradients import vjp
+from glimpsecli.study.slopes import bilinear_slopes, gaussian_slopes
 from glimpsecli.window import GaussianParams
 
 if TYPE_CHECKING:

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glimpsecli.learning.study.scenes import KINDS
-from glimpsecli.learning.study.summary import ALL, Cell, Runs, Summary, Who
-from glimpsecli.learning.study.verdict import compared, methods_of, signed, word
-from glimpsecli.learning.study.working import LM, METHODS
+from glimpsecli.study.scenes import KINDS
+from glimpsecli.study.summary import ALL, Cell, Runs, Summary, Who
+from glimpsecli.study.verdict import compared, methods_of, signed, word
+from glimpsecli.study.working import LM, METHODS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from glimpsecli.learning.study.running import Done
-    from glimpsecli.learning.study.statistics import Interval
+    from glimpsecli.study.running import Done
+    from glimpsecli.study.statistics import Interval
 
 _WHO = ("sampler", "optimiser")
 _TINY = 1e-15

@@ -13,10 +13,10 @@ from glimpsecli import __version__, images
 from glimpsecli.annotations.tables import table_of
 from glimpsecli.bench import machine
 from glimpsecli.images.atomic import place_together
-from glimpsecli.learning.study import charts, report
-from glimpsecli.learning.study.design import fingerprint
-from glimpsecli.learning.study.summary import ALL, Summary
-from glimpsecli.learning.study.verdict import compared, verdicts, word
+from glimpsecli.study import charts, report
+from glimpsecli.study.design import fingerprint
+from glimpsecli.study.summary import ALL, Summary
+from glimpsecli.study.verdict import compared, verdicts, word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from glimpsecli.learning.study.design import Design
-    from glimpsecli.learning.study.running import Done
+    from glimpsecli.study.design import Design
+    from glimpsecli.study.running import Done
 
 TRIALS = "trials.jsonl"
 """The file that a run adds to as it goes on."""
