@@ -93,7 +93,7 @@ def test_an_interrupted_fit_leaves_nothing(tmp_path, monkeypatch, eyes):
         def interrupt(*args, **how):
             raise KeyboardInterrupt
 
-        patch.setattr("glimpsecli.learning.animating.film", interrupt)
+        patch.setattr("glimpsecli.jobs.animating.film", interrupt)
         assert cli.run(words) == 130
     assert sorted(path.name for path in tmp_path.iterdir()) == ["eyes.png"]
     assert cli.run(words) == 0

@@ -15,7 +15,7 @@ from glimpsecli.commands.running import end
 from glimpsecli.errors import ExitCode
 
 if TYPE_CHECKING:
-    from glimpsecli.learning.task import Result, Task
+    from glimpsecli.jobs.fitting import Result, Task
 
 EXAMPLES = options.examples(
     "glimpse fit sample_images/chelsea.png sample_images/chelsea.png --target-box 120,60,200,140 --size 50x35 "
@@ -80,18 +80,18 @@ target, search, out = options.section("The target"), options.section("What is se
 @options.manner_options
 def fit(target_file: str, image: str, **given: Any) -> None:
     """Stand for the command; its help is in HELP."""
+    from glimpsecli.jobs import fitting
     from glimpsecli.jobs.requests import SizeRequest
-    from glimpsecli.learning import task as tasks
 
     manners = {name: given.pop(name) for name in ("as_json", "verbose", "quiet", "traceback")}
     given["size"] = given["size"] or SizeRequest()
-    task = tasks.Task(target_file, image, **given)
-    tasks.check(task)
+    task = fitting.Task(target_file, image, **given)
+    fitting.check(task)
     with _progress(quiet=manners["quiet"]) as watch:
-        result = tasks.run(task, watch)
-    written = tasks.write(task, result)
+        result = fitting.run(task, watch)
+    written = fitting.write(task, result)
     if manners["as_json"]:
-        show_json(tasks.record(task, result))
+        show_json(fitting.record(task, result))
     else:
         click.echo("\n".join(_lines(result, verbose=manners["verbose"])))
     if not manners["quiet"]:

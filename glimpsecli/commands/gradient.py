@@ -97,10 +97,10 @@ def gradient(images: tuple[str, ...], target: str, name: str | None, **given: An
     descent finds back: the capture range. Windows are said as for `glimpse extract`; without --size the longer side of
     a glimpse has 32 pixels.
     """
+    from glimpsecli.jobs.gradients import Explanation
     from glimpsecli.jobs.outputs import chosen_format
     from glimpsecli.jobs.picturing import make_picture_plan, named_sources
     from glimpsecli.jobs.requests import SizeRequest
-    from glimpsecli.learning.explaining import Explanation
 
     samplers, blurs, steps = given.pop("samplers") or options.SAMPLERS, given.pop("blurs"), given.pop("steps")
     if blurs is not None and "gaussian" not in samplers:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from glimpsecli.jobs.fitting import Result
     from glimpsecli.learning.refine import Step
-    from glimpsecli.learning.task import Result
 
     Array = NDArray[Any]
     Figure = NDArray[np.uint8]

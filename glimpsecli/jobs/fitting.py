@@ -156,7 +156,7 @@ def write(task: Task, result: Result) -> list[str]:
         contents[task.table] = _table(task, result)
     if task.animation is not None:
         from glimpsecli.images.animation import encode_gif
-        from glimpsecli.learning.animating import film
+        from glimpsecli.jobs.animating import film
 
         frames, durations = film(result, sampler=task.chosen_sampler, blur=BLUR if task.blur is None else task.blur)
         contents[task.animation] = encode_gif(frames, durations)
