@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from glimpsecli.jobs.fitting import Result
+    from glimpsecli.learning import Fit
     from glimpsecli.learning.refine import Step
 
     Array = NDArray[Any]
@@ -39,8 +39,16 @@ _PALE, _BRIGHT = (1.0, 1.0, 1.0), (1.0, 0.85, 0.0)
 _COLOURS = {"found": (20, 120, 60), "doubtful": (165, 100, 0), "lost": (180, 40, 40)}
 
 
-def film(result: Result, *, sampler: str, blur: float) -> tuple[list[Figure], list[int]]:
+def film(found: Fit, target: Array, image: Array, *, sampler: str, blur: float) -> tuple[list[Figure], list[int]]:
     """Draw the search.
+
+    Parameters
+    ----------
+    found : Fit
+    target, image : (H, W) or (H, W, C)
+        The target that was searched, and the image it was found in.
+    sampler : {"gaussian", "bilinear"}
+    blur : float
 
     Returns
     -------
@@ -49,8 +57,7 @@ def film(result: Result, *, sampler: str, blur: float) -> tuple[list[Figure], li
     milliseconds : list of int
         How long each stays.
     """
-    found = result.fit
-    stage = _Stage(result, sampler, blur)
+    stage = _Stage(target, image, sampler, blur)
     candidates = found.starts[::-1]
     frames, milliseconds = [], []
     for index, step in enumerate(candidates):
@@ -69,12 +76,12 @@ def film(result: Result, *, sampler: str, blur: float) -> tuple[list[Figure], li
 class _Stage:
     """What stays the same in every frame."""
 
-    def __init__(self, result: Result, sampler: str, blur: float) -> None:
+    def __init__(self, target: Array, image: Array, sampler: str, blur: float) -> None:
         self.sampler, self.blur = sampler, blur
-        self.target, self.image = (_as_float(array) for array in (result.target, result.image))
-        self.photo = fitted(as_rgb(result.image), HEIGHT, WIDTH)
-        self.scale = np.array([self.photo.shape[1], self.photo.shape[0]]) / result.image.shape[1::-1]
-        h, w = self.size = result.target.shape[0], result.target.shape[1]
+        self.target, self.image = _as_float(target), _as_float(image)
+        self.photo = fitted(as_rgb(image), HEIGHT, WIDTH)
+        self.scale = np.array([self.photo.shape[1], self.photo.shape[0]]) / image.shape[1::-1]
+        h, w = self.size = target.shape[0], target.shape[1]
         line = line_height(TITLE)
         room = (max(self.photo.shape[0], 240) + 12) // 3 - line - 12
         factor = min(room / h, 1.6 * room / w)

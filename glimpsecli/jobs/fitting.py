@@ -158,7 +158,8 @@ def write(task: Task, result: Result) -> list[str]:
         from glimpsecli.images.animation import encode_gif
         from glimpsecli.jobs.animating import film
 
-        frames, durations = film(result, sampler=task.chosen_sampler, blur=BLUR if task.blur is None else task.blur)
+        blur = BLUR if task.blur is None else task.blur
+        frames, durations = film(*result, sampler=task.chosen_sampler, blur=blur)
         contents[task.animation] = encode_gif(frames, durations)
     place_together(contents, overwrite=task.overwrite)
     return list(contents)
