@@ -36,8 +36,8 @@ class Runs(NamedTuple):
 
     Attributes
     ----------
-    kinds, images : (places,) list
-        Kind of each place's image, and which image it is.
+    images : (places,) list of (str, int)
+        Kind and number of each place's image.
     success : (places, offsets) bool
     centre, extent : (places, offsets) float64
         Errors in the end: strides, and a share.
@@ -46,7 +46,6 @@ class Runs(NamedTuple):
         Seconds of the processor for a look, in the chunk of each place.
     """
 
-    kinds: list[str]
     images: list[tuple[str, int]]
     success: NDArray[np.bool_]
     centre: Floats
@@ -54,6 +53,23 @@ class Runs(NamedTuple):
     arrived: NDArray[np.int64]
     looks: NDArray[np.int64]
     per_look: Floats
+
+
+class Medians(NamedTuple):
+    """Medians of trials that succeeded; NaN where none did.
+
+    Attributes
+    ----------
+    median_error, median_extent_error : float
+        Of the centre, in strides, and of the extent, as a share.
+    median_looks, median_seconds : float
+        To success: glimpses that were looked at, and seconds of the processor.
+    """
+
+    median_error: float
+    median_extent_error: float
+    median_looks: float
+    median_seconds: float
 
 
 class Cell(NamedTuple):
@@ -68,10 +84,8 @@ class Cell(NamedTuple):
     trials, successes : int
     share, low, high : float
         Of successes, with Wilson's 95 % interval.
-    median_error, median_extent_error : float
-        Of the centre, in strides, and of the extent, as a share, where there was success; NaN where there was none.
-    median_looks, median_seconds : float
-        To success: glimpses that were looked at, and seconds of the processor.
+    median_error, median_extent_error, median_looks, median_seconds : float
+        See :class:`Medians`.
     """
 
     condition: str
@@ -142,41 +156,29 @@ class Summary(NamedTuple):
         """The strides, rising."""
         return sorted({stride for _, stride, _ in self.runs})
 
-    def who(self, condition: str, method: str | None = None) -> list[Who]:
-        """Name who took part in a condition, perhaps with one optimiser only."""
-        there = dict.fromkeys(who for name, _, who in self.runs if name == condition)
-        return [who for who in there if method in (None, who.method)]
+    def who(self, condition: str) -> list[Who]:
+        """Name who took part in a condition."""
+        return list(dict.fromkeys(who for name, _, who in self.runs if name == condition))
+
+    def pooled(self, condition: str, stride: float | None, who: Who) -> Runs:
+        """Give the trials at one stride, or with None at all of them."""
+        return _joined([self.runs[condition, one, who] for one in self.strides if stride in (None, one)])
 
     def area(self, condition: str, stride: float | None, who: Who) -> Interval:
         """Give the area under the curve of success, at one stride or over all."""
-        values, images = self._areas(condition, stride, who)
-        return _clipped(statistics.mean_over_images(values, images), 0.0, 1.0)
+        runs = self.pooled(condition, stride, who)
+        values = statistics.areas(runs.success, self.offsets)
+        return _clipped(statistics.mean_over_images(values, runs.images), 0.0, 1.0)
 
     def compare(self, condition: str, stride: float | None, first: Who, second: Who) -> Compared:
         """Compare two that took part in a condition."""
-        strides = [one for one in self.strides if stride in (None, one)]
-        one, images = self._areas(condition, stride, first)
-        other, _ = self._areas(condition, stride, second)
-        area = _clipped(statistics.mean_over_images(one - other, images), -1.0, 1.0)
-        won, arrived = (
-            [
-                np.concatenate([getattr(self.runs[condition, at, who], name).ravel() for at in strides])
-                for who in (first, second)
-            ]
-            for name in ("success", "arrived")
-        )  # fmt: skip
-        both = won[0] & won[1]
-        looks = _median(arrived[0][both]), _median(arrived[1][both])
-        return Compared(condition, stride, first, second, area, statistics.mcnemar(*won), looks)
-
-    def _areas(self, condition: str, stride: float | None, who: Who) -> tuple[Floats, list[tuple[str, int]]]:
-        values, images = [], []
-        for one in self.strides:
-            if stride in (None, one):
-                runs = self.runs[condition, one, who]
-                values.append(statistics.areas(runs.success, self.offsets))
-                images += runs.images
-        return np.concatenate(values), images
+        one, other = (self.pooled(condition, stride, who) for who in (first, second))
+        ahead = statistics.areas(one.success, self.offsets) - statistics.areas(other.success, self.offsets)
+        area = _clipped(statistics.mean_over_images(ahead, one.images), -1.0, 1.0)
+        both = one.success & other.success
+        looks = _median(one.arrived[both]), _median(other.arrived[both])
+        pairs = statistics.mcnemar(one.success, other.success)
+        return Compared(condition, stride, first, second, area, pairs, looks)
 
 
 def summarise(done: Done) -> Summary:
@@ -189,10 +191,8 @@ def summarise(done: Done) -> Summary:
             arrived, looks = (np.array(run[name], np.int64).reshape(-1, columns) for name in ("arrived", "looks"))
             centre, extent = (np.array(run[name], np.float64).reshape(-1, columns) for name in ("centre", "extent"))
             places = len(arrived)
-            part = Runs(
-                [chunk.kind] * places, [(chunk.kind, chunk.image)] * places, arrived >= 0, centre, extent, arrived,
-                looks, np.full(places, run["seconds"] / max(int(looks.sum()), 1)),
-            )  # fmt: skip
+            per_look = np.full(places, run["seconds"] / max(int(looks.sum()), 1))
+            part = Runs([(chunk.kind, chunk.image)] * places, arrived >= 0, centre, extent, arrived, looks, per_look)
             parts.setdefault((chunk.condition, chunk.stride, Who(run["sampler"], run["method"])), []).append(part)
     order = {name: n for n, name in enumerate(done.design.conditions)}
     keys = sorted(parts, key=lambda key: (order[key[0]], key[1]))
@@ -200,31 +200,27 @@ def summarise(done: Done) -> Summary:
     return Summary(done.design.offsets, runs, tuple(_cells(runs, done.design.offsets)))
 
 
+def medians(runs: Runs, where: NDArray[np.bool_]) -> Medians:
+    """Give the medians of the trials for which `where`, (places, offsets), is true; NaN where it is nowhere."""
+    seconds = runs.arrived * runs.per_look[:, None]
+    return Medians(*(_median(some[where]) for some in (runs.centre, np.abs(runs.extent), runs.arrived, seconds)))
+
+
 def _joined(parts: Sequence[Runs]) -> Runs:
-    kinds = [kind for part in parts for kind in part.kinds]
     images = [image for part in parts for image in part.images]
-    arrays = [np.concatenate(some) for some in zip(*(part[2:] for part in parts), strict=True)]
-    return Runs(kinds, images, *arrays)
+    return Runs(images, *(np.concatenate(some) for some in zip(*(part[1:] for part in parts), strict=True)))
 
 
 def _cells(runs: dict[tuple[str, float, Who], Runs], offsets: Sequence[float]) -> Iterator[Cell]:
     for (condition, stride, who), mine in runs.items():
         for kind in (ALL, *KINDS):
-            rows = [n for n, one in enumerate(mine.kinds) if kind in (ALL, one)]
-            for column, offset in enumerate(offsets):
-                if rows:
-                    yield _cell((condition, kind, stride, offset, *who), mine, rows, column)
-
-
-def _cell(
-    name: tuple[str, str, float, float, str, str], runs: Runs, rows: list[int], column: int
-) -> Cell:  # fmt: skip
-    success = runs.success[rows, column]
-    arrived = runs.arrived[rows, column][success]
-    seconds = arrived * runs.per_look[rows][success]
-    medians = (runs.centre[rows, column][success], np.abs(runs.extent[rows, column][success]), arrived, seconds)
-    share = statistics.wilson(int(success.sum()), len(rows))
-    return Cell(*name, len(rows), int(success.sum()), *share, *(_median(values) for values in medians))
+            rows = np.array([kind in (ALL, one) for one, _ in mine.images])
+            for column, offset in enumerate(offsets if rows.any() else ()):
+                won = np.zeros_like(mine.success)
+                won[rows, column] = mine.success[rows, column]
+                trials, successes = int(rows.sum()), int(won.sum())
+                share = statistics.wilson(successes, trials)
+                yield Cell(condition, kind, stride, offset, *who, trials, successes, *share, *medians(mine, won))
 
 
 def _median(values: NDArray[np.float64] | NDArray[np.int64]) -> float:
