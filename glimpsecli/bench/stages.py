@@ -17,10 +17,10 @@ from glimpsecli.errors import GlimpseError
 from glimpsecli.images.atomic import place
 from glimpsecli.jobs.decoding import Origin, decode
 from glimpsecli.jobs.glimpses import look_at
-from glimpsecli.jobs.outputs import Output
-from glimpsecli.jobs.plan import How, Plan, make_plan
-from glimpsecli.jobs.products import check_fits
+from glimpsecli.jobs.plan import How, Output, Plan
+from glimpsecli.jobs.planning import make_plan
 from glimpsecli.jobs.requests import BoxRequest, Shaping, SizeRequest
+from glimpsecli.jobs.storing import check_fits
 
 FORMAT = "glimpse bench stages 1"
 STAGES = ("read", "decode", "sample", "encode", "write")

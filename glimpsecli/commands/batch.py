@@ -206,7 +206,7 @@ def _requests_of(given: dict[str, Any], found: Sequence[Source], *, annotated: b
 
 def _distributed(requests: Sequence[Request], found: Sequence[Source]) -> Any:
     """Give each source the requests that are for every image, or for this one; without any the whole image."""
-    from glimpsecli.jobs.plan import by_image
+    from glimpsecli.jobs.planning import by_image
     from glimpsecli.jobs.requests import BoxRequest
 
     wanted = by_image([source.relative for source in found], requests or [BoxRequest()])

@@ -69,7 +69,7 @@ def check_image(path: str) -> tuple[int, int]:
     import os
 
     from glimpsecli.images import read
-    from glimpsecli.jobs.plan import check_sources
+    from glimpsecli.jobs.planning import check_sources
 
     if path == "-":
         raise InvalidInputError(

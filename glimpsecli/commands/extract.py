@@ -43,7 +43,7 @@ def extract(images: tuple[str, ...], target: str, name: str | None, **given: Any
     give several glimpses of each image; none means the whole image. A minus sign as IMAGE reads standard input.
     """
     from glimpsecli.commands.planning import planning
-    from glimpsecli.jobs.plan import make_plan
+    from glimpsecli.jobs.planning import make_plan
 
     planned = planning(quiet=given["quiet"])
     tables = lowering.check_streams(images, target, given)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from glimpsecli.jobs.outputs import Output
-    from glimpsecli.jobs.plan import How
+    from glimpsecli.jobs.plan import How, Output
     from glimpsecli.jobs.requests import Request
 
 
@@ -97,7 +96,7 @@ def how_of(options: dict[str, Any]) -> How:
 
 def output_of(target: str, name: str | None, options: dict[str, Any]) -> Output:
     """Take the options of :data:`options.encoding_options`."""
-    from glimpsecli.jobs.outputs import Output
+    from glimpsecli.jobs.plan import Output
 
     names = ("depth", "quality", "compress", "overwrite")
     return Output(target, name, options.pop("format_name"), **{name: options.pop(name) for name in names})

@@ -87,7 +87,7 @@ def paste(
     """
     from glimpsecli.jobs.pasting import Pasting, read_glimpses
     from glimpsecli.jobs.picturing import make_picture_plan, named_sources
-    from glimpsecli.jobs.plan import check_sources
+    from glimpsecli.jobs.planning import check_sources
 
     if gain is not None and not math.isfinite(gain):
         raise click.UsageError(f"--gain {gain:g} is not a finite number.")

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.jobs.outputs import Output, check_folder_output, check_outputs, chosen_format, labels_of, target_names
-from glimpsecli.jobs.plan import How, Item, Plan, check_idle, try_out
+from glimpsecli.jobs.outputs import check_folder_output, check_outputs, chosen_format, labels_of, target_names
+from glimpsecli.jobs.plan import How, Item, Output, Plan
+from glimpsecli.jobs.planning import check_idle, try_out
 from glimpsecli.jobs.requests import BoxRequest, RandomRequest, Request
 from glimpsecli.jobs.sources import Source
 

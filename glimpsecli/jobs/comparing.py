@@ -11,8 +11,9 @@ import numpy as np
 from glimpsecli.images import Picture, convert, depth_of
 from glimpsecli.jobs.masking import told_of, with_depth
 from glimpsecli.jobs.overlaying import YELLOW
-from glimpsecli.jobs.products import Product, border_colour, flat, stored
+from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.requests import as_matrix
+from glimpsecli.jobs.storing import border_colour, flat, stored
 from glimpsecli.pictures.figure import WIDEST, panel_row
 from glimpsecli.pictures.outline import outline
 from glimpsecli.pictures.scale import as_rgb, fitted, magnify, resized
@@ -21,8 +22,8 @@ from glimpsecli.window import GaussianParams, corners, stack_gaussians
 
 if TYPE_CHECKING:
     from glimpsecli.images.picture import Array
-    from glimpsecli.jobs.decoding import View
     from glimpsecli.jobs.plan import Item, Plan
+    from glimpsecli.jobs.products import View
     from glimpsecli.jobs.requests import Sight
     from glimpsecli.window import Size
 

@@ -15,12 +15,12 @@ import numpy as np
 from glimpsecli import images
 from glimpsecli.errors import ExitCode, FileProblemError, GlimpseError
 from glimpsecli.images.atomic import place
-from glimpsecli.jobs.decoding import Origin, View, decode
+from glimpsecli.jobs.decoding import Origin, decode
 from glimpsecli.jobs.glimpses import look_at
-from glimpsecli.jobs.outputs import STREAM, make_folder
-from glimpsecli.jobs.plan import Item, Plan
+from glimpsecli.jobs.outputs import make_folder
+from glimpsecli.jobs.plan import STREAM, Item, Plan
 from glimpsecli.jobs.pool import Budget, in_order
-from glimpsecli.jobs.products import Product
+from glimpsecli.jobs.products import Product, View
 from glimpsecli.jobs.records import planned
 from glimpsecli.jobs.requests import Sight
 from glimpsecli.window import Size

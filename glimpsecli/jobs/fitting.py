@@ -17,7 +17,8 @@ from glimpsecli.images.picture import MAX_PIXELS
 from glimpsecli.images.streams import is_stream
 from glimpsecli.jobs.decoding import Origin
 from glimpsecli.jobs.outputs import check_files
-from glimpsecli.jobs.plan import BLUR, check_sources
+from glimpsecli.jobs.plan import BLUR
+from glimpsecli.jobs.planning import check_sources
 from glimpsecli.jobs.requests import SizeRequest
 from glimpsecli.learning.fitting import Fit, fit
 from glimpsecli.learning.places import Range

@@ -7,11 +7,11 @@ from itertools import groupby
 from typing import Any
 
 from glimpsecli.images.picture import Array
-from glimpsecli.jobs.decoding import View
 from glimpsecli.jobs.plan import How, Item, Plan
-from glimpsecli.jobs.products import Product, border_colour, check_fits, stored
+from glimpsecli.jobs.products import Product, View
 from glimpsecli.jobs.records import OUTSIDE, record
 from glimpsecli.jobs.requests import Sight
+from glimpsecli.jobs.storing import border_colour, check_fits, stored
 from glimpsecli.sampling import Taps, choose_backend, extract
 
 

@@ -13,8 +13,9 @@ from glimpsecli.images import Picture, convert, depth_of
 from glimpsecli.jobs.comparing import CANNOT_TURN, TITLES
 from glimpsecli.jobs.masking import told_of, with_depth
 from glimpsecli.jobs.overlaying import YELLOW
-from glimpsecli.jobs.products import Product, border_colour, flat, stored
+from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.requests import as_matrix, as_window
+from glimpsecli.jobs.storing import border_colour, flat, stored
 from glimpsecli.learning.landscape import Capture, Eye, Landscape, capture, descents, landscape, losses
 from glimpsecli.pictures.landscape import Column, landscape_figure
 from glimpsecli.pictures.outline import outline
@@ -25,8 +26,8 @@ from glimpsecli.window import GaussianParams, corners, stack_gaussians
 if TYPE_CHECKING:
     from glimpsecli.annotations.boxes import Length
     from glimpsecli.images.picture import Array
-    from glimpsecli.jobs.decoding import View
     from glimpsecli.jobs.plan import Item, Plan
+    from glimpsecli.jobs.products import View
     from glimpsecli.jobs.requests import Sight
     from glimpsecli.window import Size, Window
 

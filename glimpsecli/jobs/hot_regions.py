@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from glimpsecli.annotations.tables import table_of
 from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.images.atomic import place
-from glimpsecli.jobs.outputs import STREAM, check_outputs, make_folder
+from glimpsecli.jobs.outputs import check_outputs, make_folder
+from glimpsecli.jobs.plan import STREAM
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.engine import Done

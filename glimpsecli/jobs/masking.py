@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glimpsecli.images import Picture
-from glimpsecli.jobs.products import Product, check_fits, stored
+from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.records import record
+from glimpsecli.jobs.storing import check_fits, stored
 from glimpsecli.sampling import Taps
 from glimpsecli.sampling.masks import join_masks
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from glimpsecli.images.picture import Array
-    from glimpsecli.jobs.decoding import View
     from glimpsecli.jobs.plan import How, Item, Plan
+    from glimpsecli.jobs.products import View
     from glimpsecli.jobs.requests import Sight
     from glimpsecli.window import Size
 

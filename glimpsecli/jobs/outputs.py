@@ -6,34 +6,20 @@ import os
 import stat
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.images.atomic import try_folder
 from glimpsecli.images.formats import FORMATS, Format, check, format_named, format_of
 from glimpsecli.jobs.folders import Folders
 from glimpsecli.jobs.naming import DEFAULT_NAME, check_template, output_name
+from glimpsecli.jobs.plan import STREAM, Output
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Plan
     from glimpsecli.jobs.requests import Request
 
-STREAM = "-"
-"""As a source: standard input. As an output: standard output."""
-
 LONGEST_NAME = 255
-
-
-class Output(NamedTuple):
-    """Where the glimpses go and how they are stored."""
-
-    target: str
-    name: str | None = None
-    format: str | None = None
-    depth: str | None = None
-    quality: int | None = None
-    compress: int | None = None
-    overwrite: bool = False
 
 
 def chosen_format(output: Output) -> Format:

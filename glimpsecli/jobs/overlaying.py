@@ -11,8 +11,9 @@ import numpy as np
 from glimpsecli import maps
 from glimpsecli.images import Picture, convert, depth_of
 from glimpsecli.jobs.masking import joined_mask, told_of, with_depth
-from glimpsecli.jobs.products import Product, border_colour, check_fits, flat, stored
+from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.requests import as_matrix
+from glimpsecli.jobs.storing import border_colour, check_fits, flat, stored
 from glimpsecli.maps import Rect
 from glimpsecli.pictures.colour import table
 from glimpsecli.pictures.figure import montage
@@ -25,9 +26,9 @@ from glimpsecli.window import corners
 if TYPE_CHECKING:
     from glimpsecli.annotations.boxes import Box
     from glimpsecli.images.picture import Array
-    from glimpsecli.jobs.decoding import View
     from glimpsecli.jobs.mapping import Atlas, Map
     from glimpsecli.jobs.plan import Item, Plan
+    from glimpsecli.jobs.products import View
     from glimpsecli.jobs.requests import Sight
     from glimpsecli.maps import Threshold
     from glimpsecli.window import Size

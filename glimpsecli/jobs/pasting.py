@@ -14,16 +14,16 @@ from glimpsecli.images import DEPTHS, Picture, depth_of
 from glimpsecli.images.picture import MAX_PIXELS
 from glimpsecli.images.streams import standard_input
 from glimpsecli.jobs.masking import told_of
-from glimpsecli.jobs.outputs import STREAM
-from glimpsecli.jobs.plan import Item, Plan
-from glimpsecli.jobs.products import Product, check_fits, stored
+from glimpsecli.jobs.plan import STREAM, Item, Plan
+from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.requests import Sight, SizeRequest, as_matrix
+from glimpsecli.jobs.storing import check_fits, stored
 from glimpsecli.sampling.pasting import paste_onto
 from glimpsecli.window import corners
 
 if TYPE_CHECKING:
     from glimpsecli.images.picture import Array
-    from glimpsecli.jobs.decoding import View
+    from glimpsecli.jobs.products import View
 
 SKIPS = 0.5
 """Pixels of the image from one pixel of the glimpse to the next, below which interpolation passes some over."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.jobs.outputs import (
-    Output,
     check_folder_output,
     check_outputs,
     check_single,
@@ -17,7 +16,8 @@ from glimpsecli.jobs.outputs import (
     is_folder,
     target_names,
 )
-from glimpsecli.jobs.plan import How, Item, Plan, by_image, check_folder_is_there, check_idle, check_sources, try_out
+from glimpsecli.jobs.plan import How, Item, Output, Plan
+from glimpsecli.jobs.planning import by_image, check_folder_is_there, check_idle, check_sources, try_out
 from glimpsecli.jobs.requests import BoxRequest, Request
 from glimpsecli.jobs.sources import Source
 

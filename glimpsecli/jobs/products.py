@@ -1,15 +1,64 @@
-"""What goes into one file: finished pixels, in the depth and the channels of the file, and what is told about them."""
+"""The two ends of the work on an image: what was decoded of it, and what is made of that for one file."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from glimpsecli import images
-from glimpsecli.images import DEPTHS, Picture, convert, depth_of
-from glimpsecli.images.picture import Array
+import numpy as np
+
+from glimpsecli.jobs.requests import Sight, as_matrix
+from glimpsecli.window import Affine, GaussianParams, Place, Projective, stack_gaussians
 
 if TYPE_CHECKING:
-    from glimpsecli.jobs.plan import How, Plan
+    from glimpsecli.images.picture import Array, Picture
+    from glimpsecli.window import Size
+
+
+class View(NamedTuple):
+    """What was decoded of an image: a part of it, or all of it made smaller.
+
+    Attributes
+    ----------
+    picture : Picture
+    image_size : (int, int)
+        Height and width of the whole upright image.
+    decoded : str
+        ``whole``, ``window``, or ``reduced:2`` and the like, for the manifest.
+    origin : (int, int)
+        Pixel (top, left) of the image where the picture begins; negative where a reduced one hangs over.
+    scale : (float, float)
+        Pixels of the picture for each of the image, in y and x.
+    """
+
+    picture: Picture
+    image_size: Size
+    decoded: str = "whole"
+    origin: tuple[int, int] = (0, 0)
+    scale: tuple[float, float] = (1.0, 1.0)
+
+    def places(self, sights: Sequence[Sight], sampler: str, blur: float) -> list[Place]:
+        """Give the places of some sights of the whole image in index coordinates of what was decoded."""
+        if self.decoded == "whole":
+            return [sight.place for sight in sights]
+        if sampler == "gaussian":
+            return [self._gaussian(stack_gaussians(sight.place, sight.size, blur)[0]) for sight in sights]
+        return [self._matrix(as_matrix(sight)) for sight in sights]
+
+    def _gaussian(self, row: np.ndarray) -> Place:
+        u_y, s_y, d_y, u_x, s_x, d_x, gain = row.tolist()
+        (k_y, k_x), (top, left) = self.scale, self.origin
+        first_y, first_x = (u_y + 0.5 - top) * k_y - 0.5, (u_x + 0.5 - left) * k_x - 0.5
+        return GaussianParams(first_y, s_y * k_y, d_y * k_y, first_x, s_x * k_x, d_x * k_x, gain)
+
+    def _matrix(self, place: Affine | Projective) -> Place:
+        scale, origin = np.array([self.scale[1], self.scale[0]]), np.array([self.origin[1], self.origin[0]])
+        shift, matrix = (0.5 - origin) * scale - 0.5, place.matrix
+        if isinstance(place, Projective):
+            return Projective(np.vstack([matrix[:2] * scale[:, None] + shift[:, None] * matrix[2], matrix[2]]))
+        moved = matrix * scale[:, None]
+        moved[:, 2] = (matrix[:, 2] + 0.5 - origin) * scale - 0.5
+        return Affine(moved)
 
 
 class Product(NamedTuple):
@@ -33,48 +82,3 @@ class Product(NamedTuple):
     record: dict[str, Any]
     notes: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
-
-
-def check_fits(picture: Picture, plan: Plan) -> None:
-    """Refuse a picture that the plan's format cannot hold."""
-    flat = _is_flattened(picture, plan)
-    depth, channels = plan.output.depth or depth_of(picture.pixels), picture.pixels.shape[2]
-    images.check(plan.format, depth=depth, channels=channels - flat, alpha=picture.alpha and not flat)
-
-
-def stored(values: Array, picture: Picture, record: dict[str, Any], plan: Plan) -> Product:
-    """Bring values in the scale and the channels of `picture` to the depth of their file.
-
-    Alpha that the file cannot hold is laid over the fill colour.
-    """
-    source = depth_of(picture.pixels)
-    target = plan.output.depth or source
-    pixels, clipped = convert(values, source, target)
-    notes = (f"{clipped} of {pixels.size} values were clipped",) if clipped else ()
-    fill = plan.how.fill
-    if not _is_flattened(picture, plan) or fill is None:
-        return Product(pixels, picture.alpha, picture.icc, record, notes)
-    colour = fill.on(values.shape[2] - 1, alpha=False, scale=DEPTHS[source].scale)
-    rescale = DEPTHS[target].scale / DEPTHS[source].scale
-    return Product(images.flatten(pixels, [value * rescale for value in colour]), False, picture.icc, record, notes)
-
-
-def border_colour(picture: Picture, how: How) -> tuple[float, ...] | None:
-    """Give the colour of the constant border, with as many numbers as the picture has channels; None for others."""
-    if how.border != "constant" or how.fill is None:
-        return None
-    scale = DEPTHS[depth_of(picture.pixels)].scale
-    return how.fill.on(picture.pixels.shape[2] - picture.alpha, alpha=picture.alpha, scale=scale)
-
-
-def flat(picture: Picture, how: How) -> Picture:
-    """Lay transparency over the fill colour, or white where there is none: figures stand on white."""
-    if not picture.alpha:
-        return picture
-    scale, colours = DEPTHS[depth_of(picture.pixels)].scale, picture.pixels.shape[2] - 1
-    colour = scale if how.fill is None else how.fill.on(colours, alpha=False, scale=scale)
-    return Picture(images.flatten(picture.pixels, colour), False, None)
-
-
-def _is_flattened(picture: Picture, plan: Plan) -> bool:
-    return picture.alpha and not plan.format.alpha and plan.how.fill is not None

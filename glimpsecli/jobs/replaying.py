@@ -12,8 +12,8 @@ from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.images.colours import Colour
 from glimpsecli.images.formats import format_named
 from glimpsecli.jobs.lines import checksum, read_metadata, read_run
-from glimpsecli.jobs.outputs import Output, check_outputs
-from glimpsecli.jobs.plan import How, Item, Plan
+from glimpsecli.jobs.outputs import check_outputs
+from glimpsecli.jobs.plan import How, Item, Output, Plan
 from glimpsecli.jobs.requests import PlaceRequest, Sight
 from glimpsecli.window import Affine, GaussianParams, Projective
 

@@ -1,0 +1,58 @@
+"""Pictures on their way into files: in the depth and the channels that their format holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from glimpsecli import images
+from glimpsecli.images import DEPTHS, Picture, convert, depth_of
+from glimpsecli.images.picture import Array
+from glimpsecli.jobs.products import Product
+
+if TYPE_CHECKING:
+    from glimpsecli.jobs.plan import How, Plan
+
+
+def check_fits(picture: Picture, plan: Plan) -> None:
+    """Refuse a picture that the plan's format cannot hold."""
+    flat = _is_flattened(picture, plan)
+    depth, channels = plan.output.depth or depth_of(picture.pixels), picture.pixels.shape[2]
+    images.check(plan.format, depth=depth, channels=channels - flat, alpha=picture.alpha and not flat)
+
+
+def stored(values: Array, picture: Picture, record: dict[str, Any], plan: Plan) -> Product:
+    """Bring values in the scale and the channels of `picture` to the depth of their file.
+
+    Alpha that the file cannot hold is laid over the fill colour.
+    """
+    source = depth_of(picture.pixels)
+    target = plan.output.depth or source
+    pixels, clipped = convert(values, source, target)
+    notes = (f"{clipped} of {pixels.size} values were clipped",) if clipped else ()
+    fill = plan.how.fill
+    if not _is_flattened(picture, plan) or fill is None:
+        return Product(pixels, picture.alpha, picture.icc, record, notes)
+    colour = fill.on(values.shape[2] - 1, alpha=False, scale=DEPTHS[source].scale)
+    rescale = DEPTHS[target].scale / DEPTHS[source].scale
+    return Product(images.flatten(pixels, [value * rescale for value in colour]), False, picture.icc, record, notes)
+
+
+def border_colour(picture: Picture, how: How) -> tuple[float, ...] | None:
+    """Give the colour of the constant border, with as many numbers as the picture has channels; None for others."""
+    if how.border != "constant" or how.fill is None:
+        return None
+    scale = DEPTHS[depth_of(picture.pixels)].scale
+    return how.fill.on(picture.pixels.shape[2] - picture.alpha, alpha=picture.alpha, scale=scale)
+
+
+def flat(picture: Picture, how: How) -> Picture:
+    """Lay transparency over the fill colour, or white where there is none: figures stand on white."""
+    if not picture.alpha:
+        return picture
+    scale, colours = DEPTHS[depth_of(picture.pixels)].scale, picture.pixels.shape[2] - 1
+    colour = scale if how.fill is None else how.fill.on(colours, alpha=False, scale=scale)
+    return Picture(images.flatten(picture.pixels, colour), False, None)
+
+
+def _is_flattened(picture: Picture, plan: Plan) -> bool:
+    return picture.alpha and not plan.format.alpha and plan.how.fill is not None
