@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from glimpsecli.annotations.boxes import Box, Length
-from glimpsecli.annotations.names import key_of
+from glimpsecli.annotations.names import Index, key_of
 from glimpsecli.annotations.text import shown
 from glimpsecli.errors import InvalidInputError
 
@@ -48,6 +48,30 @@ class Annotated(NamedTuple):
     size: tuple[int, int] | None
     boxes: tuple[Box, ...]
     where: str
+
+
+class Annotations(NamedTuple):
+    """The content of a file or folder of annotations.
+
+    Parameters
+    ----------
+    images : dict
+        By the image's name as :func:`key_of` writes it, in the order of the file.
+    problems : list of str
+        A line for each entry that was passed over, with its file and line or id.
+    file_format : str
+        The name of their format, the one that was guessed where none was given.
+    by_name : Index
+        Of the keys of `images`, for :mod:`glimpsecli.annotations.matching`.
+    notes : list of str
+        A line for each kind of entry that was read, though not all of what it says, with their number.
+    """
+
+    images: dict[str, Annotated]
+    problems: list[str]
+    file_format: str
+    by_name: Index
+    notes: list[str]
 
 
 @contextmanager

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from glimpsecli.annotations.annotated import Annotated
+from glimpsecli.annotations.annotated import Annotated, Annotations
 from glimpsecli.annotations.names import Rank
 from glimpsecli.annotations.text import listed, shown
 from glimpsecli.errors import FileProblemError, InvalidInputError
 
 if TYPE_CHECKING:
-    from glimpsecli.annotations.reading import Annotations
     from glimpsecli.window import Size
 
 

@@ -6,10 +6,9 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 from glimpsecli.annotations import hf
-from glimpsecli.annotations.annotated import Annotated, Notes
+from glimpsecli.annotations.annotated import Annotated, Annotations, Notes
 from glimpsecli.annotations.boxes import Box
 from glimpsecli.annotations.coco import read_coco
 from glimpsecli.annotations.csv_boxes import read_csv
@@ -30,30 +29,6 @@ FORMATS: dict[str, Callable[[Path, list[str], Notes], Iterable[Annotated]]] = {
 IN_FOLDERS = (".txt", ".xml", ".jsonl", ".yaml", ".yml", ".names")
 """Suffixes of what is read of a folder of annotations: all else, images too, may lie beside it."""
 _SUFFIXES = {".txt": "yolo", ".xml": "voc", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-
-
-class Annotations(NamedTuple):
-    """The content of a file or folder of annotations.
-
-    Parameters
-    ----------
-    images : dict
-        By the image's name as :func:`key_of` writes it, in the order of the file.
-    problems : list of str
-        A line for each entry that was passed over, with its file and line or id.
-    file_format : str
-        A key of `FORMATS`, the one that was guessed where none was given.
-    by_name : Index
-        Of the keys of `images`, for :mod:`glimpsecli.annotations.matching`.
-    notes : list of str
-        A line for each kind of entry that was read, though not all of what it says, with their number.
-    """
-
-    images: dict[str, Annotated]
-    problems: list[str]
-    file_format: str
-    by_name: Index
-    notes: list[str]
 
 
 def read_annotations(

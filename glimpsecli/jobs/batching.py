@@ -15,9 +15,8 @@ from glimpsecli.jobs.requests import BoxRequest, RandomRequest, Request
 from glimpsecli.jobs.sources import Source
 
 if TYPE_CHECKING:
-    from glimpsecli.annotations.annotated import Annotated
+    from glimpsecli.annotations.annotated import Annotated, Annotations
     from glimpsecli.annotations.labels import Choice
-    from glimpsecli.annotations.reading import Annotations
 
 RequestsOf = Callable[[Source], Sequence[Request]]
 
