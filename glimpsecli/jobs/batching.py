@@ -8,7 +8,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.jobs.outputs import check_folder_output, check_outputs, chosen_format, labels_of, target_names
+from glimpsecli.jobs.outputs import (
+    check_folder_output,
+    check_outputs,
+    chosen_format,
+    labels_of,
+    target_names,
+    targets_of,
+)
 from glimpsecli.jobs.plan import How, Item, Output, Plan
 from glimpsecli.jobs.planning import check_idle, try_out
 from glimpsecli.jobs.requests import BoxRequest, RandomRequest, Request
@@ -92,15 +99,14 @@ def make_batch_plan(
     try_out(tried, how)
     check_idle(how, [request for item in items for request in item.requests], output, file_format)
     output = output._replace(overwrite=output.overwrite or replace)
-    plan = Plan(tuple(items), how, output, file_format, root=output.target, problems=tuple(told))
-    read = [*(source.path for source in sources), *inputs]
+    read, root = [*(source.path for source in sources), *inputs], output.target
     number, parts = part
     if parts > 1:  # names of different parts may not collide either
-        check_outputs(plan._replace(output=output._replace(overwrite=True)), read)
+        check_outputs(targets_of(items), read, overwrite=True, root=root)
     start, stop = (len(items) * k // parts for k in (number - 1, number))
-    mine = plan._replace(items=tuple(item for item in items[start:stop] if item.requests))
-    check_outputs(mine, read)
-    return mine if number == 1 else mine._replace(problems=())
+    mine = tuple(item for item in items[start:stop] if item.requests)
+    check_outputs(targets_of(mine), read, overwrite=output.overwrite, root=root)
+    return Plan(mine, how, output, file_format, root=root, problems=tuple(told) if number == 1 else ())
 
 
 def _requests(annotated: Annotated | None, choice: Choice | None) -> list[Request]:

@@ -53,12 +53,9 @@ class RegionTable:
             raise InvalidInputError(f"{target} is no name for a table of windows", f"use -o FILE{SUFFIX}, or -o -")
         if target == STREAM and sys.stdout is None:
             raise InvalidInputError("standard output is closed", "name a file")
-        items = tuple(item._replace(targets=(target,)) for item in plan.items)
-        output = plan.output._replace(target=target)
-        check_outputs(
-            plan._replace(items=items, output=output, container=target), [*inputs, *(i.source for i in items)]
-        )
-        self._target, self._overwrite = target, output.overwrite
+        self._target, self._overwrite = target, plan.output.overwrite
+        images = [item.source for item in plan.items]
+        check_outputs([(images[0], target)], [*inputs, *images], overwrite=self._overwrite)
         found = os.path.basename
         self._names = {one.path: one.path if one.relative == found(one.path) else one.relative for one in sources}
         self.rows: list[dict[str, Any]] = []

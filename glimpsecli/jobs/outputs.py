@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
@@ -16,16 +16,16 @@ from glimpsecli.jobs.naming import DEFAULT_NAME, check_template, output_name
 from glimpsecli.jobs.plan import STREAM, Output
 
 if TYPE_CHECKING:
-    from glimpsecli.jobs.plan import Plan
+    from glimpsecli.jobs.plan import Item
     from glimpsecli.jobs.requests import Request
 
 LONGEST_NAME = 255
 
 
 def chosen_format(output: Output) -> Format:
-    """Give the format that is asked for or that the suffix stands for; in a folder PNG."""
+    """Give the format that is asked for or that the suffix stands for; in a folder, and for no file at all, PNG."""
     asked = format_named(output.format) if output.format else None
-    if output.target == STREAM or is_folder(output.target) or _is_special(output.target):
+    if output.target in (STREAM, "") or is_folder(output.target) or _is_special(output.target):
         if asked is None and output.target == STREAM:
             raise InvalidInputError("standard output has no suffix to tell its format", "give --format")
         found = asked or (format_of(output.target) if _is_special(output.target) else format_named("png"))
@@ -83,37 +83,62 @@ def check_folder_output(output: Output, file_format: Format) -> None:
     check_template(output.name or DEFAULT_NAME)
 
 
-def check_outputs(plan: Plan, sources: Sequence[str]) -> None:
-    """Refuse outputs that collide, exist, are inputs, or could not be written."""
-    if plan.output.target == STREAM:
-        return
-    noun, folders = plan.noun, Folders()
-    inputs = {_identity(source): source for source in sources if source != STREAM and os.path.exists(source)}
+def targets_of(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
+    """Give the source and the file of each product of some items."""
+    return ((item.source, target) for item in items for target in item.targets)
+
+
+def check_outputs(
+    targets: Iterable[tuple[str, str]],
+    inputs: Sequence[str],
+    *,
+    overwrite: bool,
+    root: str | None = None,
+    noun: str = "glimpse",
+) -> None:
+    """Refuse outputs that collide, exist, are inputs, or could not be written; standard output is none of these.
+
+    Parameters
+    ----------
+    targets : iterable of (str, str)
+        The source and the file of each product.
+    inputs : sequence of str
+        Files that are read, and never replaced.
+    overwrite : bool
+        Whether files may be replaced.
+    root : str, optional
+        The folder that holds all files of a batch, which are regular files.
+    noun : str
+        What a product is called.
+    """
+    folders = Folders()
+    read = {_identity(path): path for path in inputs if path != STREAM and os.path.exists(path)}
     taken: dict[str, str] = {}
-    if plan.root is not None:
-        folders.check(os.path.realpath(plan.root), plan.root)
-    for item in plan.items:
-        for target in item.targets[:1] if plan.container else item.targets:
-            folder, name = os.path.split(target)
-            if len(_encoded(name)) > LONGEST_NAME:
-                raise InvalidInputError(f"{name} is too long for a file name", "shorten --name")
-            real = folders.real(target)
-            special = False
-            if folders.may_hold(folder) and os.path.lexists(target):
-                special = _is_special(target)
-                if special and plan.root is not None:
-                    raise InvalidInputError(f"{target} is no regular file", "remove it, or choose another output")
-                _check_existing(target, inputs, overwrite=plan.output.overwrite or special, special=special)
-            if real in taken and plan.container is None:
-                raise InvalidInputError(
-                    f"{target} would hold {noun}s of both {taken[real]} and {item.source}"
-                    if taken[real] != item.source
-                    else f"{target} would hold two {noun}s of {item.source}",
-                    "tell them apart with {stem}, {ext}, {index}, {label} or {scale} in --name",
-                )
-            taken[real] = item.source
-            if not special:
-                folders.check(os.path.dirname(real), target)
+    if root is not None:
+        folders.check(os.path.realpath(root), root)
+    for source, target in targets:
+        if target == STREAM:
+            continue
+        folder, name = os.path.split(target)
+        if len(_encoded(name)) > LONGEST_NAME:
+            raise InvalidInputError(f"{name} is too long for a file name", "shorten --name")
+        real = folders.real(target)
+        special = False
+        if folders.may_hold(folder) and os.path.lexists(target):
+            special = _is_special(target)
+            if special and root is not None:
+                raise InvalidInputError(f"{target} is no regular file", "remove it, or choose another output")
+            _check_existing(target, read, overwrite=overwrite or special, special=special)
+        if real in taken:
+            raise InvalidInputError(
+                f"{target} would hold {noun}s of both {taken[real]} and {source}"
+                if taken[real] != source
+                else f"{target} would hold two {noun}s of {source}",
+                "tell them apart with {stem}, {ext}, {index}, {label} or {scale} in --name",
+            )
+        taken[real] = source
+        if not special:
+            folders.check(os.path.dirname(real), target)
 
 
 def _check_existing(target: str, inputs: Mapping[tuple[int, int], str], *, overwrite: bool, special: bool) -> None:

@@ -15,6 +15,7 @@ from glimpsecli.jobs.outputs import (
     chosen_format,
     is_folder,
     target_names,
+    targets_of,
 )
 from glimpsecli.jobs.plan import How, Item, Output, Plan
 from glimpsecli.jobs.planning import by_image, check_folder_is_there, check_idle, check_sources, try_out
@@ -78,12 +79,9 @@ def make_picture_plan(
     try_out(requests, how)
     wanted = by_image(paths, requests or [BoxRequest()])
     named = [[(label, 1) for label in one] for one in labels or [[""]] * len(sources)]
-    if output.target:
-        file_format = chosen_format(output)
-        if file_format.container:
-            raise InvalidInputError(f"a {file_format.title} holds glimpses, not a {noun}", "use .npy, .png or .tiff")
-    else:
-        file_format = chosen_format(output._replace(target=os.sep))
+    file_format = chosen_format(output)
+    if output.target and file_format.container:
+        raise InvalidInputError(f"a {file_format.title} holds glimpses, not a {noun}", "use .npy, .png or .tiff")
     if figure and output.depth not in (None, "8"):
         raise InvalidInputError(f"--depth {output.depth} with a figure, which has 8 bit", "leave it out")
     check_idle(how, requests, output, file_format._replace(alpha=file_format.alpha and not figure))
@@ -107,9 +105,8 @@ def make_picture_plan(
         for path, asked, names in zip(paths, wanted, targets, strict=True)
         if asked
     ]
-    plan = Plan(tuple(items), how, output, file_format, problems=tuple(problems), looking=looking, noun=noun)
-    check_outputs(plan, [*paths, *inputs])
-    return plan
+    check_outputs(targets_of(items), [*paths, *inputs], overwrite=output.overwrite, noun=noun)
+    return Plan(tuple(items), how, output, file_format, problems=tuple(problems), looking=looking, noun=noun)
 
 
 def named_sources(paths: Sequence[str]) -> list[Source]:

@@ -20,6 +20,7 @@ from glimpsecli.jobs.outputs import (
     is_folder,
     labels_of,
     target_names,
+    targets_of,
 )
 from glimpsecli.jobs.plan import STREAM, How, Item, Output, Plan
 from glimpsecli.jobs.requests import BoxRequest, DrawRequest, GaussianRequest, Request
@@ -72,9 +73,9 @@ def make_plan(
     items = [
         Item(source, tuple(asked), names) for source, asked, names in zip(sources, wanted, names, strict=True) if asked
     ]
-    plan = Plan(tuple(items), how, output, file_format, container)
-    check_outputs(plan, [*sources, *tables])
-    return plan
+    targets = targets_of(items) if container is None else [(items[0].source, container)]
+    check_outputs(targets, [*sources, *tables], overwrite=output.overwrite)
+    return Plan(tuple(items), how, output, file_format, container)
 
 
 def check_folder_is_there() -> None:

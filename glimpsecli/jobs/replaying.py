@@ -12,7 +12,7 @@ from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.images.colours import Colour
 from glimpsecli.images.formats import format_named
 from glimpsecli.jobs.lines import checksum, read_metadata, read_run
-from glimpsecli.jobs.outputs import check_outputs
+from glimpsecli.jobs.outputs import check_outputs, targets_of
 from glimpsecli.jobs.plan import How, Item, Output, Plan
 from glimpsecli.jobs.requests import PlaceRequest, Sight
 from glimpsecli.window import Affine, GaussianParams, Projective
@@ -49,9 +49,9 @@ def make_replay_plan(folder: str, target: str, *, overwrite: bool) -> Plan:
         raise InvalidInputError(f"{folder} has a damaged manifest: {error.message}", _HINT) from None
     for path, mine in rows.items():
         _check_complete(mine, path, files[path])
-    plan = Plan(tuple(items), how, output, file_format, root=target)
-    check_outputs(plan, [item.source for item in items if os.path.exists(item.source)])
-    return plan
+    sources = [item.source for item in items]
+    check_outputs(targets_of(items), sources, overwrite=output.overwrite, root=target)
+    return Plan(tuple(items), how, output, file_format, root=target)
 
 
 def _runs(folder: str) -> dict[str, dict[str, Any]]:
