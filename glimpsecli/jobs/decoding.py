@@ -13,7 +13,7 @@ from glimpsecli.images.streams import is_stream, standard_input
 from glimpsecli.jobs.plan import STREAM
 from glimpsecli.jobs.products import View
 from glimpsecli.jobs.requests import Sight, as_matrix
-from glimpsecli.window import Affine
+from glimpsecli.window.parts import tap_steps
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.plan import How
@@ -30,21 +30,9 @@ LEAST_STRIDE = 1.5
 
 def reduction(sights: Sequence[Sight]) -> int:
     """Give the largest factor by which the image may shrink before taps come too close; 1 for none."""
-    strides = [np.abs(_steps(sight)).max(axis=-2).min() for sight in sights]
+    strides = [np.abs(tap_steps(as_matrix(sight), sight.size)).max(axis=-2).min() for sight in sights]
     nearest = min(strides, default=0.0)
     return next((factor for factor in REDUCTIONS if nearest / factor >= LEAST_STRIDE), 1)
-
-
-def _steps(sight: Sight) -> np.ndarray:
-    """Give the steps (..., 2, 2) from tap to tap, in pixels: of a projective place those at its corners."""
-    place = as_matrix(sight)
-    if isinstance(place, Affine):
-        return place.matrix[:, :2]
-    h, w = sight.size
-    taps = np.array([[0, 0, 1], [w - 1, 0, 1], [0, h - 1, 1], [w - 1, h - 1, 1]], dtype=np.float64)
-    points = taps @ place.matrix.T
-    ahead = points[:, :, None] + place.matrix[:, :2]
-    return ahead[:, :2] / ahead[:, 2:] - (points[:, :2] / points[:, 2:])[:, :, None]
 
 
 class Origin(NamedTuple):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from glimpsecli.jobs.requests import Sight, as_matrix
-from glimpsecli.window import Affine, GaussianParams, Place, Projective, stack_gaussians
+from glimpsecli.window import GaussianParams, Place, stack_gaussians
+from glimpsecli.window.parts import in_part
 
 if TYPE_CHECKING:
     from glimpsecli.images.picture import Array, Picture
@@ -42,23 +41,9 @@ class View(NamedTuple):
         if self.decoded == "whole":
             return [sight.place for sight in sights]
         if sampler == "gaussian":
-            return [self._gaussian(stack_gaussians(sight.place, sight.size, blur)[0]) for sight in sights]
-        return [self._matrix(as_matrix(sight)) for sight in sights]
-
-    def _gaussian(self, row: np.ndarray) -> Place:
-        u_y, s_y, d_y, u_x, s_x, d_x, gain = row.tolist()
-        (k_y, k_x), (top, left) = self.scale, self.origin
-        first_y, first_x = (u_y + 0.5 - top) * k_y - 0.5, (u_x + 0.5 - left) * k_x - 0.5
-        return GaussianParams(first_y, s_y * k_y, d_y * k_y, first_x, s_x * k_x, d_x * k_x, gain)
-
-    def _matrix(self, place: Affine | Projective) -> Place:
-        scale, origin = np.array([self.scale[1], self.scale[0]]), np.array([self.origin[1], self.origin[0]])
-        shift, matrix = (0.5 - origin) * scale - 0.5, place.matrix
-        if isinstance(place, Projective):
-            return Projective(np.vstack([matrix[:2] * scale[:, None] + shift[:, None] * matrix[2], matrix[2]]))
-        moved = matrix * scale[:, None]
-        moved[:, 2] = (matrix[:, 2] + 0.5 - origin) * scale - 0.5
-        return Affine(moved)
+            rows = [stack_gaussians(sight.place, sight.size, blur)[0] for sight in sights]
+            return [in_part(GaussianParams(*row.tolist()), self.origin, self.scale) for row in rows]
+        return [in_part(as_matrix(sight), self.origin, self.scale) for sight in sights]
 
 
 class Product(NamedTuple):
