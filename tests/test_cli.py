@@ -1,6 +1,5 @@
 """The manners of the command line: what it loads, its exit codes, its words."""
 
-import importlib
 import json
 import os
 import subprocess
@@ -199,25 +198,16 @@ def test_a_broken_pipe_is_quiet(samples):
 
 
 def test_the_choices_of_the_command_line_are_the_librarys():
-    from glimpsecli import backends, sampling
-    from glimpsecli.attention.borders import BORDERS
-    from glimpsecli.commands import options
+    from glimpsecli import backends, maps, names
+    from glimpsecli.annotations import csv_boxes, reading
     from glimpsecli.images import DEPTHS, FORMATS
-    from glimpsecli.images.picture import MAX_PIXELS
-    from glimpsecli.maps import LAYOUTS, METHODS
-    from glimpsecli.pictures.colour import COLOUR_MAPS
 
-    overlay = importlib.import_module("glimpsecli.commands.overlay")
-
-    assert options.SAMPLERS == sampling.SAMPLERS
-    assert options.BORDERS == BORDERS
-    assert ("auto", *backends.BACKENDS) == options.BACKENDS
-    assert tuple(DEPTHS) == options.DEPTHS
-    assert tuple(FORMATS) == options.FORMATS
-    assert options.MAX_PIXELS == MAX_PIXELS
-    assert tuple(LAYOUTS) == overlay.LAYOUTS
-    assert overlay.METHODS == METHODS
-    assert overlay.COLOUR_MAPS == COLOUR_MAPS
+    assert tuple(backends.BACKENDS) == names.BACKENDS
+    assert tuple(DEPTHS) == names.DEPTHS
+    assert tuple(FORMATS) == names.FORMATS
+    assert tuple(maps.LAYOUTS) == names.LAYOUTS
+    assert tuple(reading.FORMATS) == names.ANNOTATION_FORMATS
+    assert tuple(csv_boxes.COLUMNS) == names.BOX_FORMATS
 
 
 def test_info_tells_what_runs_here_and_why_something_does_not():

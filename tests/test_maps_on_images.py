@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glimpsecli import GlimpseError
-from glimpsecli.maps import METHODS, Preprocess, Rect, lay
+from glimpsecli.maps import Preprocess, Rect, lay
+from glimpsecli.names import UPSAMPLINGS
 
 rng = np.random.default_rng(7)
 
@@ -170,7 +171,7 @@ places = st.floats(-30, 60)
 extents = st.floats(0.5, 90)
 
 
-@given(places, places, extents, extents, st.tuples(st.integers(1, 9), st.integers(1, 9)), st.sampled_from(METHODS))
+@given(places, places, extents, extents, st.tuples(st.integers(1, 9), st.integers(1, 9)), st.sampled_from(UPSAMPLINGS))
 def test_laying_equals_the_loop(x, y, width, height, grid, method):
     grid_map, size = np.random.default_rng(3).random(grid), (25, 31)
     laid = lay(grid_map, Rect(x, y, width, height), size, method)
@@ -225,7 +226,7 @@ def test_a_map_of_the_images_size_is_itself():
     np.testing.assert_array_equal(cut.values, grid_map[:12, 4:])
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", UPSAMPLINGS)
 def test_a_hole_stays_a_hole_and_its_neighbours_know_nothing_of_it(method):
     grid_map = np.full((3, 4), 0.25)
     grid_map[1, 2] = np.nan

@@ -16,9 +16,7 @@ from PIL import Image
 
 from glimpsecli import Affine, GaussianParams, Projective, Window, attention, cli, extract, mask, paste
 from glimpsecli.attention import pasting
-from glimpsecli.commands import paste as paste_command
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.sampling import pasting as sampling_pasting
 
 
 def pixel_by_pixel(image, glimpse, matrix, order):
@@ -249,10 +247,6 @@ def test_a_large_gaussian_window_needs_little_memory():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < pasted.nbytes + 60e6  # as a whole, its layer alone is 72 MB
-
-
-def test_the_blends_of_the_command_are_those_of_the_function():
-    assert paste_command.BLENDS == sampling_pasting.BLENDS
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glimpsecli import GlimpseError
-from glimpsecli.pictures.colour import COLOUR_MAPS, table
+from glimpsecli.names import COLOUR_MAPS
+from glimpsecli.pictures.colour import table
 from glimpsecli.pictures.colourbar import beside, colourbar, ticks
 from glimpsecli.pictures.figure import montage, panel_row
 from glimpsecli.pictures.inset import inset, inset_size

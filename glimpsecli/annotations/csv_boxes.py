@@ -40,6 +40,7 @@ from glimpsecli.annotations.boxes import Box
 from glimpsecli.annotations.delimited import read_delimited, wrong_header
 from glimpsecli.annotations.text import read_text
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.names import BOX_UNITS
 
 _WIDTH, _HEIGHT = ("width", "w"), ("height", "h")
 COLUMNS = {
@@ -48,7 +49,6 @@ COLUMNS = {
     "cxcywh": (("cx",), ("cy",), _WIDTH, _HEIGHT),
 }
 _SIZES = ("image_width", "width"), ("image_height", "height")
-UNITS = ("pixels", "fractions")
 _IMAGE = ("image", "filename", "file_name", "image_path", "image_name", "path")
 _LABEL = ("label", "class", "class_name", "category")
 
@@ -57,7 +57,7 @@ def read_csv(
     path: Path, problems: list[str], notes: Notes, box_format: str = "xywh", unit: str = "pixels"
 ) -> Iterator[Annotated]:
     """Read a CSV file; see the module for its columns."""
-    for name, value, known in (("box format", box_format, COLUMNS), ("unit", unit, UNITS)):
+    for name, value, known in (("box format", box_format, COLUMNS), ("unit", unit, BOX_UNITS)):
         if value not in known:
             raise InvalidInputError(f"{value!r} is no {name}", f"choose {', '.join(known)}")
     numbers = [*(name for names in COLUMNS[box_format] for name in names), "angle"]

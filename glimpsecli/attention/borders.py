@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.names import BORDERS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-BORDERS = ("zeros", "constant", "edge", "reflect")
 
 
 def resolve(index: NDArray[np.int64], extent: int, border: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from glimpsecli import names
 from glimpsecli.commands import lowering, options, values
 from glimpsecli.commands.report import say
 from glimpsecli.commands.running import end, run_batch, show_plan
@@ -56,13 +57,11 @@ class BatchCommand(options.Command):
 )
 @options.where(
     "--annotations-format",
-    type=click.Choice(("coco", "yolo", "voc", "csv", "jsonl")),
+    type=click.Choice(names.ANNOTATION_FORMATS),
     help="Default: by suffix and content.",
 )
-@options.where(
-    "--box-format", type=click.Choice(("xywh", "xyxy", "cxcywh")), help="Of the boxes in a CSV file. Default: xywh."
-)
-@options.where("--box-unit", type=click.Choice(("pixels", "fractions")), help="Of these boxes. Default: pixels.")
+@options.where("--box-format", type=click.Choice(names.BOX_FORMATS), help="Of the boxes in a CSV file. Default: xywh.")
+@options.where("--box-unit", type=click.Choice(names.BOX_UNITS), help="Of these boxes. Default: pixels.")
 @options.where(
     "--label", "labels", multiple=True, metavar="NAME,...",
     help="Only boxes with this label, or class number. May be given several times.",

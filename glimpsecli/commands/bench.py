@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from glimpsecli import names
 from glimpsecli.commands import bench_requests, options, values
 from glimpsecli.commands.bench_values import ExcessValue, SecondsValue, StridesValue
 from glimpsecli.commands.report import complain, say
@@ -62,7 +63,7 @@ what, who, clock, reports = (
     "--sampler", "samplers", type=values.WordsValue("gaussian", "bilinear", "hard"), help="Default: gaussian,bilinear."
 )
 @who("--rotated", is_flag=True, help="The bilinear sampler on turned windows too.")
-@who("--backend", "backends", type=values.WordsValue("numpy", "cpu", "cuda"), help="Which of ours. Default: numpy,cpu.")
+@who("--backend", "backends", type=values.WordsValue(*names.BACKENDS), help="Which of ours. Default: numpy,cpu.")
 @who("--peers", is_flag=True, help="Beside NumPy, SciPy, Pillow, OpenCV, torch and pyvips, as installed.")
 @clock("--runs", type=click.IntRange(1, 100_000), default=10, show_default=True, metavar="N", help="Rounds.")
 @clock(

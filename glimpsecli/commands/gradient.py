@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from glimpsecli import names
 from glimpsecli.commands import lowering, options, values
 from glimpsecli.commands.running import carry_out
 
@@ -57,7 +58,7 @@ class ReachValue(values.Value):
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=options.IMAGE_PATH)
 @options.where_options
 @options.how(
-    "--sampler", "samplers", type=values.WordsValue("hard", "bilinear", "gaussian"),
+    "--sampler", "samplers", type=values.WordsValue(*names.SAMPLERS),
     help="Which samplers. Default: all three.",
 )  # fmt: skip
 @options.how(
@@ -102,7 +103,7 @@ def gradient(images: tuple[str, ...], target: str, name: str | None, **given: An
     from glimpsecli.jobs.picturing import make_picture_plan, named_sources
     from glimpsecli.jobs.requests import SizeRequest
 
-    samplers, blurs, steps = given.pop("samplers") or options.SAMPLERS, given.pop("blurs"), given.pop("steps")
+    samplers, blurs, steps = given.pop("samplers") or names.SAMPLERS, given.pop("blurs"), given.pop("steps")
     if blurs is not None and "gaussian" not in samplers:
         raise click.UsageError(f"--blur without gaussian among --sampler {','.join(samplers)}.")
     if steps % 2 == 0:

@@ -8,17 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
+from glimpsecli import names
 from glimpsecli.commands import values
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-SAMPLERS = ("hard", "bilinear", "gaussian")
-BORDERS = ("zeros", "constant", "edge", "reflect")
-BACKENDS = ("auto", "numpy", "cpu", "cuda")
-DEPTHS = ("8", "16", "float")
-MAX_PIXELS = 178_956_970
-FORMATS = ("png", "jpg", "webp", "tiff", "npy", "npz")
-
 
 IMAGE_PATH = click.Path(allow_dash=True, readable=False)
 """A file that may turn out to be unreadable: it fails alone, as a damaged one does."""
@@ -113,7 +106,7 @@ _size_option = how(
     help="Size of the glimpse; N alone is its longer side. Default: the window's own extent, rounded.",
 )  # fmt: skip
 _sampler_option = how(
-    "--sampler", type=click.Choice(SAMPLERS),
+    "--sampler", type=click.Choice(names.SAMPLERS),
     help="Default: gaussian; bilinear with --quad, and where neither --size nor --retina is given, so that a plain "
     "crop is a crop.",
 )  # fmt: skip
@@ -122,7 +115,7 @@ blur_option = how(
     help="Sigma of the Gaussians, in strides (in pixels where glimpses are enlarged). Default: 0.5.",
 )  # fmt: skip
 _border_option = how(
-    "--border", type=click.Choice(BORDERS),
+    "--border", type=click.Choice(names.BORDERS),
     help="What stands outside the image. Default: zeros. Not for gaussian, which has no border.",
 )  # fmt: skip
 _blur_and_border_options = _all(
@@ -135,7 +128,7 @@ _fill_option = how(
 )  # fmt: skip
 _computing_options = _all(
     how(
-        "--backend", type=click.Choice(BACKENDS), default="auto", show_default=True,
+        "--backend", type=click.Choice(("auto", *names.BACKENDS)), default="auto", show_default=True,
         help="What computes. auto: numpy for a small job, else cpu.",
     ),
     how(
@@ -144,7 +137,7 @@ _computing_options = _all(
     ),
 )  # fmt: skip
 max_pixels_option = how(
-    "--max-pixels", type=click.IntRange(1), default=MAX_PIXELS, show_default=True, metavar="N",
+    "--max-pixels", type=click.IntRange(1), default=names.MAX_PIXELS, show_default=True, metavar="N",
     help="Refuse larger images, which a small damaged or malicious file may claim to be.",
 )  # fmt: skip
 _reading_options = _all(
@@ -201,14 +194,14 @@ _quality_options = _all(
     out("--overwrite", is_flag=True, help="Replace files that exist. An input is never replaced."),
 )  # fmt: skip
 
-_depth_option = out("--depth", type=click.Choice(DEPTHS), help="Bits of the files. Default: those of the image.")
+_depth_option = out("--depth", type=click.Choice(names.DEPTHS), help="Bits of the files. Default: those of the image.")
 _picture_format_option = out(
-    "--format", "format_name", type=click.Choice([name for name in FORMATS if name != "npz"]),
+    "--format", "format_name", type=click.Choice([name for name in names.FORMATS if name != "npz"]),
     help="Default: by the suffix; png in a folder.",
 )  # fmt: skip
 
 encoding_options = _all(
-    out("--format", "format_name", type=click.Choice(FORMATS), help="Default: by the suffix; png in a folder."),
+    out("--format", "format_name", type=click.Choice(names.FORMATS), help="Default: by the suffix; png in a folder."),
     _depth_option,
     _quality_options,
 )
@@ -221,7 +214,7 @@ picture_options = _all(
     _picture_format_option,
     out(
         "--depth",
-        type=click.Choice(DEPTHS),
+        type=click.Choice(names.DEPTHS),
         help="Bits of the files. Default: 8, whatever the image has; float for masks in .npy and TIFF.",
     ),
     _quality_options,

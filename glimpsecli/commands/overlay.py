@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from glimpsecli import names
 from glimpsecli.commands import lowering, map_values, options, values
 from glimpsecli.commands.report import say
 from glimpsecli.commands.running import carry_out, end, run_plan
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from glimpsecli.jobs.overlaying import Style
     from glimpsecli.jobs.sources import Source
 
-LAYOUTS = ("hw", "thw", "n", "tn", "hnn", "lhnn")
-METHODS = ("nearest", "bilinear", "gaussian")
-COLOUR_MAPS = ("viridis", "magma", "inferno", "cividis", "turbo", "gray")
 MAP_ALPHA, MASK_ALPHA = 0.7, 0.5
 
 EXAMPLES = options.examples(
@@ -52,7 +50,7 @@ maps = options.section("Maps")
 @maps("--key", metavar="NAME", help="Which array of a .npz or .safetensors.")
 @maps(
     "--layout",
-    type=click.Choice(LAYOUTS),
+    type=click.Choice(names.LAYOUTS),
     help="hw, thw: grids. n, tn: flattened grids. hnn, lhnn: self-attention of heads, or layers of heads. Default: "
     "guessed by the shape and by rows that sum to 1, and printed; refused where two are as likely.",
 )
@@ -84,7 +82,7 @@ maps = options.section("Maps")
 @maps("--nan", type=click.Choice(("refuse", "skip")), help="skip leaves cells of NaN untouched. Default: refuse.")
 @options.where_options
 @options.taps_options
-@drawing("--cmap", type=click.Choice(COLOUR_MAPS), default="viridis", show_default=True, help="Colours.")
+@drawing("--cmap", type=click.Choice(names.COLOUR_MAPS), default="viridis", show_default=True, help="Colours.")
 @drawing(
     "--alpha",
     "opacity",
@@ -93,7 +91,7 @@ maps = options.section("Maps")
     help=f"Share of the colour where a value is 1; it grows with the value. Default: {MAP_ALPHA}, for windows "
     f"{MASK_ALPHA}.",
 )
-@drawing("--upsample", type=click.Choice(METHODS), help="From cells to pixels. Default: bilinear.")
+@drawing("--upsample", type=click.Choice(names.UPSAMPLINGS), help="From cells to pixels. Default: bilinear.")
 @drawing("--colour", type=values.ColourValue(), default="#ffd900", show_default=True, help="Of the outlines.")
 @drawing("--no-mask", is_flag=True, help="Draw only the outlines of windows.")
 @drawing("--inset", is_flag=True, help="Draw what the first window sees into a corner.")

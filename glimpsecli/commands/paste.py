@@ -7,10 +7,9 @@ from typing import Any
 
 import click
 
+from glimpsecli import names
 from glimpsecli.commands import lowering, options, values
 from glimpsecli.commands.running import carry_out
-
-BLENDS = ("over", "add")
 
 EXAMPLES = options.examples(
     "glimpse extract sample_images/chelsea.png --at 55%,42% --extent 240x160 --size 24x16 -o eyes.png",
@@ -39,12 +38,12 @@ how = options.section("How to paste")
 @options.max_pixels_option
 @options.where_options
 @how(
-    "--sampler", type=click.Choice(options.SAMPLERS),
+    "--sampler", type=click.Choice(names.SAMPLERS),
     help="bilinear and hard fill the window with the glimpse, interpolated or as squares; gaussian spreads each of its "
     "pixels over its Gaussian. Default: bilinear; gaussian with --gaussian and --draw.",
 )  # fmt: skip
 @how(
-    "--blend", type=click.Choice(BLENDS), default="over", show_default=True,
+    "--blend", type=click.Choice(names.BLENDS), default="over", show_default=True,
     help="over: the glimpse covers the image, as its alpha says; with gaussian, as the attention mask says. add: it is "
     "added to the image.",
 )  # fmt: skip

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import BinaryIO, NamedTuple
 
-from glimpsecli.images.picture import MAX_PIXELS
 from glimpsecli.images.reading import explained, kind_of, upright_size
 from glimpsecli.images.sources import Source, opened
+from glimpsecli.names import MAX_PIXELS
 
 _BYTES_A_PIXEL = {
     "JPEG": 8,

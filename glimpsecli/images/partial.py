@@ -15,9 +15,10 @@ from PIL import Image, ImageFile
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import jpeg, pillow
 from glimpsecli.images import orientation as turning
-from glimpsecli.images.picture import MAX_PIXELS, Array, Picture, matching_icc
+from glimpsecli.images.picture import Array, Picture, matching_icc
 from glimpsecli.images.reading import explained, kind_of
 from glimpsecli.images.sources import Source, opened
+from glimpsecli.names import MAX_PIXELS
 
 Box = tuple[int, int, int, int]
 

@@ -10,9 +10,6 @@ from glimpsecli.errors import FileProblemError, InvalidInputError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-MAX_PIXELS = 178_956_970
-"""Images with more pixels are refused: a small file can claim any size."""
-
 TAKEN = "glimpse takes uint8, uint16 and float32"
 
 _COLOURS_OF_PROFILE = {b"GRAY": 1, b"RGB ": 3}

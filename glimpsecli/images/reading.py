@@ -11,11 +11,12 @@ import numpy as np
 from glimpsecli.errors import FileProblemError, GlimpseError
 from glimpsecli.images import orientation as turning
 from glimpsecli.images import pillow, png
-from glimpsecli.images.picture import MAX_PIXELS, Picture, check_frame, check_size, matching_icc
+from glimpsecli.images.picture import Picture, check_frame, check_size, matching_icc
 from glimpsecli.images.quiet import quiet
 from glimpsecli.images.sources import Source, opened
+from glimpsecli.names import MAX_PIXELS
 
-__all__ = ["MAX_PIXELS", "Picture", "read", "upright_size"]
+__all__ = ["Picture", "read", "upright_size"]
 
 _SIGNATURES = {
     png.SIGNATURE: "PNG",

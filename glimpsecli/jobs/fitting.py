@@ -13,7 +13,6 @@ from glimpsecli.annotations.tables import table_of
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import DEPTHS, depth_of
 from glimpsecli.images.atomic import place_together
-from glimpsecli.images.picture import MAX_PIXELS
 from glimpsecli.images.streams import is_stream
 from glimpsecli.jobs.decoding import Origin
 from glimpsecli.jobs.outputs import check_files
@@ -22,6 +21,7 @@ from glimpsecli.jobs.planning import check_sources
 from glimpsecli.jobs.requests import SizeRequest
 from glimpsecli.learning.fitting import Fit, fit
 from glimpsecli.learning.places import Range
+from glimpsecli.names import MAX_PIXELS
 from glimpsecli.sampling import extract
 
 if TYPE_CHECKING:

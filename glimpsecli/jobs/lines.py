@@ -12,13 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from glimpsecli.attention.borders import BORDERS
-from glimpsecli.backends import BACKENDS
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.images.depth import DEPTHS
-from glimpsecli.images.formats import FORMATS
 from glimpsecli.jobs.products import Product
-from glimpsecli.sampling import SAMPLERS
+from glimpsecli.names import BACKENDS, BORDERS, DEPTHS, FORMATS, SAMPLERS
 from glimpsecli.window import GaussianParams, Window
 
 Check = Callable[[Any], bool]

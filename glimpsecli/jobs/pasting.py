@@ -11,13 +11,13 @@ import numpy as np
 from glimpsecli import images
 from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.images import DEPTHS, Picture, depth_of
-from glimpsecli.images.picture import MAX_PIXELS
 from glimpsecli.images.streams import standard_input
 from glimpsecli.jobs.masking import told_of
 from glimpsecli.jobs.plan import STREAM, Item, Plan
 from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.requests import Sight, SizeRequest, as_matrix
 from glimpsecli.jobs.storing import check_fits, stored
+from glimpsecli.names import MAX_PIXELS
 from glimpsecli.sampling.pasting import paste_onto
 from glimpsecli.window import corners
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from glimpsecli.images.picture import MAX_PIXELS
 from glimpsecli.jobs.requests import Request, Shaping
+from glimpsecli.names import MAX_PIXELS
 from glimpsecli.sampling import Sampling
 
 if TYPE_CHECKING:

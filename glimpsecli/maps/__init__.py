@@ -7,11 +7,10 @@ from glimpsecli.maps.ranges import Limits, Range, check_finite, scaled
 from glimpsecli.maps.reading import read_array
 from glimpsecli.maps.regions import Region, Threshold, regions
 from glimpsecli.maps.statistics import measure
-from glimpsecli.maps.upsampling import METHODS, Laid, lay
+from glimpsecli.maps.upsampling import Laid, lay
 
 __all__ = [
     "LAYOUTS",
-    "METHODS",
     "Arranged",
     "Laid",
     "Limits",

@@ -24,12 +24,11 @@ import numpy as np
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.maps.geometry import Rect
+from glimpsecli.names import UPSAMPLINGS
 from glimpsecli.window import Size, check_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-METHODS = ("nearest", "bilinear", "gaussian")
 
 _NOISE = 1e-9  # pixels: what rounding may do to the edges of a rectangle
 _HUGE = 1e30  # float32 holds numbers below this, and above its inverse, with room to spare
@@ -77,14 +76,14 @@ def lay(grid_map: NDArray[Any], rect: Rect, image_size: Size, method: str = "bil
     image_size : (int, int)
         Height and width.
     method : str
-        One of `METHODS`; the module has their formulas.
+        One of `UPSAMPLINGS`; the module has their formulas.
 
     Returns
     -------
     Laid
     """
-    if method not in METHODS:
-        raise InvalidInputError(f"{method!r} is no way to enlarge a map", f"choose {', '.join(METHODS)}")
+    if method not in UPSAMPLINGS:
+        raise InvalidInputError(f"{method!r} is no way to enlarge a map", f"choose {', '.join(UPSAMPLINGS)}")
     height, width = check_size(image_size)
     rows, columns = grid_map.shape
     y = _axis(rows, rect.y, rect.height, height, method)

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.names import COLOUR_MAPS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-COLOUR_MAPS = ("viridis", "magma", "inferno", "cividis", "turbo", "gray")
-"""The maps on offer; all but ``turbo`` grow steadily lighter, and ``cividis`` looks alike to colour-blind eyes."""
 
 LEVELS = 1024
 

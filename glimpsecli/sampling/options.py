@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glimpsecli.attention.borders import BORDERS
-from glimpsecli.backends import BACKENDS
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.names import BACKENDS, BORDERS, SAMPLERS
 from glimpsecli.window.checks import checked_blur
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-
-SAMPLERS = ("hard", "bilinear", "gaussian")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ import numpy as np
 from glimpsecli import backends
 from glimpsecli.attention import gaussian, pasting
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.names import BLENDS
 from glimpsecli.sampling.checks import checked_image, on_host
 from glimpsecli.sampling.devices import is_on_device
 from glimpsecli.sampling.dispatch import GRID_POINTS, choose_backend
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from glimpsecli.window import Where
 
     Canvas = NDArray[np.float32]
-
-BLENDS = ("over", "add")
 
 
 def paste(

@@ -1,0 +1,23 @@
+"""Words and limits that the command line shares with the library.
+
+Nothing is imported here, so that a help page can list them without what they stand for.
+"""
+
+SAMPLERS = ("hard", "bilinear", "gaussian")
+BORDERS = ("zeros", "constant", "edge", "reflect")
+BACKENDS = ("numpy", "cpu", "cuda")
+BLENDS = ("over", "add")
+
+DEPTHS = ("8", "16", "float")
+FORMATS = ("png", "jpg", "webp", "tiff", "npy", "npz")
+MAX_PIXELS = 178_956_970
+"""Pixels of the largest image that is read by default: a small file can claim any size."""
+
+ANNOTATION_FORMATS = ("coco", "yolo", "voc", "csv", "jsonl")
+BOX_FORMATS = ("xywh", "xyxy", "cxcywh")
+BOX_UNITS = ("pixels", "fractions")
+
+LAYOUTS = ("hw", "thw", "n", "tn", "hnn", "lhnn")
+UPSAMPLINGS = ("nearest", "bilinear", "gaussian")
+COLOUR_MAPS = ("viridis", "magma", "inferno", "cividis", "turbo", "gray")
+"""All but ``turbo`` grow steadily lighter, and ``cividis`` looks alike to colour-blind eyes."""
