@@ -6,7 +6,6 @@ tifffile lacks a codec or a colour model, as long as that costs no depth.
 
 from __future__ import annotations
 
-import importlib
 import io
 import math
 from typing import Any, BinaryIO
@@ -99,7 +98,8 @@ def decode(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> Picture
 
 def encode(stream: BinaryIO, pixels: Array, *, alpha: bool, icc: bytes | None, compress: int) -> None:
     """Write (H, W, C) as TIFF: no date and no software tag, so always the same bytes."""
-    iio = importlib.import_module("imageio.v3")
+    import imageio.v3 as iio
+
     channels = pixels.shape[-1]
     options: dict[str, Any] = {"photometric": "rgb" if channels - alpha == 3 else "minisblack"}
     if channels > 1:
@@ -113,7 +113,7 @@ def encode(stream: BinaryIO, pixels: Array, *, alpha: bool, icc: bytes | None, c
         options["compressionargs"] = {"level": compress}
     big = pixels.nbytes > 2**32 - 2**25  # offsets of plain TIFF have 32 bits
     file = io.BytesIO()  # tifffile trips over a file that was opened by number, as temporary files are
-    with iio.imopen(file, "w", plugin="tifffile", bigtiff=big) as writer:
+    with iio.imopen(file, "w", plugin="tifffile", bigtiff=big) as writer:  # type: ignore[call-overload]  # bigtiff
         writer.write(pixels if channels > 1 else pixels[..., 0], software=False, metadata=None, **options)
     stream.write(file.getbuffer())
 
@@ -125,11 +125,10 @@ def _uncoded(label: str) -> UnavailableError:
 
 
 def _read_samples(stream: BinaryIO, index: int) -> Array:
-    iio = importlib.import_module("imageio.v3")
+    import imageio.v3 as iio
+
     stream.seek(0)
-    with iio.imopen(stream, "r", plugin="tifffile") as file:
-        samples: Array = file.read(index=..., page=index)
-    return samples
+    return iio.imread(stream, index=..., plugin="tifffile", page=index)  # type: ignore[arg-type]  # ... is all
 
 
 def _check_jpeg(stream: BinaryIO, page: Page, label: str) -> None:

@@ -80,8 +80,9 @@ class Page:
 
 def read_tags(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> Page:
     """Read the tags of a page, or refuse it."""
+    import tifffile
+
     silence_logger("tifffile")
-    tifffile = importlib.import_module("tifffile")
     stream.seek(0)
     with tifffile.TiffFile(stream) as file:
         index, page, number = _find_page(file, label, frame)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-from types import ModuleType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -15,7 +13,7 @@ from glimpsecli.images.quiet import quiet, silence_logger
 _INTERPRETATIONS = {2: "grey16", 3: "rgb16", 4: "rgb16"}
 
 
-def load_vips(what: str) -> ModuleType:
+def load_vips(what: str) -> Any:
     """Import pyvips, or say which extra brings it.
 
     Parameters
@@ -26,9 +24,10 @@ def load_vips(what: str) -> ModuleType:
     try:
         silence_logger("pyvips")
         with quiet:
-            return importlib.import_module("pyvips")
+            import pyvips
     except (ImportError, OSError) as error:  # OSError: the Python package is there, the library under it is not
         raise UnavailableError(f"{what} needs pyvips", extra("vips")) from error
+    return pyvips
 
 
 def read_png(stream: BinaryIO, label: str) -> tuple[Array, bytes | None]:
