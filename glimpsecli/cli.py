@@ -40,7 +40,8 @@ COMMANDS = {
 HELP = """Look at a part of an image the way visual-attention models do.
 
 Hard attention is a crop, soft attention a mask, Gaussian attention DRAW's filterbanks, and the spatial transformer a
-grid with bilinear interpolation. `glimpse COMMAND -h` tells more.
+grid with bilinear interpolation. `glimpse COMMAND -h` shows the common options of a command, `glimpse COMMAND --help`
+all of them.
 """
 
 EPILOG = """\b
@@ -97,7 +98,7 @@ class LazyGroup(Group):
     cls=LazyGroup,
     help=HELP,
     epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"max_content_width": 100},
 )
 @click.version_option(__version__, message="glimpse %(version)s")
 def glimpse() -> None:

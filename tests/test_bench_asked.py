@@ -265,7 +265,7 @@ def test_the_list_is_of_the_cases_that_are_named(capsys):
 
 
 def test_the_help_explains_the_brackets(capsys):
-    assert bench("-h") == 0
+    assert bench("--help") == 0
     assert "An error in brackets is of another filter" in " ".join(capsys.readouterr().out.split())
 
 

@@ -1,5 +1,6 @@
 """The manners of the command line: what it loads, its exit codes, its words."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -26,7 +27,7 @@ def modules_after(code):
     return {name.split(".")[0] for name in done.stdout.decode().splitlines()[-1].split()}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["extract", "--help"], ["info", "-h"], ["--version"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["extract", "--help"], ["extract", "-h"], ["--version"]])
 def test_help_loads_click_and_nothing_heavy(arguments):
     loaded = modules_after(f"from glimpsecli.cli import run; assert run({arguments!r}) == 0")
     assert "click" in loaded
@@ -125,8 +126,36 @@ def test_a_misspelt_name_is_answered_with_the_nearest(words, advice, capsys):
 def test_help_prints_the_help_page_of_a_command(words, capsys):
     assert cli.run(["help", *words.split()]) == 0
     page = capsys.readouterr().out
-    assert cli.run([*words.split(), "-h"]) == 0
+    assert cli.run([*words.split(), "--help"]) == 0
     assert page == capsys.readouterr().out
+
+
+PAGES = ["", *(name for name in cli.COMMANDS), "study training", "study speed"]
+
+
+@pytest.mark.parametrize("words", PAGES)
+def test_the_short_page_is_one_screen_and_names_the_long_one(words, capsys):
+    assert cli.run([*words.split(), "-h"]) == 0
+    short = capsys.readouterr().out
+    path = " ".join(["glimpse", *words.split()])
+    assert cli.run([*words.split(), "--help"]) == 0
+    page = capsys.readouterr().out
+    assert short.splitlines()[:3] == page.splitlines()[:3]
+    assert short.endswith(f"\n`{path} --help` lists all options.\n")
+    assert short.count("\n") <= 40
+    examples = short[short.index("\nExamples") :].splitlines()[2:-2]
+    assert 1 <= len(examples) <= 3
+    assert all(example in page for example in examples)
+    assert [line.split()[0] for line in examples] == ["glimpse"] * len(examples)
+
+
+def test_the_short_page_lists_the_options_that_are_marked_and_no_name_in_vain():
+    for name, (module, _) in cli.COMMANDS.items():
+        command = getattr(importlib.import_module(module), name)
+        for one in (command, *getattr(command, "commands", {}).values()):
+            assert one.common <= {name for option in one.params for name in option.opts}
+            if len(one.params) > 6:
+                assert one.common
 
 
 def test_traceback_shows_where_an_error_came_from(tmp_path):

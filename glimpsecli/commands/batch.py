@@ -39,7 +39,11 @@ class BatchCommand(options.Command):
         )
 
 
-@click.command(cls=BatchCommand, epilog=EXAMPLES)
+@click.command(
+    cls=BatchCommand,
+    epilog=EXAMPLES,
+    common="--box --at --extent --tiles --annotations --label --size --sampler -o --resume --dry-run -j",
+)
 @click.argument("sources", nargs=-1, metavar="SOURCE...", type=options.IMAGE_PATH)
 @options.which("--from-file", "lists", multiple=True, metavar="LIST|-", help="A file with a path on each line.")
 @options.search_options

@@ -39,7 +39,11 @@ what, who, clock, reports = (
 )
 
 
-@click.command(cls=options.Command, epilog=EXAMPLES)
+@click.command(
+    cls=options.Command,
+    epilog=EXAMPLES,
+    common="--case --list --image --box --size --stride --backend --peers --runs --min-time --export-json --baseline",
+)
 @what("--case", "names", multiple=True, metavar="NAME,...", help="Cases, by number or word. Default: all of --list.")
 @what("--list", "show_list", is_flag=True, help="Print the cases, or those of --case.")
 @what("--image", metavar="FILE", type=values.RegularPath(), help="Your own image instead.")

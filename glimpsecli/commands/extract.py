@@ -21,7 +21,11 @@ EXAMPLES = options.examples(
 )
 
 
-@click.command(cls=options.Command, epilog=EXAMPLES)
+@click.command(
+    cls=options.Command,
+    epilog=EXAMPLES,
+    common="--box --at --extent --zoom --angle --windows --size --sampler -o --overwrite --json",
+)
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=options.IMAGE_PATH)
 @options.where_options
 @options.how_options

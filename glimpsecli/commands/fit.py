@@ -46,7 +46,12 @@ in 255 leaves 19 windows in 20 and more to be found.
 target, search, out = options.section("The target"), options.section("What is searched"), options.out
 
 
-@click.command(cls=options.Command, help=HELP, epilog=EXAMPLES)
+@click.command(
+    cls=options.Command,
+    help=HELP,
+    epilog=EXAMPLES,
+    common="--target-box --size --stride --free --sampler -o --animate --json",
+)
 @click.argument("target_file", metavar="TARGET", type=options.IMAGE_PATH)
 @click.argument("image", metavar="IMAGE", type=options.IMAGE_PATH)
 @target(

@@ -54,7 +54,9 @@ class ReachValue(values.Value):
         return length
 
 
-@click.command(cls=options.Command, epilog=EXAMPLES)
+@click.command(
+    cls=options.Command, epilog=EXAMPLES, common="--box --at --extent --size --sampler --blur --reach --steps -o --json"
+)
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=options.IMAGE_PATH)
 @options.where_options
 @options.how(

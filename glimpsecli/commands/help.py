@@ -21,7 +21,7 @@ def _complete(ctx: click.Context, option: click.Parameter, incomplete: str) -> l
 @options.manner_options
 @click.pass_context
 def help(ctx: click.Context, /, words: tuple[str, ...], **given: Any) -> None:  # noqa: A001
-    """Print the help page of COMMAND, which is that of `glimpse COMMAND -h`."""
+    """Print the help page of COMMAND, which is that of `glimpse COMMAND --help`."""
     shown = ctx.find_root()
     for word in words:
         if not isinstance(shown.command, click.Group):

@@ -18,7 +18,7 @@ PACKAGES = ("click", "numpy", "numba", "llvmlite", "numba-cuda", "pillow", "imag
 EXAMPLES = options.examples("glimpse info", "glimpse info --json")
 
 
-@click.command(cls=options.Command, epilog=EXAMPLES)
+@click.command(cls=options.Command, epilog=EXAMPLES, common="--json --clear-cache")
 @options.out("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 @options.out("--clear-cache", is_flag=True, help="Remove the compiled kernels; they are compiled again when needed.")
 @options.manner_options

@@ -18,7 +18,9 @@ EXAMPLES = options.examples(
 )
 
 
-@click.command(cls=options.Command, epilog=EXAMPLES)
+@click.command(
+    cls=options.Command, epilog=EXAMPLES, common="--box --at --extent --size --sampler -o --apply --figure --overwrite"
+)
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=options.IMAGE_PATH)
 @options.where_options
 @options.taps_options

@@ -10,6 +10,7 @@ import click
 
 from glimpsecli import names
 from glimpsecli.commands import values
+from glimpsecli.commands.short_help import ShortHelp
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -17,8 +18,8 @@ IMAGE_PATH = click.Path(allow_dash=True, readable=False)
 """A file that may turn out to be unreadable: it fails alone, as a damaged one does."""
 
 
-class Command(click.Command):
-    """A command whose help lists its options by section."""
+class Command(ShortHelp):
+    """A command whose long help page lists its options by section."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each kind of option, in the order in which they are declared."""

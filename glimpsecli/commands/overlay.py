@@ -35,7 +35,11 @@ drawing = options.section("Drawing")
 maps = options.section("Maps")
 
 
-@click.command(cls=options.Command, epilog=EXAMPLES)
+@click.command(
+    cls=options.Command,
+    epilog=EXAMPLES,
+    common="--map --box --at --extent --size --colorbar --montage --inset -o --to-boxes --overwrite --json",
+)
 @click.argument("sources", nargs=-1, required=True, metavar="IMAGE...", type=options.IMAGE_PATH)
 @options.search_options
 @maps(

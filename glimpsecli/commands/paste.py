@@ -25,7 +25,9 @@ EXAMPLES = options.examples(
 how = options.section("How to paste")
 
 
-@click.command(cls=options.Command, epilog=EXAMPLES)
+@click.command(
+    cls=options.Command, epilog=EXAMPLES, common="--onto --box --at --extent --angle --sampler --blend -o --overwrite"
+)
 @click.argument("glimpses", nargs=-1, required=True, metavar="GLIMPSE...", type=options.IMAGE_PATH)
 @options.which(
     "--onto", "image", required=True, metavar="IMAGE", type=options.IMAGE_PATH,

@@ -16,7 +16,7 @@ EXAMPLES = options.examples(
 )
 
 
-@click.command(cls=options.Command, epilog=EXAMPLES)
+@click.command(cls=options.Command, epilog=EXAMPLES, common="-o --overwrite -j")
 @click.argument("folder", metavar="OUT", type=click.Path())
 @options.out("-o", "--output", "target", metavar="FOLDER", help="Where the glimpses go. Default: back into OUT.")
 @options.out("--overwrite", is_flag=True, help="Replace files in another FOLDER. A source is never replaced.")

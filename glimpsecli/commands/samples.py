@@ -18,7 +18,7 @@ EXAMPLES = options.examples("glimpse samples", "glimpse samples elsewhere/photos
 FOLDER = "sample_images"
 
 
-@click.command(cls=options.Command, epilog=EXAMPLES)
+@click.command(cls=options.Command, epilog=EXAMPLES, common="--overwrite")
 @click.argument("folder", metavar="[FOLDER]", type=click.Path(), default=FOLDER, callback=options.check_folder)
 @options.out("--overwrite", is_flag=True, help="Replace files that have another content.")
 @options.manner_options

@@ -50,7 +50,12 @@ def study() -> None:
     """
 
 
-@study.command(cls=options.Command, epilog=TRAINING_EXAMPLES, short_help="Is Gaussian attention easier to train?")
+@study.command(
+    cls=options.Command,
+    epilog=TRAINING_EXAMPLES,
+    common="--images --strides --offsets --trials --quick -j --seed -o --resume --overwrite",
+    short_help="Is Gaussian attention easier to train?",
+)
 @what(
     "--images",
     metavar="FOLDER",
@@ -117,7 +122,12 @@ def training(**given: Any) -> None:
         say(f"{', '.join(written)} written to {folder}")
 
 
-@study.command(cls=options.Command, epilog=SPEED_EXAMPLES, short_help="Is the spatial transformer faster?")
+@study.command(
+    cls=options.Command,
+    epilog=SPEED_EXAMPLES,
+    common="--strides --size --quick --runs --min-time --seed -o --overwrite",
+    short_help="Is the spatial transformer faster?",
+)
 @what("--strides", type=StridesValue(), help="Pixels from tap to tap. Default: 1,2,4,8,16,32.")
 @what("--size", type=values.SizeValue(), help="Size of the glimpse; N alone is the longer side. Default: 64.")
 @what("--quick", is_flag=True, help="Fewer strides and rounds, within a minute.")
