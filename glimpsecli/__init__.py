@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from glimpsecli import torch as torch
     from glimpsecli.errors import GlimpseError as GlimpseError
     from glimpsecli.learning import fit as fit
+    from glimpsecli.sampling import Sampler as Sampler
     from glimpsecli.sampling import Sampling as Sampling
     from glimpsecli.sampling import extract as extract
     from glimpsecli.sampling import extract_batch as extract_batch
@@ -32,6 +33,7 @@ _HOMES = {
     "GaussianParams": "glimpsecli.window",
     "GlimpseError": "glimpsecli.errors",
     "Projective": "glimpsecli.window",
+    "Sampler": "glimpsecli.sampling",
     "Sampling": "glimpsecli.sampling",
     "Window": "glimpsecli.window",
     "extract": "glimpsecli.sampling",
@@ -52,6 +54,7 @@ __all__ = [
     "GaussianParams",
     "GlimpseError",
     "Projective",
+    "Sampler",
     "Sampling",
     "Window",
     "attention",

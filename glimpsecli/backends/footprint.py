@@ -63,6 +63,9 @@ def whole_pixels(matrices: Floats) -> NDArray[np.bool_]:
     """Tell which of (N, 2 or 3, 3) matrices read whole pixels one by one: a crop, with nothing to interpolate."""
     if matrices.shape[-2] == 3:
         return np.zeros(matrices.shape[:-2], np.bool_)
+    if matrices.size == 6:  # Python's arithmetic starts at once
+        a, b, x, c, d, y = matrices.ravel().tolist()
+        return np.array(a == d == 1 and b == c == 0 and x % 1 == y % 1 == 0).reshape(matrices.shape[:-2])
     upright = np.asarray((matrices[..., :2] == _IDENTITY).all(axis=(-2, -1)))
     return upright & (matrices[..., 2] % 1 == 0).all(axis=-1) if upright.any() else upright
 

@@ -25,11 +25,16 @@ _SHORTEST_SIDE, _LONGEST_RATIO = 24, 3
 def checked_image(image: ArrayLike, name: str = "an image") -> Images:
     """Give the image as (H, W) or (H, W, C), of any type that can be read."""
     pixels = _checked_dtype(device_images(image) if is_on_device(image) else on_host(image, name), name)
-    if pixels.ndim not in (2, 3) or 0 in pixels.shape:
-        raise InvalidInputError(f"{name} of shape {tuple(pixels.shape)}", "give (H, W) or (H, W, C), none of them 0")
-    if pixels.ndim == 3:
-        check_channels_last(pixels.shape, "put them last: np.moveaxis(image, 0, -1)")
+    check_shape(pixels.shape, name)
     return pixels
+
+
+def check_shape(shape: tuple[int, ...], name: str = "an image") -> None:
+    """Refuse a shape that is neither (H, W) nor (H, W, C)."""
+    if len(shape) not in (2, 3) or 0 in shape:
+        raise InvalidInputError(f"{name} of shape {tuple(shape)}", "give (H, W) or (H, W, C), none of them 0")
+    if len(shape) == 3:
+        check_channels_last(shape, "put them last: np.moveaxis(image, 0, -1)")
 
 
 def check_channels_last(shape: tuple[int, ...], hint: str) -> None:

@@ -1,4 +1,4 @@
-"""The one door from images and windows to a backend: it checks, chooses, allocates and calls."""
+"""Glimpses of images: of one through one or several windows, and of a batch."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glimpsecli.backends.footprint import union
-from glimpsecli.errors import InvalidInputError
 from glimpsecli.sampling.checks import checked_image, checked_out, checked_stack
 from glimpsecli.sampling.devices import device_out, device_sampling, is_on_device
 from glimpsecli.sampling.dispatch import prepare
 from glimpsecli.sampling.options import Sampling
-from glimpsecli.sampling.precision import full_scale, is_read, readable
+from glimpsecli.sampling.precision import is_read
+from glimpsecli.sampling.reading import read_taps
+from glimpsecli.sampling.sampler import Sampler
 from glimpsecli.sampling.taps import Taps
-from glimpsecli.sampling.transparency import unweigh, weigh_by_alpha
-from glimpsecli.window import places_of
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -89,17 +87,8 @@ def extract(
            [ 9., 10.]], dtype=float32)
     """
     sampling = Sampling(sampler=sampler, blur=blur, border=border, fill=fill, backend=backend, threads=threads)
-    sampling = device_sampling(image, sampling, alpha)
-    pixels = checked_image(image)
-    (height, width), channels = pixels.shape[:2], pixels.shape[2:]
-    places = places_of(where)
-    taps = Taps.make(places, size, (height, width), sampling)
-    stack = pixels.reshape(1, height, width, *(channels or (1,)))
-    shape = (taps.windows, *taps.size, stack.shape[3])
-    out = device_out(None, shape) if is_on_device(image) else np.empty(shape, np.float32)
-    _sample(stack, taps, out, sampling, alpha)
-    windows = () if places.single else (taps.windows,)
-    return out.reshape(*windows, *taps.size, *channels)
+    pixels = image if type(image) is np.ndarray else checked_image(image)
+    return Sampler(where, size, pixels.shape, sampling, alpha=alpha)(pixels)
 
 
 def extract_batch(
@@ -167,47 +156,12 @@ def extract_batch(
         prepare(taps.repeated(channels), planes.shape, colours, sampling)(planes, glimpses)
         return given
     if is_on_device(stack):
-        _sample(stack, taps, result, sampling, alpha)
+        read_taps(stack, taps, result, sampling, alpha)
         return given
     last = np.moveaxis(stack, 1, 3) if channels_first else stack
     view = np.moveaxis(result, 1, 3) if channels_first else result
     target = view if view.flags.c_contiguous else np.empty(view.shape, np.float32)
-    _sample(last, taps, target, sampling, alpha)
+    read_taps(last, taps, target, sampling, alpha)
     if target is not view:
         view[...] = target
     return given
-
-
-def _sample(images: Images, taps: Taps, out: Glimpses, sampling: Sampling, alpha: bool) -> None:
-    """Fill `out`, (N, h, w, C) contiguous, from (1 or N, H, W, C) images."""
-    channels = images.shape[3]
-    colours = np.broadcast_to(sampling.colour(channels), (taps.windows, channels))
-    if alpha and channels not in (2, 4):
-        raise InvalidInputError(f"alpha with {channels} channels", "grey and alpha are 2, red, green, blue and alpha 4")
-    scale = full_scale(images.dtype) if alpha else 1.0
-    images, taps = readable(images, taps)
-    if not alpha or taps.order == 0:  # single pixels keep their own alpha
-        prepare(taps, images.shape, colours, sampling)(images, out)
-        return
-    cut, moved = _cut(images, taps)
-    gain = np.ones(taps.windows, np.float32)
-    if taps.sampler == "gaussian":  # gain is for the colours: it would cancel in the division
-        gain = taps.places[:, 6].astype(np.float32)
-        moved.places[:, 6] = 1
-    weighted = weigh_by_alpha(cut, scale)
-    prepare(moved, weighted.shape, weigh_by_alpha(colours, scale), sampling)(weighted, out)
-    unweigh(out, scale)
-    with np.errstate(over="ignore", invalid="ignore"):
-        out[..., :-1] *= gain[:, None, None, None]
-    whole = taps.whole_pixels()
-    if np.any(whole):  # crops keep the colours that alpha hides
-        crops = np.empty((int(whole.sum()), *out.shape[1:]), np.float32)
-        some = images if len(images) == 1 else images[whole]
-        prepare(taps.only(whole), some.shape, colours[whole], sampling)(some, crops)
-        out[whole] = crops
-
-
-def _cut(images: Images, taps: Taps) -> tuple[Images, Taps]:
-    """Cut images to what all windows read of them, and move the windows along."""
-    top, bottom, left, right = union(taps.boxes())
-    return images[:, top:bottom, left:right], taps.moved(top, left, (bottom - top, right - left))

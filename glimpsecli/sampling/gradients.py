@@ -91,18 +91,24 @@ def vjp(
     >>> vjp(ramp, Window(4, 4, 2, 2), (2, 2), np.ones((2, 2)), sampler="bilinear").where.cx
     4.0
     """
-    wanted = _checked_by(by)
     sampling = Sampling(sampler=sampler, blur=blur, border=border, fill=fill, backend=backend, threads=threads)
     sampling = device_sampling(image, sampling, alpha=False)
-    pixels = checked_image(image)
+    pixels, places = checked_image(image), places_of(where)
+    taps = Taps.make(places, size, (pixels.shape[0], pixels.shape[1]), sampling)
+    return pull_back(pixels, places, taps, cotangent, sampling, by)
+
+
+def pull_back(
+    pixels: Any, places: PlaceRows, taps: Taps, cotangent: ArrayLike, sampling: Sampling, by: Collection[str]
+) -> Gradients:
+    """Do what :func:`vjp` does, with an image that is checked and places that are taps already."""
+    wanted, taps = _checked_by(by), _free(taps, places)
     (height, width), channels = pixels.shape[:2], pixels.shape[2:]
-    places = places_of(where)
-    taps = _taps(places, size, (height, width), sampling)
     stack = pixels.reshape(1, height, width, *(channels or (1,)))
     windows = () if places.single else (taps.windows,)
-    loss = _checked_cotangent(cotangent, (*windows, *taps.size, *channels), is_on_device(image))
-    colours = np.broadcast_to(sampling.colour(stack.shape[3]), (taps.windows, stack.shape[3]))
+    loss = _checked_cotangent(cotangent, (*windows, *taps.size, *channels), is_on_device(pixels))
     loss = loss.reshape(taps.windows, *taps.size, stack.shape[3])
+    colours = sampling.colours(taps.windows, stack.shape[3])
     by_image, by_places = _pull_back(stack, taps, loss, colours, sampling, wanted)
     return Gradients(
         None if by_image is None else by_image.reshape(pixels.shape),
@@ -147,7 +153,8 @@ def vjp_batch(
     channels_first = layout == "NCHW"
     channels = stack.shape[1 if channels_first else 3]
     places = places_of(where)
-    taps = _taps(places, size, stack.shape[2:] if channels_first else stack.shape[1:3], sampling)
+    height, width = stack.shape[2:] if channels_first else stack.shape[1:3]
+    taps = _free(Taps.make(places, size, (height, width), sampling), places)
     given, taps = taps.windows, taps.for_each(len(stack))
     shape = (len(stack), channels, *taps.size) if channels_first else (len(stack), *taps.size, channels)
     loss = _checked_cotangent(cotangents, shape, is_on_device(stack))
@@ -165,10 +172,9 @@ def vjp_batch(
     )
 
 
-def _taps(where: PlaceRows, size: Size, image_size: tuple[int, ...], sampling: Sampling) -> Taps:
-    """Make the taps; a projective place that happens to be affine can still move in all its numbers."""
-    taps = Taps.make(where, size, (image_size[0], image_size[1]), sampling)
-    if where.kind is Projective and taps.places.shape[1:] == (2, 3):
+def _free(taps: Taps, places: PlaceRows) -> Taps:
+    """Give the taps of projective places that happen to be affine 3x3 matrices, which can move in all their numbers."""
+    if places.kind is Projective and taps.places.shape[1:] == (2, 3):
         last = np.broadcast_to([[0.0, 0.0, 1.0]], (taps.windows, 1, 3))
         return taps._replace(places=np.concatenate([taps.places, last], axis=1))
     return taps

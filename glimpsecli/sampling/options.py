@@ -83,6 +83,11 @@ class Sampling:
         """
         return _colour(self.fill, channels, dtype)  # type: ignore[arg-type]  # a number, a tuple of them or None by now
 
+    def colours(self, images: int, channels: int) -> NDArray[np.float32]:
+        """Give the same for each of several images, (N, C)."""
+        colour = self.colour(channels)
+        return colour[None] if images == 1 else np.broadcast_to(colour, (images, channels))
+
 
 @functools.lru_cache
 def _colour(fill: float | tuple[float, ...] | None, channels: int, dtype: type[np.floating[Any]]) -> NDArray[Any]:

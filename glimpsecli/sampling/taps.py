@@ -83,7 +83,7 @@ class Taps(NamedTuple):
     @property
     def order(self) -> int:
         """0 to read single pixels, 1 to interpolate; where all windows are on whole pixels there is nothing to."""
-        return 0 if self.sampler == "hard" or bool(np.all(self.whole_pixels())) else 1
+        return 0 if self.sampler == "hard" or self.whole_pixels().all() else 1
 
     def whole_pixels(self) -> NDArray[np.bool_]:
         """Tell which windows are crops: whole pixels, one by one, through a sampler that keeps them as they are."""

@@ -64,6 +64,11 @@ def taps_to_box(first: float, stride: float, taps: int, convention: str) -> tupl
 def windows_to_matrices(windows: Floats, size: Size) -> Floats:
     """Give the (N, 2, 3) matrices, output index to source index, of (N, 5) windows (cx, cy, width, height, angle)."""
     h, w = check_size(size)
+    if len(windows) == 1 and not windows[0, 4]:  # Python's arithmetic has the same bits, and starts at once
+        ((x, y, extent_x, extent_y, _),) = windows.tolist()
+        stride_x, stride_y = extent_x / w, extent_y / h
+        first_x, first_y = x - 0.5 - stride_x * ((w - 1) / 2), y - 0.5 - stride_y * ((h - 1) / 2)
+        return np.array([[[stride_x, 0.0, first_x], [0.0, stride_y, first_y]]])
     cx, cy, width, height, angle = windows.T
     matrices = np.zeros((len(windows), 2, 3))
     if not angle.any():  # the same to the last bit, in half the time

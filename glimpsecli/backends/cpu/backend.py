@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     Images = NDArray[Any]
     Glimpses = NDArray[np.float32]
 
+KEPT = 2**14
+"""Values of a glimpse's row up to which the arrays that interpolate it, some 40 bytes a value, are kept."""
+
 _NO_MATRICES, _NO_GRIDS = np.empty((0, 2, 3)), np.empty((0, 0, 0, 2))
 
 
@@ -102,7 +105,6 @@ def _prepare(
     colours = np.zeros(fill.shape, np.float32) if border == "zeros" else fill
     places = _read_only(matrices), _read_only(grids), order, cpu_affine.BORDERS[border], _read_only(colours)
     units, work = n * -(-h // cpu_affine.ROWS), 10.0 * n * h * w * channels
-    scratches: dict[np.dtype[Any], Scratch] = {}
 
     def read(images: Images, out: Glimpses) -> None:
         top, bottom, left, right = (0, height, 0, width) if images.flags.c_contiguous else union(footprint())
@@ -111,14 +113,17 @@ def _prepare(
         pitch = (right - left) * channels
         first, stride = -top * pitch - left * channels, 0 if count == 1 else (bottom - top) * pitch
         pixels = _flat(images), first, pitch, stride, height, width
-        scratch = scratches.get(images.dtype)
-        if scratch is None:
-            make = functools.partial(cpu_affine.scratch, (h, w, channels), images.dtype)
-            scratch = scratches.setdefault(images.dtype, Scratch(make))
+        scratch = (_scratch if w * channels <= KEPT else _scratch.__wrapped__)(w, channels, images.dtype)
         arguments = *pixels, *places, h, w, channels, out.reshape(-1)
         run(cpu_affine.interpolating_kernel, arguments, scratch, units=units, work=work, threads=threads)
 
     return read
+
+
+@functools.lru_cache(maxsize=8)
+def _scratch(w: int, channels: int, dtype: np.dtype[Any]) -> Scratch:
+    """Give the scratch arrays of the interpolating kernel, which all windows of a kind share."""
+    return Scratch(functools.partial(cpu_affine.scratch, (1, w, channels), dtype))
 
 
 def _flat(images: Images) -> Images:

@@ -1,0 +1,155 @@
+"""A sampler that is prepared once and called often."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.sampling.checks import check_shape, checked_image
+from glimpsecli.sampling.devices import device_out, device_sampling, is_on_device
+from glimpsecli.sampling.dispatch import prepare
+from glimpsecli.sampling.gradients import BY, Gradients, pull_back
+from glimpsecli.sampling.options import Sampling
+from glimpsecli.sampling.precision import is_read
+from glimpsecli.sampling.reading import read_taps
+from glimpsecli.sampling.taps import Taps
+from glimpsecli.window import places_of
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from glimpsecli.backends.protocol import ImageShape, Read
+    from glimpsecli.window import Size, Where
+
+    Images = NDArray[Any]
+    Glimpses = NDArray[np.float32]
+
+
+class Sampler:
+    """One or several windows over images of one shape, prepared to be looked through again and again.
+
+    It gives the same bits as :func:`~glimpsecli.extract`, which prepares one for each call. Several threads may call it
+    at once.
+
+    Parameters
+    ----------
+    where : Window, Affine, Projective, GaussianParams, a sequence of one of them, or array_like
+        As in :func:`~glimpsecli.extract`.
+    size : (int, int)
+        Height and width of the glimpses in pixels.
+    image_shape : (H, W) or (H, W, C)
+        Shape of the images.
+    sampling : Sampling, optional
+        How to look: Gaussian attention by default.
+    alpha : bool
+        Whether the last channel of the images is straight alpha.
+
+    Raises
+    ------
+    InvalidInputError, UnavailableError
+        As :func:`~glimpsecli.extract`.
+
+    Examples
+    --------
+    Follow a bright spot that moves: look, find it in the glimpse, and move the window there.
+
+    >>> import numpy as np
+    >>> from glimpsecli import Sampler, Sampling, Window
+    >>> frames = np.zeros((3, 40, 60), np.uint8)
+    >>> for t, frame in enumerate(frames):
+    ...     frame[20 + 2 * t, 30 + 3 * t] = 255
+    >>> window = Window(30, 20, 16, 16)
+    >>> look = Sampler(window, (16, 16), frames[0].shape, Sampling(sampler="bilinear"))
+    >>> for frame in frames:
+    ...     row, column = np.unravel_index(look(frame).argmax(), (16, 16))
+    ...     window = Window(window.cx + column - 7.5, window.cy + row - 7.5, 16, 16)
+    ...     look = look.moved(window)
+    ...     print(window.cx, window.cy)
+    30.5 20.5
+    33.5 22.5
+    36.5 24.5
+    """
+
+    def __init__(
+        self,
+        where: Where,
+        size: Size,
+        image_shape: tuple[int, ...],
+        sampling: Sampling | None = None,
+        *,
+        alpha: bool = False,
+    ) -> None:
+        check_shape(image_shape)
+        self.image_shape, self.sampling, self.alpha = tuple(image_shape), sampling or Sampling(), alpha
+        height, width, *channels = image_shape
+        self._places = places_of(where)
+        self._taps = taps = Taps.make(self._places, size, (height, width), self.sampling)
+        self._images: ImageShape = (1, height, width, channels[0] if channels else 1)
+        self._glimpses = (taps.windows, *taps.size, self._images[3])
+        self._result = (*(() if self._places.single else (taps.windows,)), *taps.size, *channels)
+        self._read: Read | None = None
+        self._dtype: np.dtype[Any] | None = None  # of the images that can be read without another check
+
+    def __call__(self, image: ArrayLike) -> Glimpses:
+        """Look at an image.
+
+        Parameters
+        ----------
+        image : array_like, of the shape that was prepared for
+            Otherwise as in :func:`~glimpsecli.extract`.
+
+        Returns
+        -------
+        float32
+            As :func:`~glimpsecli.extract`.
+        """
+        if type(image) is np.ndarray and image.dtype is self._dtype and image.shape == self.image_shape:
+            out = np.empty(self._glimpses, np.float32)
+            self._read(image.reshape(self._images), out)  # type: ignore[misc]  # made before the dtype is known
+            return out.reshape(self._result)
+        sampling, pixels = device_sampling(image, self.sampling, self.alpha), self._checked(image)
+        on_device = is_on_device(pixels)
+        out = device_out(None, self._glimpses) if on_device else np.empty(self._glimpses, np.float32)
+        if self.alpha or on_device or not is_read(pixels.dtype):
+            read_taps(pixels.reshape(self._images), self._taps, out, sampling, self.alpha)
+        else:
+            if self._read is None:
+                colours = sampling.colours(self._taps.windows, self._images[3])
+                self._read = prepare(self._taps, self._images, colours, sampling)
+            self._read(pixels.reshape(self._images), out)
+            self._dtype = pixels.dtype
+        return out.reshape(self._result)
+
+    def vjp(self, image: ArrayLike, cotangent: ArrayLike, by: Collection[str] = BY) -> Gradients:
+        """Pull the gradient of a loss with respect to the glimpses back, as :func:`~glimpsecli.vjp`.
+
+        Parameters
+        ----------
+        image : array_like, of the shape that was prepared for
+        cotangent : array_like, of the shape of the result
+        by : {"image", "where"}, one or both
+
+        Returns
+        -------
+        Gradients
+        """
+        if self.alpha:
+            raise InvalidInputError("gradients with alpha", "weight the colours by it first")
+        sampling = device_sampling(image, self.sampling, alpha=False)
+        return pull_back(self._checked(image), self._places, self._taps, cotangent, sampling, by)
+
+    def moved(self, where: Where) -> Sampler:
+        """Give the sampler of other windows over the same images."""
+        return Sampler(where, self._taps.size, self.image_shape, self.sampling, alpha=self.alpha)
+
+    def _checked(self, image: ArrayLike) -> Images:
+        pixels = checked_image(image)
+        if pixels.shape != self.image_shape:
+            raise InvalidInputError(
+                f"an image of shape {tuple(pixels.shape)}, and the sampler is for {self.image_shape}",
+                "prepare a Sampler for each shape",
+            )
+        return pixels
