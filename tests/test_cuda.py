@@ -1,9 +1,14 @@
 """The cuda backend where there is no GPU: on Numba's simulator, and what is said without either."""
 
+import ast
+import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -12,7 +17,9 @@ from glimpsecli import backends
 
 pytestmark = pytest.mark.slow
 
-HERE = Path(__file__).resolve().parent
+FILE = Path(__file__).resolve().with_name("cuda_cases.py")
+TREE = ast.parse(FILE.read_text(encoding="utf-8"))
+CASES = [node.name for node in TREE.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
 # Whatever this machine has, here it has no GPU.
 WITHOUT = {
     **os.environ,
@@ -26,12 +33,29 @@ def run(*arguments, env):
     return subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True, env=env, check=False)
 
 
-def test_every_case_holds_on_the_simulator():
-    env = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "GLIMPSE_TEST_GPU": ""}
-    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", HERE / "cuda_cases.py", env=env)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert " passed" in done.stdout
-    assert "skipped" not in done.stdout
+@pytest.fixture(scope="module")
+def simulator():
+    """A process in which Numba was imported with the simulator switched on, and which runs case after case."""
+    with pytest.MonkeyPatch.context() as patch, ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        patch.setenv("NUMBA_ENABLE_CUDASIM", "1")
+        patch.setenv("GLIMPSE_TEST_GPU", "")
+        pool.submit(int).result()  # it has started, with these
+        patch.undo()
+        yield pool
+
+
+def run_case(name):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        code = pytest.main(["-q", "-p", "no:cacheprovider", f"{FILE}::{name}"])
+    return code, out.getvalue()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_case_holds_on_the_simulator(simulator, name):
+    code, out = simulator.submit(run_case, name).result()
+    assert code == 0, out
+    assert " passed" in out
+    assert "skipped" not in out
 
 
 def test_without_a_gpu_the_command_says_why_in_one_line_and_exits_3(samples, tmp_path):
