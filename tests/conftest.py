@@ -6,8 +6,16 @@ from hypothesis import settings
 
 from glimpsecli import cli
 
-# The first example of a test may compile a kernel. CI tries the same examples each time, people try new ones.
-settings.register_profile("glimpse", deadline=None, derandomize="CI" in os.environ)
+IN_CI = "CI" in os.environ
+
+
+def examples(count=100, **more):
+    """Try this many examples in CI, the same each time, and elsewhere a quarter of them, new ones each time."""
+    return settings(max_examples=count if IN_CI else min(count, max(10, count // 4)), **more)
+
+
+# Without a deadline: the first example of a test may compile a kernel.
+settings.register_profile("glimpse", examples(), deadline=None, derandomize=IN_CI)
 settings.load_profile("glimpse")
 
 ROOT = Path(__file__).resolve().parent.parent

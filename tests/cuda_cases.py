@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from conftest import examples
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -76,7 +77,8 @@ if not ON_GPU:
 
 def few(simulated):
     """Try some examples in the simulator, and more on a GPU."""
-    return settings(max_examples=200 if ON_GPU else simulated, suppress_health_check=[HealthCheck.too_slow])
+    slow = {"suppress_health_check": [HealthCheck.too_slow]}
+    return settings(max_examples=200, **slow) if ON_GPU else examples(simulated, **slow)
 
 
 def full_scale(image):

@@ -5,7 +5,8 @@ import tracemalloc
 import numpy as np
 import oracles
 import pytest
-from hypothesis import given, settings
+from conftest import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from glimpsecli import (
@@ -45,7 +46,7 @@ uprights = st.builds(Window, positions, positions, extents, extents)
 turned = st.builds(Window, positions, positions, extents, extents, st.floats(-180, 180))
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     st.sampled_from(TYPES), st.sampled_from(["hard", "bilinear"]),
     st.sampled_from(["zeros", "constant", "edge", "reflect"]), turned, st.sampled_from(["numpy", "cpu"]),
@@ -59,7 +60,7 @@ def test_any_type_equals_the_definition(dtype, sampler, border, window, backend)
     assert np.abs(found - expected).max() <= 2e-6 * np.abs(image.astype(float)).max()
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.sampled_from(TYPES), uprights, st.sampled_from(["numpy", "cpu"]))
 def test_any_type_equals_the_definition_of_gaussian_attention(dtype, window, backend):
     image, params = numbers(dtype), window.to_gaussian(SIZE)

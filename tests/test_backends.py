@@ -4,7 +4,8 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from conftest import examples
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from glimpsecli import Affine, GaussianParams, GlimpseError, Projective, Window, extract, extract_batch, vjp
@@ -44,7 +45,7 @@ turned = st.builds(Window, places, places, st.floats(0.1, 80), st.floats(0.1, 80
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@settings(max_examples=250)
+@examples(250)
 @given(images(), gaussians, sizes)
 @example(np.full((3, 4000, 1), 255, np.uint8), GaussianParams(1, 1e3, 0, 2000, 900.0, 4), (2, 3))  # long sums
 @example(np.full((1, 1, 1), 255, np.uint8), GaussianParams(-6.07, 1, 1, 0, 1, 1), (2, 1))  # half black
@@ -57,7 +58,7 @@ def test_gaussian_equals_the_definition(backend, image, params, size):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("sampler", ["bilinear", "hard"])
-@settings(max_examples=250)
+@examples(250)
 @given(images(), affines | turned, sizes, st.sampled_from(["zeros", "constant", "edge", "reflect"]))
 @example(
     np.arange(40, dtype=np.uint8).reshape(1, 40, 1), Affine([[1, 0, 1.4999999999999998], [0, 1, 0]]), (1, 12), "zeros"
@@ -323,7 +324,7 @@ def test_alpha_hides_numbers_that_are_none(backend, hidden):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@settings(max_examples=60)
+@examples(60)
 @given(images(), affines | turned, sizes, st.sampled_from(["zeros", "edge", "reflect"]))
 def test_alpha_over_any_window_is_the_weighted_mean(backend, image, where, size, border):
     if image.dtype == np.float32:

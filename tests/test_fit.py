@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from test_gradients import assert_close, differences
 
@@ -53,7 +54,7 @@ def distance(found, window):
     return math.hypot(found.window.cx - window.cx, found.window.cy - window.cy)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(
     st.integers(0, 99), st.floats(-2, 10), st.floats(-2, 10), st.floats(0.4, 3), st.floats(0.4, 3), st.floats(-3, 3),
     st.floats(-3, 3), st.floats(0.5, 2),

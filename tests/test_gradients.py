@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from conftest import examples
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from glimpsecli.attention import gaussian, spatial
@@ -36,7 +37,7 @@ def scene(seed, channels=2, shape=(9, 11), size=(4, 3)):
     return random.random((*shape, channels)), random.standard_normal((*size, channels))
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.integers(0, 99), st.floats(-8, 16), st.floats(-8, 16), st.floats(0.4, 4), st.floats(0.4, 4),
     st.floats(-4, 4), st.floats(-4, 4), st.floats(-2, 2),
@@ -51,7 +52,7 @@ def test_gaussian_gradients_are_the_differences(seed, u_y, u_x, s_y, s_x, d_y, d
     assert np.sum(by_image * other) == pytest.approx(np.sum(loss * gaussian.glimpse(other, params, (4, 3))), abs=1e-9)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.integers(0, 99), st.floats(-4, 12), st.floats(-4, 12), st.floats(-3, 3), st.floats(-3, 3), st.floats(-1, 1),
     st.sampled_from(["zeros", "constant", "edge", "reflect"]),

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from glimpsecli import GlimpseError, Window, extract
@@ -85,7 +86,7 @@ def bowls(offsets, places):
     return Landscape(offsets, loss, slope(grid.reshape(-1, 2)).reshape(grid.shape), slope, 0.2)
 
 
-@settings(max_examples=12)
+@examples(12)
 @given(st.floats(3.0, 9.0), st.floats(0, 2 * np.pi))
 def test_of_two_bowls_each_catches_what_is_nearer_to_it(far, turn):
     offsets = np.linspace(-10, 10, 21)

@@ -5,7 +5,8 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from conftest import examples
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -118,7 +119,7 @@ def test_strips_of_numbers_that_are_no_tokens_are_asked_about(shape):
 grids = st.tuples(st.integers(3, 48), st.integers(3, 48)).filter(lambda grid: grid[0] * grid[1] >= 49)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(grids, st.sampled_from(PATCHES), st.sampled_from(PREFIXES), st.sampled_from(["n", "tn", "hnn"]))
 def test_a_vit_on_its_own_photo_is_read_right_or_asked_about(grid, patch, prefix, layout):
     h, w = grid
@@ -289,7 +290,7 @@ def test_other_shapes_of_two_readings_are_asked_about(shape, size, words):
         assert read(zeros(*shape), seen=Seen(size), layout=layout)[0] == layout
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(
     st.sampled_from(list(PHOTOS.values())),
     st.sampled_from([7, 14, 16, 20, 24, 28, 32]),

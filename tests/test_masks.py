@@ -5,7 +5,8 @@ import math
 import numpy as np
 import oracles
 import pytest
-from hypothesis import given, settings
+from conftest import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from glimpsecli import Affine, GaussianParams, Window, attention, extract, mask
@@ -44,7 +45,7 @@ def spread(matrix, size, order):
 finite = st.floats(-6, 14)
 
 
-@settings(max_examples=12)
+@examples(12)
 @given(finite, finite, st.floats(0.4, 2), st.floats(-2, 2), st.integers(1, 3), st.integers(1, 3))
 def test_a_gaussian_mask_is_the_adjoint(u_y, u_x, sigma, stride, h, w):
     params = (u_y, sigma, stride, u_x, sigma * 0.8, -stride, 1.0)
@@ -56,7 +57,7 @@ def test_a_gaussian_mask_is_the_adjoint(u_y, u_x, sigma, stride, h, w):
     assert np.abs(got - wanted).max() < 2e-6
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(
     st.floats(-3, 12), st.floats(-3, 12), st.floats(0.5, 9), st.floats(0.5, 9), st.sampled_from([0, 90, 17.5, -130]),
     st.sampled_from(["zeros", "edge", "reflect"]), st.sampled_from(["bilinear", "hard"]),

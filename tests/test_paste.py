@@ -10,7 +10,8 @@ import tracemalloc
 import numpy as np
 import oracles
 import pytest
-from hypothesis import given, settings
+from conftest import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -78,7 +79,7 @@ def test_a_crop_comes_back_bit_for_bit(x, y, w, h, sampler, dtype):
     np.testing.assert_array_equal(blank, expected)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.floats(-3, 13), st.floats(-3, 12), st.floats(0.5, 20), st.floats(0.5, 20),
     st.sampled_from([0.0, 90.0, 180.0, 17.5, -130.0]), st.integers(1, 5), st.integers(1, 5), st.booleans(),
@@ -118,7 +119,7 @@ def test_matrices_are_inverted_as_pixel_by_pixel(place, order):
     assert np.abs(pasting.over(PHOTO, layer) - expected).max() < 1e-9
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(st.floats(-4, 12), st.floats(-4, 14), st.floats(0.4, 3), st.floats(-2, 2.5), st.floats(0.3, 3))
 def test_the_write_is_the_transpose_of_the_read(u_y, u_x, sigma, stride, gamma):
     params = GaussianParams(u_y, sigma, stride, u_x, sigma * 1.2, -stride, gamma)
@@ -129,7 +130,7 @@ def test_the_write_is_the_transpose_of_the_read(u_y, u_x, sigma, stride, gamma):
     assert np.sum(seen / gamma * weights) == pytest.approx(np.sum(image * added * gamma), abs=1e-4)
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(st.floats(-3, 12), st.floats(-3, 14), st.floats(1, 12), st.floats(1, 12), st.floats(0.3, 1.5))
 def test_over_lays_the_mean_of_what_reaches_a_pixel_as_opaque_as_the_mask(cx, cy, width, height, blur):
     window, glimpse = Window(cx, cy, width, height), noise(3, 4, 3, seed=5)

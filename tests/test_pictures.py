@@ -6,7 +6,8 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from glimpsecli import GlimpseError
@@ -224,7 +225,7 @@ def test_an_outline_outside_or_partly_so():
 
 
 @given(st.lists(st.floats(-1e3, 1e3) | st.integers(0, 30), min_size=4, max_size=4), st.floats(-360, 360))
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_no_window_upsets_the_outline(numbers, degrees):
     cx, cy, width, height = numbers
     picture = np.full((30, 30, 3), 0.5, np.float32)
@@ -285,7 +286,6 @@ def slow_resize(line, extent):
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1))
-@settings(deadline=None)
 def test_resizing_equals_the_definition(before, after, seed):
     line = np.random.default_rng(seed).random(before, np.float32)
     np.testing.assert_allclose(resized(line[:, None], after, 1)[:, 0], slow_resize(line, after), atol=2e-6)
@@ -384,7 +384,6 @@ def value_of(text):
 
 
 @given(st.floats(-1e12, 1e12), st.floats(1e-12, 1e12), st.integers(64, 4000), st.integers(11, 60))
-@settings(deadline=None)
 def test_ticks_tell_the_truth(lo, span, height, size):
     hi = lo + span
     if hi - lo < 1e-9 * abs(lo):

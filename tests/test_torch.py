@@ -7,8 +7,8 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
-from hypothesis import assume, given, settings
+from conftest import ROOT, examples
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from glimpsecli import Affine, GlimpseError, Window, extract, extract_batch
@@ -99,7 +99,7 @@ def test_six_numbers_are_seven_with_a_gain_of_one():
 scales, shears, shifts = st.floats(-1.5, 1.5), st.floats(-0.5, 0.5), st.floats(-0.7, 0.7)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(
     st.lists(st.tuples(scales, shears, shifts, shears, scales, shifts), min_size=2, max_size=2),
     st.booleans(),

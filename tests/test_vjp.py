@@ -6,7 +6,8 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given, settings
+from conftest import examples
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from test_gradients import assert_close, differences
 
@@ -53,7 +54,7 @@ def away_from_kinks(where, size):
     return np.abs((grid + 0.5) % 1 - 0.5).min() > 1e-3
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(seeds, turned, st.sampled_from(BORDERS))
 @pytest.mark.parametrize("backend", ["numpy", "cpu"])
 def test_by_a_window_bilinear(backend, seed, window, border):
@@ -69,7 +70,7 @@ def test_by_a_window_bilinear(backend, seed, window, border):
     assert_close(numbers(found.where), differences(value, numbers(window)), 1.0, 1e-5)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(seeds, upright)
 @pytest.mark.parametrize("backend", ["numpy", "cpu"])
 def test_by_a_window_gaussian(backend, seed, window):
@@ -91,7 +92,7 @@ gaussians = st.builds(
 SEVEN = ("u_y", "s_y", "d_y", "u_x", "s_x", "d_x", "gain")
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(seeds, gaussians, st.sampled_from(["uint8", "uint16", "float32"]), st.integers(1, 5), st.tuples(
     st.integers(1, 19), st.integers(1, 7)
 ))  # fmt: skip
@@ -115,7 +116,7 @@ matrices = st.builds(
 )
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(seeds, matrices, st.sampled_from(BORDERS), st.sampled_from(["uint8", "float32"]), st.integers(1, 5), st.tuples(
     st.integers(1, 40), st.integers(1, 7)
 ), st.sampled_from(["bilinear", "hard"]))  # fmt: skip
@@ -134,7 +135,7 @@ def test_by_a_matrix(backend, seed, affine, border, dtype, channels, size, sampl
         assert not found.where.matrix.any()
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(seeds, st.sampled_from(BORDERS))
 @pytest.mark.parametrize("backend", ["numpy", "cpu"])
 def test_by_a_quadrilateral(backend, seed, border):
@@ -356,7 +357,7 @@ by_turns = st.builds(Window, st.floats(-20, 200), st.floats(-20, 300), st.floats
                      st.floats(-180, 180) | st.sampled_from([0.0, 90.0, 180.0, -90.0]))  # fmt: skip
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(by_turns | matrices, st.sampled_from(BORDERS), st.sampled_from(["bilinear", "hard"]))
 def test_bands_of_an_image_get_all_of_a_turned_window(where, border, sampler):
     image, loss = scene(0, (290, 170, 1), (31, 40), "uint8")
