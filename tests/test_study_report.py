@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from planted import BILINEAR, GAUSSIAN, chunk_of, done, planted_summary
 
-from glimpsecli.study import exporters, report, tables
+from glimpsecli.study import report
 from glimpsecli.study.lookers import LOOKERS
 from glimpsecli.study.running import Done
 from glimpsecli.study.statistics import wilson
 from glimpsecli.study.summary import Who, summarise
-from glimpsecli.study.verdict import CLAIMS, compared, verdicts, word
+from glimpsecli.study.verdict import CLAIMS, compared, short, verdicts, word
 
 WEIGHTS = np.array([0.05, 0.2, 0.4, 0.25]) / 0.9  # the trapezia under four points of a curve
 HARD = Who("hard", "score function")
@@ -128,7 +128,7 @@ def test_other_conditions_are_counted_and_decide_nothing():
 def test_of_few_images_nothing_is_said():
     summary = planted_summary([4], [1], images=4)
     assert verdicts(summary)[0].answer == "undecided, for intervals need 5 images or more"
-    assert all("[" not in text for text in report.short(summary))
+    assert all("[" not in text for text in short(summary))
     assert verdicts(planted_summary([4], [1], images=5))[0].answer.startswith("yes")
 
 
@@ -150,37 +150,41 @@ def test_the_score_function_stands_beside_adam():
     assert one.area.value == 1
 
 
-def rows_of(lines):
-    """Take a table in Markdown apart."""
-    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|"))
-    assert all(len(row) == len(head) for row in rows)
-    return [dict(zip(head, row, strict=True)) for row in rows]
+def row_of(rows, **keys):
+    """The one row of a table with these values."""
+    (found,) = (row for row in rows if row.items() >= keys.items())
+    return found
 
 
 def test_the_tables_say_what_the_trials_do():
     conditions = "translation", "translation, fractional strides", "translation and scale", "translation, own target"
     summary = planted_summary([2, 3], [1, 1], conditions)
-    (first, second) = rows_of(tables.areas(summary, "translation"))
-    area = summary.area("translation", 4.0, GAUSSIAN)
-    assert first["stride 4"] == f"{area.value:.2f} [{area.low:.2f}, {area.high:.2f}]"
-    assert second["all strides"] == f"{WEIGHTS[0]:.2f} [{WEIGHTS[0]:.2f}, {WEIGHTS[0]:.2f}]"
-    (pair,) = rows_of(tables.pairs_by_condition(summary))
-    assert pair["first"] == "gaussian 0.5"
-    assert pair["translation and scale"].endswith(": easier")
-    by_stride = rows_of(tables.pairs(summary, "translation"))
-    assert [row["stride"] for row in by_stride] == ["all", "2", "4"]
-    assert (by_stride[0]["only first"], by_stride[0]["only second"]) == ("36", "0")
-    assert (by_stride[0]["looks of the first"], by_stride[0]["of the second"]) == ("6", "9")
-    shares = rows_of(tables.success(summary, "translation", 2.0))
-    low, high = (100 * one for one in wilson(6, 12)[1:])
-    assert shares[0]["0.5"] == f"50 [{low:.0f}, {high:.0f}]"
-    assert shares[1]["0.2"].startswith("0 [")
-    assert rows_of(tables.kinds(summary, "translation"))[0]["photos"] == "62"
-    cost = rows_of(tables.costs(summary, "translation"))[0]
-    assert (cost["error, 2"], cost["looks, 2"], cost["ms, 2"]) == ("0.200", "6", "12")
-    assert rows_of(tables.failures(summary, ["translation"]))[0]["translation, 4"] == "40"
-    assert rows_of(tables.extents(summary, ["translation and scale"]))[0]["translation and scale"] == "1.00"
-    text = report.markdown(done([chunk_of("translation", 2.0, ("photos", n), {}) for n in range(6)]), summary, ABOUT)
+    run = done([chunk_of("translation", 2.0, ("photos", n), {}) for n in range(6)])
+    found = report.tables(run, summary)
+    first = row_of(found["areas"], condition="translation", stride=4.0, **GAUSSIAN._asdict())
+    assert (first["value"], first["low"], first["high"]) == summary.area("translation", 4.0, GAUSSIAN)
+    second = row_of(found["areas"], condition="translation", stride="all", **BILINEAR._asdict())
+    assert [second[name] for name in ("value", "low", "high")] == pytest.approx([WEIGHTS[0]] * 3)
+    pair = row_of(found["pairs"], condition="translation and scale", stride="all")
+    assert (pair["first"], pair["first_is"]) == ("gaussian 0.5", "easier")
+    by_stride = [row for row in found["pairs"] if row["condition"] == "translation"]
+    assert [row["stride"] for row in by_stride] == ["all", 2, 4]
+    assert (by_stride[0]["only_first"], by_stride[0]["only_second"]) == (36, 0)
+    assert (by_stride[0]["first_looks"], by_stride[0]["second_looks"]) == (6, 9)
+    at = {"condition": "translation", "kind": "all", "stride": 2.0}
+    cell = row_of(found["cells"], **at, offset=0.5, **GAUSSIAN._asdict())
+    assert (cell["share"], cell["low"], cell["high"]) == wilson(6, 12)
+    assert row_of(found["cells"], **at, offset=0.2, **BILINEAR._asdict())["successes"] == 0
+    photos = [row for row in found["cells"] if row["kind"] == "photos" and row["condition"] == "translation"]
+    mine = [row for row in photos if row["sampler"] == GAUSSIAN.sampler]
+    assert sum(row["successes"] for row in mine) / sum(row["trials"] for row in mine) == 0.625
+    cost = row_of(found["areas"], condition="translation", stride=2.0, **GAUSSIAN._asdict())
+    assert (cost["median_error"], cost["median_looks"]) == (0.2, 6)
+    assert cost["median_seconds"] == pytest.approx(0.012)
+    assert first["median_looks_of_failures"] == 40
+    scaled = row_of(found["areas"], condition="translation and scale", stride="all", **GAUSSIAN._asdict())
+    assert scaled["median_extent_error"] == 0.01
+    text = report.markdown(run, summary, ABOUT)
     for name in conditions:
         assert f"- {name}: " in text
 
@@ -192,9 +196,10 @@ def test_json_and_csv_hold_the_same_tables(tmp_path):
     conditions = "translation", "translation, own target"
     summary = planted_summary([2, 3], [1, 1], conditions)
     run = done([chunk_of(condition, 2.0, ("photos", 2), {}) for condition in conditions])
-    exporters.export(run, summary, str(tmp_path))
+    report.export_training(run, summary, str(tmp_path))
     told = json.loads((tmp_path / "report.json").read_text())
-    for name in ("cells", "areas", "pairs"):
+    assert told["settings"] == []
+    for name in ("cells", "areas", "pairs", "bias"):
         with open(tmp_path / f"{name}.csv", encoding="utf-8", newline="") as stream:
             rows = list(csv.DictReader(stream))
         assert rows == [{key: "" if one is None else str(one) for key, one in row.items()} for row in told[name]]
@@ -222,9 +227,11 @@ def test_the_bias_check_compares_two_targets_in_the_same_windows():
         for key, runs in average.runs.items()
     }  # the second windows had the contrary outcome
     summary = average._replace(runs=both | fewer)
-    (gaussian, bilinear) = rows_of(tables.bias(summary, "translation", "translation, own target"))
-    assert (gaussian["average: recovered"], gaussian["own: recovered"]) == ("0", "100")
-    assert (bilinear["average: recovered"], bilinear["own: recovered"]) == ("100", "100")
+    (gaussian, bilinear) = report.bias(summary, "translation, own target")
+    assert (gaussian["average_recovered"], gaussian["own_recovered"]) == (0, 1)
+    assert (bilinear["average_recovered"], bilinear["own_recovered"]) == (1, 1)
+    assert math.isnan(gaussian["average_median_error"])
+    assert gaussian["own_median_error"] == bilinear["average_median_error"] == 0.2
 
 
 def test_rates_with_scale_stand_apart():
@@ -235,8 +242,11 @@ def test_rates_with_scale_stand_apart():
     ]
     design = done([chunk_of("translation", 2.0, ("photos", 2), {})]).design._replace(strides=(2.0,), rates=(0.1, 0.2))
     run = Done(design, tuned, [])
-    assert rows_of(tables.rates(run, scaled=False)) == [{"sampler": "bilinear", "stride 2": "0.1"}]
-    assert rows_of(tables.rates(run, scaled=True)) == [{"sampler": "bilinear", "stride 2": "0.2"}]
+    settings = report.tables(run, planted_summary([1], [1]))["settings"]
+    here = {"sampler": "bilinear", "stride": 2.0}
+    assert settings == [
+        here | {"scaled": False, "rate": 0.1, "sigma": 0}, here | {"scaled": True, "rate": 0.2, "sigma": 0},
+    ]  # fmt: skip
     assert report.edge_settings(run)[1] == "bilinear at stride 2 with scale, rate 0.2"
 
 
@@ -255,5 +265,6 @@ def test_settings_at_the_end_of_what_was_tried_are_named():
     design = design._replace(strides=(2.0,), rates=(0.1, 0.2, 0.4), policies=(1.0, 2.0, 3.0))
     run = Done(design, [{"chunk": ["tuning", 2.0, "photos", 0], "tried": found}], [])
     assert report.edge_settings(run) == ["hard at stride 2, sigma 3", "bilinear at stride 2, rate 0.1"]
-    chosen = {row["sampler"]: row["stride 2"] for row in rows_of(tables.rates(run, scaled=False))}
-    assert chosen == {"hard": "0.2, sigma 3", "bilinear": "0.1", "gaussian 1": "0.2"}
+    settings = report.tables(run, planted_summary([1], [1]))["settings"]
+    chosen = {row["sampler"]: (row["rate"], row["sigma"]) for row in settings}
+    assert chosen == {"hard": (0.2, 3), "bilinear": (0.1, 0), "gaussian 1": (0.2, 0)}

@@ -13,7 +13,7 @@ from PIL import Image
 
 from glimpsecli import GlimpseError, cli
 from glimpsecli.study import design as designs
-from glimpsecli.study import exporters, running, scenes, trials_file, working
+from glimpsecli.study import report, running, scenes, trials_file, working
 from glimpsecli.study.design import Design, chunks, tuning_chunks
 from glimpsecli.study.lookers import LOOKERS
 from glimpsecli.study.summary import summarise
@@ -24,7 +24,10 @@ ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the processes are
 FEW = tuple(looker for looker in LOOKERS if looker.name in ("hard", "bilinear", "gaussian 0.5"))
 
 
-REPORTS = ["report.json", "cells.csv", "areas.csv", "pairs.csv", "report.md", "success_translation.png", "sigmas.png"]
+REPORTS = [
+    "report.json", "cells.csv", "areas.csv", "pairs.csv", "settings.csv", "report.md", "success_translation.png",
+    "sigmas.png",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -81,7 +84,7 @@ def at_once(monkeypatch):
 @pytest.fixture
 def finished(small, tmp_path, at_once):
     """Give the file of a finished run."""
-    path = tmp_path / exporters.TRIALS
+    path = tmp_path / report.TRIALS
     running.run(small, str(path), jobs=1, lookers=FEW)
     at_once.clear()
     return path
@@ -97,8 +100,8 @@ def clockless(data):
 
 
 def reported(design, lookers, folder):
-    done = running.run(design, str(folder / exporters.TRIALS), jobs=2, lookers=lookers)
-    exporters.export(done, summarise(done), str(folder))
+    done = running.run(design, str(folder / report.TRIALS), jobs=2, lookers=lookers)
+    report.export_training(done, summarise(done), str(folder))
     return json.loads((folder / "report.json").read_text()), (folder / "report.md").read_text()
 
 
@@ -126,7 +129,7 @@ class EnoughError(Exception):
 
 
 def test_an_interrupted_run_goes_on_and_ends_like_one_that_was_not(small, tmp_path):
-    paths = [tmp_path / name / exporters.TRIALS for name in ("whole", "cut")]
+    paths = [tmp_path / name / report.TRIALS for name in ("whole", "cut")]
     for path in paths:
         path.parent.mkdir()
     seen = []
@@ -154,9 +157,9 @@ def test_an_interrupted_run_goes_on_and_ends_like_one_that_was_not(small, tmp_pa
     assert len(planted.lines_of(paths[1])) == 10
     reports = []
     for done, path in ((whole, paths[0]), (resumed, paths[1])):
-        written = exporters.export(done, summarise(done), str(path.parent))
+        written = report.export_training(done, summarise(done), str(path.parent))
         reports.append(json.loads((path.parent / "report.json").read_text()))
-        assert written == exporters.names(small)
+        assert written == report.training_files(small)
         assert written == REPORTS
     assert clockless(reports[0]) == clockless(reports[1])
     assert len(reports[0]["cells"]) == len((paths[0].parent / "cells.csv").read_text().splitlines()) - 1
@@ -215,7 +218,7 @@ def test_another_design_is_refused(changed, small, finished):
     ids=len,
 )
 def test_what_is_not_ours_is_left_as_it_is(content, small, tmp_path):
-    path = tmp_path / exporters.TRIALS
+    path = tmp_path / report.TRIALS
     path.write_bytes(content)
     with pytest.raises(GlimpseError, match=r"does not hold trials of this version; give another folder") as caught:
         running.run(small, str(path), jobs=1, resume=True)
@@ -321,7 +324,7 @@ def test_a_line_that_was_deleted_is_done_again(small, finished, at_once):
 
 @pytest.mark.parametrize("make", [os.mkdir, getattr(os, "mkfifo", os.mkdir)])
 def test_what_is_no_file_is_one_line(make, small, tmp_path):
-    path = tmp_path / exporters.TRIALS
+    path = tmp_path / report.TRIALS
     make(path)
     for resume in (False, True):
         with pytest.raises(GlimpseError, match="is no regular file; remove it, or give another folder"):
@@ -356,9 +359,9 @@ def test_a_full_disk_is_told_of_the_file(small, finished):
 def test_a_process_that_is_ended_is_one_line(small, tmp_path):
     pytest.importorskip("fcntl")
     with pytest.raises(GlimpseError, match="a process was ended, perhaps for want of memory; give fewer") as caught:
-        running.run(small, str(tmp_path / exporters.TRIALS), jobs=1, lookers=planted.DEADLY)
+        running.run(small, str(tmp_path / report.TRIALS), jobs=1, lookers=planted.DEADLY)
     assert caught.value.exit_code == 1
-    assert len(planted.lines_of(tmp_path / exporters.TRIALS)) == 1
+    assert len(planted.lines_of(tmp_path / report.TRIALS)) == 1
 
 
 @ON_LINUX
@@ -451,8 +454,8 @@ def test_no_report_is_replaced_if_one_cannot_be(small, finished, tmp_path):
     (tmp_path / "sigmas.png").mkdir()
     (tmp_path / "cells.csv").write_text("old")
     with pytest.raises(GlimpseError, match=r"sigmas\.png is a folder"):
-        exporters.export(done, summarise(done), str(tmp_path), overwrite=True)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["cells.csv", "sigmas.png", exporters.TRIALS]
+        report.export_training(done, summarise(done), str(tmp_path), overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cells.csv", "sigmas.png", report.TRIALS]
     assert (tmp_path / "cells.csv").read_text() == "old"
 
 

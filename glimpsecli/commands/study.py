@@ -46,7 +46,7 @@ def _output_option(default: str) -> Callable[[Any], Any]:
 def study() -> None:
     """Put two claims of the article to the test, with its samplers side by side.
 
-    Each study writes its figures as JSON, CSV, Markdown and PNG into a folder.
+    Each study writes its figures as JSON, CSV and PNG into a folder, and training its verdicts as Markdown.
     """
 
 
@@ -91,21 +91,22 @@ def training(**given: Any) -> None:
 
     from glimpsecli.jobs.outputs import check_files, make_folder
     from glimpsecli.jobs.pool import processors
-    from glimpsecli.study import exporters, report, running
+    from glimpsecli.study import report, running
     from glimpsecli.study.summary import summarise
     from glimpsecli.study.trials import check
+    from glimpsecli.study.verdict import short
 
     folder, resume, overwrite = given["output"], given["resume"], given["overwrite"]
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite: go on, or start anew.")
     design, note = _design(given)
-    path = os.path.join(folder, exporters.TRIALS)
+    path = os.path.join(folder, report.TRIALS)
     if os.path.lexists(path) and not (resume or overwrite):
         raise click.UsageError(f"{path} exists; give --resume to go on with it, --overwrite, or another folder.")
     check(design)
     replace = overwrite or os.path.lexists(path)
     make_folder(path)
-    check_files({name: os.path.join(folder, name) for name in exporters.names(design)}, [], overwrite=replace)
+    check_files({name: os.path.join(folder, name) for name in report.training_files(design)}, [], overwrite=replace)
     if note and not given["quiet"]:
         say(note)
     try:
@@ -116,8 +117,8 @@ def training(**given: Any) -> None:
         complain(f"interrupted; what is done is in {path}, and --resume goes on")
         raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
     summary = summarise(done)
-    written = exporters.export(done, summary, folder, overwrite=replace)
-    click.echo("\n".join(report.short(summary)))
+    written = report.export_training(done, summary, folder, overwrite=replace)
+    click.echo("\n".join(short(summary)))
     if not given["quiet"]:
         say(f"{', '.join(written)} written to {folder}")
 
@@ -143,9 +144,11 @@ def speed(**given: Any) -> None:
     Dense filterbanks and such whose tails are cut; and bilinear taps on an image that was first blurred until they
     alias as little as the Gaussians. Whole calls, timed as `glimpse bench` does, in a process with one thread.
     """
+    import os
+
     from glimpsecli.jobs.outputs import check_files, make_folder
-    from glimpsecli.study import speed_report
-    from glimpsecli.study.speed import QUICK, Sweep, measure_all
+    from glimpsecli.study import report
+    from glimpsecli.study.speed import QUICK, Sweep, lines, measure_all
 
     folder = given["output"]
     sweep = Sweep(seed=given["seed"])
@@ -156,13 +159,13 @@ def speed(**given: Any) -> None:
         asked["size"] = given["size"].for_extent(1, 1)
     sweep = sweep._replace(**asked)
     recipes, notes = sweep.recipes()
-    paths = speed_report.paths(folder)
+    paths = {name: os.path.join(folder, name) for name in report.SPEED_FILES}
     make_folder(paths["speed.json"])
     check_files(paths, [], overwrite=given["overwrite"])
     with _progress(given, "stride") as tell:
         steps = measure_all(recipes, sweep, tell)
-    speed_report.export(steps, sweep, folder, overwrite=given["overwrite"])
-    click.echo("\n".join(speed_report.lines(steps)))
+    report.export_speed(steps, sweep, folder, overwrite=given["overwrite"])
+    click.echo("\n".join(lines(steps)))
     if not given["quiet"]:
         for note in (*notes, f"{', '.join(paths)} written to {folder}"):
             say(note)

@@ -1,20 +1,25 @@
-"""The results as pictures: success against offset, for each optimiser and stride."""
+"""The results as pictures: success against offset, for each optimiser and stride, and time against stride."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from glimpsecli.pictures.charts import Line
+from glimpsecli.pictures.charts import Line, line_chart
 from glimpsecli.pictures.multiples import Panel, Row, panel_grid
 from glimpsecli.study.lookers import LOOKERS
+from glimpsecli.study.speed import BILINEAR, BLURRED, CUT, DENSE
 from glimpsecli.study.summary import ALL, Summary
 from glimpsecli.study.working import ADAM, LM, METHODS, SCORE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
+    from glimpsecli.study.speed import Step
     from glimpsecli.study.summary import Cell
+    from glimpsecli.window import Size
 
 Colour = tuple[int, int, int]
 
@@ -61,6 +66,7 @@ STRONG = ("bilinear", "gaussian 0.5")
 
 _BLURRED = frozenset(one.name for one in LOOKERS if one.sampler == "bilinear" and one.sigmas)
 _ROWS = ((LM,), (ADAM, SCORE))
+_TIMES = {BILINEAR: (204, 60, 18), CUT: (31, 95, 168), DENSE: (120, 163, 212), BLURRED: (232, 140, 20)}
 
 
 def draw(summary: Summary, condition: str, choice: Choice) -> NDArray[np.uint8]:
@@ -100,6 +106,26 @@ def rows(summary: Summary, condition: str, choice: Choice) -> list[Row]:
             title += f"; hard attention: {METHODS[SCORE]}"
         found.append(Row(title, panels))
     return found
+
+
+def draw_speed(steps: Sequence[Step], size: Size, cpu: str) -> NDArray[np.uint8]:
+    """Draw the time of a glimpse of a size against its stride: (H, W, 3) uint8."""
+    lines = []
+    for who, colour in _TIMES.items():
+        mine = [(step.stride, *step.seconds[who]) for step in steps if who in step.seconds]
+        if mine:
+            strides, medians, low, high = zip(*mine, strict=True)
+            lines.append(Line(who, strides, medians, low, high, colour, who in (BILINEAR, CUT), who == BLURRED))
+    return line_chart(
+        lines,
+        title=f"What a {size[1]}x{size[0]} glimpse costs, and what an equal picture costs",
+        note=f"{cpu}, one thread; dashed: blurred until it aliases as little as the Gaussians",
+        x_axis="stride: pixels of the image from tap to tap",
+        y_axis="time of a call, median; upright lines: the quartiles",
+        x_told=lambda x: f"{x:g}",
+        y_told=lambda seconds: f"{seconds * 1e3:g} ms",
+        x_ticks=[step.stride for step in steps],
+    )
 
 
 def _chosen(summary: Summary, condition: str, choice: Choice) -> list[Cell]:

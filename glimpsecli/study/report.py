@@ -1,19 +1,44 @@
-"""The results in Markdown: verdicts first, then the tables that they rest on."""
+"""The reports of both studies: numbers as JSON and CSV, verdicts in Markdown, charts as PNG, in one folder."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any
+import importlib.metadata
+import io
+import json
+import math
+import os
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
-from glimpsecli.study import tables
-from glimpsecli.study.design import ALIKE, FRACTION, NOISE, WIDEST, Design, condition_named
+import numpy as np
+
+from glimpsecli import __version__, images
+from glimpsecli.annotations.tables import table_of
+from glimpsecli.bench import machine
+from glimpsecli.images.atomic import place_together
+from glimpsecli.study import charts, speed
+from glimpsecli.study.design import ALIKE, FRACTION, NOISE, WIDEST, Design, condition_named, fingerprint
 from glimpsecli.study.lookers import ANNEALED, TAPS
 from glimpsecli.study.optimisers import ANNEALING, CLOSE, CLOSE_EXTENT, SAMPLES
-from glimpsecli.study.running import Done
 from glimpsecli.study.statistics import FEWEST
-from glimpsecli.study.summary import ALL, Summary
-from glimpsecli.study.verdict import MARGIN, verdicts
+from glimpsecli.study.summary import ALL, Runs, Summary, medians
+from glimpsecli.study.verdict import MARGIN, compared, verdicts, word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from glimpsecli.study.running import Done
+    from glimpsecli.study.speed import Step, Sweep
+    from glimpsecli.study.summary import Who
+
+    Rows = list[dict[str, Any]]
+
+TRIALS = "trials.jsonl"
+"""The file that a run of training adds to as it goes on."""
+
+SPEED_FILES = ("speed.json", "speed.csv", "speed.png")
 
 REFERENCE = (
     "Jiang, Sun, Tagliasacchi, Trulls and Yi, Linearized Multi-Sampling for Differentiable Image Transformation, ICCV "
@@ -21,137 +46,180 @@ REFERENCE = (
 )
 
 
-def markdown(done: Done, summary: Summary, about: dict[str, Any]) -> str:
-    """Give the report; `about` tells the machine and the versions."""
-    return "\n\n".join("\n".join(_spaced(part)) for part in _parts(done, summary, about)) + "\n"
-
-
-def short(summary: Summary) -> list[str]:
-    """Give the verdicts for the terminal."""
+def training_files(design: Design) -> list[str]:
+    """Name the files that :func:`export_training` writes."""
+    tables = ["cells", "areas", "pairs", "settings", *(["bias"] if _own(design.conditions) else [])]
     return [
-        line
-        for one in verdicts(summary)
-        for line in (f"{one.claim}: {one.answer}", *(f"  {text}" for text in one.lines))
+        "report.json", *(f"{name}.csv" for name in tables), "report.md", *map(_chart_of, design.conditions),
+        "sigmas.png",
+    ]  # fmt: skip
+
+
+def export_training(done: Done, summary: Summary, folder: str, *, overwrite: bool = False) -> list[str]:
+    """Write the reports of training, all or none, and give their names."""
+    found = {name: _rounded(rows) for name, rows in tables(done, summary).items()}
+    data = about() | {
+        "design": done.design.plain(), "fingerprint": fingerprint(done.design),
+        "verdicts": [one._asdict() for one in verdicts(summary)], **found,
+    }  # fmt: skip
+    contents = [
+        _json(data), *map(table_of, found.values()), markdown(done, summary, data).encode(),
+        *(_png(charts.draw(summary, condition, charts.SUCCESS)) for condition in summary.conditions),
+        _png(charts.draw(summary, summary.conditions[0], charts.SIGMAS)),
+    ]  # fmt: skip
+    return _place(training_files(done.design), contents, folder, overwrite=overwrite)
+
+
+def export_speed(steps: Sequence[Step], sweep: Sweep, folder: str, *, overwrite: bool) -> list[str]:
+    """Write the reports of speed, all or none, and give their names."""
+    rows = speed.rows(steps)
+    data = about() | {"how": sweep._asdict(), "rows": rows}
+    chart = charts.draw_speed(steps, sweep.size, data["machine"]["cpu"])
+    return _place(SPEED_FILES, [_json(data), table_of(rows), _png(chart)], folder, overwrite=overwrite)
+
+
+def about() -> dict[str, Any]:
+    """Describe the machine and the versions."""
+    versions = {name: importlib.metadata.version(name) for name in ("numpy", "numba")}
+    return {"machine": machine.describe(), "versions": {"glimpse": __version__, **versions}}
+
+
+def tables(done: Done, summary: Summary) -> dict[str, Rows]:
+    """Give the tables of training by name; times have ``seconds`` in their names."""
+    strides = [None, *summary.strides]
+    found: dict[str, Rows] = {
+        "cells": [cell._asdict() for cell in summary.cells],
+        "areas": [
+            _area(summary, condition, stride, who)
+            for condition in summary.conditions for stride in strides for who in summary.who(condition)
+        ],
+        "pairs": [
+            {
+                "condition": one.condition, "stride": ALL if one.stride is None else one.stride,
+                "first": one.first.sampler, "first_method": one.first.method, "second": one.second.sampler,
+                "second_method": one.second.method, "difference": one.area.value, "low": one.area.low,
+                "high": one.area.high, "first_is": word(one), "first_looks": one.looks[0],
+                "second_looks": one.looks[1], "only_first": one.pairs.only_first,
+                "only_second": one.pairs.only_second, "mcnemar_p": one.pairs.p,
+            }
+            for condition in summary.conditions for one in compared(summary, condition, strides)
+        ],
+        "settings": [
+            {"sampler": sampler, "stride": stride, "scaled": scaled, **setting._asdict()}
+            for (sampler, stride, scaled), setting in done.settings.items()
+        ],
+    }  # fmt: skip
+    own = _own(summary.conditions)
+    return found | {"bias": bias(summary, own)} if own else found
+
+
+def bias(summary: Summary, own: str) -> Rows:
+    """Compare targets by average, those of the main condition, with a sampler's own, in the windows that both have.
+
+    Each has the share recovered from the nearest starts, and the median error of the centre where it was recovered.
+    """
+    nearest, rows = summary.offsets.index(min(summary.offsets)), []
+    for who in summary.who(own):
+        row: dict[str, Any] = who._asdict()
+        for name, condition in (("average", summary.conditions[0]), ("own", own)):
+            runs = [
+                _first(summary.runs[condition, stride, who], summary.runs[own, stride, who])
+                for stride in summary.strides
+            ]
+            near = np.concatenate([success[:, nearest] for success, _ in runs])
+            errors = np.concatenate([centre[success] for success, centre in runs])
+            error = float(np.median(errors)) if len(errors) else math.nan
+            row |= {f"{name}_recovered": float(near.mean()), f"{name}_median_error": error}
+        rows.append(row)
+    return rows
+
+
+def markdown(done: Done, summary: Summary, about: dict[str, Any]) -> str:
+    """Give the verdicts of training, and the words that its tables need; `about` holds the machine and the versions."""
+    design, main, own = done.design, summary.conditions[0], _own(summary.conditions)
+    edges, versions = edge_settings(done), about["versions"]
+    files = {
+        "areas.csv": "the area under success against offset, 1 being success at every offset, each counting for the "
+        f"room to its neighbours, and, if there are {FEWEST} images or more, the 95 % interval of its mean over "
+        "places, whose standard error is taken over the images. Medians of all offsets where it succeeded: the errors "
+        "of the centre, in strides, and of the extent, as a share; looks, and seconds of one processor until it was "
+        "close. Adam's times are those of this tool's kernels, Levenberg-Marquardt's those of derivatives in NumPy; "
+        "the time to blur an image is left out. Other samplers succeed in other trials: pairs have looks of the same. "
+        "The median looks where it failed: with fewer than all, Levenberg-Marquardt came to rest where it saw no way "
+        "down.",
+        "cells.csv": "successes at each offset, with Wilson's 95 % intervals, which take trials for independent, which "
+        "those of one image are not quite, and medians as above.",
+        "pairs.csv": "the area of the first minus that of the second, with its 95 % interval, and what it shows of the "
+        "first; median looks to success in trials that both won; trials that only one of them won, and McNemar's exact "
+        "p of these, which takes trials for independent and is not corrected for their number.",
+        "settings.csv": "what Adam had, chosen on images that were held out, in strides. Tried were rates of "
+        f"{', '.join(f'{rate:g}' for rate in design.rates)}, falling along a cosine, and for the score function "
+        f"policies with sigma {', '.join(f'{sigma:g}' for sigma in design.policies)}. Taken was the smallest whose "
+        f"area is within {ALIKE:g} of the greatest."
+        + f" At the end of what was tried, so that another might be better: {'; '.join(edges)}."
+        * bool(edges),
+        "bias.csv": "targets by exact average beside each sampler's own output, all strides together: the share "
+        f"recovered from {min(summary.offsets):g} windows away, and the median error of the centre, in strides, where "
+        "it was recovered at all. A sampler that is worse with the average looks for something that it does not see "
+        "itself: its optimum lies elsewhere. At stride 1 the average is what the bilinear sampler sees.",
+    }
+    parts = [
+        "# Is Gaussian attention easier to train?",
+        f"{about['machine']['cpu']}; glimpse {versions['glimpse']}, numpy {versions['numpy']}, numba "
+        f"{versions['numba']}; seed {design.seed}.",
+        *_method(done, summary),
+        "## Verdicts",
+        *(
+            f"**{one.claim}:** {one.answer}.\n\n" + "\n".join(f"- {text}" for text in one.lines)
+            for one in verdicts(summary)
+        ),
+        "Easier and harder are said where the 95 % interval of the difference of areas under success against offset "
+        f"leaves out 0, *by less than {MARGIN:g}* where all of it is nearer to 0 than that; equal, where it holds 0 "
+        f"and lies within {MARGIN:g}; all else is undecided. The answers rest on *{main}*, all strides together: yes, "
+        "if it is easier in every comparison; in part, if in some; no, if in none and harder in some, or equal in all. "
+        "What other conditions show is counted beside. Intervals are not corrected for their number.",
+        REFERENCE,
+        "## Tables",
+        "\n".join(f"- {name}: {text}" for name, text in files.items() if own or name != "bias.csv"),
     ]
+    return "\n\n".join(parts) + "\n"
 
 
 def edge_settings(done: Done) -> list[str]:
     """Name samplers whose setting is the least or greatest that was tried, so that another might be better."""
-    found = []
-    for (name, stride, scaled), setting in done.settings.items():
+    return [
+        f"{name} at stride {stride:g}{' with scale' if scaled else ''}, {what} {chosen:g}"
+        for (name, stride, scaled), setting in done.settings.items()
         for what, chosen, tried in (
             ("rate", setting.rate, done.design.rates), ("sigma", setting.sigma, done.design.policies),
-        ):  # fmt: skip
-            if chosen and len(tried) > 1 and chosen in (min(tried), max(tried)):
-                found.append(f"{name} at stride {stride:g}{' with scale' if scaled else ''}, {what} {chosen:g}")
-    return found
-
-
-def _parts(done: Done, summary: Summary, about: dict[str, Any]) -> list[list[str]]:
-    main = summary.conditions[0]
-    parts = [
-        ["# Is Gaussian attention easier to train?", *_heading(done, summary, about)],
-        ["## Verdicts", *_verdicts(summary)],
-        [
-            f"## Area under success against offset, {main}",
-            "1 is success at every offset, each counting for the room to its neighbours. In brackets, if there are "
-            f"{FEWEST} images or more, the 95 % interval of the mean over places, its standard error taken over them.",
-            *tables.areas(summary, main),
-        ],
-        ["## Area in each condition, all strides together", *tables.areas_by_condition(summary)],
-        [
-            "## Pairs in each condition, all strides together",
-            "Area of the first minus that of the second, with its 95 % interval, and what it shows of the first.",
-            *tables.pairs_by_condition(summary),
-        ],
-    ]
-    own = next((name for name in summary.conditions if condition_named(name).own), None)
-    if own:
-        parts.append(
-            [
-                "## Bias check: targets by exact average, and by each sampler's own output",
-                f"All strides together: per cent recovered from {min(summary.offsets):g} windows away, and the median "
-                "error of the centre, in strides, where it was recovered at all. A sampler that is worse with the "
-                "average looks for something that it does not see itself: its optimum lies elsewhere. At stride 1 the "
-                "average is what the bilinear sampler sees.",
-                *tables.bias(summary, main, own),
-            ]
         )
-    parts.append(
-        [
-            f"## Success against offset, {main}, per cent with Wilson's 95 % intervals",
-            "These intervals take trials for independent, which those of one image are not quite.",
-        ]
-    )
-    for stride in summary.strides:
-        count = next(cell.trials for cell in summary.cells if (cell.kind, cell.stride) == (ALL, stride))
-        parts.append([f"Stride {stride:g}, {count} trials for each number:", *tables.success(summary, main, stride)])
-    scaled = [name for name in summary.conditions if condition_named(name).scaled]
-    whole = [name for name in summary.conditions if name == main or condition_named(name).fractional]
-    parts += [
-        [f"## Success by kind of image, {main}, per cent of all offsets", *tables.kinds(summary, main)],
-        [
-            f"## Where it succeeded, {main}: medians of all offsets",
-            "Error of the centre in strides, looks, and milliseconds of one processor until it was close, by stride. "
-            "Adam's times are those of this tool's kernels, Levenberg-Marquardt's those of derivatives in NumPy; the "
-            "time to blur an image is left out. Other samplers succeed in other trials: pairs have looks of the same.",
-            *tables.costs(summary, main),
-        ],
-        [
-            "## Where Levenberg-Marquardt failed: median looks that it used, by stride",
-            f"{done.design.lm_looks} are all; with fewer it came to rest where it saw no way down.",
-            *tables.failures(summary, whole),
-        ],
-    ]
-    if scaled:
-        parts.append(["## Median error of the extent, per cent, of successes", *tables.extents(summary, scaled)])
-    parts += [
-        [
-            f"## Pairs, {main}",
-            "Difference of areas with its 95 % interval, and what it shows; median looks to success in trials that "
-            "both won; trials that only one of them won, and McNemar's exact p of these, which takes trials for "
-            "independent and is not corrected for their number.",
-            *tables.pairs(summary, main),
-        ],
-        [
-            "## Rates of Adam, chosen on images that were held out", *_tuning(done), *tables.rates(done, scaled=False),
-        ],
+        if chosen and len(tried) > 1 and chosen in (min(tried), max(tried))
     ]  # fmt: skip
-    if scaled:
-        parts.append(["With a scale to be found, too:", *tables.rates(done, scaled=True)])
-    return parts
 
 
-def _heading(done: Done, summary: Summary, about: dict[str, Any]) -> list[str]:
-    design, main = done.design, summary.conditions[0]
-    images = len({tuple(result["chunk"][2:4]) for result in done.worked})
+def _method(done: Done, summary: Summary) -> list[str]:
+    """Say what was done, and in which conditions."""
+    design = done.design
+    pictures = len({tuple(result["chunk"][2:4]) for result in done.worked})
     offsets = ", ".join(f"{offset:g}" for offset in design.offsets)
     return [
-        f"{about['machine']['cpu']}; glimpse {about['versions']['glimpse']}, numpy {about['versions']['numpy']}, numba "
-        f"{about['versions']['numba']}; seed {design.seed}.",
         f"A window of {TAPS}x{TAPS} taps is recovered from a displaced start by minimising the mean squared error to a "
         "target, the exact average over each cell. It is recovered if in the end the centre is within "
-        f"{CLOSE:g} strides, and the extent within {100 * CLOSE_EXTENT:g} %. {images} images; starts {offsets} windows "
-        "away; every sampler had the same trials, but that hard attention searches no scale.",
+        f"{CLOSE:g} strides, and the extent within {100 * CLOSE_EXTENT:g} %. {pictures} images; starts {offsets} "
+        "windows away; every sampler had the same trials, but that hard attention searches no scale.",
         f"A look is a glimpse with its gradient: Adam had {design.adam_looks}, Levenberg-Marquardt {design.lm_looks}. "
         f"Hard attention looks without a gradient, {SAMPLES} times a step, so that as many looks are fewer steps; the "
         "sigma of its policy stays.",
         "The numbers in the names of samplers are sigmas in strides, of the Gaussians or of the blur; annealed are "
         f"those from {ANNEALED[0]:g} to {ANNEALED[-1]:g} in {len(ANNEALED)} stages, the last of which begins after "
         f"{100 * ANNEALING:g} % of the looks at the latest.",
-        *(f"- {name}: {_told(design, name)}" for name in summary.conditions),
-        "Easier and harder are said where the 95 % interval of the difference of areas under success against offset "
-        f"leaves out 0, *by less than {MARGIN:g}* where all of it is nearer to 0 than that; equal, where it holds 0 "
-        f"and lies within {MARGIN:g}; all else is undecided. The answers rest on *{main}*, all strides together: yes, "
-        "if it is easier in every comparison; in part, if in some; no, if in none and harder in some, or equal in all. "
-        "What other conditions show is counted beside. Intervals are not corrected for their number.",
         "A sampler that blurs has its optimum elsewhere than at the truth when the target is sharp; where the target "
         "is its own it has not, and what is left is how it gets there.",
-        REFERENCE,
+        "\n".join(f"- {name}: {_condition(design, name)}" for name in summary.conditions),
     ]
 
 
-def _told(design: Design, name: str) -> str:
+def _condition(design: Design, name: str) -> str:
     """Say what a condition is."""
     condition = condition_named(name)
     places = design.places if name == design.conditions[0] else design.other_places
@@ -167,30 +235,59 @@ def _told(design: Design, name: str) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _verdicts(summary: Summary) -> list[str]:
-    lines = []
-    for one in verdicts(summary):
-        lines += [f"**{one.claim}:** {one.answer}.", *(f"- {text}" for text in one.lines)]
-    return lines
+def _area(summary: Summary, condition: str, stride: float | None, who: Who) -> dict[str, Any]:
+    """Give a row of the areas."""
+    runs = summary.pooled(condition, stride, who)
+    failed = runs.looks[~runs.success]
+    return {
+        "condition": condition, "stride": ALL if stride is None else stride, **who._asdict(),
+        **summary.area(condition, stride, who)._asdict(), **medians(runs, runs.success)._asdict(),
+        "median_looks_of_failures": float(np.median(failed)) if len(failed) else math.nan,
+    }  # fmt: skip
 
 
-def _tuning(done: Done) -> list[str]:
-    design = done.design
-    told = [
-        f"In strides; tried were {', '.join(f'{rate:g}' for rate in design.rates)}, falling along a cosine, and for "
-        f"the score function policies with sigma {', '.join(f'{sigma:g}' for sigma in design.policies)}. Taken was the "
-        f"smallest whose area is within {ALIKE:g} of the greatest."
+def _first(runs: Runs, fewer: Runs) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Give successes and errors in the windows of each image that were tried in `fewer`, too: its first."""
+    counts, seen, rows = Counter(fewer.images), Counter[tuple[str, int]](), []
+    for row, image in enumerate(runs.images):
+        seen[image] += 1
+        if seen[image] <= counts[image]:
+            rows.append(row)
+    return runs.success[rows], runs.centre[rows]
+
+
+def _own(conditions: Iterable[str]) -> str | None:
+    """Name the condition whose targets are the sampler's own, if it is among them."""
+    return next((name for name in conditions if condition_named(name).own), None)
+
+
+def _chart_of(condition: str) -> str:
+    return f"success_{condition.replace(',', '').replace(' ', '_')}.png"
+
+
+def _rounded(rows: Rows) -> Rows:
+    """Give None for a number that is not finite, and of others no more digits than are of use."""
+    return [
+        {
+            name: (float(f"{one:.6g}") if math.isfinite(one) else None) if isinstance(one, float) else one
+            for name, one in row.items()
+        }
+        for row in rows
     ]
-    edges = edge_settings(done)
-    if edges:
-        told.append(f"At the end of what was tried, so that another might be better: {'; '.join(edges)}.")
-    return told
 
 
-def _spaced(lines: Sequence[str]) -> list[str]:
-    """Put an empty line between paragraphs, and none between the rows of a table or list."""
-    out = list(lines[:1])
-    for before, line in pairwise(lines):
-        together = (before[:1] == "|" and line[:1] == "|") or (before[:2] == "- " and line[:2] == "- ")
-        out += [line] if together else ["", line]
-    return out
+def _json(data: dict[str, Any]) -> bytes:
+    return (json.dumps(data, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _png(figure: NDArray[np.uint8]) -> bytes:
+    stream = io.BytesIO()
+    images.write(stream, figure, format="png", compress=9)
+    return stream.getvalue()
+
+
+def _place(names: Sequence[str], contents: Sequence[bytes], folder: str, *, overwrite: bool) -> list[str]:
+    """Write all files, or none, and give their names."""
+    paths = (os.path.join(folder, name) for name in names)
+    place_together(dict(zip(paths, contents, strict=True)), overwrite=overwrite)
+    return [*names]

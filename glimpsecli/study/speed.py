@@ -15,6 +15,7 @@ from glimpsecli.bench import cases, timing
 from glimpsecli.bench.contenders import Scene
 from glimpsecli.bench.contenders.numpy_peers import Dense
 from glimpsecli.bench.contenders.ours import Cpu
+from glimpsecli.bench.report import duration, number
 from glimpsecli.sampling import extract
 from glimpsecli.study.aliasing import alias_share, equal_blur
 from glimpsecli.study.lookers import blur
@@ -27,6 +28,12 @@ BLUR = 0.5
 BILINEAR, CUT, DENSE, BLURRED = "bilinear", "gaussian, tails cut", "gaussian, dense", "blurred, then bilinear"
 WHOLE_CALLS = 3
 """How often the blur of all of the image is timed: it takes long enough for few to do."""
+
+
+_HEAD = (
+    "stride", BILINEAR, CUT, "× bilinear", DENSE, "× bilinear", "alias, gaussian", "alias, bilinear",
+    "equal blur, strides", BLURRED, "× gaussian, tails cut", "whole image blurred", "pays from so many glimpses",
+)  # fmt: skip
 
 
 class Sweep(NamedTuple):
@@ -148,6 +155,27 @@ def measure(recipe: cases.Recipe, sweep: Sweep) -> Step:
     )
 
 
+def rows(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """Give a row for each stride and who was timed."""
+    return [_row(step, who) for step in steps for who in step.seconds]
+
+
+def lines(steps: Sequence[Step]) -> list[str]:
+    """Give the table for the terminal."""
+    table = [f"| {' | '.join(_HEAD)} |", "|" + "---:|" * len(_HEAD)]
+    for step in steps:
+        times = {who: duration(seconds.median) for who, seconds in step.seconds.items()}
+        cells = [
+            f"{step.stride:g}", times[BILINEAR], times[CUT], number(step.to_bilinear[CUT].median), times[DENSE],
+            number(step.to_bilinear[DENSE].median), f"{step.alias_gaussian:.1%}", f"{step.alias_bilinear:.1%}",
+            "none needed" if step.blur is None else f"{step.blur:.2f}", times.get(BLURRED, ""),
+            number(step.to_gaussian[BLURRED].median) if BLURRED in times else "",
+            "" if step.whole is None else duration(step.whole), "" if step.glimpses is None else str(step.glimpses),
+        ]  # fmt: skip
+        table.append(f"| {' | '.join(cells)} |")
+    return table
+
+
 def blurred_glimpse(image: np.ndarray, window: Window, size: Size, sigma: float) -> np.ndarray:
     """Blur the part of an image that a window needs, and look at it with the bilinear sampler.
 
@@ -171,6 +199,23 @@ def blurred_glimpse(image: np.ndarray, window: Window, size: Size, sigma: float)
     soft = extract(image, params, (bottom - top, right - left), backend="cpu", threads=1)
     moved = replace(window, cx=window.cx - left, cy=window.cy - top)
     return extract(soft, moved, size, sampler="bilinear", border="edge", backend="cpu", threads=1)
+
+
+def _row(step: Step, who: str) -> dict[str, Any]:
+    """Give a row of the times, with None for a number that there is not."""
+    seconds = step.seconds[who]
+    return {
+        "stride": step.stride, "who": who, "median_seconds": seconds.median, "quartile1_seconds": seconds.low,
+        "quartile3_seconds": seconds.high, **_ratio("bilinear", step.to_bilinear.get(who)),
+        **_ratio("gaussian", step.to_gaussian.get(who)), "alias_gaussian": step.alias_gaussian,
+        "alias_bilinear": step.alias_bilinear, "equal_blur_strides": step.blur, "whole_image_blur_seconds": step.whole,
+        "whole_image_blur_pays_from_glimpses": step.glimpses,
+    }  # fmt: skip
+
+
+def _ratio(reference: str, found: timing.Quartiles | None) -> dict[str, float | None]:
+    name = f"ratio_to_{reference}"
+    return dict(zip((name, f"{name}_quartile1", f"{name}_quartile3"), found or (None, None, None), strict=True))
 
 
 def _ratios(found: dict[str, timing.Samples], reference: str) -> dict[str, timing.Quartiles]:

@@ -105,6 +105,15 @@ def verdicts(summary: Summary) -> list[Verdict]:
     return found
 
 
+def short(summary: Summary) -> list[str]:
+    """Give the verdicts for the terminal."""
+    return [
+        line
+        for one in verdicts(summary)
+        for line in (f"{one.claim}: {one.answer}", *(f"  {text}" for text in one.lines))
+    ]
+
+
 def word(one: Compared) -> str:
     """Say what an interval shows of the first."""
     low, high = one.area.low, one.area.high
