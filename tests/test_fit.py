@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_gradients import assert_close, differences
 
-from glimpsecli import GlimpseError, Window, extract, fit
+from glimpsecli import GlimpseError, Sampling, Window, extract, fit
 from glimpsecli.attention import gaussian, spatial
 from glimpsecli.images import read
 from glimpsecli.learning.fitting import LEAST_ENERGY, gradient_energy
@@ -86,7 +86,7 @@ def test_a_scene_changes_with_its_place_as_it_says(photos, sampler, level):
     place = np.array([201.3, 150.2, math.log(4.3), 0.05, 0.0 if sampler == "gaussian" else 12.0])
     size = (10, 12)
     seen = tuple(-(-n // level.reduction) for n in size)
-    scene = Scene.around(image, place, size, level, sampler, 0.5)
+    scene = Scene.around(image, place, size, level, Sampling(sampler=sampler))
     _, slopes = scene.look(place, size, seen)
     weights = np.random.default_rng(0).standard_normal((*seen, 3))
     free = slice(0, 4 if sampler == "gaussian" else 5)
@@ -107,7 +107,7 @@ def test_a_soft_scene_shows_what_the_softened_target_is(photos):
     target = extract(image, Window(*to_window(place, size)), size)
     for sampler, level in (("gaussian", Level(2, 0.8)), ("gaussian", Level(1, 1.0)), ("bilinear", Level(4, 1.0))):
         soft = level.soften(target)
-        seen, _ = Scene.around(image, place, size, level, sampler, 0.5).look(place, size, soft.shape[:2])
+        seen, _ = Scene.around(image, place, size, level, Sampling(sampler=sampler)).look(place, size, soft.shape[:2])
         inner = (slice(3, -3), slice(3, -3))
         assert np.abs(seen - soft)[inner].max() < (0.02 if sampler == "gaussian" else 0.08)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glimpsecli import Window
-from glimpsecli.learning.landscape import Eye, capture, landscape
+from glimpsecli import Sampling, Window
+from glimpsecli.learning.landscape import capture, landscape
 
 WHERE = "--at 50%,50% --extent 60x40 --size 6x4 --backend numpy"
 
@@ -31,8 +31,8 @@ def test_the_numbers_are_those_of_the_library(glimpse, folder):
     stored = np.load("surfaces.npy")
     assert stored.shape == (5, 5, 8)
     for k, (sampler, blur) in enumerate([("bilinear", None), ("gaussian", 1.0)]):
-        eye = Eye((4, 6), sampler, 1.0, backend="numpy")
-        surface = landscape(image, Window(100, 60, 60, 40), eye, reach=4, steps=5)
+        sampling = Sampling(sampler=sampler, blur=1.0, backend="numpy")
+        surface = landscape(image, Window(100, 60, 60, 40), (4, 6), sampling, reach=4, steps=5)
         found = capture(surface)
         expected = np.dstack([surface.loss, surface.gradient, found.reached]).astype(np.float32)
         np.testing.assert_array_equal(stored[..., 4 * k : 4 * k + 4], expected)

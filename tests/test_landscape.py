@@ -6,16 +6,17 @@ from conftest import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glimpsecli import GlimpseError, Window, extract
-from glimpsecli.learning.landscape import Eye, Landscape, capture, descents, landscape, losses
+from glimpsecli import GlimpseError, Sampling, Window, extract
+from glimpsecli.learning.landscape import Landscape, capture, descents, landscape, losses
 from glimpsecli.pictures.landscape import Column, landscape_figure
 from glimpsecli.pictures.surfaces import ARRIVES, LOST, descent_panel, surface_panel
 
 WINDOW = Window(60, 60, 48, 48)
+SIZE = 8, 8
 ALL = [
-    Eye((8, 8), "bilinear", backend="numpy"),
-    Eye((8, 8), "gaussian", 1.0, backend="numpy"),
-    Eye((8, 8), "hard", backend="numpy"),
+    Sampling(sampler="bilinear", backend="numpy"),
+    Sampling(blur=1.0, backend="numpy"),
+    Sampling(sampler="hard", backend="numpy"),
 ]
 
 
@@ -28,46 +29,52 @@ def noise(dtype=np.uint8):
     return np.random.default_rng(3).integers(0, 255, (120, 120, 3)).astype(dtype)
 
 
-@pytest.mark.parametrize("eye", ALL, ids=lambda eye: eye.sampler)
-def test_the_loss_is_half_the_mean_squared_difference_on_a_scale_whose_white_is_1(eye):
+@pytest.mark.parametrize("sampling", ALL, ids=lambda one: one.sampler)
+def test_the_loss_is_half_the_mean_squared_difference_on_a_scale_whose_white_is_1(sampling):
     image = noise()
-    found = landscape(image, WINDOW, eye, reach=6, steps=5)
+    found = landscape(image, WINDOW, SIZE, sampling, reach=6, steps=5)
     np.testing.assert_allclose(found.offsets, [-6, -3, 0, 3, 6])
-    look = {"sampler": eye.sampler, "blur": eye.blur, "backend": "numpy"}
-    truth = extract(image, WINDOW, eye.size, **look) / 255.0
+    look = {"sampler": sampling.sampler, "blur": sampling.blur, "backend": "numpy"}
+    truth = extract(image, WINDOW, SIZE, **look) / 255.0
     for row, dy in enumerate(found.offsets):
         for column, dx in enumerate(found.offsets):
-            seen = extract(image, Window(60 + dx, 60 + dy, 48, 48), eye.size, **look) / 255.0
+            seen = extract(image, Window(60 + dx, 60 + dy, 48, 48), SIZE, **look) / 255.0
             assert found.loss[row, column] == pytest.approx(np.mean((seen - truth) ** 2) / 2, rel=1e-4, abs=1e-12)
     assert found.loss[2, 2] == 0 == np.abs(found.gradient[2, 2]).max()
     moves = np.array([[3.0, -6.0], [-3.0, 0.0]])
-    np.testing.assert_allclose(losses(image, WINDOW, eye, moves), [found.loss[0, 3], found.loss[2, 1]], rtol=1e-5)
+    np.testing.assert_allclose(
+        losses(image, WINDOW, SIZE, sampling, moves), [found.loss[0, 3], found.loss[2, 1]], rtol=1e-5
+    )
 
 
-@pytest.mark.parametrize("eye", ALL[:2], ids=lambda eye: eye.sampler)
-def test_the_gradient_is_that_of_the_loss(eye):
+@pytest.mark.parametrize("sampling", ALL[:2], ids=lambda one: one.sampler)
+def test_the_gradient_is_that_of_the_loss(sampling):
     image = np.rint(255 * blob()).astype(np.uint8)[..., None]
-    found = landscape(image, WINDOW, eye, reach=20.3, steps=7)
+    found = landscape(image, WINDOW, SIZE, sampling, reach=20.3, steps=7)
     moves = np.stack(np.meshgrid(found.offsets, found.offsets), axis=-1).reshape(-1, 2)
     small = 1e-2
     for axis, step in enumerate(np.eye(2) * small):
-        slope = (losses(image, WINDOW, eye, moves + step) - losses(image, WINDOW, eye, moves - step)) / (2 * small)
+        slope = (
+            losses(image, WINDOW, SIZE, sampling, moves + step) - losses(image, WINDOW, SIZE, sampling, moves - step)
+        ) / (2 * small)
         np.testing.assert_allclose(found.gradient[..., axis].ravel(), slope, atol=2e-3 * np.abs(found.gradient).max())
 
 
 def test_every_descent_on_a_smooth_blob_reaches_the_truth_and_none_through_the_hard_sampler():
-    soft, sharp, hard = (capture(landscape(blob(), WINDOW, eye, reach=10, steps=7)) for eye in (*ALL[1::-1], ALL[2]))
+    soft, sharp, hard = (
+        capture(landscape(blob(), WINDOW, SIZE, sampling, reach=10, steps=7)) for sampling in (*ALL[1::-1], ALL[2])
+    )
     assert soft.reached.all()
     assert (soft.share, soft.radius) == (1, 10)
     assert sharp.share == 1
     assert hard.reached.sum() == 1
     assert hard.reached[3, 3]
     assert (hard.share, hard.radius) == (0, 0)
-    assert not np.any(landscape(noise(), WINDOW, ALL[2], reach=20, steps=3).gradient)
+    assert not np.any(landscape(noise(), WINDOW, SIZE, ALL[2], reach=20, steps=3).gradient)
 
 
 def test_a_landscape_does_not_depend_on_the_depth_of_the_image():
-    small, large = (landscape(noise(dtype), WINDOW, ALL[0], reach=5, steps=3) for dtype in (np.uint8, np.float32))
+    small, large = (landscape(noise(dtype), WINDOW, SIZE, ALL[0], reach=5, steps=3) for dtype in (np.uint8, np.float32))
     np.testing.assert_allclose(small.loss * 255**2, large.loss, rtol=1e-4)
     np.testing.assert_allclose(small.gradient * 255**2, large.gradient, rtol=1e-3, atol=1e-3)
 
@@ -117,14 +124,14 @@ def test_paths_end_where_they_arrive_get_stuck_or_leave():
 )
 def test_mistakes_are_named(how, words):
     with pytest.raises(GlimpseError, match=words):
-        landscape(blob(), WINDOW, ALL[0], **({"reach": 5, "steps": 3} | how))
+        landscape(blob(), WINDOW, SIZE, ALL[0], **({"reach": 5, "steps": 3} | how))
 
 
 def test_values_that_are_not_finite_are_refused():
     image = blob()
     image[60, 60] = np.nan
     with pytest.raises(GlimpseError, match="not finite"):
-        landscape(image, WINDOW, ALL[1], reach=5, steps=3)
+        landscape(image, WINDOW, SIZE, ALL[1], reach=5, steps=3)
 
 
 def test_a_surface_has_the_colours_of_its_values_and_its_ends_on_the_edges():
@@ -174,9 +181,9 @@ def test_the_figure_takes_flat_surfaces_and_small_panels():
         landscape_figure(np.zeros((9, 30, 3), np.uint8), "", [], reach=4)
 
 
-@pytest.mark.parametrize("eye", ALL, ids=lambda eye: eye.sampler)
-def test_an_even_image_is_flat_to_the_bit(eye):
-    found = landscape(np.full((120, 120, 3), 77, np.uint8), WINDOW, eye, reach=9, steps=5)
+@pytest.mark.parametrize("sampling", ALL, ids=lambda one: one.sampler)
+def test_an_even_image_is_flat_to_the_bit(sampling):
+    found = landscape(np.full((120, 120, 3), 77, np.uint8), WINDOW, SIZE, sampling, reach=9, steps=5)
     assert not found.loss.any()
     assert not found.gradient.any()
     assert capture(found).share == 0

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from glimpsecli.learning import Fit
     from glimpsecli.learning.refine import Step
+    from glimpsecli.sampling import Sampling
 
     Array = NDArray[Any]
     Figure = NDArray[np.uint8]
@@ -39,7 +40,7 @@ _PALE, _BRIGHT = (1.0, 1.0, 1.0), (1.0, 0.85, 0.0)
 _COLOURS = {"found": (20, 120, 60), "doubtful": (165, 100, 0), "lost": (180, 40, 40)}
 
 
-def film(found: Fit, target: Array, image: Array, *, sampler: str, blur: float) -> tuple[list[Figure], list[int]]:
+def film(found: Fit, target: Array, image: Array, sampling: Sampling) -> tuple[list[Figure], list[int]]:
     """Draw the search.
 
     Parameters
@@ -47,8 +48,7 @@ def film(found: Fit, target: Array, image: Array, *, sampler: str, blur: float) 
     found : Fit
     target, image : (H, W) or (H, W, C)
         The target that was searched, and the image it was found in.
-    sampler : {"gaussian", "bilinear"}
-    blur : float
+    sampling : Sampling
 
     Returns
     -------
@@ -57,7 +57,7 @@ def film(found: Fit, target: Array, image: Array, *, sampler: str, blur: float) 
     milliseconds : list of int
         How long each stays.
     """
-    stage = _Stage(target, image, sampler, blur)
+    stage = _Stage(target, image, sampling)
     candidates = found.starts[::-1]
     frames, milliseconds = [], []
     for index, step in enumerate(candidates):
@@ -76,9 +76,8 @@ def film(found: Fit, target: Array, image: Array, *, sampler: str, blur: float) 
 class _Stage:
     """What stays the same in every frame."""
 
-    def __init__(self, target: Array, image: Array, sampler: str, blur: float) -> None:
-        self.sampler, self.blur = sampler, blur
-        self.target, self.image = _as_float(target), _as_float(image)
+    def __init__(self, target: Array, image: Array, sampling: Sampling) -> None:
+        self.target, self.image, self.sampling = _as_float(target), _as_float(image), sampling
         self.photo = fitted(as_rgb(image), HEIGHT, WIDTH)
         self.scale = np.array([self.photo.shape[1], self.photo.shape[0]]) / image.shape[1::-1]
         h, w = self.size = target.shape[0], target.shape[1]
@@ -122,7 +121,7 @@ class _Stage:
         """Give target, glimpse and residual at a step, each as soft as it was."""
         level, place = Level(1, step.sigma), from_window(step.window, self.size)
         target = level.soften(self.target).astype(np.float64)
-        scene = Scene.around(self.image, place, self.size, level, self.sampler, self.blur)
+        scene = Scene.around(self.image, place, self.size, level, self.sampling)
         glimpse, _ = scene.look(place, self.size, self.size)
         t, g = (values - values.mean(axis=(0, 1)) for values in (target, glimpse))
         power = float(np.sum(g * g))

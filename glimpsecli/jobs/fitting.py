@@ -16,13 +16,12 @@ from glimpsecli.images.atomic import place_together
 from glimpsecli.images.streams import is_stream
 from glimpsecli.jobs.decoding import Origin
 from glimpsecli.jobs.outputs import check_files
-from glimpsecli.jobs.plan import BLUR
 from glimpsecli.jobs.planning import check_sources
 from glimpsecli.jobs.requests import SizeRequest
 from glimpsecli.learning.fitting import Fit, fit
 from glimpsecli.learning.places import Range
 from glimpsecli.names import MAX_PIXELS
-from glimpsecli.sampling import extract
+from glimpsecli.sampling import Sampling, extract
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,6 +79,11 @@ class Task(NamedTuple):
         """The sampler asked for; else the Gaussian one, unless something turns."""
         return self.sampler or ("bilinear" if "angle" in self.free else "gaussian")
 
+    @property
+    def sampling(self) -> Sampling:
+        """The same with the blur asked for."""
+        return Sampling(sampler=self.chosen_sampler, blur=Sampling.blur if self.blur is None else self.blur)
+
 
 class Result(NamedTuple):
     """A fit, with what it was made of."""
@@ -118,13 +122,13 @@ def check(task: Task) -> None:
 def run(task: Task, watch: Callable[[int, int], object] | None = None) -> Result:
     """Read, cut the target out where it is a window, and fit; `watch` is told how far the search is."""
     read, image = _read(task.target, task), _opaque(_read(task.image, task), task.image)
-    sampler, blur = task.chosen_sampler, BLUR if task.blur is None else task.blur
     seen = read if task.target_box is None else _cut(task, read, task.target_box)
     target = _opaque(seen, task.target, " or, with --target-box, take a window in which it is opaque")
     stride: float | tuple[float, float] | None = None
     if task.strides is not None:
         low, high = task.strides
         stride = low if low == high else (low, high)
+    sampler, blur = task.sampling.sampler, task.sampling.blur
     found = fit(target, image, sampler=sampler, blur=blur, stride=stride, free=task.free, watch=watch)
     return Result(found, target, image)
 
@@ -159,8 +163,7 @@ def write(task: Task, result: Result) -> list[str]:
         from glimpsecli.images.animation import encode_gif
         from glimpsecli.jobs.animating import film
 
-        blur = BLUR if task.blur is None else task.blur
-        frames, durations = film(*result, sampler=task.chosen_sampler, blur=blur)
+        frames, durations = film(*result, task.sampling)
         contents[task.animation] = encode_gif(frames, durations)
     place_together(contents, overwrite=task.overwrite)
     return list(contents)
@@ -177,9 +180,9 @@ def _cut(task: Task, picture: Picture, box: Box) -> Picture:
             f"--target-box {x:g},{y:g},{across:g},{down:g} {beyond} {task.target}, which has {width}x{height} pixels",
             "move it to where there is something to see",
         )
-    blur, depth = BLUR if task.blur is None else task.blur, depth_of(picture.pixels)
+    depth = depth_of(picture.pixels)
     size = task.size.for_extent(window.width, window.height)
-    seen = extract(picture.pixels, window, size, sampler=task.chosen_sampler, blur=blur)
+    seen = extract(picture.pixels, window, size, **vars(task.sampling))
     return picture._replace(pixels=images.convert(seen, depth, depth).pixels)
 
 

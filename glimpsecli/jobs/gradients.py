@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,11 +16,11 @@ from glimpsecli.jobs.overlaying import YELLOW
 from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.requests import as_matrix, as_window
 from glimpsecli.jobs.storing import border_colour, flat, stored
-from glimpsecli.learning.landscape import Capture, Eye, Landscape, capture, descents, landscape, losses
+from glimpsecli.learning.landscape import Capture, Landscape, capture, descents, landscape, losses
 from glimpsecli.pictures.landscape import Column, landscape_figure
 from glimpsecli.pictures.outline import outline
 from glimpsecli.pictures.scale import as_rgb, fitted
-from glimpsecli.sampling import extract
+from glimpsecli.sampling import Sampling, extract
 from glimpsecli.window import GaussianParams, corners, stack_gaussians
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ class Study(NamedTuple):
 
     Attributes
     ----------
-    eye : Eye
+    sampling : Sampling
     surface : Landscape
     captured : Capture
     """
 
-    eye: Eye
+    sampling: Sampling
     surface: Landscape
     captured: Capture
 
@@ -93,35 +93,34 @@ class Explanation:
                     f"--reach {self.reach} moves the window off the image on every side",
                     f"give less than {leaves:.6g} pixels",
                 )
-        eyes = [eye for eye in self._eyes(photo, sight.size, plan) if eye.sampler != "gaussian" or _upright(sight)]
-        studies = [self._study(photo, window, eye, reach) for eye in eyes]
+        studies = []
+        for sampling in self._samplings(photo, plan):
+            if sampling.sampler != "gaussian" or _upright(sight):
+                surface = landscape(photo.pixels, window, sight.size, sampling, reach=reach, steps=self.steps)
+                studies.append(Study(sampling, surface, capture(surface)))
         told["windows"] = [{name: told["windows"][0][name] for name in _OF_THE_WINDOW}]
         told |= {"reach": reach, "steps": self.steps, "samplers": [_told(study) for study in studies]}
         if plan.format.name == "npy":
             product = _arrays(studies, told)
         else:
-            columns = [_column(study, photo, window, reach) for study in studies]
+            columns = [_column(study, photo, window, sight.size, reach) for study in studies]
             drawn, note = self._input(photo.pixels, sight, window, reach)
             figure = landscape_figure(drawn, note, columns, reach=reach, panel=self.panel)
             product = stored(figure, Picture(figure), told, with_depth(plan, "8"))
         notes: tuple[str, ...] = ()
-        if len(eyes) < len(self.samplers):
+        if len(studies) < len(self.samplers):
             notes = (f"Gaussian attention {CANNOT_TURN}: it is left out",)
         if all(not study.surface.loss.any() for study in studies):
             notes += ("the window sees the same at all offsets: there is nothing to descend",)
         return [product._replace(notes=notes)]
 
-    def _eyes(self, photo: Picture, size: Size, plan: Plan) -> list[Eye]:
-        """Say how each sampler looks; Gaussian attention has no border."""
+    def _samplings(self, photo: Picture, plan: Plan) -> Iterator[Sampling]:
+        """Generate how each sampler looks; Gaussian attention has no border."""
         how, fill = plan.how, border_colour(photo, plan.how)
         backend = "cpu" if how.backend == "auto" else how.backend  # thousands of windows, a few at a time
-        plain = Eye(size, backend=backend, threads=how.threads)
-        eyes = [plain._replace(sampler=sampler, blur=blur) for sampler, blur in self.samplers]
-        return [eye if eye.sampler == "gaussian" else eye._replace(border=how.border, fill=fill) for eye in eyes]
-
-    def _study(self, photo: Picture, window: Window, eye: Eye, reach: float) -> Study:
-        surface = landscape(photo.pixels, window, eye, reach=reach, steps=self.steps)
-        return Study(eye, surface, capture(surface))
+        for sampler, blur in self.samplers:
+            sampling = Sampling(sampler=sampler, blur=blur, backend=backend, threads=how.threads)
+            yield sampling if sampler == "gaussian" else replace(sampling, border=how.border, fill=fill)
 
     def _input(self, pixels: Array, sight: Sight, window: Window, reach: float) -> tuple[Array, str]:
         """Draw the image with the window, and the part over which it moves; describe both."""
@@ -159,10 +158,10 @@ def _upright(sight: Sight) -> bool:
     return bool(matrix[0, 1] == 0 == matrix[1, 0])
 
 
-def _column(study: Study, photo: Picture, window: Window, reach: float) -> Column:
-    eye, surface, captured = study
+def _column(study: Study, photo: Picture, window: Window, size: Size, reach: float) -> Column:
+    sampling, surface, captured = study
     across = np.linspace(-reach, reach, FINE * (len(surface.offsets) - 1) + 1)
-    cut = losses(photo.pixels, window, eye, np.stack([across, np.zeros_like(across)], axis=1))
+    cut = losses(photo.pixels, window, size, sampling, np.stack([across, np.zeros_like(across)], axis=1))
     if not surface.loss.any():
         cut[:] = 0
     # Starts keep off the edges, from where every path that goes out is lost at once.
@@ -171,11 +170,11 @@ def _column(study: Study, photo: Picture, window: Window, reach: float) -> Colum
     slope = np.hypot(surface.gradient[..., 0], surface.gradient[..., 1])
     paths = descents(surface, starts if slope.any() else starts[:0]) / reach
     depth = depth_of(photo.pixels)
-    glimpse = convert(extract(photo.pixels, window, **eye._asdict()), depth, depth).pixels
+    glimpse = convert(extract(photo.pixels, window, size, **vars(sampling)), depth, depth).pixels
     return Column(
-        TITLES[eye.sampler],
-        _note(eye, window),
-        eye.sampler,
+        TITLES[sampling.sampler],
+        _note(window, size, sampling),
+        sampling.sampler,
         glimpse,
         surface.loss,
         slope,
@@ -186,13 +185,13 @@ def _column(study: Study, photo: Picture, window: Window, reach: float) -> Colum
     )
 
 
-def _note(eye: Eye, window: Window) -> str:
-    size = f"{eye.size[1]}×{eye.size[0]}"
-    if eye.sampler != "gaussian":
-        return f"{size}, {'nearest pixel' if eye.sampler == 'hard' else 'bilinear'}"
-    _, s_y, _, _, s_x, _, _ = stack_gaussians(window, eye.size, eye.blur)[0]
+def _note(window: Window, size: Size, sampling: Sampling) -> str:
+    extent = f"{size[1]}×{size[0]}"
+    if sampling.sampler != "gaussian":
+        return f"{extent}, {'nearest pixel' if sampling.sampler == 'hard' else 'bilinear'}"
+    _, s_y, _, _, s_x, _, _ = stack_gaussians(window, size, sampling.blur)[0]
     sigma = f"{s_x:.3g}" if round(s_x, 3) == round(s_y, 3) else f"{s_x:.3g}×{s_y:.3g}"
-    return f"{size}, σ = {sigma} px"
+    return f"{extent}, σ = {sigma} px"
 
 
 def _verdict(captured: Capture, reach: float) -> tuple[str, str]:
@@ -209,10 +208,10 @@ def _verdict(captured: Capture, reach: float) -> tuple[str, str]:
 
 def _told(study: Study) -> dict[str, Any]:
     """Give the numbers of a sampler."""
-    eye, surface, captured = study
+    sampling, surface, captured = study
     return {
-        "sampler": eye.sampler,
-        "blur": eye.blur if eye.sampler == "gaussian" else None,
+        "sampler": sampling.sampler,
+        "blur": sampling.blur if sampling.sampler == "gaussian" else None,
         "captured": captured.share,
         "radius": captured.radius,
         "largest_loss": float(surface.loss.max()),

@@ -15,6 +15,8 @@ from glimpsecli.learning.verdict import LEAST_ZNCC, is_as_good
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from glimpsecli.sampling import Sampling
+
     Floats = NDArray[Any]
 
     Watch = Callable[[int, int], object]
@@ -40,8 +42,8 @@ class Search(NamedTuple):
     image : (H, W, C) float32
     strides : Range
     free : frozenset of str
-    sampler : {"gaussian", "bilinear"}
-    blur : float
+    sampling : Sampling
+        Gaussian or bilinear.
     watch : callable, optional
         Told how many places have been followed, and how many there are so far.
     """
@@ -50,8 +52,7 @@ class Search(NamedTuple):
     image: Floats
     strides: Range
     free: frozenset[str]
-    sampler: str
-    blur: float
+    sampling: Sampling
     watch: Watch | None = None
 
 
@@ -74,7 +75,7 @@ def contest(search: Search) -> tuple[list[Found], list[State]]:
     if not starts:
         return [], []
     tally = _Tally(search.watch, len(starts))
-    coarse, fine = _levels(target.shape, search.sampler, strides)
+    coarse, fine = _levels(target.shape, search.sampling.sampler, strides)
     warm = sorted((tally.count(_follow(search, start.place, coarse)) for start in starts), key=lambda one: -one.zncc)
     places = _apart(warm)
     hopeful = sum(one.cost <= HOPELESS * places[0].cost for one in places) if places[0].zncc >= FAINT else 1
@@ -119,7 +120,7 @@ class _Tally:
 
 
 def _follow(search: Search, place: Floats, levels: list[Level]) -> State:
-    return refine(search.target, search.image, place, levels, search.free, search.sampler, search.blur)
+    return refine(search.target, search.image, place, levels, search.free, search.sampling)
 
 
 def _to_the_end(search: Search, states: list[State], levels: list[Level], tally: _Tally) -> list[State]:

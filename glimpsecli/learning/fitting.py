@@ -15,7 +15,7 @@ from glimpsecli.learning.places import FREE, Range, to_window
 from glimpsecli.learning.refine import Step
 from glimpsecli.learning.search import SIDE
 from glimpsecli.learning.verdict import Spread, judge, noise_of, spread_of
-from glimpsecli.sampling import FULL_SCALE
+from glimpsecli.sampling import FULL_SCALE, Sampling
 from glimpsecli.sampling.checks import checked_image, on_host
 from glimpsecli.sampling.devices import is_on_device
 from glimpsecli.sampling.precision import to_float32
@@ -84,8 +84,8 @@ def fit(
     target: ArrayLike,
     image: ArrayLike,
     *,
-    sampler: str = "gaussian",
-    blur: float = 0.5,
+    sampler: str = Sampling.sampler,
+    blur: float = Sampling.blur,
     stride: float | tuple[float, float] | None = None,
     free: Iterable[str] = ("position", "scale"),
     watch: Callable[[int, int], object] | None = None,
@@ -126,7 +126,8 @@ def fit(
         An argument cannot mean anything, or the target has nothing to hold on to.
     """
     turned = frozenset(free)
-    _check_options(sampler, blur, turned)
+    _check_options(sampler, turned)
+    sampling = Sampling(sampler=sampler, blur=blur)
     wanted, scene = _checked(target, "the target"), _checked(image, "the image")
     size, image_size = (wanted.shape[0], wanted.shape[1]), (scene.shape[0], scene.shape[1])
     if wanted.shape[2] != scene.shape[2]:
@@ -145,7 +146,7 @@ def fit(
             f"the target is almost constant in some direction: its gradient energy is {energy:.2g}",
             f"there is nothing to hold on to below {LEAST_ENERGY:g}: take a larger or a busier window",
         )
-    starts, states = contest(Search(wanted, scene, strides, turned, sampler, float(blur), watch))
+    starts, states = contest(Search(wanted, scene, strides, turned, sampling, watch))
     if not starts:
         raise InvalidInputError("no place in the image is anything but constant", "look into another image")
     best = states[0]
@@ -204,13 +205,11 @@ def _strides(stride: float | tuple[float, float] | None, size: Size, image_size:
     return Range(low, max(low, min(high, most)))
 
 
-def _check_options(sampler: str, blur: float, free: frozenset[str]) -> None:
+def _check_options(sampler: str, free: frozenset[str]) -> None:
     if sampler == "hard":
         raise InvalidInputError("the hard sampler has no gradient to follow", "use bilinear")
     if sampler not in SAMPLERS:
         raise InvalidInputError(f"unknown sampler {sampler!r}", f"choose from {', '.join(SAMPLERS)}")
-    if not 0 < blur < math.inf:
-        raise InvalidInputError(f"blur is {blur!r}", "give a positive number of strides")
     unknown = sorted(free - FREE.keys())
     if unknown:
         raise InvalidInputError(f"{unknown[0]!r} cannot be free", f"choose from {', '.join(FREE)}")

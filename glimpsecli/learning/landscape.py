@@ -16,10 +16,9 @@ from glimpsecli.sampling.gradients import vjp
 from glimpsecli.window import stack_gaussians
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from numpy.typing import ArrayLike, NDArray
 
+    from glimpsecli.sampling import Sampling
     from glimpsecli.window import Size, Window
 
     Floats = NDArray[np.float64]
@@ -34,18 +33,6 @@ _STRIDE = 0.25  # of a descent, in steps of the grid,
 _CAREFUL = 0.5  # and where the grid is too coarse at most so many pixels
 _PATIENCE = 8  # strides after which one that is no farther from where it was has ended
 _NUMBERS = 2**22  # of glimpses that are in memory at once
-
-
-class Eye(NamedTuple):
-    """How a window is looked through: what :func:`~glimpsecli.extract` is told, beside the image and the window."""
-
-    size: Size
-    sampler: str = "gaussian"
-    blur: float = 0.5
-    border: str | None = None
-    fill: ArrayLike | None = None
-    backend: str = "auto"
-    threads: int | None = None
 
 
 class Landscape(NamedTuple):
@@ -90,7 +77,9 @@ class Capture(NamedTuple):
     radius: float
 
 
-def landscape(image: ArrayLike, window: Window, eye: Eye, *, reach: float, steps: int = 41) -> Landscape:
+def landscape(
+    image: ArrayLike, window: Window, size: Size, sampling: Sampling, *, reach: float, steps: int = 41
+) -> Landscape:
     """Move a window about and compare what is seen with what is seen where it belongs.
 
     The loss is L(dx, dy) = |g(cx + dx, cy + dy) - g(cx, cy)|^2 / (2 n), where g is the glimpse of n numbers on a scale
@@ -106,7 +95,9 @@ def landscape(image: ArrayLike, window: Window, eye: Eye, *, reach: float, steps
         uint8, uint16 or float32.
     window : Window
         The truth, on the image plane.
-    eye : Eye
+    size : (int, int)
+        Of the glimpses.
+    sampling : Sampling
     reach : float
         The largest offset along an axis, in pixels of the image.
     steps : int
@@ -124,26 +115,26 @@ def landscape(image: ArrayLike, window: Window, eye: Eye, *, reach: float, steps
     offsets = np.linspace(-reach, reach, steps)
     offsets[steps // 2] = 0
     moves = np.stack(np.meshgrid(offsets, offsets), axis=-1).reshape(-1, 2)
-    loss, gradient = _looked(image, window, eye, moves, derive=True)
+    loss, gradient = _looked(image, window, size, sampling, moves, derive=True)
     if not (np.isfinite(loss).all() and np.isfinite(gradient).all()):
         raise InvalidInputError("the window sees values that are not finite", "replace NaN and infinity in the image")
     if loss.max() <= ROUNDING:
         loss[:] = gradient[:] = 0
     field, step = gradient.reshape(steps, steps, 2), reach / (steps // 2)
-    if not field.any() or _is_smooth(window, eye, step):
+    if not field.any() or _is_smooth(window, size, sampling, step):
         return Landscape(offsets, loss.reshape(steps, steps), field, _interpolated(field, step), _STRIDE * step)
     return Landscape(
         offsets,
         loss.reshape(steps, steps),
         field,
-        lambda moves: _looked(image, window, eye, moves, derive=True)[1],
+        lambda moves: _looked(image, window, size, sampling, moves, derive=True)[1],
         min(_STRIDE * step, _CAREFUL),
     )
 
 
-def losses(image: ArrayLike, window: Window, eye: Eye, moves: Floats) -> Floats:
+def losses(image: ArrayLike, window: Window, size: Size, sampling: Sampling, moves: Floats) -> Floats:
     """Give the loss of :func:`landscape` at (N, 2) offsets (dx, dy) in pixels: (N,) float64."""
-    return _looked(image, window, eye, moves, derive=False)[0]
+    return _looked(image, window, size, sampling, moves, derive=False)[0]
 
 
 def capture(surface: Landscape) -> Capture:
@@ -169,31 +160,33 @@ def descents(surface: Landscape, starts: Floats) -> Floats:
     return np.stack(list(_strides(surface, starts)))
 
 
-def _looked(image: ArrayLike, window: Window, eye: Eye, moves: Floats, *, derive: bool) -> tuple[Floats, Floats]:
+def _looked(
+    image: ArrayLike, window: Window, size: Size, sampling: Sampling, moves: Floats, *, derive: bool
+) -> tuple[Floats, Floats]:
     """Give the losses (N,), and where they are wanted the gradients (N, 2), in parts that memory is good for."""
     pixels = checked_image(image)
-    given: dict[str, Any] = eye._asdict()
+    how = vars(sampling)
     scale = FULL_SCALE.get(pixels.dtype.name, 1.0)
-    truth = extract(pixels, window, **given)
+    truth = extract(pixels, window, size, **how)
     windows = np.tile([window.cx, window.cy, window.width, window.height, window.angle], (len(moves), 1))
     windows[:, :2] += moves
     loss, gradient = np.empty(len(moves)), np.zeros((len(moves), 2))
     step = max(1, _NUMBERS // truth.size)
     for start in range(0, len(moves), step):
         some = slice(start, start + step)
-        apart = (extract(pixels, windows[some], **given) - truth) / np.float32(scale)
+        apart = (extract(pixels, windows[some], size, **how) - truth) / np.float32(scale)
         loss[some] = np.mean(np.square(apart, dtype=np.float64), axis=tuple(range(1, apart.ndim))) / 2
-        if derive and eye.sampler != "hard":  # which moves in jumps: its derivative is 0
-            found = vjp(pixels, windows[some], cotangent=apart / np.float32(truth.size), by="where", **given).where
+        if derive and sampling.sampler != "hard":  # which moves in jumps: its derivative is 0
+            found = vjp(pixels, windows[some], size, apart / np.float32(truth.size), by="where", **how).where
             gradient[some] = np.asarray(found)[:, :2] / scale
     return loss, gradient
 
 
-def _is_smooth(window: Window, eye: Eye, step: float) -> bool:
+def _is_smooth(window: Window, size: Size, sampling: Sampling, step: float) -> bool:
     """Tell whether a grid of this step, in pixels, holds all that the loss does."""
-    if eye.sampler != "gaussian":
+    if sampling.sampler != "gaussian":
         return False
-    _, s_y, _, _, s_x, _, _ = stack_gaussians(window, eye.size, eye.blur)[0]
+    _, s_y, _, _, s_x, _, _ = stack_gaussians(window, size, sampling.blur)[0]
     return bool(2 * min(s_y, s_x) >= step)
 
 

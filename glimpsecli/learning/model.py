@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -69,9 +70,8 @@ class Scene(NamedTuple):
         x and y in the image of the corner of its first pixel.
     shrink : int
         Pixels of the image to one of its own.
-    sampler : {"gaussian", "bilinear"}
-    blur : float
-        Sigma of the Gaussian sampler in strides of the level.
+    sampling : Sampling
+        Its blur is in strides of the level.
     bounds : (2, 2) float64
         Least and greatest cx and cy for which it shows all that is read.
     """
@@ -79,18 +79,17 @@ class Scene(NamedTuple):
     pixels: Floats
     origin: Floats
     shrink: int
-    sampler: str
-    blur: float
+    sampling: Sampling
     bounds: Floats
 
     @classmethod
-    def around(cls, image: Images, place: Floats, size: Size, level: Level, sampler: str, blur: float) -> Scene:
+    def around(cls, image: Images, place: Floats, size: Size, level: Level, sampling: Sampling) -> Scene:
         """Cut the surroundings of a place out of an (H, W, C) image; `size` is that of the whole target."""
         window = to_window(place, size)
         stride = math.exp(place[2] + max(place[3], 0.0))
         reach = _upright_extent(window) / 2
         room = ROOM * float(reach.max()) + 2 * stride
-        own = blur if sampler == "gaussian" else 0.0
+        own = sampling.blur if sampling.sampler == "gaussian" else 0.0
         sigma = math.hypot(own, level.sigma)  # of a Gaussian, in strides of the target
         far = reach * GROWTH + room + 6 * sigma * max(stride, 1.0) + 2
         low = np.maximum(np.floor(window[:2] - far), 0).astype(int)
@@ -98,7 +97,7 @@ class Scene(NamedTuple):
         shrink = max(1, math.floor(min(sigma * stride / 2, stride * level.reduction))) if level.softness else 1
         pixels = image[low[1] : high[1], low[0] : high[0]]
         height, width = (-(-n // shrink) for n in pixels.shape[:2])  # beyond the edge Gaussians see the edge
-        if sampler == "bilinear" and level.softness:
+        if sampling.sampler == "bilinear" and level.softness:
             soft = level.sigma * stride
             middle = (shrink - 1) / 2
             pixels = extract(pixels, GaussianParams(middle, soft, shrink, middle, soft, shrink), (height, width))
@@ -107,7 +106,9 @@ class Scene(NamedTuple):
             pixels = extract(pixels, cells, (height, width), blur=_REDUCING)
             sigma = math.sqrt(sigma**2 - (_REDUCING * shrink / stride) ** 2)
         bounds = np.stack([window[:2] - room, window[:2] + room])
-        return cls(pixels.astype(np.float64), low + 0.0, shrink, sampler, sigma / level.reduction or 1.0, bounds)
+        if own:
+            sampling = replace(sampling, blur=sigma / level.reduction)
+        return cls(pixels.astype(np.float64), low + 0.0, shrink, sampling, bounds)
 
     def holds(self, place: Floats) -> bool:
         """Tell whether a place is one that the scene was cut for."""
@@ -125,11 +126,11 @@ class Scene(NamedTuple):
         window = to_window(place, target_size)
         window[:2] -= self.origin
         window[:4] /= self.shrink
-        taps = Taps.make(window[None], size, self.pixels.shape[:2], Sampling(sampler=self.sampler, blur=self.blur))
-        if self.sampler == "gaussian":
+        taps = Taps.make(window[None], size, self.pixels.shape[:2], self.sampling)
+        if taps.sampler == "gaussian":
             glimpse, by_params = gaussian_jacobian(self.pixels, taps.places[0], size)
             matrices = stack_matrices(window[None], size).repeat(7, axis=0)
-            by_matrix = matrices_to_gaussians_vjp(matrices, self.blur, np.eye(7))
+            by_matrix = matrices_to_gaussians_vjp(matrices, self.sampling.blur, np.eye(7))
         else:
             glimpse, by_params = bilinear_jacobian(self.pixels, taps.places[0], size)
             by_matrix = np.eye(6).reshape(6, 2, 3)

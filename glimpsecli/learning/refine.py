@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from glimpsecli.sampling import Sampling
+
     Floats = NDArray[np.float64]
     Images = NDArray[Any]
 
@@ -92,8 +94,7 @@ def refine(
     place: Floats,
     levels: Sequence[Level],
     free: frozenset[str],
-    sampler: str,
-    blur: float,
+    sampling: Sampling,
 ) -> State:
     """Search from a place, through levels that become ever less soft.
 
@@ -105,15 +106,14 @@ def refine(
     levels : sequence of Level
     free : set of str
         Keys of :data:`~glimpsecli.learning.places.FREE`.
-    sampler : {"gaussian", "bilinear"}
-    blur : float
-        Of the Gaussian sampler.
+    sampling : Sampling
+        Gaussian or bilinear.
     """
     indices = [index for name, some in FREE.items() if name in free for index in some]
     size: tuple[int, int] = (target.shape[0], target.shape[1])
     steps: list[Step] = []
     for level in levels:
-        scene = Scene.around(image, place, size, level, sampler, blur)
+        scene = Scene.around(image, place, size, level, sampling)
         state = _descend(level.soften(target).astype(np.float64), scene, place, indices, size, level, steps)
         place = state.place
     return state._replace(steps=tuple(steps))
