@@ -32,19 +32,20 @@ EPSILON = 1e-8
 """Added to the sum of each row, as the article does."""
 
 
-def vector(centre: float, sigma: float, pixels: int) -> Floats:
+def vector(centre: float | Floats, sigma: float, pixels: int) -> Floats:
     """Give one unnormalised Gaussian over the pixels of an axis, 1 at its centre: the article's attention vector.
 
     Parameters
     ----------
-    centre, sigma : float
+    centre : float, or (taps, 1) float64 for a row each
+    sigma : float
         Index coordinates, pixels.
     pixels : int
         Extent of the axis.
 
     Returns
     -------
-    (pixels,) float64
+    (pixels,) or (taps, pixels) float64
     """
     with np.errstate(over="ignore", under="ignore"):  # far away is infinitely many sigmas, and the weight 0
         z = (np.arange(pixels) - centre) / sigma
@@ -68,7 +69,7 @@ def filterbank(first: float, sigma: float, stride: float, taps: int, pixels: int
     (taps, pixels) float64
         Rows sum to 1 where the Gaussian lies in the image, and to less far outside.
     """
-    bank = np.stack([vector(first + tap * stride, sigma, pixels) for tap in range(taps)])
+    bank = vector(first + stride * np.arange(taps, dtype=np.float64)[:, None], sigma, pixels)
     bank /= bank.sum(axis=1, keepdims=True) + EPSILON
     return bank
 
@@ -212,11 +213,10 @@ def filterbank_slopes(first: float, sigma: float, stride: float, bank: Floats) -
     taps, pixels = bank.shape
     r = np.arange(taps)[:, None]
     z = (np.arange(pixels) - (first + r * stride)) / sigma
-    found = []
-    for psi in (z / sigma, z * z / sigma, r * z / sigma):
-        psi = np.where(bank > 0, psi, 0)  # where nothing is read nothing changes, however far it is
-        found.append(bank * (psi - np.sum(bank * psi, axis=1, keepdims=True)))
-    return np.stack(found)
+    # Where nothing is read nothing changes, however far it is.
+    psi = np.where(bank > 0, [z / sigma, z * z / sigma, r * z / sigma], 0)
+    slopes: Floats = bank * (psi - np.sum(bank * psi, axis=2, keepdims=True))
+    return slopes
 
 
 def _both_axes(left: Floats, values: Floats, right: Floats) -> Floats:
