@@ -55,7 +55,7 @@ class Job(NamedTuple):
     def how(self) -> How:
         """How it looks."""
         threads = self.threads if self.backend in ("auto", "cpu") else None
-        return How(Shaping(self.size), self.sampler, backend=self.backend, threads=threads)
+        return How.of(Shaping(self.size), {"sampler": self.sampler, "backend": self.backend, "threads": threads})
 
     def plan(self, folder: str) -> Plan:
         """Plan it as the command does; this finds what is wrong with it."""

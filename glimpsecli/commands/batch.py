@@ -144,10 +144,10 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         **lowering.search_of(given),
     )
     requests_of = _requests_of(given, found, annotated=annotations is not None)
+    if given["backend"] == "auto":
+        given["backend"] = "cpu"  # never by the size of the job: the same bytes again
+    given["threads"] = None if given["backend"] == "numpy" else 1
     how = lowering.how_of(given)
-    # Never a backend by the size of the job: the same bytes again.
-    backend = "cpu" if how.backend == "auto" else how.backend
-    how = how._replace(backend=backend, threads=None if backend == "numpy" else 1)
     how = how._replace(shaping=how.shaping._replace(min_size=min_size or 0.0))
     output = lowering.output_of(os.path.join(target, ""), name, given)
     plan = make_batch_plan(

@@ -49,14 +49,14 @@ def compare(images: tuple[str, ...], target: str, name: str | None, **given: Any
     """
     from glimpsecli.jobs.comparing import Comparison
     from glimpsecli.jobs.picturing import make_picture_plan, named_sources
-    from glimpsecli.jobs.plan import BLUR
     from glimpsecli.jobs.requests import SizeRequest
+    from glimpsecli.sampling import Sampling
 
     blur = given.pop("blur")
     if blur is not None and not 0 < blur < float("inf"):
         raise click.UsageError(f"--blur {blur:g} is not a positive number.")
     comparison = Comparison(
-        BLUR if blur is None else blur,
+        Sampling.blur if blur is None else blur,
         given.pop("magnify"),
         given.pop("height"),
         given.pop("colour").on(3, alpha=False, scale=1.0),

@@ -91,7 +91,7 @@ def how_of(options: dict[str, Any]) -> How:
         retina=options.pop("retina"),
     )
     names = ("sampler", "blur", "border", "fill", "backend", "threads", "frame", "fast_decode", "max_pixels")
-    return How(shaping, **{name: options.pop(name) for name in names if name in options})
+    return How.of(shaping, {name: options.pop(name) for name in names if name in options})
 
 
 def output_of(target: str, name: str | None, options: dict[str, Any]) -> Output:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -37,7 +38,7 @@ def carry_out(plan: Plan, given: Mapping[str, Any]) -> None:
     given : mapping
         The options of the command that say how it is run: the manners, ``jobs``, ``dry_run`` and ``as_json``.
     """
-    jobs, threads = given.get("jobs"), plan.how.threads
+    jobs, threads = given.get("jobs"), plan.how.sampling.threads
     if (jobs or 1) > 1 and (threads or 1) > 1:
         raise click.UsageError(f"-j {jobs} with --threads {threads}: several images at once, or several threads each.")
     end(show_plan(plan, given) if given.get("dry_run") else run_plan(plan, given))
@@ -141,9 +142,12 @@ def end(code: int) -> None:
 
 def _shared_out(plan: Plan, images: int, given: Mapping[str, Any]) -> tuple[int, Plan]:
     """Give the number of images that are worked on at once, and the plan with the threads that each then has."""
-    at_once = given.get("jobs") or (pool.processors() if plan.how.threads in (None, 1) else 1)
+    sampling = plan.how.sampling
+    at_once = given.get("jobs") or (pool.processors() if sampling.threads in (None, 1) else 1)
     workers = min(images, at_once) or 1
-    return workers, plan if workers == 1 else plan._replace(how=plan.how._replace(threads=1))
+    if workers == 1:
+        return workers, plan
+    return workers, plan._replace(how=plan.how._replace(sampling=replace(sampling, threads=1)))
 
 
 def _is_heard(plan: Plan, given: Mapping[str, Any]) -> bool:

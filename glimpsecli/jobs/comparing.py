@@ -13,11 +13,11 @@ from glimpsecli.jobs.masking import told_of, with_depth
 from glimpsecli.jobs.overlaying import YELLOW
 from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.requests import as_matrix
-from glimpsecli.jobs.storing import border_colour, flat, stored
+from glimpsecli.jobs.storing import flat, sampling_of, stored
 from glimpsecli.pictures.figure import WIDEST, panel_row
 from glimpsecli.pictures.outline import outline
 from glimpsecli.pictures.scale import as_rgb, fitted, magnify, resized
-from glimpsecli.sampling import extract
+from glimpsecli.sampling import Sampling, extract
 from glimpsecli.window import GaussianParams, corners, stack_gaussians
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Comparison:
         Of the outline.
     """
 
-    blur: float = 0.5
+    blur: float = Sampling.blur
     magnify: bool = False
     height: int = 320
     colour: tuple[float, float, float] = YELLOW
@@ -74,26 +74,15 @@ class Comparison:
 
     def _glimpses(self, photo: Picture, sight: Sight, plan: Plan) -> dict[str, Array | None]:
         """Look through each sampler, at the depth of the image; None where a sampler cannot."""
-        how, depth = plan.how, depth_of(photo.pixels)
-        fill = border_colour(photo, how)
+        sampling, depth = vars(sampling_of(photo, plan.how)) | {"blur": self.blur}, depth_of(photo.pixels)
         seen: dict[str, Array | None] = {}
         place: Any = sight.place
         for name in TITLES:
-            gaussian = name == "gaussian"
-            if gaussian and not _separable(sight):
+            if name == "gaussian" and not _separable(sight):
                 seen[name] = None
                 continue
-            glimpse = extract(
-                photo.pixels,
-                place,
-                sight.size,
-                sampler=name,
-                blur=self.blur,
-                border=None if gaussian else how.border,
-                fill=None if gaussian else fill,
-                backend=how.backend,
-                threads=how.threads,
-            )
+            inside = {"border": None, "fill": None} if name == "gaussian" else {}  # Gaussians have no border
+            glimpse = extract(photo.pixels, place, sight.size, **sampling | {"sampler": name} | inside)
             seen[name] = convert(glimpse, depth, depth).pixels
         return seen
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -11,7 +12,7 @@ from glimpsecli.jobs.plan import How, Item, Plan
 from glimpsecli.jobs.products import Product, View
 from glimpsecli.jobs.records import OUTSIDE, record
 from glimpsecli.jobs.requests import Sight
-from glimpsecli.jobs.storing import border_colour, check_fits, stored
+from glimpsecli.jobs.storing import check_fits, sampling_of, stored
 from glimpsecli.sampling import Taps, choose_backend, extract
 
 
@@ -36,37 +37,24 @@ def look_at(view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list
                 index,
                 sight,
                 view.image_size,
-                sampler=how.chosen_sampler,
-                blur=how.sigma,
+                how.sampling,
                 backend=backend,
                 decoded=view.decoded,
             )
             product = stored(values, picture, told, plan)
             notes = product.notes + ((OUTSIDE,) if told["outside"] == 1 else ())
-            details = (f"{how.chosen_sampler} on {backend}: {reason}",)
+            details = (f"{how.sampling.sampler} on {backend}: {reason}",)
             seen.append(product._replace(notes=notes, details=details))
     return seen
 
 
 def _glimpses(view: View, sights: list[Sight], how: How, repeats: int) -> tuple[str, str, Array]:
     """Look at places of one kind and size; give the backend, the reason for it, and (N, h, w, C) float32."""
-    picture, size, sampler = view.picture, sights[0].size, how.chosen_sampler
+    picture, size, sampling, reason = view.picture, sights[0].size, sampling_of(view.picture, how), "asked for"
     pixels = picture.pixels
-    places: Any = view.places(sights, sampler, how.sigma)
-    backend, reason = how.backend, "asked for"
-    if backend == "auto":
-        taps = Taps.make(places, size, pixels.shape[:2], how.sampling)
+    places: Any = view.places(sights, sampling)
+    if sampling.backend == "auto":
+        taps = Taps.make(places, size, pixels.shape[:2], sampling)
         backend, reason = choose_backend(taps, pixels.shape[2], repeats)
-    glimpses = extract(
-        pixels,
-        places,
-        size,
-        sampler=sampler,
-        blur=how.sigma,
-        border=how.border,
-        fill=border_colour(picture, how),
-        backend=backend,
-        threads=how.threads,
-        alpha=picture.alpha,
-    )
-    return backend, reason, glimpses
+        sampling = replace(sampling, backend=backend)
+    return sampling.backend, reason, extract(pixels, places, size, **vars(sampling), alpha=picture.alpha)

@@ -15,7 +15,7 @@ from glimpsecli.jobs.masking import told_of, with_depth
 from glimpsecli.jobs.overlaying import YELLOW
 from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.requests import as_matrix, as_window
-from glimpsecli.jobs.storing import border_colour, flat, stored
+from glimpsecli.jobs.storing import flat, sampling_of, stored
 from glimpsecli.learning.landscape import Capture, Landscape, capture, descents, landscape, losses
 from glimpsecli.pictures.landscape import Column, landscape_figure
 from glimpsecli.pictures.outline import outline
@@ -116,11 +116,11 @@ class Explanation:
 
     def _samplings(self, photo: Picture, plan: Plan) -> Iterator[Sampling]:
         """Generate how each sampler looks; Gaussian attention has no border."""
-        how, fill = plan.how, border_colour(photo, plan.how)
+        how = sampling_of(photo, plan.how)
         backend = "cpu" if how.backend == "auto" else how.backend  # thousands of windows, a few at a time
         for sampler, blur in self.samplers:
             sampling = Sampling(sampler=sampler, blur=blur, backend=backend, threads=how.threads)
-            yield sampling if sampler == "gaussian" else replace(sampling, border=how.border, fill=fill)
+            yield sampling if sampler == "gaussian" else replace(sampling, border=how.border, fill=how.fill)
 
     def _input(self, pixels: Array, sight: Sight, window: Window, reach: float) -> tuple[Array, str]:
         """Draw the image with the window, and the part over which it moves; describe both."""

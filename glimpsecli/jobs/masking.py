@@ -81,8 +81,7 @@ def told_of(view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> dict
         "index": 0,
         "image_size": {"width": width, "height": height},
         "windows": [
-            record(item.source, index, sight, view.image_size, sampler=plan.how.chosen_sampler, blur=plan.how.sigma)
-            for index, sight in enumerate(sights)
+            record(item.source, index, sight, view.image_size, plan.how.sampling) for index, sight in enumerate(sights)
         ],
     }
 

@@ -13,7 +13,7 @@ from glimpsecli.images import Picture, convert, depth_of
 from glimpsecli.jobs.masking import joined_mask, told_of, with_depth
 from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.requests import as_matrix
-from glimpsecli.jobs.storing import border_colour, check_fits, flat, stored
+from glimpsecli.jobs.storing import check_fits, flat, sampling_of, stored
 from glimpsecli.maps import Rect
 from glimpsecli.pictures.colour import table
 from glimpsecli.pictures.figure import montage
@@ -259,18 +259,9 @@ def _draw_inset(picture: Array, view: View, sight: Sight, plan: Plan) -> None:
     from glimpsecli.pictures.inset import inset, inset_size
     from glimpsecli.pictures.scale import shown
 
-    how, source = plan.how, view.picture
+    source = view.picture
     place: Any = sight.place
-    glimpse = extract(
-        source.pixels,
-        place,
-        sight.size,
-        sampler=how.chosen_sampler,
-        blur=how.sigma,
-        border=how.border,
-        fill=border_colour(source, how),
-        alpha=source.alpha,
-    )
+    glimpse = extract(source.pixels, place, sight.size, **vars(sampling_of(source, plan.how)), alpha=source.alpha)
     seen = convert(glimpse, depth_of(source.pixels), plan.output.depth or "8").pixels
     colours = in_colour(seen)[:, :, :3]
     drawn, _ = shown(colours, *inset_size((picture.shape[0], picture.shape[1]), sight.size))

@@ -109,7 +109,7 @@ class Pasting:
                 notes.append(f"the window of {glimpse.path} {lies}: nothing was pasted")
             elif row["outside"] == 1:  # and yet a Gaussian may reach into it
                 notes.append(f"the window of {glimpse.path} lies outside the image")
-            elif how.chosen_sampler != "gaussian" and _stride(sight) < SKIPS:
+            elif how.sampling.sampler != "gaussian" and _stride(sight) < SKIPS:
                 notes.append(
                     f"the window of {glimpse.path} has so few pixels that some of the glimpse are skipped; make it "
                     "smaller first, with glimpse extract --size, or give --sampler gaussian"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glimpsecli.jobs.requests import Request, Shaping
 from glimpsecli.names import MAX_PIXELS
@@ -22,45 +22,44 @@ if TYPE_CHECKING:
 STREAM = "-"
 """As a source: standard input. As an output: standard output."""
 
-BLUR = 0.5
-
 
 class How(NamedTuple):
-    """How every image is looked at."""
+    """How every image is read and looked at.
+
+    Attributes
+    ----------
+    shaping : Shaping
+    sampling : Sampling
+        Its fill is black where the border is constant; see :func:`glimpsecli.jobs.storing.sampling_of`.
+    blur : float, optional
+        The one that was asked for, if any.
+    fill : Colour, optional
+        Of the constant border, and under alpha in files that hold none.
+    frame : int
+    fast_decode : bool
+    max_pixels : int
+    """
 
     shaping: Shaping = Shaping()
-    sampler: str | None = None
+    sampling: Sampling = Sampling()
     blur: float | None = None
-    border: str | None = None
     fill: Colour | None = None
-    backend: str = "auto"
-    threads: int | None = None
     frame: int = 0
     fast_decode: bool = False
     max_pixels: int = MAX_PIXELS
 
-    @property
-    def sigma(self) -> float:
-        """Sigma of the Gaussians in strides."""
-        return BLUR if self.blur is None else self.blur
+    @classmethod
+    def of(cls, shaping: Shaping, options: Mapping[str, Any]) -> How:
+        """Read options by their names; one that is missing or None was not asked for.
 
-    @property
-    def chosen_sampler(self) -> str:
-        """The sampler asked for; else bilinear where no size is, so that a crop is a crop; else Gaussian."""
-        crop = self.shaping.size.is_open and self.shaping.retina == 1
-        return self.sampler or ("bilinear" if crop else "gaussian")
-
-    @property
-    def sampling(self) -> Sampling:
-        """The same for the library; a fill is a colour of each image's own depth, so it is black here."""
-        return Sampling(
-            sampler=self.chosen_sampler,
-            blur=self.sigma,
-            border=self.border,
-            fill=0 if self.border == "constant" else None,
-            backend=self.backend,
-            threads=self.threads,
-        )
+        Without a sampler that is bilinear where no size is asked for, so that a crop is a crop, else Gaussian.
+        """
+        asked = {name: value for name, value in options.items() if value is not None}
+        own = {name: asked.pop(name) for name in ("fill", "frame", "fast_decode", "max_pixels") if name in asked}
+        crop = shaping.size.is_open and shaping.retina == 1
+        constant = {"fill": 0} if asked.get("border") == "constant" else {}
+        sampling = Sampling(**{"sampler": "bilinear" if crop else "gaussian"} | constant | asked)
+        return cls(shaping, sampling, asked.get("blur"), **own)
 
 
 class Output(NamedTuple):

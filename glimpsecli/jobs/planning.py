@@ -108,30 +108,31 @@ def check_sources(sources: Sequence[str]) -> None:
 
 def try_out(requests: Sequence[Request], how: How) -> None:
     """Find what no image could mend: contradicting options, a rotated window for filterbanks, a size over the limit."""
-    if how.backend != "auto":
-        backends.load(how.backend)
-    if how.backend == "numpy" and how.threads is not None:
-        raise InvalidInputError(f"--threads {how.threads} with --backend numpy", "it is for the cpu backend")
+    sampling = how.sampling
+    if sampling.backend != "auto":
+        backends.load(sampling.backend)
+    if sampling.backend == "numpy" and sampling.threads is not None:
+        raise InvalidInputError(f"--threads {sampling.threads} with --backend numpy", "it is for the cpu backend")
     for request in requests or [BoxRequest()]:
         for sight in request.sights(_NOMINAL, how.shaping):
             # A size that follows from the window is known when the image is; one that was asked for is checked here.
             size = (1, 1) if how.shaping.size.is_open else sight.size
-            Taps.make(sight.place, size, _NOMINAL, how.sampling)
+            Taps.make(sight.place, size, _NOMINAL, sampling)
 
 
 def check_idle(how: How, requests: Sequence[Request], output: Output, file_format: Format) -> None:
     """Refuse options that would do nothing, which nobody can have meant."""
     if how.blur is not None and requests and all(isinstance(one, GaussianRequest | DrawRequest) for one in requests):
         raise InvalidInputError(f"--blur {how.blur:g} with Gaussians that have a sigma", "leave one of the two out")
-    if how.blur is not None and how.chosen_sampler != "gaussian":
-        raise InvalidInputError(f"--blur {how.blur:g} with the {how.chosen_sampler} sampler", "it is for gaussian")
+    if how.blur is not None and how.sampling.sampler != "gaussian":
+        raise InvalidInputError(f"--blur {how.blur:g} with the {how.sampling.sampler} sampler", "it is for gaussian")
     if output.quality is not None and file_format.name not in ("jpg", "webp"):
         raise InvalidInputError(f"--quality {output.quality} with {file_format.title}", "it is for JPEG and WebP")
     if output.compress is not None and file_format.name not in ("png", "tiff"):
         raise InvalidInputError(f"--compress {output.compress} with {file_format.title}", "it is for PNG and TIFF")
-    if how.border == "constant" and how.fill is None:
+    if how.sampling.border == "constant" and how.fill is None:
         raise InvalidInputError("--border constant needs a colour", "give --fill, for example --fill white")
-    if how.fill is not None and how.border != "constant" and file_format.alpha:
+    if how.fill is not None and how.sampling.border != "constant" and file_format.alpha:
         raise InvalidInputError(
             f"--fill {how.fill.text} has nothing to fill",
             f"it is for --border constant and for formats without alpha, and {file_format.title} holds alpha",

@@ -11,6 +11,7 @@ from glimpsecli.window.parts import in_part
 
 if TYPE_CHECKING:
     from glimpsecli.images.picture import Array, Picture
+    from glimpsecli.sampling import Sampling
     from glimpsecli.window import Size
 
 
@@ -36,12 +37,12 @@ class View(NamedTuple):
     origin: tuple[int, int] = (0, 0)
     scale: tuple[float, float] = (1.0, 1.0)
 
-    def places(self, sights: Sequence[Sight], sampler: str, blur: float) -> list[Place]:
+    def places(self, sights: Sequence[Sight], sampling: Sampling) -> list[Place]:
         """Give the places of some sights of the whole image in index coordinates of what was decoded."""
         if self.decoded == "whole":
             return [sight.place for sight in sights]
-        if sampler == "gaussian":
-            rows = [stack_gaussians(sight.place, sight.size, blur)[0] for sight in sights]
+        if sampling.sampler == "gaussian":
+            rows = [stack_gaussians(sight.place, sight.size, sampling.blur)[0] for sight in sights]
             return [in_part(GaussianParams(*row.tolist()), self.origin, self.scale) for row in rows]
         return [in_part(as_matrix(sight), self.origin, self.scale) for sight in sights]
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from glimpsecli.jobs.plan import How, Item
+    from glimpsecli.sampling import Sampling
 
 OUTSIDE = "its window lies outside the image"
 """The note of a glimpse that sees nothing of its image."""
@@ -26,9 +27,8 @@ def record(
     index: int,
     sight: Sight,
     image_size: Size,
+    sampling: Sampling,
     *,
-    sampler: str,
-    blur: float,
     backend: str | None = None,
     decoded: str | None = None,
 ) -> dict[str, Any]:
@@ -42,9 +42,8 @@ def record(
     sight : Sight
     image_size : (int, int)
         Height and width of the upright image.
-    sampler, backend, decoded : str
-    blur : float
-        Sigma in strides, where the sight has none of its own.
+    sampling : Sampling
+    backend, decoded : str, optional
 
     Returns
     -------
@@ -59,8 +58,8 @@ def record(
     """
     affine, window = as_matrix(sight), as_window(sight)
     params = None
-    if sampler == "gaussian":
-        params = asdict(GaussianParams(*stack_gaussians(sight.place, sight.size, blur)[0]))
+    if sampling.sampler == "gaussian":
+        params = asdict(GaussianParams(*stack_gaussians(sight.place, sight.size, sampling.blur)[0]))
     return {
         "file": None,
         "source": source,
@@ -72,7 +71,7 @@ def record(
         "window": asdict(window) if window else None,
         "quad": _quad(affine, sight.size) if isinstance(affine, Projective) else None,
         "matrix": affine.matrix.tolist(),
-        "sampler": sampler,
+        "sampler": sampling.sampler,
         "gaussian": params,
         "backend": backend,
         "decoded": decoded,
@@ -96,8 +95,7 @@ def planned(
             index,
             sight,
             image_size,
-            sampler=how.chosen_sampler,
-            blur=how.sigma,
+            how.sampling,
             backend=backend,
             decoded=decoded,
         )

@@ -14,7 +14,7 @@ from glimpsecli.images.formats import format_named
 from glimpsecli.jobs.lines import checksum, read_metadata, read_run
 from glimpsecli.jobs.outputs import check_outputs, targets_of
 from glimpsecli.jobs.plan import How, Item, Output, Plan
-from glimpsecli.jobs.requests import PlaceRequest, Sight
+from glimpsecli.jobs.requests import PlaceRequest, Shaping, Sight
 from glimpsecli.window import Affine, GaussianParams, Projective
 
 _PART = re.compile(r"run-([0-9]+)-of-([0-9]+)\.json")
@@ -102,7 +102,7 @@ def _names(folder: str) -> list[str]:
 
 def _how(told: dict[str, Any]) -> How:
     fill = told["fill"]
-    return How(**told | {"fill": Colour.parse(fill) if fill is not None else None, "threads": 1})
+    return How.of(Shaping(), told | {"fill": Colour.parse(fill) if fill is not None else None, "threads": 1})
 
 
 def _by_source(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -87,7 +87,7 @@ def _from_files(item: Item, plan: Plan) -> list[dict[str, Any]]:
     image_size = upright_size_of(origin, plan)
     sights = sights_of(item, plan, image_size)
     decoded = decoded_as(origin, sights, image_size, plan.how)
-    records = planned(item, sights, image_size, plan.how, backend=plan.how.backend, decoded=decoded)
+    records = planned(item, sights, image_size, plan.how, backend=plan.how.sampling.backend, decoded=decoded)
     content = origin.content or b""
     known = {"source_hash": content_hash(content), "source_bytes": len(content), "of": len(records)}
     return [record | known for record in records]
@@ -99,7 +99,7 @@ def _from_lines(item: Item, row: dict[str, Any], plan: Plan) -> list[dict[str, A
         return []
     image_size = row["image_size"]["height"], row["image_size"]["width"]
     sights = sights_of(item, plan, image_size)
-    records = planned(item, sights, image_size, plan.how, backend=plan.how.backend, decoded=row["decoded"])
+    records = planned(item, sights, image_size, plan.how, backend=plan.how.sampling.backend, decoded=row["decoded"])
     known = {"source_hash": row["source_hash"], "source_bytes": row["source_bytes"], "of": len(records)}
     return [record | known for record in records]
 

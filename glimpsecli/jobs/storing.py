@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from glimpsecli import images
@@ -11,6 +12,7 @@ from glimpsecli.jobs.products import Product
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.plan import How, Plan
+    from glimpsecli.sampling import Sampling
 
 
 def check_fits(picture: Picture, plan: Plan) -> None:
@@ -37,12 +39,13 @@ def stored(values: Array, picture: Picture, record: dict[str, Any], plan: Plan) 
     return Product(images.flatten(pixels, [value * rescale for value in colour]), False, picture.icc, record, notes)
 
 
-def border_colour(picture: Picture, how: How) -> tuple[float, ...] | None:
-    """Give the colour of the constant border, with as many numbers as the picture has channels; None for others."""
-    if how.border != "constant" or how.fill is None:
-        return None
+def sampling_of(picture: Picture, how: How) -> Sampling:
+    """Give the sampling of a picture: a constant border has a number for each of its channels, in its own scale."""
+    if how.sampling.border != "constant" or how.fill is None:
+        return how.sampling
     scale = DEPTHS[depth_of(picture.pixels)].scale
-    return how.fill.on(picture.pixels.shape[2] - picture.alpha, alpha=picture.alpha, scale=scale)
+    fill = how.fill.on(picture.pixels.shape[2] - picture.alpha, alpha=picture.alpha, scale=scale)
+    return replace(how.sampling, fill=fill)
 
 
 def flat(picture: Picture, how: How) -> Picture:
