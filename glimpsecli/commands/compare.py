@@ -48,7 +48,7 @@ def compare(images: tuple[str, ...], target: str, name: str | None, **given: Any
     the longer side of a glimpse has 64 pixels.
     """
     from glimpsecli.jobs.comparing import Comparison
-    from glimpsecli.jobs.picturing import make_picture_plan, named_sources
+    from glimpsecli.jobs.planning import make_picture_plan, named_sources
     from glimpsecli.jobs.requests import SizeRequest
     from glimpsecli.sampling import Sampling
 

@@ -102,7 +102,7 @@ def gradient(images: tuple[str, ...], target: str, name: str | None, **given: An
     """
     from glimpsecli.jobs.gradients import Explanation
     from glimpsecli.jobs.outputs import chosen_format
-    from glimpsecli.jobs.picturing import make_picture_plan, named_sources
+    from glimpsecli.jobs.planning import make_picture_plan, named_sources
     from glimpsecli.jobs.requests import SizeRequest
 
     samplers, blurs, steps = given.pop("samplers") or names.SAMPLERS, given.pop("blurs"), given.pop("steps")

@@ -51,7 +51,7 @@ def mask(
     maximum. Windows are said as for `glimpse extract`.
     """
     from glimpsecli.jobs import masking
-    from glimpsecli.jobs.picturing import make_picture_plan, named_sources
+    from glimpsecli.jobs.planning import make_picture_plan, named_sources
 
     if apply and figure:
         raise click.UsageError("--apply and --figure are two pictures; ask for one at a time.")

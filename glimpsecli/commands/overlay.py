@@ -147,7 +147,7 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
     """
     from glimpsecli.commands.planning import planning
     from glimpsecli.jobs.overlaying import MapOverlay, WindowOverlay
-    from glimpsecli.jobs.picturing import make_picture_plan
+    from glimpsecli.jobs.planning import make_picture_plan
     from glimpsecli.jobs.sources import counted
 
     planned = planning(quiet=given["quiet"])
@@ -246,7 +246,7 @@ def _sources(
 ) -> list[Source]:
     """Find the images: files by their names, folders and patterns by search."""
     from glimpsecli.images.streams import is_stream
-    from glimpsecli.jobs.picturing import named_sources
+    from glimpsecli.jobs.planning import named_sources
     from glimpsecli.jobs.sources import find_sources
 
     search = lowering.search_of(options_given)

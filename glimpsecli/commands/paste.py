@@ -87,8 +87,7 @@ def paste(
     tells how many values were clipped at black and white.
     """
     from glimpsecli.jobs.pasting import Pasting, read_glimpses
-    from glimpsecli.jobs.picturing import make_picture_plan, named_sources
-    from glimpsecli.jobs.planning import check_sources
+    from glimpsecli.jobs.planning import check_sources, make_picture_plan, named_sources
 
     if gain is not None and not math.isfinite(gain):
         raise click.UsageError(f"--gain {gain:g} is not a finite number.")

@@ -18,6 +18,7 @@ from glimpsecli.jobs.plan import STREAM, Output
 if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Item
     from glimpsecli.jobs.requests import Request
+    from glimpsecli.jobs.sources import Source
 
 LONGEST_NAME = 255
 
@@ -39,18 +40,6 @@ def chosen_format(output: Output) -> Format:
     if output.depth is not None:
         check(found, depth=output.depth, channels=1, alpha=False)
     return found
-
-
-def check_single(output: Output, file_format: Format, many: int, noun: str = "glimpse") -> None:
-    """Refuse what does not fit into one file."""
-    place = "standard output" if output.target == STREAM else output.target
-    if output.name is not None:
-        raise InvalidInputError(f"--name {output.name!r} with {place}", "names are for a folder: -o FOLDER/")
-    if many != 1 and not file_format.container:
-        also = ", or a file that ends in .npz" if noun == "glimpse" else ""
-        raise InvalidInputError(
-            f"{many} {noun}s do not fit into one {file_format.title} file, {place}", f"give a folder, -o FOLDER/{also}"
-        )
 
 
 def labels_of(requests: Sequence[Request], retina: int) -> list[tuple[str | None, int]]:
@@ -81,6 +70,38 @@ def check_folder_output(output: Output, file_format: Format) -> None:
     if file_format.container:
         raise InvalidInputError(f"--format npz with the folder {output.target}", "name the one file: -o FILE.npz")
     check_template(output.name or DEFAULT_NAME)
+
+
+def name_files(
+    sources: Sequence[Source],
+    labels: Sequence[Sequence[tuple[str | None, int]]],
+    output: Output,
+    file_format: Format,
+    noun: str = "glimpse",
+) -> list[tuple[str, ...]]:
+    """Name the files of each image's products, each with its label and scale: in a folder, or all the same one."""
+    if not output.target:
+        return [() for _ in sources]
+    if is_folder(output.target):
+        check_folder_output(output, file_format)
+        return [
+            target_names(source.path, mine, output, file_format, os.path.dirname(source.relative))
+            for source, mine in zip(sources, labels, strict=True)
+        ]
+    _check_single(output, file_format, sum(map(len, labels)), noun)
+    return [(output.target,) * len(mine) for mine in labels]
+
+
+def _check_single(output: Output, file_format: Format, many: int, noun: str) -> None:
+    """Refuse what does not fit into one file."""
+    place = "standard output" if output.target == STREAM else output.target
+    if output.name is not None:
+        raise InvalidInputError(f"--name {output.name!r} with {place}", "names are for a folder: -o FOLDER/")
+    if many != 1 and not file_format.container:
+        also = ", or a file that ends in .npz" if noun == "glimpse" else ""
+        raise InvalidInputError(
+            f"{many} {noun}s do not fit into one {file_format.title} file, {place}", f"give a folder, -o FOLDER/{also}"
+        )
 
 
 def targets_of(items: Iterable[Item]) -> Iterator[tuple[str, str]]:

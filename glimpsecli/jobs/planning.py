@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from glimpsecli import backends
 from glimpsecli.annotations.names import Index
@@ -12,19 +14,15 @@ from glimpsecli.annotations.text import listed
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.formats import Format
 from glimpsecli.images.streams import check_stream, refuse_shared
-from glimpsecli.jobs.outputs import (
-    check_folder_output,
-    check_outputs,
-    check_single,
-    chosen_format,
-    is_folder,
-    labels_of,
-    target_names,
-    targets_of,
-)
+from glimpsecli.jobs.outputs import check_outputs, chosen_format, is_folder, labels_of, name_files, targets_of
 from glimpsecli.jobs.plan import STREAM, How, Item, Output, Plan
 from glimpsecli.jobs.requests import BoxRequest, DrawRequest, GaussianRequest, Request
+from glimpsecli.jobs.sources import Source
 from glimpsecli.sampling import Taps
+
+if TYPE_CHECKING:
+    from glimpsecli.errors import GlimpseError
+    from glimpsecli.jobs.plan import Looking
 
 _NOMINAL = (1000, 1000)  # an image to try the options on before any is opened
 
@@ -51,24 +49,14 @@ def make_plan(
     InvalidInputError
         Something is wrong that can be known before any work: options, sources, outputs that exist or collide.
     """
-    check_sources(sources)
+    found = named_sources(sources)
     try_out(requests, how)
     wanted = by_image(sources, requests or [BoxRequest()])
     file_format = chosen_format(output)
     check_idle(how, requests, output, file_format)
-    retina = how.shaping.retina
-    container = None
-    if is_folder(output.target):
-        check_folder_output(output, file_format)
-        names = [
-            target_names(source, labels_of(asked, retina), output, file_format)
-            for source, asked in zip(sources, wanted, strict=True)
-        ]
-    else:
-        counts = [sum(request.windows for request in asked) * retina for asked in wanted]
-        check_single(output, file_format, sum(counts))
-        container = output.target if file_format.container else None
-        names = [(output.target,) * count for count in counts]
+    labels = [labels_of(asked, how.shaping.retina) for asked in wanted]
+    names = name_files(found, labels, output, file_format)
+    container = output.target if file_format.container else None
     check_folder_is_there()
     items = [
         Item(source, tuple(asked), names) for source, asked, names in zip(sources, wanted, names, strict=True) if asked
@@ -78,12 +66,90 @@ def make_plan(
     return Plan(tuple(items), how, output, file_format, container)
 
 
+def make_picture_plan(
+    sources: Sequence[Source],
+    requests: Sequence[Request],
+    how: How,
+    output: Output,
+    looking: Looking,
+    *,
+    noun: str,
+    labels: Sequence[Sequence[str]] | None = None,
+    figure: bool = False,
+    inputs: Sequence[str] = (),
+    problems: Sequence[str] = (),
+    failures: Mapping[str, GlimpseError] | None = None,
+) -> Plan:
+    """Plan pictures of some images.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+        Files, or ``-`` for standard input; see :func:`named_sources`.
+    requests : sequence of Request
+        Where to look in each image; none: the whole image.
+    how : How
+    output : Output
+        The target is a file, a folder, ``-``, or nothing, where nothing is to be written.
+    looking : callable
+        What makes the pictures of an image.
+    noun : str
+        What a picture is called.
+    labels : sequence of sequence of str, optional
+        For each source a label for each of its pictures; one picture each by default.
+    figure : bool
+        Whether the pictures are figures: 8 bit, without alpha.
+    inputs : sequence of str
+        Other files that are read, and must not be written over.
+    problems : sequence of str
+        What went wrong with the sources.
+    failures : mapping of str to GlimpseError, optional
+        By path, why nothing can be made of a source.
+
+    Raises
+    ------
+    InvalidInputError
+        Something is wrong that can be known before any work.
+    """
+    paths = [source.path for source in sources]
+    twice = next((path for path, count in Counter(paths).items() if count > 1), None)
+    if twice is not None:
+        raise InvalidInputError(f"{twice} is given twice", "give each image once")
+    try_out(requests, how)
+    wanted = by_image(paths, requests or [BoxRequest()])
+    named = [[(label, 1) for label in one] for one in labels or [[""]] * len(sources)]
+    file_format = chosen_format(output)
+    if output.target and file_format.container:
+        raise InvalidInputError(f"a {file_format.title} holds glimpses, not a {noun}", "use .npy, .png or .tiff")
+    if figure and output.depth not in (None, "8"):
+        raise InvalidInputError(f"--depth {output.depth} with a figure, which has 8 bit", "leave it out")
+    check_idle(how, requests, output, file_format._replace(alpha=file_format.alpha and not figure))
+    if is_folder(output.target) and all(len(one) == 1 for one in named):
+        output = output._replace(name=output.name or "{stem}")
+    targets = name_files(sources, named, output, file_format, noun)
+    check_folder_is_there()
+    known = failures or {}
+    items = [
+        Item(path, tuple(asked), names, failure=known.get(path))
+        for path, asked, names in zip(paths, wanted, targets, strict=True)
+        if asked
+    ]
+    check_outputs(targets_of(items), [*paths, *inputs], overwrite=output.overwrite, noun=noun)
+    return Plan(tuple(items), how, output, file_format, problems=tuple(problems), looking=looking, noun=noun)
+
+
 def check_folder_is_there() -> None:
     """Refuse to work in a folder that was removed."""
     try:
         os.getcwd()
     except OSError as error:
         raise InvalidInputError(f"the current folder is gone: {error.strerror}", "change to another") from None
+
+
+def named_sources(paths: Sequence[str]) -> list[Source]:
+    """Give the sources of images that are named one by one; one that is not there, or is a folder, is refused."""
+    check_sources(paths)
+    return [Source(path, os.path.basename(path)) for path in paths]
 
 
 def check_sources(sources: Sequence[str]) -> None:
