@@ -33,7 +33,7 @@ COMMANDS = {
     "study": ("glimpsecli.commands.study", "Put the article's claims to the test: training and speed."),
     "samples": ("glimpsecli.commands.samples", "Copy the photos of the examples into a folder."),
     "info": ("glimpsecli.commands.info", "Tell versions, backends, caches and formats."),
-    "help": ("glimpsecli.commands.help", "Print the help page of a command."),
+    "help": ("glimpsecli.commands.help", "Show a topic, or the help page of a command."),
 }
 """Name of each command, the module that holds it, and its line in the help."""
 
@@ -89,9 +89,13 @@ class LazyGroup(Group):
             raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands from the table, without importing them."""
+        """List the commands from the table, without importing them, and the topics of `glimpse help`."""
+        from glimpsecli.commands.help import topics
+
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+        with formatter.section("Topics, for `glimpse help TOPIC`"):
+            formatter.write_dl(list(topics().items()))
 
 
 @click.group(

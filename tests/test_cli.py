@@ -9,9 +9,11 @@ from pathlib import Path
 
 import click
 import pytest
+from conftest import ROOT
 
 from glimpsecli import __version__, cli
 
+TOPICS = sorted(path.stem for path in (ROOT / "glimpsecli/commands/topics").iterdir())
 HEAVY = {"numpy", "numba", "PIL", "imageio", "tifffile", "tqdm", "pyvips"}
 
 
@@ -27,7 +29,9 @@ def modules_after(code):
     return {name.split(".")[0] for name in done.stdout.decode().splitlines()[-1].split()}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["extract", "--help"], ["extract", "-h"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["-h"], ["extract", "--help"], ["extract", "-h"], ["help", "maps"], ["--version"]]
+)
 def test_help_loads_click_and_nothing_heavy(arguments):
     loaded = modules_after(f"from glimpsecli.cli import run; assert run({arguments!r}) == 0")
     assert "click" in loaded
@@ -35,7 +39,10 @@ def test_help_loads_click_and_nothing_heavy(arguments):
 
 
 def test_completion_loads_nothing_heavy_and_knows_commands_and_options():
-    for words, expected in (("glimpse ex", "extract"), ("glimpse extract --sampler ", "bilinear")):
+    for words, expected in (
+        ("glimpse ex", "extract"), ("glimpse extract --sampler ", "bilinear"),
+        ("glimpse help ma", "maps"), ("glimpse help ma", "mask"),
+    ):  # fmt: skip
         code = f"""
 import os
 os.environ.update(_GLIMPSE_COMPLETE="bash_complete", COMP_WORDS={words!r}, COMP_CWORD="{words.count(" ")}")
@@ -107,7 +114,13 @@ def test_usage_errors_are_one_line_and_exit_2(arguments, words):
     ("words", "advice"),
     [
         ("extrct", "No such command 'extrct'. Did you mean extract?"),
-        ("help extrct", "No such command 'extrct'. Did you mean extract?"),
+        ("help extrct", "No such command or topic 'extrct'. Did you mean extract?"),
+        ("help convention", "No such command or topic 'convention'. Did you mean conventions?"),
+        ("help exit code", "No such command or topic 'exit-code'. Did you mean exit-codes?"),
+        (
+            "help zzz",
+            f"No such command or topic 'zzz'. Topics are {', '.join(TOPICS)}; `glimpse -h` lists the commands.",
+        ),
         ("study trainin", "No such command 'trainin'. Did you mean training?"),
         ("zzz", "No such command 'zzz'. `glimpse -h` lists them."),
         ("help info info", "glimpse info has no command 'info'."),
@@ -127,7 +140,40 @@ def test_help_prints_the_help_page_of_a_command(words, capsys):
     assert cli.run(["help", *words.split()]) == 0
     page = capsys.readouterr().out
     assert cli.run([*words.split(), "--help"]) == 0
-    assert page == capsys.readouterr().out
+    topic = f"\n\n{text_of('study')}" if words == "study" else ""
+    assert page == capsys.readouterr().out.rstrip("\n") + topic + "\n"
+
+
+def text_of(topic):
+    return (ROOT / f"glimpsecli/commands/topics/{topic}.md").read_text(encoding="utf-8").rstrip()
+
+
+def test_help_shows_a_topic_as_it_is_written_and_lists_all(capsys):
+    assert {"annotations", "conventions", "exit-codes", "formats", "maps", "speed", "study"} <= set(TOPICS)
+    for topic in TOPICS:
+        if topic not in cli.COMMANDS:
+            assert cli.run(["help", topic]) == 0
+            assert capsys.readouterr().out == text_of(topic) + "\n"
+    assert cli.run(["help", "exit", "codes"]) == 0
+    assert capsys.readouterr().out == text_of("exit-codes") + "\n"
+    assert cli.run(["help"]) == 0
+    listed = capsys.readouterr().out.split("Topics, ")[1]
+    for topic in TOPICS:
+        assert f"\n  {topic} " in listed
+        assert text_of(topic).partition("\n")[0].removeprefix("# ")[:40] in listed
+
+
+def test_a_terminal_gets_a_topic_through_its_pager():
+    end, other = os.openpty()
+    done = subprocess.Popen(
+        [sys.executable, "-m", "glimpsecli", "help", "formats"],
+        stdin=other, stdout=other, env={**os.environ, "PAGER": "sed s/^/paged:/", "TERM": "xterm"},
+    )  # fmt: skip
+    os.close(other)
+    text = os.read(end, 1 << 16)
+    assert done.wait() == 0
+    assert text.startswith(b"paged:# ")
+    os.close(end)
 
 
 PAGES = ["", *(name for name in cli.COMMANDS), "study training", "study speed"]

@@ -1,4 +1,4 @@
-"""The README's figures are those of the full run of both studies, whose tables are kept in ``full_run``."""
+"""The numbers of the topic `study` are those of the full run of both studies, whose tables are in ``full_run``."""
 
 import csv
 import re
@@ -6,11 +6,11 @@ import re
 import pytest
 from conftest import ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SECTION = README[README.index("## Is Gaussian attention easier to train?") : README.index("## From Python")]
+TOPIC = (ROOT / "glimpsecli/commands/topics/study.md").read_text(encoding="utf-8")
 MAIN = "translation"
 ROWS = {
-    "hard, score function": "hard", "the same, 10 times the looks": "hard, 10 times the looks", "bilinear": "bilinear",
+    "hard, score function": "hard", "the same, 10 times the evaluations": "hard, 10 times the looks",
+    "bilinear": "bilinear",
     "bilinear, image blurred by 0.5": "bilinear, blurred 0.5", "bilinear, blurred by 1": "bilinear, blurred 1",
     "bilinear, blurred by 2": "bilinear, blurred 2", "bilinear, blur annealed": "bilinear, blur annealed",
     "Gaussian, sigma 0.35": "gaussian 0.35", "Gaussian, sigma 0.5": "gaussian 0.5", "Gaussian, sigma 1": "gaussian 1",
@@ -20,8 +20,8 @@ COLUMNS = {
     "stride 1": (MAIN, "1.0"), "stride 2": (MAIN, "2.0"), "stride 4": (MAIN, "4.0"), "stride 8": (MAIN, "8.0"),
     "all": (MAIN, "all"), "fractional strides": ("translation, fractional strides", "all"),
     "noise": ("translation, noise", "all"), "scale too": ("translation and scale", "all"),
-    "own target": ("translation, own target", "all"), "Levenberg-Marquardt, all": (MAIN, "all"),
-    "the same, fractional": ("translation, fractional strides", "all"),
+    "own target": ("translation, own target", "all"), "LM, all": (MAIN, "all"),
+    "LM, fractional": ("translation, fractional strides", "all"),
 }  # fmt: skip
 
 
@@ -31,10 +31,13 @@ def kept(name):
 
 
 def table(first):
-    """The table of the section whose first cell is this: a dictionary for each row."""
-    lines = SECTION[SECTION.index(f"| {first} |") :].split("\n\n")[0].splitlines()
-    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
-    return [dict(zip(head, row, strict=True)) for row in rows]
+    """The rows of the tables whose first column has this title, joined: a dictionary for each."""
+    joined = {}
+    for found in re.findall(rf"^\| {first} +\|.*?(?:\n\n|\Z)", TOPIC, re.MULTILINE | re.DOTALL):
+        head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in found.strip().splitlines())
+        for row in rows:
+            joined.setdefault(row[0], {}).update(zip(head, row, strict=True))
+    return list(joined.values())
 
 
 def test_the_table_of_areas():
@@ -43,7 +46,7 @@ def test_the_table_of_areas():
     assert [row["sampler"] for row in rows] == list(ROWS)
     for row in rows:
         for column, (condition, stride) in COLUMNS.items():
-            lm = column in ("Levenberg-Marquardt, all", "the same, fractional")
+            lm = column in ("LM, all", "LM, fractional")
             method = "score function" if row["sampler"] in list(ROWS)[:2] else "lm" if lm else "adam"
             area = areas.get((condition, stride, ROWS[row["sampler"]], method))
             if area is None or (lm and method != "lm"):
@@ -60,7 +63,7 @@ def test_every_difference_in_the_text_is_one_of_the_run():
         f"{float(one['difference']):+.3f} [{float(one['low']):+.3f}, {float(one['high']):+.3f}]"
         for one in kept("pairs.csv")
     }
-    said = re.findall(r"[+-]\d\.\d{3}\s\[[^\]]+\]", SECTION)
+    said = re.findall(r"[+-]\d\.\d{3}\s\[[^\]]+\]", TOPIC)
     assert len(said) >= 12
     assert {re.sub(r"\s+", " ", one) for one in said} <= known
 

@@ -465,8 +465,9 @@ def test_torch_is_loaded_by_nobody_but_who_asks():
     assert done.returncode == 0, done.stderr
 
 
-def test_the_example_of_the_readme_runs():
-    (code,) = re.findall(r"```py\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+def test_the_example_of_the_topic_runs():
+    topic = (ROOT / "glimpsecli/commands/topics/python.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```py\n(.*?)```", topic, re.DOTALL)
     code += "\nassert (centre - torch.tensor([[190.0, 110]])).abs().max() < 0.1"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(

@@ -30,7 +30,7 @@ EXAMPLES = options.examples(
 HELP = """Find the window of IMAGE whose glimpse is TARGET.
 
 A coarse search by normalised cross-correlation, then Levenberg and Marquardt's method with the sampler's own
-gradients, on ever less blurred copies. Brightness and contrast do not matter. What is told: the window, the
+gradients, on ever less blurred copies. Brightness and contrast do not matter. The output is the window, the
 standard deviation of each number, the ZNCC, and a verdict with its reason:
 
 \b
@@ -38,9 +38,12 @@ found     it fits but for noise, nowhere else does, and its place is known to 0.
 doubtful  it fits, and so does another place, or its place is not known so well
 lost      nothing in the image is the target
 
-The exit code is 0 where it is found, else 1. A target needs something to hold on to: its gradient energy (the sum
-of squared slopes, white being 1, in the direction where it is least) must be 0.01 at least; from 2 on, noise of 5
-in 255 leaves 19 windows in 20 and more to be found.
+The place that is found is searched once more in the rest of the image, so that a tile of a pattern is doubtful. The
+exit code is 0 where it is found, else 1; a table is written only where it is found.
+
+A target that is almost constant is refused, and so is transparency: the colour behind it is unknown. The gradient
+energy of a target (the sum of squared slopes, white being 1, in the direction where it is least) must be 0.01 at
+least; from 2 on, noise of 5 in 255 leaves 19 windows in 20 and more to be found.
 """
 
 target, search, out = options.section("The target"), options.section("What is searched"), options.out
