@@ -21,3 +21,5 @@ LAYOUTS = ("hw", "thw", "n", "tn", "hnn", "lhnn")
 UPSAMPLINGS = ("nearest", "bilinear", "gaussian")
 COLOUR_MAPS = ("viridis", "magma", "inferno", "cividis", "turbo", "gray")
 """All but ``turbo`` grow steadily lighter, and ``cividis`` looks alike to colour-blind eyes."""
+OUTLINE = "#ffd900"
+"""Colour of the frame that shows a window on a picture."""

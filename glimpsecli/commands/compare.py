@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from glimpsecli import names
 from glimpsecli.commands import lowering, options, values
 from glimpsecli.commands.running import carry_out
 
@@ -33,7 +34,7 @@ EXAMPLES = options.examples(
     "--height", type=click.IntRange(64, 4096), default=320, show_default=True, metavar="PIXELS",
     help="Of the panels, about.",
 )  # fmt: skip
-@options.out("--colour", type=values.ColourValue(), default="#ffd900", show_default=True, help="Of the outline.")
+@options.out("--colour", type=values.ColourValue(), default=names.OUTLINE, show_default=True, help="Of the outline.")
 @options.picture_name_option
 @options.picture_options
 @options.dry_run_option

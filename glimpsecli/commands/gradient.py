@@ -85,7 +85,7 @@ class ReachValue(values.Value):
 @options.out(
     "--panel", type=click.IntRange(100, 1000), default=220, show_default=True, metavar="PIXELS", help="Side of a panel."
 )
-@options.out("--colour", type=values.ColourValue(), default="#ffd900", show_default=True, help="Of the outline.")
+@options.out("--colour", type=values.ColourValue(), default=names.OUTLINE, show_default=True, help="Of the outline.")
 @options.picture_name_option
 @options.picture_options
 @options.dry_run_option

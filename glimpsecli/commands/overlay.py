@@ -96,7 +96,7 @@ maps = options.section("Maps")
     f"{MASK_ALPHA}.",
 )
 @drawing("--upsample", type=click.Choice(names.UPSAMPLINGS), help="From cells to pixels. Default: bilinear.")
-@drawing("--colour", type=values.ColourValue(), default="#ffd900", show_default=True, help="Of the outlines.")
+@drawing("--colour", type=values.ColourValue(), default=names.OUTLINE, show_default=True, help="Of the outlines.")
 @drawing("--no-mask", is_flag=True, help="Draw only the outlines of windows.")
 @drawing("--inset", is_flag=True, help="Draw what the first window sees into a corner.")
 @drawing("--colorbar", "--colourbar", "colourbar", is_flag=True, help="Put a bar with numbers beside the map.")
