@@ -274,5 +274,5 @@ def test_a_comparison_says_why_gaussian_attention_is_left_out(glimpse, monkeypat
 
 def test_a_gaussian_takes_an_upright_rectangle_only(glimpse):
     assert glimpse("extract cat.png -o a.png --quad 10,10,50,10,50,40,10,40 --sampler gaussian --size 9")[0] == 0
-    out = glimpse("extract -h")[1]
+    out = glimpse("extract --help")[1]
     assert "gaussian takes upright rectangles only" in " ".join(out.split())
