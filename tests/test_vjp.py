@@ -1,6 +1,7 @@
 """The way back through the public door: every backend against differences of the definitions and against each other."""
 
 import copy
+import dataclasses
 import pickle
 import tracemalloc
 
@@ -14,6 +15,7 @@ from test_gradients import assert_close, differences
 from glimpsecli import Affine, GaussianParams, GlimpseError, Projective, Window, vjp, vjp_batch
 from glimpsecli.attention import gaussian, spatial
 from glimpsecli.window import stack_gaussians, stack_matrices
+from glimpsecli.window.pullbacks import GaussianGradient, MatrixGradient, WindowGradient
 
 BORDERS = ["zeros", "constant", "edge", "reflect"]
 SIZE = (5, 4)
@@ -249,7 +251,10 @@ def test_a_bad_pixel_that_is_not_read_spoils_nothing(backend, sampler):
 def test_the_kind_of_where_comes_back(places):
     image, _ = scene(0)
     found = vjp(image, places, (2, 2), np.ones((len(places), 2, 2, 3))).where
-    assert [type(place) for place in found] == [type(place) for place in places]
+    names = {Window: WindowGradient, Affine: MatrixGradient, GaussianParams: GaussianGradient}
+    assert [type(gradient) for gradient in found] == [names[type(place)] for place in places]
+    for gradient, place in zip(found, places, strict=True):
+        assert list(gradient._fields) == [field.name for field in dataclasses.fields(place)]
 
 
 @pytest.mark.parametrize(
@@ -290,12 +295,19 @@ def test_a_copied_gradient_is_the_gradient(place, again, sampler):
     found = vjp(image, [place, place], SIZE, np.stack([loss * 1e10, -loss]), sampler=sampler).where
     for one in found:
         other = again(one)
-        assert type(other) is type(place)
+        assert type(other) is type(one)
         np.testing.assert_array_equal(other.matrix, one.matrix)
-        assert other == one
-        assert hash(other) == hash(one)
-        assert not other.matrix.flags.writeable
-        assert one.matrix.base is None  # nobody can write to what it shares
+
+
+@pytest.mark.parametrize("place", SPOTS)
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copied_place_is_the_place(place, again):
+    other = again(place)
+    assert type(other) is type(place)
+    assert other == place
+    assert hash(other) == hash(place)
+    assert not other.matrix.flags.writeable
+    assert place.matrix.base is None  # nobody can write to what it shares
 
 
 @pytest.mark.parametrize("sampler", ["bilinear", "hard", "gaussian"])

@@ -36,12 +36,12 @@ class Gradients(NamedTuple):
     Attributes
     ----------
     image : float32, shape of the image or of the batch
-    where : like `where`
-        Places whose numbers are derivatives: see :func:`vjp`.
+    where : WindowGradient, GaussianGradient or MatrixGradient, a list of them, or float64
+        Derivatives with respect to the numbers of the place: see :func:`vjp`.
     """
 
     image: Glimpses | None
-    where: Where | None
+    where: Any
 
 
 def vjp(
@@ -72,11 +72,11 @@ def vjp(
     Returns
     -------
     Gradients
-        ``.image`` is float32; ``.where`` is of the kind of `where`, for numbers a float64 array of their shape, and
-        holds the derivatives by its numbers: by positions and extents per pixel, by an angle per degree. By sigma
-        there are some where `where` has a sigma of its own; otherwise they have gone into the extent. The hard
-        sampler moves in jumps: by `where` it has zeros. On a pixel's centre, where the bilinear sampler has a kink,
-        the derivative is that to the right, and down.
+        ``.image`` is float32; ``.where`` has the names of the numbers of `where` (for numbers it is a float64 array of
+        their shape) and holds the derivatives with respect to them: to positions and extents per pixel, to an angle per
+        degree. Those with respect to sigma are there where `where` has a sigma of its own; otherwise they have gone
+        into the extent. The hard sampler moves in jumps: its derivatives are zeros. On a pixel's centre, where the
+        bilinear sampler has a kink, the derivative is that to the right, and down.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def vjp_batch(
     Returns
     -------
     Gradients
-        ``.image`` in the shape of the batch, ``.where`` like `where`.
+        ``.image`` in the shape of the batch, ``.where`` as :func:`vjp` has it.
     """
     wanted = _checked_by(by)
     sampling = Sampling(sampler=sampler, blur=blur, border=border, fill=fill, backend=backend, threads=threads)

@@ -65,22 +65,6 @@ def check_unmasked(values: Any, name: str) -> None:
         raise InvalidInputError(f"{name} has masked values", "give them a value first: .filled(value)")
 
 
-def frozen(kind: type[Any], matrix: ArrayLike) -> Any:
-    """Make a place of a matrix as it stands, without the checks: of a copy, or of derivatives.
-
-    Parameters
-    ----------
-    kind : type
-        :class:`~glimpsecli.Affine` or :class:`~glimpsecli.Projective`.
-    matrix : array_like, (2, 3) or (3, 3)
-        Copied, and read-only in the place.
-    """
-    place, array = object.__new__(kind), np.asarray(matrix, dtype=np.float64) + 0.0  # no -0.0, as in all places
-    array.flags.writeable = False
-    object.__setattr__(place, "matrix", array)
-    return place
-
-
 def check_finite(values: NDArray[np.float64], name: str) -> None:
     """Raise unless all `values` are finite and within :data:`LARGEST_COORDINATE`."""
     told = ",".join(f"{value:g}" for value in values.ravel().tolist())

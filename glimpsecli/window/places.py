@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.window import conversions
-from glimpsecli.window.checks import check_finite, check_gaussians, check_size, check_windows, frozen, number, numbers
+from glimpsecli.window.checks import check_finite, check_gaussians, check_size, check_windows, number, numbers
+from glimpsecli.window.matrix import Matrix
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from glimpsecli.window.checks import Size
     from glimpsecli.window.conversions import Floats
@@ -116,8 +117,7 @@ class Window:
         return self.to_affine(size).to_theta(image_size, size, align_corners)
 
 
-@dataclass(frozen=True, eq=False)
-class Affine:
+class Affine(Matrix):
     """A 2x3 matrix from output index (x, y, 1) to source index (x, y); it alone can shear and flip.
 
     Parameters
@@ -126,34 +126,7 @@ class Affine:
         Row 0 gives x, row 1 gives y. Kept as a read-only float64 array.
     """
 
-    matrix: Floats
-
-    def __init__(self, matrix: ArrayLike) -> None:
-        array = numbers(matrix, "the affine matrix")
-        if array.shape != (2, 3):
-            raise InvalidInputError(f"an Affine is a 2x3 matrix, not an array of shape {array.shape}")
-        check_finite(array, "the affine matrix")
-        array += 0.0  # -0.0 becomes 0.0, so that equal matrices print and hash alike
-        array.flags.writeable = False
-        object.__setattr__(self, "matrix", array)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return np.array(self.matrix, dtype=dtype) if copy or dtype else self.matrix
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Affine) and np.array_equal(self.matrix, other.matrix)
-
-    def __hash__(self) -> int:
-        return hash(self.matrix.tobytes())
-
-    def __reduce__(self) -> tuple[Any, tuple[type[Any], Floats]]:
-        return frozen, (
-            type(self),
-            self.matrix,
-        )  # a copy is as read-only as the original, derivatives stay what they are
-
-    def __repr__(self) -> str:
-        return f"Affine({self.matrix.tolist()})"
+    _NAME, _SHAPE = "affine", (2, 3)
 
     @classmethod
     def from_box(cls, x: float, y: float, width: float, height: float, size: Size, convention: str = "cells") -> Affine:

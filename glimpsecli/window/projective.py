@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.window.checks import check_finite, check_size, frozen, numbers
+from glimpsecli.window.checks import check_finite, check_size, numbers
+from glimpsecli.window.matrix import Matrix
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from glimpsecli.window.checks import Size
     from glimpsecli.window.conversions import Floats
@@ -22,8 +22,7 @@ _SMALLEST = 1e-6
 """Pixels below which a quadrilateral is not told from a point."""
 
 
-@dataclass(frozen=True, eq=False)
-class Projective:
+class Projective(Matrix):
     """A 3x3 matrix from output index (x, y, 1) to homogeneous source index (x w, y w, w).
 
     It is a homography: straight lines stay straight, parallel ones need not stay parallel. An affine one has
@@ -35,38 +34,16 @@ class Projective:
         Kept as a read-only float64 array, divided by its last element.
     """
 
-    matrix: Floats
+    _NAME, _SHAPE = "projective", (3, 3)
 
-    def __init__(self, matrix: ArrayLike) -> None:
-        array = numbers(matrix, "the projective matrix")
-        if array.shape != (3, 3):
-            raise InvalidInputError(f"a Projective is a 3x3 matrix, not an array of shape {array.shape}")
-        check_finite(array, "the projective matrix")
-        if array[2, 2] == 0:
+    @staticmethod
+    def _normalised(matrix: Floats) -> Floats:
+        if matrix[2, 2] == 0:
             raise InvalidInputError("the last element of the projective matrix is 0: its first tap lies at infinity")
         with np.errstate(over="ignore"):
-            array = array / array[2, 2] + 0.0  # -0.0 becomes 0.0, so that equal matrices print and hash alike
-        check_finite(array, "the projective matrix, divided by its last element,")
-        array.flags.writeable = False
-        object.__setattr__(self, "matrix", array)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return np.array(self.matrix, dtype=dtype) if copy or dtype else self.matrix
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Projective) and np.array_equal(self.matrix, other.matrix)
-
-    def __hash__(self) -> int:
-        return hash(self.matrix.tobytes())
-
-    def __reduce__(self) -> tuple[Any, tuple[type[Any], Floats]]:
-        return frozen, (
-            type(self),
-            self.matrix,
-        )  # a copy is as read-only as the original, derivatives stay what they are
-
-    def __repr__(self) -> str:
-        return f"Projective({self.matrix.tolist()})"
+            matrix = matrix / matrix[2, 2]
+        check_finite(matrix, "the projective matrix, divided by its last element,")
+        return matrix
 
     @classmethod
     def from_quad(cls, corners: ArrayLike, size: Size) -> Projective:

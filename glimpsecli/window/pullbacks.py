@@ -5,15 +5,13 @@ Each function is the transpose of the derivative of the conversion that it is na
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
 from glimpsecli.window import conversions
-from glimpsecli.window.checks import frozen
 from glimpsecli.window.conversions import cos_sin, middle
-from glimpsecli.window.places import Affine, GaussianParams, Window
+from glimpsecli.window.places import GaussianParams, Window
 from glimpsecli.window.projective import Projective
 from glimpsecli.window.stacks import places_of
 
@@ -21,6 +19,37 @@ if TYPE_CHECKING:
     from glimpsecli.window.checks import Size
     from glimpsecli.window.conversions import Floats
     from glimpsecli.window.stacks import PlaceRows, Where
+
+
+class WindowGradient(NamedTuple):
+    """Derivatives with respect to the numbers of a :class:`~glimpsecli.Window`: per pixel, of the angle per degree."""
+
+    cx: float
+    cy: float
+    width: float
+    height: float
+    angle: float
+
+
+class GaussianGradient(NamedTuple):
+    """Derivatives with respect to the numbers of :class:`~glimpsecli.GaussianParams`."""
+
+    u_y: float
+    s_y: float
+    d_y: float
+    u_x: float
+    s_x: float
+    d_x: float
+    gain: float
+
+
+class MatrixGradient(NamedTuple):
+    """Derivatives with respect to the matrix of an :class:`~glimpsecli.Affine` or :class:`~glimpsecli.Projective`."""
+
+    matrix: Floats
+
+
+Gradient: TypeAlias = "WindowGradient | GaussianGradient | MatrixGradient"
 
 
 def windows_to_matrices_vjp(windows: Floats, size: Size, by_matrices: Floats) -> Floats:
@@ -65,7 +94,9 @@ def gaussians_to_matrices_vjp(by_matrices: Floats) -> Floats:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # infinities may add up to a NaN
-def stack_vjp(where: Where | PlaceRows, size: Size, blur: float, by_places: Floats) -> Where:
+def stack_vjp(
+    where: Where | PlaceRows, size: Size, blur: float, by_places: Floats
+) -> Gradient | list[Gradient] | Floats:
     """Give the gradient by `where`, of its kind, from that by what :mod:`~glimpsecli.window.stacks` makes of it.
 
     Parameters
@@ -76,9 +107,9 @@ def stack_vjp(where: Where | PlaceRows, size: Size, blur: float, by_places: Floa
 
     Returns
     -------
-    like `where`
-        Places whose numbers are derivatives, so a width may be negative; by an angle it is per degree, and 0 where
-        Gaussians, which cannot turn, look through a window. An array in the shape of `where` for numbers.
+    gradient, list of gradients, or ndarray
+        One for one place, a list for a sequence, an array in the shape of `where` for numbers. With respect to the
+        angle of a window it is 0 for Gaussians, which cannot turn.
     """
     kind, rows, single, given = places_of(where)
     if by_places.shape[1:] == (7,):
@@ -100,16 +131,10 @@ def stack_vjp(where: Where | PlaceRows, size: Size, blur: float, by_places: Floa
         elif kind is Window and given.shape[-1] == 4:
             found = found[:, :4]
         return found.reshape(given.shape)
-    places = [_holding(kind, row) for row in found]
-    result: Where = places[0] if single else places
-    return result
-
-
-def _holding(kind: type[Any], numbers: Floats) -> Any:
-    """Make a place that holds derivatives, to which the checks of places do not apply."""
-    if kind in (Affine, Projective):
-        return frozen(kind, numbers)
-    place = object.__new__(kind)
-    for field, value in zip(fields(kind), numbers.tolist(), strict=True):
-        object.__setattr__(place, field.name, value)
-    return place
+    if kind is Window:
+        gradients: list[Gradient] = [WindowGradient(*row) for row in found.tolist()]
+    elif kind is GaussianParams:
+        gradients = [GaussianGradient(*row) for row in found.tolist()]
+    else:
+        gradients = [MatrixGradient(matrix) for matrix in found]
+    return gradients[0] if single else gradients
