@@ -1,7 +1,7 @@
-"""How each pixel of many glimpses changes with the centre and the size of its window.
+"""The derivatives of many glimpses with respect to the centre and the size of their windows.
 
-:mod:`~glimpsecli.learning.jacobian` does so by each number of a sampler; three combinations of them are searched here,
-hundreds of thousands of times, and of the image only what the Gaussians reach is read.
+Those of the samplers, in three combinations: hundreds of thousands of them are wanted, so of the image only the pixels
+that the Gaussians reach are read.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glimpsecli.attention import spatial
-from glimpsecli.attention.gaussian import EPSILON
+from glimpsecli.attention import gaussian, spatial
 from glimpsecli.backends.footprint import gaussian_support
 from glimpsecli.window import stack_gaussians, stack_matrices
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def bilinear_slopes(pixels: Image, windows: Floats, taps: int) -> tuple[Floats, Floats]:
-    """Look bilinearly, the border being the edge.
+    """Read bilinear glimpses, the border being the edge, and differentiate them.
 
     Parameters
     ----------
@@ -37,19 +36,17 @@ def bilinear_slopes(pixels: Image, windows: Floats, taps: int) -> tuple[Floats, 
     -------
     glimpses : (N, taps * taps) float64
     slopes : (N, taps * taps, 3) float64
-        By cx and cy, a pixel, and by the logarithm of the extent.
+        With respect to cx and cy, per pixel, and to the logarithm of the extent.
     """
-    matrices = stack_matrices(windows, (taps, taps))
-    grid = np.stack([spatial.matrix_grid(matrix, (taps, taps)) for matrix in matrices])
-    seen = spatial.sample(pixels, grid, "edge").reshape(len(windows), -1)
-    by_x, by_y = (slope.reshape(len(windows), -1) for slope in spatial.sample_slopes(pixels, grid, "edge"))
-    from_centre = grid.reshape(len(windows), -1, 2) + 0.5 - windows[:, None, :2]
-    grown = by_x * from_centre[..., 0] + by_y * from_centre[..., 1]
-    return seen, np.stack([by_x, by_y, grown], axis=-1)
+    grid = np.stack([spatial.matrix_grid(matrix, (taps, taps)) for matrix in stack_matrices(windows, (taps, taps))])
+    by_x, by_y = spatial.sample_slopes(pixels, grid, "edge")
+    x, y = np.moveaxis(grid - grid.mean(axis=(1, 2), keepdims=True), -1, 0)
+    slopes = np.stack([by_x, by_y, by_x * x + by_y * y], axis=-1)
+    return spatial.sample(pixels, grid, "edge").reshape(len(grid), -1), slopes.reshape(len(grid), -1, 3)
 
 
 def gaussian_slopes(pixels: Image, windows: Floats, taps: int, sigma: float) -> tuple[Floats, Floats]:
-    """Do the same for Gaussians whose sigma is so many strides, and grows with the window.
+    """Do the same for Gaussians whose sigma, in strides, grows with the window.
 
     Where the stride is below one pixel sigma stays, as in ``window``.
     """
@@ -60,8 +57,8 @@ def gaussian_slopes(pixels: Image, windows: Floats, taps: int, sigma: float) -> 
     for n, ((u_y, s_y, d_y, u_x, s_x, d_x, _), (top, bottom, left, right)) in enumerate(
         zip(rows.tolist(), boxes.tolist(), strict=True)
     ):
-        down = _bank_slopes(u_y - top, s_y, d_y, taps, bottom - top)
-        across = _bank_slopes(u_x - left, s_x, d_x, taps, right - left)
+        down = _filterbanks(u_y - top, s_y, d_y, taps, bottom - top)
+        across = _filterbanks(u_x - left, s_x, d_x, taps, right - left)
         read = down.reshape(3 * taps, -1) @ pixels[top:bottom, left:right].astype(np.float64)
         by_y = (read @ across[0].T).reshape(3, *size)
         by_x = (read[:taps] @ across[1:].reshape(2 * taps, -1).T).reshape(taps, 2, taps)
@@ -70,14 +67,9 @@ def gaussian_slopes(pixels: Image, windows: Floats, taps: int, sigma: float) -> 
     return seen.reshape(len(rows), -1), slopes.reshape(len(rows), -1, 3)
 
 
-def _bank_slopes(first: float, sigma: float, stride: float, taps: int, pixels: int) -> Floats:
-    """Give (3, taps, pixels): a filterbank, and its derivatives by the centre and by the logarithm of the extent."""
-    step = np.arange(taps)[:, None]
-    z = (np.arange(pixels) - (first + step * stride)) / sigma
-    bank = np.exp(-z * z / 2)
-    bank /= bank.sum(axis=1, keepdims=True) + EPSILON
-    by_centre = z / sigma
-    growing = 1.0 if stride >= 1 else 0.0
-    by_size = by_centre * ((step - (taps - 1) / 2) * stride) + growing * z * z
-    slopes = [bank * (psi - np.sum(bank * psi, axis=1, keepdims=True)) for psi in (by_centre, by_size)]
-    return np.stack([bank, *slopes])
+def _filterbanks(first: float, sigma: float, stride: float, taps: int, pixels: int) -> Floats:
+    """Give (3, taps, pixels): a filterbank, and its derivatives with respect to the centre and to the log extent."""
+    weights = gaussian.filterbank(first, sigma, stride, taps, pixels)
+    by_first, by_sigma, by_stride = gaussian.filterbank_slopes(first, sigma, stride, weights)
+    by_extent = stride * (by_stride - (taps - 1) / 2 * by_first)
+    return np.stack([weights, by_first, by_extent + (sigma * by_sigma if stride >= 1 else 0)])
