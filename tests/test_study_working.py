@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glimpsecli import GlimpseError
+from glimpsecli import GlimpseError, Sampling
 from glimpsecli.study import design, optimisers, scenes, working
 from glimpsecli.study.design import CONDITIONS, FRACTION, NOISE, Chunk, Design, fingerprint
 from glimpsecli.study.lookers import LOOKERS, TAPS, View, blur
@@ -68,7 +68,9 @@ def test_each_condition_asks_what_its_name_says(plan, asked, condition):
             np.testing.assert_array_equal(targets, views[-1].glimpses(truth))
         else:
             np.testing.assert_array_equal(targets, average)
-    seen = next(views[0].pixels for _, views, *_ in asked if views[0].sampler == "bilinear")  # the unblurred one
+    seen = next(
+        views[0].pixels for _, views, *_ in asked if views[0].sampling.sampler == "bilinear"
+    )  # the unblurred one
     difference = seen.astype(np.float64) - clean
     assert difference.std() == pytest.approx(NOISE if noisy else 0, rel=0.01)
 
@@ -122,8 +124,8 @@ def test_tuning_tries_each_rate_and_each_policy(plan):
 # The searches
 
 
-def small_view(sampler="gaussian"):
-    return View(scenes.scene("textures", 0, 0, ()), sampler, 2.0)
+def small_view():
+    return View(scenes.scene("textures", 0, 0, ()), 2.0, Sampling(backend="cpu", threads=1))
 
 
 def test_no_search_leaves_the_image(monkeypatch):

@@ -11,11 +11,12 @@ fits them all.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from glimpsecli.sampling import extract
+from glimpsecli.sampling import Sampling, extract
 from glimpsecli.sampling.gradients import vjp
 from glimpsecli.study.slopes import bilinear_slopes, gaussian_slopes
 from glimpsecli.window import GaussianParams
@@ -64,10 +65,11 @@ class Looker(NamedTuple):
         `stride` is that of the true window: images are blurred by it, wherever the search is, while the Gaussians grow
         and shrink with the window.
         """
+        sampling = Sampling(sampler=self.sampler, backend="cpu", threads=1)
         if self.sampler == "gaussian":
-            return [View(image, "gaussian", stride, sigma) for sigma in self.sigmas]
+            return [View(image, stride, replace(sampling, blur=sigma)) for sigma in self.sigmas]
         blurred = [blur(image, sigma * max(stride, 1.0)) for sigma in self.sigmas]
-        return [View(pixels, self.sampler, stride) for pixels in blurred or [image]]
+        return [View(pixels, stride, replace(sampling, border="edge")) for pixels in blurred or [image]]
 
 
 LOOKERS = (
@@ -94,17 +96,15 @@ class View(NamedTuple):
     ----------
     pixels : (H, W) float32
         Blurred already, where the sampler takes it so.
-    sampler : {"hard", "bilinear", "gaussian"}
     stride : float
         Nominal pixels from tap to tap.
-    sigma : float
-        Of the Gaussian sampler, in strides of the window as it is.
+    sampling : Sampling
+        Its blur is in strides of the window as it is.
     """
 
     pixels: Image
-    sampler: str
     stride: float
-    sigma: float = 0.5
+    sampling: Sampling
 
     @property
     def bounds(self) -> Floats:
@@ -123,7 +123,7 @@ class View(NamedTuple):
 
     def glimpses(self, places: Floats) -> Floats:
         """Look: (N, 3) places to (N, TAPS, TAPS)."""
-        seen = extract(self.pixels, self.windows(places), SIZE, **self._how)
+        seen = extract(self.pixels, self.windows(places), SIZE, **vars(self.sampling))
         return np.asarray(seen, np.float64)
 
     def losses(self, places: Floats, targets: Floats) -> Floats:
@@ -134,9 +134,9 @@ class View(NamedTuple):
     def gradients(self, places: Floats, targets: Floats) -> Floats:
         """Give the derivatives (N, 3) of :meth:`losses` by cx / stride, cy / stride and u: forth and back."""
         windows = self.windows(places)
-        seen = extract(self.pixels, windows, SIZE, **self._how)
+        seen = extract(self.pixels, windows, SIZE, **vars(self.sampling))
         cotangents = (seen - targets) * (2 / TAPS**2)
-        by = vjp(self.pixels, windows, SIZE, cotangents, by="where", **self._how).where
+        by = vjp(self.pixels, windows, SIZE, cotangents, by="where", **vars(self.sampling)).where
         by_windows = np.asarray(by)
         by_extent = (by_windows[:, 2] + by_windows[:, 3]) * windows[:, 2]
         return np.column_stack([by_windows[:, :2] * self.stride, by_extent * (2 / TAPS)])
@@ -151,19 +151,12 @@ class View(NamedTuple):
             By cx / stride, cy / stride and u.
         """
         windows = self.windows(places)
-        if self.sampler == "gaussian":
-            glimpses, slopes = gaussian_slopes(self.pixels, windows, TAPS, self.sigma)
+        if self.sampling.sampler == "gaussian":
+            glimpses, slopes = gaussian_slopes(self.pixels, windows, TAPS, self.sampling.blur)
         else:
             glimpses, slopes = bilinear_slopes(self.pixels, windows, TAPS)
         slopes *= [self.stride, self.stride, 2 / TAPS]
         return glimpses, slopes
-
-    @property
-    def _how(self) -> dict[str, Any]:
-        how: dict[str, Any] = {"sampler": self.sampler, "backend": "cpu", "threads": 1}
-        if self.sampler == "gaussian":
-            return how | {"blur": self.sigma}
-        return how | {"border": "edge"}
 
 
 def blur(image: Image, sigma: float) -> Image:

@@ -16,14 +16,11 @@ from glimpsecli.bench.contenders import Scene
 from glimpsecli.bench.contenders.numpy_peers import Dense
 from glimpsecli.bench.contenders.ours import Cpu
 from glimpsecli.bench.report import duration, number
-from glimpsecli.sampling import extract
+from glimpsecli.sampling import Sampling, extract
 from glimpsecli.study.aliasing import alias_share, equal_blur
 from glimpsecli.study.lookers import blur
 from glimpsecli.study.running import processes
 from glimpsecli.window import GaussianParams, Size, Window, stack_matrices
-
-BLUR = 0.5
-"""Sigma of the Gaussian sampler in strides, as everywhere here."""
 
 BILINEAR, CUT, DENSE, BLURRED = "bilinear", "gaussian, tails cut", "gaussian, dense", "blurred, then bilinear"
 WHOLE_CALLS = 3
@@ -127,7 +124,7 @@ def measure(recipe: cases.Recipe, sweep: Sweep) -> Step:
     """Time one stride, all in turn; libraries must have been given one thread before they were loaded."""
     assert recipe.stride is not None
     scene = Scene(cases.build(recipe), 1)
-    own, taps = BLUR * max(recipe.stride, 1.0), max(recipe.size)
+    own, taps = Sampling.blur * max(recipe.stride, 1.0), max(recipe.size)
     sigma = equal_blur(recipe.stride, own, taps)
     runs: dict[str, Callable[[], Any]] = {}
     for name, contender, view in (
