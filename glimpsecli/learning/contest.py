@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glimpsecli.learning.model import Level
-from glimpsecli.learning.places import Found, Range, are_apart
+from glimpsecli.learning.places import Found, Range, are_apart, distinct
 from glimpsecli.learning.refine import State, refine
 from glimpsecli.learning.search import SIDE, candidates, twins
 from glimpsecli.learning.verdict import LEAST_ZNCC, is_as_good
@@ -77,7 +77,7 @@ def contest(search: Search) -> tuple[list[Found], list[State]]:
     tally = _Tally(search.watch, len(starts))
     coarse, fine = _levels(target.shape, search.sampling.sampler, strides)
     warm = sorted((tally.count(_follow(search, start.place, coarse)) for start in starts), key=lambda one: -one.zncc)
-    places = _apart(warm)
+    places = [*distinct(warm)]
     hopeful = sum(one.cost <= HOPELESS * places[0].cost for one in places) if places[0].zncc >= FAINT else 1
     ends = _to_the_end(search, places[:hopeful], fine, tally)
     if ends[0].zncc >= LEAST_ZNCC:  # softened, a place is as good as it can become: what comes near is not hopeless
@@ -100,7 +100,7 @@ def contest(search: Search) -> tuple[list[Found], list[State]]:
             break
     else:
         ends[0] = ends[0]._replace(converged=False)
-    return starts, _apart(ends) + places[hopeful:]
+    return starts, [*distinct(ends), *places[hopeful:]]
 
 
 class _Tally:
@@ -135,15 +135,6 @@ def _to_the_end(search: Search, states: list[State], levels: list[Level], tally:
 
 def _is_rival(one: State, best: State) -> bool:
     return are_apart(one.place, best.place) and is_as_good(one.zncc, best.zncc)
-
-
-def _apart(states: list[State]) -> list[State]:
-    """Leave out what is no place of its own."""
-    kept: list[State] = []
-    for state in states:
-        if all(are_apart(state.place, other.place) for other in kept):
-            kept.append(state)
-    return kept
 
 
 def _levels(shape: tuple[int, ...], sampler: str, strides: Range) -> tuple[list[Level], list[Level]]:

@@ -8,12 +8,12 @@ of h x w the window has the width ``w stride`` and the height ``h stride aspect`
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,6 +30,17 @@ class Range(NamedTuple):
 
     low: float
     high: float
+
+
+class Placed(Protocol):
+    """Something at a place."""
+
+    @property
+    def place(self) -> Floats:
+        """The place, (5,) float64."""
+
+
+T = TypeVar("T", bound=Placed)
 
 
 class Found(NamedTuple):
@@ -82,3 +93,12 @@ def are_apart(one: Floats, other: Floats, within: float = 1.0) -> bool:
         or abs(one[3] - other[3]) > 0.12
         or turn > 8
     )
+
+
+def distinct(found: Iterable[T], within: float = 1.0) -> Iterator[T]:
+    """Generate the results whose places differ by :func:`are_apart`, the first of each place."""
+    kept: list[T] = []
+    for one in found:
+        if all(are_apart(one.place, other.place, within) for other in kept):
+            kept.append(one)
+            yield one

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glimpsecli.learning.places import Found, Range, are_apart
+from glimpsecli.learning.places import Found, Range, distinct
 from glimpsecli.sampling import extract
 from glimpsecli.window import Affine, Window
 
@@ -67,13 +67,7 @@ def candidates(target: Floats, image: Floats, strides: Range, free: frozenset[st
     for low, high in _octaves(strides):
         found += _at_octave(target, image, Range(low, high), free)
     found.sort(key=lambda one: -one.zncc)
-    kept: list[Found] = []
-    for one in found:
-        if all(are_apart(one.place, other.place, 3.0) for other in kept):
-            kept.append(one)
-        if len(kept) == most:
-            break
-    return kept
+    return [*itertools.islice(distinct(found, 3.0), most)]
 
 
 def twins(glimpse: Floats, image: Floats, place: Floats, free: frozenset[str]) -> list[Found]:
@@ -88,23 +82,16 @@ def twins(glimpse: Floats, image: Floats, place: Floats, free: frozenset[str]) -
     free : set of str
         Where the angle is free, quarter turns are tried as well.
     """
-    (h, w), (height, width) = glimpse.shape[:2], image.shape[:2]
+    h, w = glimpse.shape[:2]
     stride, aspect = math.exp(place[2]), math.exp(place[3])
-    pitch = max(1.0, stride * max(h * aspect, w) / SHARP_SIDE)
-    reduced = max(1, round(height / pitch)), max(1, round(width / pitch))
-    scene = _Scene(extract(image, Window.from_box(0, 0, width, height), reduced), (height, width))
-    found: list[Found] = []
+    scene = _Scene(image, max(1.0, stride * max(h * aspect, w) / SHARP_SIDE))
+    found = [Found(place, math.inf)]
     for turn in (0.0, 90.0, 180.0, 270.0) if "angle" in free else (0.0,):
-        angle = float(place[4] + turn)
-        template, mask = _template(glimpse.astype(np.float32), (stride * aspect, stride), angle, scene.pitch)
-        for y, x, zncc in scene.peaks(template, mask):
-            found.append(Found(np.array([x, y, place[2], place[3], angle]), zncc))
+        turned = np.array([*place[:4], place[4] + turn])
+        found += scene.matches(glimpse.astype(np.float32), (stride * aspect, stride), turned)
     found.sort(key=lambda one: -one.zncc)
-    kept: list[Found] = []
-    for one in found:
-        if one.zncc >= LIKE and all(are_apart(one.place, other) for other in [place, *(two.place for two in kept)]):
-            kept.append(one)
-    return kept[:TWINS]
+    _, *others = distinct(one for one in found if one.zncc >= LIKE)
+    return others[:TWINS]
 
 
 def _octaves(strides: Range) -> Iterator[tuple[float, float]]:
@@ -116,11 +103,10 @@ def _octaves(strides: Range) -> Iterator[tuple[float, float]]:
 
 def _at_octave(target: Floats, image: Floats, strides: Range, free: frozenset[str]) -> list[Found]:
     """Try all scales, aspects and angles of a part of the strides on one reduced image."""
-    (h, w), (height, width) = target.shape[:2], image.shape[:2]
+    h, w = target.shape[:2]
     side = TURNED_SIDE if "angle" in free else SIDE
     pitch = max(1.0, strides.low * max(h, w) / side)
-    reduced = max(1, round(height / pitch)), max(1, round(width / pitch))
-    scene = _Scene(extract(image, Window.from_box(0, 0, width, height), reduced), image.shape[:2])
+    scene = _Scene(image, pitch)
     step = 2 / min(side, max(h, w) * strides.low / pitch)
     scales = max(1, round(math.log(strides.high / strides.low) / step) + 1) if strides.high > strides.low else 1
     aspects = (-0.12, 0.0, 0.12) if "aspect" in free else (0.0,)
@@ -131,18 +117,19 @@ def _at_octave(target: Floats, image: Floats, strides: Range, free: frozenset[st
         np.geomspace(strides.low, strides.high, scales) if scales > 1 else [math.sqrt(strides.low * strides.high)]
     ):
         for aspect, angle in itertools.product(aspects, angles):
-            template, mask = _template(target, (stride * math.exp(aspect), stride), float(angle), scene.pitch)
             place = np.array([0.0, 0.0, math.log(stride), aspect, angle])
-            for y, x, zncc in scene.peaks(template, mask):
-                found.append(Found(np.array([x, y, *place[2:]]), zncc))
+            found += scene.matches(target, (stride * math.exp(aspect), stride), place)
     return found
 
 
 class _Scene:
     """A reduced image, transformed once, in which templates are looked for."""
 
-    def __init__(self, reduced: Floats, image_size: tuple[int, ...]) -> None:
-        self.pitch = image_size[0] / reduced.shape[0], image_size[1] / reduced.shape[1]
+    def __init__(self, image: Floats, pitch: float) -> None:
+        height, width = image.shape[:2]
+        size = max(1, round(height / pitch)), max(1, round(width / pitch))
+        reduced = extract(image, Window.from_box(0, 0, width, height), size)
+        self.pitch = height / size[0], width / size[1]
         self.margin = math.ceil(OVERHANG * max(SIDE, 1) * OCTAVE)
         pad = ((self.margin, self.margin), (self.margin, self.margin), (0, 0))
         padded = np.pad(reduced - reduced.mean(axis=(0, 1)), pad, mode="edge")
@@ -151,7 +138,13 @@ class _Scene:
         self.waves = self._transform(padded)
         self.energy = self._transform(np.sum(np.square(padded), axis=2, keepdims=True))
 
-    def peaks(self, template: Floats, mask: Floats) -> Iterator[tuple[float, float, float]]:
+    def matches(self, target: Floats, strides: tuple[float, float], place: Floats) -> Iterator[Found]:
+        """Look for a target at the strides (y, x) and with all numbers of a place but its centre."""
+        template, mask = _template(target, strides, float(place[4]), self.pitch)
+        for y, x, zncc in self._peaks(template, mask):
+            yield Found(np.array([x, y, *place[2:]]), zncc)
+
+    def _peaks(self, template: Floats, mask: Floats) -> Iterator[tuple[float, float, float]]:
         """Give the best local maxima: y and x of the template's middle on the image plane, and ZNCC."""
         scores = self._scores(template, mask)
         if scores.size == 0:
