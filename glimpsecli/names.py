@@ -4,6 +4,8 @@ Nothing is imported here, so that a help page can list them without what they st
 """
 
 SAMPLERS = ("hard", "bilinear", "gaussian")
+DIFFERENTIABLE = ("gaussian", "bilinear")
+"""Samplers with a gradient with respect to the window."""
 BORDERS = ("zeros", "constant", "edge", "reflect")
 BACKENDS = ("numpy", "cpu", "cuda")
 BLENDS = ("over", "add")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from glimpsecli import names
 from glimpsecli.commands import fit_values, options, values
 from glimpsecli.commands.report import say, show_json
 from glimpsecli.commands.running import end
@@ -73,7 +74,7 @@ target, search, out = options.section("The target"), options.section("What is se
     "--stride is exact.",
 )  # fmt: skip
 @options.how(
-    "--sampler", type=click.Choice(("gaussian", "bilinear")),
+    "--sampler", type=click.Choice(names.DIFFERENTIABLE),
     help="What the target was made with. Default: gaussian; bilinear with --free angle.",
 )  # fmt: skip
 @options.how("--blur", type=float, metavar="STRIDES", help="Sigma of the Gaussians, in strides. Default: 0.5.")

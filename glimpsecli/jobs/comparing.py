@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from glimpsecli.jobs.storing import flat, sampling_of, stored
 from glimpsecli.pictures.figure import WIDEST, panel_row
 from glimpsecli.pictures.outline import outline
 from glimpsecli.pictures.scale import as_rgb, fitted, magnify, resized
-from glimpsecli.sampling import Sampling, extract
+from glimpsecli.sampling import Sampler, Sampling
 from glimpsecli.window import GaussianParams, corners, stack_gaussians
 
 if TYPE_CHECKING:
@@ -74,15 +74,18 @@ class Comparison:
 
     def _glimpses(self, photo: Picture, sight: Sight, plan: Plan) -> dict[str, Array | None]:
         """Look through each sampler, at the depth of the image; None where a sampler cannot."""
-        sampling, depth = vars(sampling_of(photo, plan.how)) | {"blur": self.blur}, depth_of(photo.pixels)
+        sampling, depth = replace(sampling_of(photo, plan.how), blur=self.blur), depth_of(photo.pixels)
         seen: dict[str, Array | None] = {}
         place: Any = sight.place
         for name in TITLES:
-            if name == "gaussian" and not _separable(sight):
+            if name != "gaussian":
+                own = replace(sampling, sampler=name)
+            elif _separable(sight):
+                own = replace(sampling, sampler=name, border=None, fill=None)  # it has no border
+            else:
                 seen[name] = None
                 continue
-            inside = {"border": None, "fill": None} if name == "gaussian" else {}  # Gaussians have no border
-            glimpse = extract(photo.pixels, place, sight.size, **sampling | {"sampler": name} | inside)
+            glimpse = Sampler(place, sight.size, photo.pixels.shape, own)(photo.pixels)
             seen[name] = convert(glimpse, depth, depth).pixels
         return seen
 

@@ -21,7 +21,7 @@ from glimpsecli.jobs.requests import SizeRequest
 from glimpsecli.learning.fitting import Fit, fit
 from glimpsecli.learning.places import Range
 from glimpsecli.names import MAX_PIXELS
-from glimpsecli.sampling import Sampling, extract
+from glimpsecli.sampling import Sampler, Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,7 +182,7 @@ def _cut(task: Task, picture: Picture, box: Box) -> Picture:
         )
     depth = depth_of(picture.pixels)
     size = task.size.for_extent(window.width, window.height)
-    seen = extract(picture.pixels, window, size, **vars(task.sampling))
+    seen = Sampler(window, size, picture.pixels.shape, task.sampling)(picture.pixels)
     return picture._replace(pixels=images.convert(seen, depth, depth).pixels)
 
 

@@ -13,7 +13,7 @@ from glimpsecli.jobs.products import Product, View
 from glimpsecli.jobs.records import OUTSIDE, record
 from glimpsecli.jobs.requests import Sight
 from glimpsecli.jobs.storing import check_fits, sampling_of, stored
-from glimpsecli.sampling import Taps, choose_backend, extract
+from glimpsecli.sampling import Sampler, Taps, choose_backend
 
 
 def look_at(view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
@@ -57,4 +57,5 @@ def _glimpses(view: View, sights: list[Sight], how: How, repeats: int) -> tuple[
         taps = Taps.make(places, size, pixels.shape[:2], sampling)
         backend, reason = choose_backend(taps, pixels.shape[2], repeats)
         sampling = replace(sampling, backend=backend)
-    return sampling.backend, reason, extract(pixels, places, size, **vars(sampling), alpha=picture.alpha)
+    look = Sampler(places, size, pixels.shape, sampling, alpha=picture.alpha)
+    return sampling.backend, reason, look(pixels)

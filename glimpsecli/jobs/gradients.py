@@ -20,7 +20,7 @@ from glimpsecli.learning.landscape import Capture, Landscape, capture, descents,
 from glimpsecli.pictures.landscape import Column, landscape_figure
 from glimpsecli.pictures.outline import outline
 from glimpsecli.pictures.scale import as_rgb, fitted
-from glimpsecli.sampling import Sampling, extract
+from glimpsecli.sampling import Sampler, Sampling
 from glimpsecli.window import GaussianParams, corners, stack_gaussians
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _column(study: Study, photo: Picture, window: Window, size: Size, reach: flo
     slope = np.hypot(surface.gradient[..., 0], surface.gradient[..., 1])
     paths = descents(surface, starts if slope.any() else starts[:0]) / reach
     depth = depth_of(photo.pixels)
-    glimpse = convert(extract(photo.pixels, window, size, **vars(sampling)), depth, depth).pixels
+    glimpse = convert(Sampler(window, size, photo.pixels.shape, sampling)(photo.pixels), depth, depth).pixels
     return Column(
         TITLES[sampling.sampler],
         _note(window, size, sampling),

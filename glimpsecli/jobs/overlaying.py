@@ -20,7 +20,7 @@ from glimpsecli.pictures.figure import montage
 from glimpsecli.pictures.outline import outline
 from glimpsecli.pictures.overlay import tint
 from glimpsecli.pictures.scale import as_rgb, fitted, in_colour
-from glimpsecli.sampling import extract
+from glimpsecli.sampling import Sampler
 from glimpsecli.window import corners
 
 if TYPE_CHECKING:
@@ -261,8 +261,8 @@ def _draw_inset(picture: Array, view: View, sight: Sight, plan: Plan) -> None:
 
     source = view.picture
     place: Any = sight.place
-    glimpse = extract(source.pixels, place, sight.size, **vars(sampling_of(source, plan.how)), alpha=source.alpha)
-    seen = convert(glimpse, depth_of(source.pixels), plan.output.depth or "8").pixels
+    look = Sampler(place, sight.size, source.pixels.shape, sampling_of(source, plan.how), alpha=source.alpha)
+    seen = convert(look(source.pixels), depth_of(source.pixels), plan.output.depth or "8").pixels
     colours = in_colour(seen)[:, :, :3]
     drawn, _ = shown(colours, *inset_size((picture.shape[0], picture.shape[1]), sight.size))
     x, y = np.mean(corners(as_matrix(sight), sight.size), axis=0).tolist()

@@ -15,6 +15,7 @@ from glimpsecli.learning.places import FREE, Range, to_window
 from glimpsecli.learning.refine import Step
 from glimpsecli.learning.search import SIDE
 from glimpsecli.learning.verdict import Spread, judge, noise_of, spread_of
+from glimpsecli.names import DIFFERENTIABLE
 from glimpsecli.sampling import FULL_SCALE, Sampling
 from glimpsecli.sampling.checks import checked_image, on_host
 from glimpsecli.sampling.devices import is_on_device
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     Images = NDArray[Any]
 
-SAMPLERS = ("gaussian", "bilinear")
 LEAST_SIDE = 8
 LEAST_ENERGY = 0.01
 """Gradient energy below which a target is refused: see :func:`gradient_energy`."""
@@ -208,8 +208,8 @@ def _strides(stride: float | tuple[float, float] | None, size: Size, image_size:
 def _check_options(sampler: str, free: frozenset[str]) -> None:
     if sampler == "hard":
         raise InvalidInputError("the hard sampler has no gradient to follow", "use bilinear")
-    if sampler not in SAMPLERS:
-        raise InvalidInputError(f"unknown sampler {sampler!r}", f"choose from {', '.join(SAMPLERS)}")
+    if sampler not in DIFFERENTIABLE:
+        raise InvalidInputError(f"unknown sampler {sampler!r}", f"choose from {', '.join(DIFFERENTIABLE)}")
     unknown = sorted(free - FREE.keys())
     if unknown:
         raise InvalidInputError(f"{unknown[0]!r} cannot be free", f"choose from {', '.join(FREE)}")

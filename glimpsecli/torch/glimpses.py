@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.names import DIFFERENTIABLE
 from glimpsecli.sampling import Sampling
 from glimpsecli.torch.autograd import Places, look
 from glimpsecli.torch.checks import checked_images, checked_places, without_gradient
@@ -181,10 +182,10 @@ def window_glimpse(
     InvalidInputError, UnavailableError
         As :func:`gaussian_glimpse`.
     """
-    if sampler not in ("gaussian", "bilinear"):
+    if sampler not in DIFFERENTIABLE:
         raise InvalidInputError(
             f"the sampler {sampler!r} has no gradient by windows",
-            "choose from gaussian, bilinear; or use extract_batch",
+            f"choose from {', '.join(DIFFERENTIABLE)}; or use extract_batch",
         )
     rows = checked_places(windows, "windows", (5,), (4,))
     if rows.shape[1] == 4:
