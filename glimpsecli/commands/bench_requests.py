@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -66,8 +67,6 @@ def recipes(given: dict[str, Any]) -> tuple[list[Recipe], list[str]]:
 
 def check_image(path: str) -> tuple[int, int]:
     """Read an image before any work, and give its height and width; what is wrong is told as a mistake."""
-    import os
-
     from glimpsecli.images import read
     from glimpsecli.jobs.planning import check_sources
 

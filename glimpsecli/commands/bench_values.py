@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from glimpsecli.commands.values import Value, finite, numbers_of
+from glimpsecli.errors import InvalidInputError
 
 LONGEST = 3600
 """Seconds that may be asked for each contender."""
@@ -17,8 +18,6 @@ class StridesValue(Value):
 
     def parse(self, text: str) -> Any:
         """Give positive numbers, each once, in order."""
-        from glimpsecli.errors import InvalidInputError
-
         hint = "write strides such as 1,2,4,8,16"
         strides = numbers_of(text, "strides", hint)
         if strides[0] <= 0:
@@ -33,8 +32,6 @@ class ExcessValue(Value):
 
     def parse(self, text: str) -> Any:
         """Give a share: 0.1 for 10%."""
-        from glimpsecli.errors import InvalidInputError
-
         percent = text.strip()
         number = finite(percent.removesuffix("%"))
         if number is None or not percent.endswith("%") or number < 0:
@@ -49,8 +46,6 @@ class SecondsValue(Value):
 
     def parse(self, text: str) -> Any:
         """Give seconds: 0 to an hour."""
-        from glimpsecli.errors import InvalidInputError
-
         seconds = finite(text)
         if seconds is None or not 0 <= seconds <= LONGEST:
             raise InvalidInputError(f"{text!r} is no number of seconds from 0 to {LONGEST}", "write 0.5")

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from glimpsecli.commands.values import Value
+from glimpsecli.errors import InvalidInputError
 
 _NUMBER = r"\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*"
 _STRIDES = re.compile(f"{_NUMBER}(?:[-,]{_NUMBER})?", re.ASCII)
@@ -19,7 +20,6 @@ class StrideValue(Value):
 
     def parse(self, text: str) -> Any:
         """Give a Range; one number stands for both ends."""
-        from glimpsecli.errors import InvalidInputError
         from glimpsecli.learning.places import Range
 
         parts = _STRIDES.fullmatch(text)
@@ -39,7 +39,6 @@ class FreeValue(Value):
 
     def parse(self, text: str) -> Any:
         """Give a frozenset of names."""
-        from glimpsecli.errors import InvalidInputError
         from glimpsecli.learning.places import FREE
 
         names = [name.strip().lower() for name in text.split(",")]

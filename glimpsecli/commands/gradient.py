@@ -9,6 +9,7 @@ import click
 from glimpsecli import names
 from glimpsecli.commands import lowering, options, values
 from glimpsecli.commands.running import carry_out
+from glimpsecli.errors import InvalidInputError
 
 DEFAULT_SIZE = 32
 DEFAULT_BLURS = (0.5, 2.0)
@@ -29,8 +30,6 @@ class BlursValue(values.Value):
 
     def parse(self, text: str) -> Any:
         """Give positive numbers, each once, in their order."""
-        from glimpsecli.errors import InvalidInputError
-
         numbers = [number for part in text.split(",") if (number := values.finite(part)) is not None and number > 0]
         if not len(numbers) == text.count(",") + 1 <= MOST_BLURS:
             raise InvalidInputError(
@@ -46,8 +45,6 @@ class ReachValue(values.Value):
 
     def parse(self, text: str) -> Any:
         """Give a Length."""
-        from glimpsecli.errors import InvalidInputError
-
         (length,) = self.numbers(text, 1)
         if length.value <= 0:
             raise InvalidInputError(f"{text!r} reaches nowhere", "write pixels, such as 40, or a percentage")

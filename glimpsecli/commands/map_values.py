@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from glimpsecli.commands.values import Value
+from glimpsecli.errors import InvalidInputError
 
 
 class PreprocessValue(Value):
@@ -51,8 +52,6 @@ class GridValue(Value):
 
     def parse(self, text: str) -> Any:
         """Give (height, width)."""
-        from glimpsecli.errors import InvalidInputError
-
         parts = re.fullmatch("0*([1-9][0-9]{0,5})x0*([1-9][0-9]{0,5})", text.strip().lower())
         if parts is None:
             raise InvalidInputError(f"{text!r} is no grid", "write WxH, such as 24x16")
@@ -69,8 +68,6 @@ class ChoiceValue(Value):
 
     def parse(self, text: str) -> Any:
         """Give an int or a word."""
-        from glimpsecli.errors import InvalidInputError
-
         word = text.strip().lower()
         if word in self.words:
             return word

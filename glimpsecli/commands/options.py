@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -238,8 +239,6 @@ def examples(*lines: Sequence[str] | str) -> str:
 
 def check_folder(context: click.Context, option: click.Parameter, path: str) -> str:
     """Refuse a path that can be no folder."""
-    import os
-
     if not path:
         raise click.BadParameter("'' names no folder.", context, option)
     if os.path.lexists(path) and not os.path.isdir(path):

@@ -9,6 +9,7 @@ import click
 
 from glimpsecli.commands import options
 from glimpsecli.commands.report import say
+from glimpsecli.errors import InvalidInputError, UnavailableError
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -27,7 +28,6 @@ def samples(folder: str, overwrite: bool, **given: Any) -> None:
 
     Files that are there already, with the same content, stay. CREDITS, beside them, names the authors and licences.
     """
-    from glimpsecli.errors import InvalidInputError
     from glimpsecli.images.atomic import place_together
 
     contents = {os.path.join(folder, path.name): path.read_bytes() for path in _shipped()}
@@ -50,8 +50,6 @@ def _shipped() -> list[Traversable]:
     """Give the files as a wheel holds them in the package, or a clone beside it."""
     import importlib.resources
     from pathlib import Path
-
-    from glimpsecli.errors import UnavailableError
 
     package = importlib.resources.files("glimpsecli")
     beside: Traversable = Path(str(package)).parent / FOLDER

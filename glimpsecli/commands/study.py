@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from glimpsecli.commands.bench_values import SecondsValue, StridesValue
 from glimpsecli.commands.groups import Group
 from glimpsecli.commands.report import complain, say
 from glimpsecli.commands.study_values import OffsetsValue
-from glimpsecli.errors import ExitCode
+from glimpsecli.errors import ExitCode, InvalidInputError
 
 if TYPE_CHECKING:
     from glimpsecli.study.design import Design
@@ -87,8 +88,6 @@ def training(**given: Any) -> None:
     as a Gaussian would; Gaussian attention has several sigmas. Levenberg and Marquardt's method and Adam, its rate
     chosen for each on other images. The full run takes three quarters of an hour on two processors.
     """
-    import os
-
     from glimpsecli.jobs.outputs import check_files, make_folder
     from glimpsecli.jobs.pool import processors
     from glimpsecli.study import report, running
@@ -144,8 +143,6 @@ def speed(**given: Any) -> None:
     Dense filterbanks and such whose tails are cut; and bilinear taps on an image that was first blurred until they
     alias as little as the Gaussians. Whole calls, timed as `glimpse bench` does, in a process with one thread.
     """
-    import os
-
     from glimpsecli.jobs.outputs import check_files, make_folder
     from glimpsecli.study import report
     from glimpsecli.study.speed import QUICK, Sweep, lines, measure_all
@@ -173,9 +170,6 @@ def speed(**given: Any) -> None:
 
 def _design(given: dict[str, Any]) -> tuple[Design, str]:
     """Give the experiment that is asked for, with the photos that it takes, and tell if these are not all."""
-    import os
-
-    from glimpsecli.errors import InvalidInputError
     from glimpsecli.study.design import QUICK, Design
     from glimpsecli.study.lookers import TAPS
     from glimpsecli.study.optimisers import CLOSE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from glimpsecli.commands.values import Value, numbers_of
+from glimpsecli.errors import InvalidInputError
 
 FARTHEST = 2
 """Windows from the true place at which a start may be."""
@@ -17,8 +18,6 @@ class OffsetsValue(Value):
 
     def parse(self, text: str) -> Any:
         """Give numbers from 0 to 2, each once, in order."""
-        from glimpsecli.errors import InvalidInputError
-
         hint = "write offsets such as 0.1,0.2,0.5"
         offsets = numbers_of(text, "offsets", hint)
         if not 0 <= offsets[0] <= offsets[-1] <= FARTHEST:

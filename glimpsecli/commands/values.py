@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from glimpsecli.errors import GlimpseError
+from glimpsecli.errors import GlimpseError, InvalidInputError
 
 if TYPE_CHECKING:
     from glimpsecli.annotations.boxes import Length
@@ -57,7 +57,6 @@ class Value(click.ParamType[Any], abc.ABC):
     def numbers(self, text: str, *counts: int) -> list[Length]:
         """Split a text at its commas into one of so many numbers."""
         from glimpsecli.annotations.boxes import Length
-        from glimpsecli.errors import InvalidInputError
 
         parts = text.split(",")
         if len(parts) not in counts:
@@ -67,8 +66,6 @@ class Value(click.ParamType[Any], abc.ABC):
 
     def plain_numbers(self, text: str, *counts: int) -> tuple[float, ...]:
         """Split a text into numbers that are no percentages."""
-        from glimpsecli.errors import InvalidInputError
-
         numbers = self.numbers(text, *counts)
         if any(number.percent for number in numbers):
             raise InvalidInputError(f"{text!r} has a percentage", "these numbers are relative to the image already")
@@ -83,7 +80,6 @@ class BoxValue(Value):
     def parse(self, text: str) -> Any:
         """Give a Box."""
         from glimpsecli.annotations.boxes import Box, Length
-        from glimpsecli.errors import InvalidInputError
 
         geometry = re.fullmatch(_GEOMETRY, text.strip()) if "," not in text else None
         if geometry:
@@ -125,7 +121,6 @@ class SizeValue(Value):
 
     def parse(self, text: str) -> Any:
         """Give a SizeRequest."""
-        from glimpsecli.errors import InvalidInputError
         from glimpsecli.jobs.requests import SizeRequest
 
         parts = text.strip().lower().split("x")
@@ -143,8 +138,6 @@ class TilesValue(Value):
 
     def parse(self, text: str) -> Any:
         """Give the columns and the rows."""
-        from glimpsecli.errors import InvalidInputError
-
         parts = re.fullmatch("0*([1-9][0-9]{0,3})x0*([1-9][0-9]{0,3})", text.strip().lower())
         if parts is None:
             raise InvalidInputError(f"{text!r} are no tiles", "write CxR, such as 3x2")
@@ -158,8 +151,6 @@ class RangeValue(Value):
 
     def parse(self, text: str) -> Any:
         """Give two Lengths."""
-        from glimpsecli.errors import InvalidInputError
-
         low, high = self.numbers(text.replace("-", ","), 2)
         if not 0 < low.value <= high.value or low.percent != high.percent:
             raise InvalidInputError(f"{text!r} is no range of sizes", "write 32-128 or 10%-40%")
@@ -173,7 +164,6 @@ class GaussianValue(Value):
 
     def parse(self, text: str) -> Any:
         """Give a GaussianRequest."""
-        from glimpsecli.errors import InvalidInputError
         from glimpsecli.jobs.requests import GaussianRequest
 
         numbers = self.numbers(text, 6)
@@ -240,8 +230,6 @@ class WordsValue(Value):
 
     def parse(self, text: str) -> Any:
         """Give the words, each once, in the order of the list."""
-        from glimpsecli.errors import InvalidInputError
-
         given = [word.strip().lower() for word in text.split(",")]
         for word in given:
             if word not in self.words:
@@ -264,8 +252,6 @@ MOST_NUMBERS = 100
 
 def numbers_of(text: str, noun: str, hint: str) -> tuple[float, ...]:
     """Read a list of numbers, D,..., and give each once, in order; `noun` says what they are."""
-    from glimpsecli.errors import InvalidInputError
-
     numbers = [finite(part) for part in text.split(",")]
     known = [number for number in numbers if number is not None]
     if len(known) < len(numbers):
