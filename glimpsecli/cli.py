@@ -26,13 +26,13 @@ COMMANDS = {
     "mask": ("glimpsecli.commands.mask", "Show how much each pixel counts in a glimpse."),
     "overlay": ("glimpsecli.commands.overlay", "Lay windows, or the attention maps of a model, over images."),
     "paste": ("glimpsecli.commands.paste", "Put glimpses back onto an image."),
-    "compare": ("glimpsecli.commands.compare", "Draw what hard, Gaussian and spatial attention see, side by side."),
+    "compare": ("glimpsecli.commands.compare", "Draw a window through hard, Gaussian and spatial attention."),
     "fit": ("glimpsecli.commands.fit", "Find the window of an image that a glimpse was taken through."),
-    "gradient": ("glimpsecli.commands.gradient", "Draw what each sampler lets gradient descent know of a window."),
-    "bench": ("glimpsecli.commands.bench", "Time the samplers and backends, beside what else there is."),
+    "gradient": ("glimpsecli.commands.gradient", "Draw the loss around a window and its gradient, by sampler."),
+    "bench": ("glimpsecli.commands.bench", "Time the samplers and backends, beside other libraries."),
     "study": ("glimpsecli.commands.study", "Put the article's claims to the test: training and speed."),
     "samples": ("glimpsecli.commands.samples", "Copy the photos of the examples into a folder."),
-    "info": ("glimpsecli.commands.info", "Tell versions, backends, caches and formats."),
+    "info": ("glimpsecli.commands.info", "Print versions, backends, caches and formats."),
     "help": ("glimpsecli.commands.help", "Show a topic, or the help page of a command."),
 }
 """Name of each command, the module that holds it, and its line in the help."""

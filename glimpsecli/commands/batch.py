@@ -55,7 +55,7 @@ class BatchCommand(options.Command):
     "--random-size", type=values.RangeValue(),
     help="Their side, in pixels or percent of the shorter side of the image. Default: 10%-50%.",
 )  # fmt: skip
-@options.where("--seed", type=click.IntRange(0), metavar="S", help="Of --random. Default: 0.")
+@options.where("--seed", type=click.IntRange(0), metavar="S", help="Seed of --random. Default: 0.")
 @options.where(
     "--annotations", metavar="FILE|FOLDER", type=values.RegularPath(), help="Boxes of objects, a window for each."
 )
@@ -64,8 +64,10 @@ class BatchCommand(options.Command):
     type=click.Choice(names.ANNOTATION_FORMATS),
     help="Default: by suffix and content.",
 )
-@options.where("--box-format", type=click.Choice(names.BOX_FORMATS), help="Of the boxes in a CSV file. Default: xywh.")
-@options.where("--box-unit", type=click.Choice(names.BOX_UNITS), help="Of these boxes. Default: pixels.")
+@options.where(
+    "--box-format", type=click.Choice(names.BOX_FORMATS), help="Numbers of a box in a CSV file. Default: xywh."
+)
+@options.where("--box-unit", type=click.Choice(names.BOX_UNITS), help="Their unit. Default: pixels.")
 @options.where(
     "--label", "labels", multiple=True, metavar="NAME,...",
     help="Only boxes with this label, or class number. May be given several times.",
@@ -80,8 +82,8 @@ class BatchCommand(options.Command):
 @options.encoding_options
 @options.out(
     "--resume", type=click.Choice(("full", "quick")), metavar="[=quick]",
-    help="Go on with a run that was interrupted; make again what failed, is missing or was changed. All files are read "
-    "for it; quick compares lines and sizes only.",
+    help="Go on with a run that was interrupted; make again the glimpses that failed, are missing or were changed. All "
+    "files are read for it; quick compares lines and sizes only.",
 )  # fmt: skip
 @options.dry_run_option
 @options.jobs_option
@@ -91,7 +93,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
 
     The folders of the images are mirrored in OUT. Beside the glimpses OUT gets metadata.jsonl, a line for each glimpse;
     failures.jsonl, a line for each image that failed; and run.json, the parameters and versions. The same run gives the
-    same bytes, whatever -j. Windows are said as for `glimpse extract`, or come from annotations; none means the whole
+    same bytes, whatever -j. Windows are given as for `glimpse extract`, or come from annotations; none means the whole
     image.
     """
     from glimpsecli.commands.planning import planning

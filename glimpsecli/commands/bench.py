@@ -51,7 +51,7 @@ what, who, clock, reports = (
 @what("--size", type=values.SizeValue(), help="Size of the glimpses; N alone is the longer side. Default: 64.")
 @what(
     "--count", type=click.IntRange(1), metavar="N",
-    help="So many windows, of the box's extent at random places; or images, in cases 2, 3 and 5.",
+    help="Number of windows, of the box's extent at random places; or of images, in cases 2, 3 and 5.",
 )  # fmt: skip
 @what(
     "--stride", "strides", type=StridesValue(),
@@ -67,14 +67,14 @@ what, who, clock, reports = (
     "--sampler", "samplers", type=values.WordsValue("gaussian", "bilinear", "hard"), help="Default: gaussian,bilinear."
 )
 @who("--rotated", is_flag=True, help="The bilinear sampler on turned windows too.")
-@who("--backend", "backends", type=values.WordsValue(*names.BACKENDS), help="Which of ours. Default: numpy,cpu.")
-@who("--peers", is_flag=True, help="Beside NumPy, SciPy, Pillow, OpenCV, torch and pyvips, as installed.")
-@clock("--runs", type=click.IntRange(1, 100_000), default=10, show_default=True, metavar="N", help="Rounds.")
+@who("--backend", "backends", type=values.WordsValue(*names.BACKENDS), help="Ours. Default: numpy,cpu.")
+@who("--peers", is_flag=True, help="Time NumPy, SciPy, Pillow, OpenCV, torch and pyvips, too, as installed.")
+@clock("--runs", type=click.IntRange(1, 100_000), default=10, show_default=True, metavar="N", help="Number of rounds.")
 @clock(
-    "--min-time", type=SecondsValue(), default=1.0, show_default=True, help="For each contender, at least.",
+    "--min-time", type=SecondsValue(), default=1.0, show_default=True, help="Least time of each contender.",
 )  # fmt: skip
-@clock("--threads", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Of everyone.")
-@clock("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Of images and orders.")
+@clock("--threads", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Threads of each library.")
+@clock("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Seed of images and orders.")
 @reports("--export-json", metavar="FILE", type=click.Path(), help="Every sample, machine, versions, parameters.")
 @reports("--export-csv", metavar="FILE", type=click.Path(), help="A row for each contender.")
 @reports("--export-markdown", metavar="FILE", type=click.Path(), help="The tables.")
@@ -84,13 +84,13 @@ what, who, clock, reports = (
 @reports("--fail-above", type=ExcessValue(), help="Exit with 1 if a median is slower than the baseline's by this.")
 @options.manner_options
 def bench(show_list: bool, stages: str | None, **given: Any) -> None:
-    """Time the samplers and backends, and with --peers what people use instead.
+    """Time the samplers and backends, and with --peers the libraries that people use instead.
 
     Whole calls are timed. Each result is held against the float64 definition first, and the error stands beside the
-    time; ours may be off by 2e-6 of full scale. An error in brackets is of another filter: so much does its result
-    differ from ours. Every case has a process of its own with a fixed number of threads. Its contenders take turns in
-    random order. The first call, which compiles kernels or loads them, stands apart. The ratio is to our cpu backend,
-    round by round; in brackets its quartiles.
+    time; ours may be off by 2e-6 of full scale. An error in brackets is of another filter: the difference of its
+    result from ours. Every case has a process of its own with a fixed number of threads. Its contenders take turns in
+    random order. The first call, which compiles kernels or loads them, is reported by itself. The ratio is to our cpu
+    backend, round by round; in brackets its quartiles.
     """
     given["names"] = [name.strip() for names in given["names"] for name in names.split(",")]
     if show_list:

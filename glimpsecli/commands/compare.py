@@ -32,9 +32,11 @@ EXAMPLES = options.examples(
 @options.out("--magnify", is_flag=True, help="Draw each pixel as a square; else glimpses are enlarged smoothly.")
 @options.out(
     "--height", type=click.IntRange(64, 4096), default=320, show_default=True, metavar="PIXELS",
-    help="Of the panels, about.",
+    help="Height of the panels, about.",
 )  # fmt: skip
-@options.out("--colour", type=values.ColourValue(), default=names.OUTLINE, show_default=True, help="Of the outline.")
+@options.out(
+    "--colour", type=values.ColourValue(), default=names.OUTLINE, show_default=True, help="Colour of the outline."
+)
 @options.picture_name_option
 @options.picture_options
 @options.dry_run_option
@@ -42,10 +44,10 @@ EXAMPLES = options.examples(
 @options.out("--json", "as_json", is_flag=True, help="Print a line of JSON for each picture.")
 @options.manner_options
 def compare(images: tuple[str, ...], target: str, name: str | None, **given: Any) -> None:
-    """Draw what hard attention, Gaussian attention and the spatial transformer see in one window of each IMAGE.
+    """Draw one window of each IMAGE through hard attention, Gaussian attention and the spatial transformer.
 
     Four panels: the image with the window, the hard crop (the pixel that each tap falls in), Gaussian attention, and
-    the spatial transformer, all on one scale of brightness. Windows are said as for `glimpse extract`; without --size
+    the spatial transformer, all on one scale of brightness. Windows are given as for `glimpse extract`; without --size
     the longer side of a glimpse has 64 pixels.
     """
     from glimpsecli.jobs.comparing import Comparison

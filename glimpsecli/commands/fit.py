@@ -70,12 +70,12 @@ target, search, out = options.section("The target"), options.section("What is se
 )  # fmt: skip
 @search(
     "--free", type=fit_values.FreeValue(), default="position,scale", show_default=True,
-    help="What is searched, of position, scale, aspect (a height that grew otherwise) and angle. Without scale "
-    "--stride is exact.",
+    help="Parameters that are searched: position, scale, aspect (a height that grew otherwise) and angle. Without "
+    "scale --stride is exact.",
 )  # fmt: skip
 @options.how(
     "--sampler", type=click.Choice(names.DIFFERENTIABLE),
-    help="What the target was made with. Default: gaussian; bilinear with --free angle.",
+    help="Sampler that made the target. Default: gaussian; bilinear with --free angle.",
 )  # fmt: skip
 @options.how("--blur", type=float, metavar="STRIDES", help="Sigma of the Gaussians, in strides. Default: 0.5.")
 @options.max_pixels_option
@@ -85,7 +85,7 @@ target, search, out = options.section("The target"), options.section("What is se
 )  # fmt: skip
 @out("--animate", "animation", metavar="FILE.gif", type=click.Path(), help="The search, as an animation.")
 @out("--overwrite", is_flag=True, help="Replace files that exist. An input is never replaced.")
-@out("--json", "as_json", is_flag=True, help="Print what was found as a line of JSON.")
+@out("--json", "as_json", is_flag=True, help="Print the result as a line of JSON.")
 @options.manner_options
 def fit(target_file: str, image: str, **given: Any) -> None:
     """Stand for the command; its help is in HELP."""

@@ -71,18 +71,21 @@ class ReachValue(values.Value):
 )  # fmt: skip
 @options.how(
     "--steps", type=click.IntRange(3, 401), default=41, show_default=True, metavar="N",
-    help="Offsets along x and along y; odd.",
+    help="Number of offsets along x and along y; odd.",
 )  # fmt: skip
 @options.gradient_options
 @options.out(
     "-o", "--output", "target", required=True, metavar="FILE|FOLDER/|-",
     help="A file; a folder (it ends in / or exists); standard output, with --format. A .npy file holds the surfaces "
-    "themselves: for each column loss, derivative by x and by y, and 1 where descent reaches the truth.",
+    "themselves: for each column the loss, its derivatives with respect to x and y, and 1 where descent reaches the "
+    "truth.",
 )  # fmt: skip
 @options.out(
     "--panel", type=click.IntRange(100, 1000), default=220, show_default=True, metavar="PIXELS", help="Side of a panel."
 )
-@options.out("--colour", type=values.ColourValue(), default=names.OUTLINE, show_default=True, help="Of the outline.")
+@options.out(
+    "--colour", type=values.ColourValue(), default=names.OUTLINE, show_default=True, help="Colour of the outline."
+)
 @options.picture_name_option
 @options.picture_options
 @options.dry_run_option
@@ -90,12 +93,12 @@ class ReachValue(values.Value):
 @options.out("--json", "as_json", is_flag=True, help="Print a line of JSON for each picture.")
 @options.manner_options
 def gradient(images: tuple[str, ...], target: str, name: str | None, **given: Any) -> None:
-    """Draw what gradient descent can know of one window of each IMAGE through each sampler.
+    """Draw the loss around one window of each IMAGE, and its gradient, for each sampler.
 
-    The window is moved off its place, and what it sees there is compared with what it saw: a loss, with the gradient
-    that the sampler gives. A column for each sampler shows the loss over the offsets, how steep it is, and from where
-    descent finds back: the capture range. Windows are said as for `glimpse extract`; without --size the longer side of
-    a glimpse has 32 pixels.
+    The window is moved off its place, and its glimpse is compared with the one before: a loss, with the gradient that
+    the sampler gives. A column for each sampler shows the loss over the offsets, its steepness, and the offsets from
+    which descent finds back: the capture range. Windows are given as for `glimpse extract`; without --size the longer
+    side of a glimpse has 32 pixels.
     """
     from glimpsecli.jobs.gradients import Explanation
     from glimpsecli.jobs.outputs import chosen_format

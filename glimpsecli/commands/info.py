@@ -23,7 +23,7 @@ EXAMPLES = options.examples("glimpse info", "glimpse info --json")
 @options.out("--clear-cache", is_flag=True, help="Remove the compiled kernels; they are compiled again when needed.")
 @options.manner_options
 def info(as_json: bool, clear_cache: bool, **given: Any) -> None:
-    """Tell versions, backends (and why one is missing), caches and formats."""
+    """Print versions, backends (and why one is missing), caches and formats."""
     if clear_cache:
         _clear(as_json=as_json, quiet=given["quiet"])
         return

@@ -44,11 +44,11 @@ def mask(
     name: str | None,
     **given: Any,
 ) -> None:
-    """Write the attention mask of windows of IMAGEs: how much each pixel counts in what the sampler reads.
+    """Write the attention mask of windows of IMAGEs: how much each pixel counts in the glimpse.
 
     The mask is the adjoint of the sampler applied to ones, relative to its peak: 0 where nothing is read, 1 at most. A
     crop gives zeros and ones, a single Gaussian the a_y a_x^T of the article. Several windows give one mask, their
-    maximum. Windows are said as for `glimpse extract`.
+    maximum. Windows are given as for `glimpse extract`.
     """
     from glimpsecli.jobs import masking
     from glimpsecli.jobs.planning import make_picture_plan, named_sources

@@ -86,8 +86,8 @@ where_options = _all(
     ),
     where(
         "--quad", "quads", type=values.QuadValue(), multiple=True,
-        help="A projective window, to straighten what is seen at an angle: its corners from the top left, clockwise. "
-        "In another order the glimpse is turned or mirrored. gaussian takes upright rectangles only.",
+        help="A projective window, by its corners, clockwise from the top left: it straightens a surface that is seen "
+        "at an angle. Another order turns or mirrors the glimpse. gaussian takes upright rectangles only.",
     ),
     where("--align-corners", is_flag=True, help="In --theta, -1 and 1 are centres of pixels, not edges."),
     where(
@@ -109,8 +109,8 @@ _size_option = how(
 )  # fmt: skip
 _sampler_option = how(
     "--sampler", type=click.Choice(names.SAMPLERS),
-    help="Default: gaussian; bilinear with --quad, and where neither --size nor --retina is given, so that a plain "
-    "crop is a crop.",
+    help="Default: gaussian; bilinear with --quad, and where neither --size nor --retina is given, which makes an "
+    "exact crop.",
 )  # fmt: skip
 blur_option = how(
     "--blur", type=float, metavar="STRIDES",
@@ -118,7 +118,7 @@ blur_option = how(
 )  # fmt: skip
 _border_option = how(
     "--border", type=click.Choice(names.BORDERS),
-    help="What stands outside the image. Default: zeros. Not for gaussian, which has no border.",
+    help="Values outside the image. Default: zeros. Not for gaussian, which has no border.",
 )  # fmt: skip
 _blur_and_border_options = _all(
     blur_option,
@@ -131,7 +131,7 @@ _fill_option = how(
 _computing_options = _all(
     how(
         "--backend", type=click.Choice(("auto", *names.BACKENDS)), default="auto", show_default=True,
-        help="What computes. auto: numpy for a small job, else cpu.",
+        help="auto takes numpy for a small job, else cpu.",
     ),
     how(
         "--threads", type=click.IntRange(1), metavar="N",
@@ -140,7 +140,7 @@ _computing_options = _all(
 )  # fmt: skip
 max_pixels_option = how(
     "--max-pixels", type=click.IntRange(1), default=names.MAX_PIXELS, show_default=True, metavar="N",
-    help="Refuse larger images, which a small damaged or malicious file may claim to be.",
+    help="Refuse larger images: a small damaged or malicious file may claim any size.",
 )  # fmt: skip
 _reading_options = _all(
     how(
@@ -151,8 +151,9 @@ _reading_options = _all(
 )  # fmt: skip
 _fast_decode_option = how(
     "--fast-decode", is_flag=True,
-    help="Decode JPEGs at a half, a quarter or an eighth where taps are far enough apart: other pixels, sooner. "
-    "Of a large JPEG only the rows that are read are decoded, with or without this: damage below them goes unnoticed.",
+    help="Decode JPEGs at a half, a quarter or an eighth where taps are far from each other: sooner, and the pixels "
+    "differ a little. Of a large JPEG only the rows that are read are decoded, with or without this: damage below them "
+    "goes unnoticed.",
 )  # fmt: skip
 
 how_options = _all(
@@ -188,10 +189,10 @@ jobs_option = out(
 _quality_options = _all(
     out(
         "--quality", type=click.IntRange(1, 100), metavar="N",
-        help="Of JPEG and WebP (there 100 is lossless). Default: 90.",
+        help="Quality of JPEG, and of WebP, where 100 is lossless. Default: 90.",
     ),
     out(
-        "--compress", type=click.IntRange(0, 9), metavar="N", help="Of PNG and TIFF. Default: 1 for PNG, 0 for TIFF."
+        "--compress", type=click.IntRange(0, 9), metavar="N", help="Compression. Default: 1 for PNG, 0 for TIFF."
     ),
     out("--overwrite", is_flag=True, help="Replace files that exist. An input is never replaced."),
 )  # fmt: skip

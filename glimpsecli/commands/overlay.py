@@ -66,7 +66,9 @@ maps = options.section("Maps")
 )
 @maps("--grid", type=map_values.GridValue(), help="Of tokens. Default: a square, or patches of the whole image.")
 @maps(
-    "--query", type=map_values.ChoiceValue("mean"), help="Whose attention. Default: the class token's, else the mean."
+    "--query",
+    type=map_values.ChoiceValue("mean"),
+    help="Token whose attention is shown. Default: the class token's, else the mean.",
 )
 @maps("--head", type=map_values.ChoiceValue("all", "mean", "max"), help="Which heads. Default: all, a map each.")
 @maps("--layer", type=map_values.ChoiceValue("all", "mean"), help="Which layers. Default: the last.")
@@ -80,7 +82,7 @@ maps = options.section("Maps")
     "--range",
     "shown",
     type=map_values.MapRangeValue(),
-    help="Which values become 0 and 1. shared: from 0 (or the smallest value, where that is negative) to the largest "
+    help="Values that become 0 and 1. shared: from 0 (or the smallest value, where that is negative) to the largest "
     "of all maps of the run; each: the same for each map alone; LO and HI may be min and max. Default: shared.",
 )
 @maps("--nan", type=click.Choice(("refuse", "skip")), help="skip leaves cells of NaN untouched. Default: refuse.")
@@ -96,9 +98,11 @@ maps = options.section("Maps")
     f"{MASK_ALPHA}.",
 )
 @drawing("--upsample", type=click.Choice(names.UPSAMPLINGS), help="From cells to pixels. Default: bilinear.")
-@drawing("--colour", type=values.ColourValue(), default=names.OUTLINE, show_default=True, help="Of the outlines.")
+@drawing(
+    "--colour", type=values.ColourValue(), default=names.OUTLINE, show_default=True, help="Colour of the outlines."
+)
 @drawing("--no-mask", is_flag=True, help="Draw only the outlines of windows.")
-@drawing("--inset", is_flag=True, help="Draw what the first window sees into a corner.")
+@drawing("--inset", is_flag=True, help="Draw the glimpse of the first window into a corner.")
 @drawing("--colorbar", "--colourbar", "colourbar", is_flag=True, help="Put a bar with numbers beside the map.")
 @drawing("--montage", is_flag=True, help="All maps of an image on one picture.")
 @drawing("--columns", type=click.IntRange(1), metavar="N", help="Of a montage.")
@@ -106,7 +110,7 @@ maps = options.section("Maps")
     "--panel",
     type=click.IntRange(16, 4096),
     metavar="PIXELS",
-    help="At most so long is a side of an image in a montage. Default: 320.",
+    help="Longest side of an image in a montage. Default: 320.",
 )
 @drawing(
     "--captions",

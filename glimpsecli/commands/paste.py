@@ -31,7 +31,7 @@ how = options.section("How to paste")
 @click.argument("glimpses", nargs=-1, required=True, metavar="GLIMPSE...", type=options.IMAGE_PATH)
 @options.which(
     "--onto", "image", required=True, metavar="IMAGE", type=options.IMAGE_PATH,
-    help="What the glimpses go onto. It is not changed.",
+    help="The image under the glimpses. It is not changed.",
 )  # fmt: skip
 @options.which(
     "--frame", type=click.IntRange(0), default=0, metavar="N",
@@ -49,7 +49,7 @@ how = options.section("How to paste")
     help="over: the glimpse covers the image, as its alpha says; with gaussian, as the attention mask says. add: it is "
     "added to the image.",
 )  # fmt: skip
-@how("--gain", type=float, metavar="G", help="What the glimpse is multiplied by, to add; negative to take it away.")
+@how("--gain", type=float, metavar="G", help="Factor of the glimpse, to add; negative to subtract it.")
 @options.blur_option
 @how("--fill", type=values.ColourValue(), help="Colour under the alpha of the IMAGE in a JPEG.")
 @options.out(
@@ -72,19 +72,19 @@ def paste(
 ) -> None:
     """Put GLIMPSEs back onto an image, where a window says.
 
-    Windows are said as for `glimpse extract`, with the options that the glimpse was seen through; none means the whole
-    image. One GLIMPSE goes through every window, or there is one for each, in the order in which extract wrote them.
-    The last lies on top, of a retina the finest.
+    Windows are given as for `glimpse extract`, with the options that made the glimpse; none means the whole image. One
+    GLIMPSE goes through every window, or there is one for each, in the order in which extract wrote them. The last
+    lies on top, of a retina the finest.
 
-    An opaque crop comes back bit for bit. Otherwise pasting does not undo extracting: what was averaged stays so. With
-    --sampler gaussian it is DRAW's write, A_y^T w A_x / gain, the transpose of the read and not its inverse, which
-    spreads each pixel over its Gaussian; `--blend add` adds just that, `over` divides by what it makes of ones, so that
-    brightness is kept. Where a window has fewer pixels than the glimpse, bilinear and hard skip some and may alias,
+    An opaque crop comes back bit for bit. Otherwise pasting does not undo extracting: averaged pixels stay averaged.
+    --sampler gaussian is DRAW's write, A_y^T w A_x / gain, which spreads each pixel over its Gaussian: the transpose of
+    the read, not its inverse. `--blend add` adds it; `over` divides it by the write of ones, so that brightness is
+    kept. Where a window has fewer pixels than the glimpse, bilinear and hard skip some and may alias,
     and gaussian averages. bilinear and hard need a window with an area; for gaussian a stride of 0 means that all
     Gaussians lie on one spot.
 
     A GLIMPSE is brought to the depth of the IMAGE; a grey one may go onto colour. `add` leaves alpha as it is, and
-    tells how many values were clipped at black and white.
+    prints how many values were clipped at black and white.
     """
     from glimpsecli.jobs.pasting import Pasting, read_glimpses
     from glimpsecli.jobs.planning import check_sources, make_picture_plan, named_sources

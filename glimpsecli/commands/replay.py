@@ -25,7 +25,7 @@ EXAMPLES = options.examples(
 def replay(folder: str, target: str | None, overwrite: bool, **given: Any) -> None:
     """Make the glimpses of a batch in OUT again, byte for byte.
 
-    The same bytes take the same versions and processor; run.json tells those of the batch. Sources are known by their
+    The same bytes need the same versions and processor; run.json names those of the batch. Sources are known by their
     hash: one that has changed since is an error, and its glimpses stay as they are.
     """
     from glimpsecli.jobs.replaying import make_replay_plan
