@@ -10,6 +10,7 @@ import sys
 import click
 import pytest
 from conftest import ROOT
+from test_gallery import MADE
 
 from glimpsecli.cli import COMMANDS, EPILOG
 
@@ -70,8 +71,8 @@ def shell(tmp_path):
 
 
 def each_once(pages):
-    """Leave out the commands of earlier pages, but for those whose output a later line of the page takes."""
-    before = set()
+    """Leave out the commands of the gallery's test and of earlier pages, unless a later line takes their output."""
+    before = {line for lines in MADE.values() for line in lines}
     for name, lines in pages:
         lines = [line.strip() for line in lines if line.strip()]
         kept = [line for number, line in enumerate(lines) if line not in before or is_taken(line, lines[number + 1 :])]
