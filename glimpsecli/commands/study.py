@@ -47,7 +47,7 @@ def _output_option(default: str) -> Callable[[Any], Any]:
 def study() -> None:
     """Put two claims of the article to the test, with its samplers side by side.
 
-    Each study writes its figures as JSON, CSV and PNG into a folder, and training its verdicts as Markdown.
+    Each study writes its numbers as JSON, CSV and charts into a folder, and training its verdicts as Markdown.
     """
 
 
@@ -76,7 +76,7 @@ def study() -> None:
 )
 @what("--quick", is_flag=True, help="A small experiment, within a minute, of too few images for verdicts.")
 @how("-j", "--jobs", type=click.IntRange(1), metavar="N", help="Processes. Default: the processors.")
-@how("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Of all that is drawn.")
+@how("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Seed of all that is drawn.")
 @_output_option("study-training")
 @out("--resume", is_flag=True, help="Go on with a run that was interrupted.")
 @out("--overwrite", is_flag=True, help="Begin anew, and replace files that exist.")
@@ -84,9 +84,10 @@ def study() -> None:
 def training(**given: Any) -> None:
     """Recover windows from displaced starts, with the gradient of each sampler.
 
-    Hard attention learns by the score function; the spatial transformer looks at the image, and at the image blurred
-    as a Gaussian would; Gaussian attention has several sigmas. Levenberg and Marquardt's method and Adam, its rate
-    chosen for each on other images. The full run takes three quarters of an hour on two processors.
+    Hard attention learns by the score function; the spatial transformer samples the image, and the image blurred as a
+    Gaussian would; Gaussian attention has several sigmas. The optimisers are Levenberg and Marquardt's method, and Adam
+    with a rate that is chosen for each sampler on other images. The full run takes three quarters of an hour on two
+    processors.
     """
     from glimpsecli.jobs.outputs import check_files, make_folder
     from glimpsecli.jobs.pool import processors
@@ -132,16 +133,17 @@ def training(**given: Any) -> None:
 @what("--size", type=values.SizeValue(), help="Size of the glimpse; N alone is the longer side. Default: 64.")
 @what("--quick", is_flag=True, help="Fewer strides and rounds, within a minute.")
 @how("--runs", type=click.IntRange(1, 100_000), metavar="N", help="Rounds. Default: 10.")
-@how("--min-time", type=SecondsValue(), help="For each, at least. Default: 1.")
-@how("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Of images and orders.")
+@how("--min-time", type=SecondsValue(), help="Least time for each. Default: 1.")
+@how("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Seed of images and orders.")
 @_output_option("study-speed")
 @out("--overwrite", is_flag=True, help="Replace files that exist.")
 @options.manner_options
 def speed(**given: Any) -> None:
     """Time Gaussian attention beside the spatial transformer, for equal sizes and for equal pictures.
 
-    Dense filterbanks and such whose tails are cut; and bilinear taps on an image that was first blurred until they
-    alias as little as the Gaussians. Whole calls, timed as `glimpse bench` does, in a process with one thread.
+    The filterbanks are dense, or their tails are cut. The bilinear taps are also timed on an image that was first
+    blurred until they alias as little as the Gaussians. Whole calls are timed, as `glimpse bench` does, in a process
+    with one thread.
     """
     from glimpsecli.jobs.outputs import check_files, make_folder
     from glimpsecli.study import report
