@@ -22,7 +22,7 @@ from glimpsecli.jobs.planning import make_plan
 from glimpsecli.jobs.requests import BoxRequest, Shaping, SizeRequest
 from glimpsecli.jobs.storing import check_fits
 
-FORMAT = "glimpse bench stages 1"
+FORMAT = "glimpse bench stages 2"
 STAGES = ("read", "decode", "sample", "encode", "write")
 
 
@@ -35,9 +35,8 @@ class Job(NamedTuple):
         The image.
     box : Box
     size : SizeRequest
-    sampler : str or None
-        As in ``glimpse extract``: Gaussian where there is a size.
-    backend : str
+    options : dict, optional
+        Of ``glimpse extract``: the sampler and the backend that were asked for.
     runs, min_time, threads
         As for the contenders; `min_time` is for all stages together.
     """
@@ -45,8 +44,7 @@ class Job(NamedTuple):
     source: str
     box: Box = WHOLE
     size: SizeRequest = SizeRequest()
-    sampler: str | None = None
-    backend: str = "auto"
+    options: dict[str, Any] | None = None
     runs: int = 10
     min_time: float = 1.0
     threads: int = 1
@@ -54,8 +52,10 @@ class Job(NamedTuple):
     @property
     def how(self) -> How:
         """How it looks."""
-        threads = self.threads if self.backend in ("auto", "cpu") else None
-        return How.of(Shaping(self.size), {"sampler": self.sampler, "backend": self.backend, "threads": threads})
+        options = dict(self.options or {})
+        if options.get("backend", "cpu") == "cpu":
+            options["threads"] = self.threads
+        return How.of(Shaping(self.size), options)
 
     def plan(self, folder: str) -> Plan:
         """Plan it as the command does; this finds what is wrong with it."""

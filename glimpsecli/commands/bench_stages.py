@@ -41,8 +41,8 @@ def time_stages(
     check_threads(given["threads"])
     check_image(image)
     target = targets(given, [image]).get("json")
-    job = Job(image, runs=given["runs"], min_time=given["min_time"], threads=given["threads"])
-    job = job._replace(sampler=(given["samplers"] or (None,))[0], backend=(given["backends"] or ("auto",))[0])
+    asked = {name: given[f"{name}s"][0] for name in ("sampler", "backend") if given[f"{name}s"]}
+    job = Job(image, options=asked, runs=given["runs"], min_time=given["min_time"], threads=given["threads"])
     job = job._replace(**{name: given[name] for name in ("box", "size") if given[name] is not None})
     with status(given) as tell:
         found = apart.split_apart(job, tell)
