@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from glimpsecli import Affine, GaussianParams, GlimpseError, Projective, Window, extract, extract_batch, vjp, vjp_batch
 from glimpsecli.attention import gaussian, spatial
 from glimpsecli.backends import load
+from glimpsecli.backends.protocol import Interpolation
 from glimpsecli.sampling import dispatch
 
 ON_GPU = os.environ.get("GLIMPSE_TEST_GPU") == "1"
@@ -140,7 +141,7 @@ def test_grid_equals_the_definition(image, seed, size, border, order):
     fill = np.float32([[0.7 * full_scale(image)] * image.shape[2], [0] * image.shape[2]])
     fill[...] *= border == "constant"
     out = np.empty((2, *size, image.shape[2]), np.float32)
-    cuda_backend.grid(image[None], grids, out, order, border, fill)
+    cuda_backend.grid(image[None], grids, out, Interpolation(order, border, fill))
     for n in range(2):
         expected = spatial.sample(image, grids[n], border, order, fill[n])
         assert np.abs(out[n] - expected).max() <= TOLERANCE * full_scale(image)
@@ -150,7 +151,7 @@ def test_each_image_may_have_its_own_grid():
     noise = np.random.default_rng(1)
     batch, grids = noise.random((3, 9, 8, 2), dtype=np.float32), noise.uniform(-2, 10, (3, 4, 5, 2))
     fill, out = np.zeros((3, 2), np.float32), np.empty((3, 4, 5, 2), np.float32)
-    cuda_backend.grid(batch, grids, out, 1, "edge", fill)
+    cuda_backend.grid(batch, grids, out, Interpolation(1, "edge", fill))
     expected = np.stack([spatial.sample(*pair, "edge") for pair in zip(batch, grids, strict=True)])
     np.testing.assert_allclose(out, expected, atol=TOLERANCE)
 
@@ -329,8 +330,8 @@ def batch_into(on, out, host=False, **changes):
 
 
 def numbers(where):
-    """Give the numbers of a place."""
-    return np.hstack([np.ravel(number) for number in vars(where).values()])
+    """Give the numbers of a gradient."""
+    return np.hstack([np.ravel(number) for number in where])
 
 
 def assert_same_gradients(found, expected, scale):

@@ -12,6 +12,7 @@ from glimpsecli import Affine, GaussianParams, GlimpseError, Projective, Window,
 from glimpsecli.attention import gaussian, spatial
 from glimpsecli.backends import footprint, load, numpy_backend
 from glimpsecli.backends.cpu.kernels import gaussian as cpu_gaussian
+from glimpsecli.backends.protocol import Interpolation
 from glimpsecli.sampling import Sampling, Taps, choose_backend, dispatch
 
 TOLERANCE = 2e-6  # of full scale
@@ -85,7 +86,7 @@ def test_a_grid_of_points_equals_the_definition(backend, image, size, seed, bord
     fill = np.full((2, image.shape[2]), 3, np.float32)
     for order in (0, 1):
         out = np.empty((2, *size, image.shape[2]), np.float32)
-        load(backend).grid(view, points, out, order, border, fill, 1)
+        load(backend).grid(view, points, out, Interpolation(order, border, fill), 1)
         expected = np.stack([spatial.sample(image, grid, border, order, 3) for grid in points])
         scale = max(3, full_scale(np.nan_to_num(image)))
         np.testing.assert_allclose(out, expected, rtol=0, atol=TOLERANCE * scale)

@@ -19,7 +19,7 @@ from glimpsecli.backends.footprint import BACK_CUT, CUT, EXACT_CUT, gaussian_kep
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from glimpsecli.backends.protocol import ImageShape, Read, Size
+    from glimpsecli.backends.protocol import ImageShape, Interpolation, Read, Size
 
     Floats = NDArray[np.float64]
     Images = NDArray[np.generic]
@@ -80,16 +80,15 @@ def prepare_affine(
     matrices: Floats,
     size: Size,
     image_shape: ImageShape,
-    order: int,
-    border: str,
-    fill: Reals,
+    interpolation: Interpolation,
     threads: int | None,
 ) -> Read:
-    """Bind bilinear or nearest glimpses."""
-    return functools.partial(_affine, matrices, order, border, fill)
+    """Bind interpolated glimpses."""
+    return functools.partial(_affine, matrices, interpolation)
 
 
-def _affine(matrices: Floats, order: int, border: str, fill: Reals, images: Images, out: Reals) -> None:
+def _affine(matrices: Floats, interpolation: Interpolation, images: Images, out: Reals) -> None:
+    order, border, fill = interpolation
     size = (out.shape[1], out.shape[2])
     for n, matrix in enumerate(matrices):
         image = images[n if len(images) > 1 else 0]
@@ -106,12 +105,11 @@ def grid(
     images: Images,
     grids: Floats,
     out: Reals,
-    order: int,
-    border: str,
-    fill: Reals,
+    interpolation: Interpolation,
     threads: int | None = None,
 ) -> None:
     """Fill `out` with what stands at the points of grids."""
+    order, border, fill = interpolation
     for n, points in enumerate(grids):
         image = images[n if len(images) > 1 else 0]
         for rows in _some_rows((out.shape[1], out.shape[2])):
@@ -152,12 +150,11 @@ def affine_vjp(
     cotangents: Reals,
     by_images: Reals | None,
     by_matrices: Floats | None,
-    order: int,
-    border: str,
-    fill: Reals,
+    interpolation: Interpolation,
     threads: int | None = None,
 ) -> None:
-    """Pull gradients back through bilinear or nearest glimpses."""
+    """Pull gradients back through interpolated glimpses."""
+    order, border, fill = interpolation
     size = (cotangents.shape[1], cotangents.shape[2])
     if by_matrices is not None:
         by_matrices[...] = 0
@@ -178,12 +175,11 @@ def grid_vjp(
     cotangents: Reals,
     by_images: Reals | None,
     by_grids: Floats | None,
-    order: int,
-    border: str,
-    fill: Reals,
+    interpolation: Interpolation,
     threads: int | None = None,
 ) -> None:
     """Pull gradients back to what stands at the points of grids."""
+    order, border, fill = interpolation
     for n, points in enumerate(grids):
         b = n if len(images) > 1 else 0
         for rows in _some_rows((cotangents.shape[1], cotangents.shape[2])):

@@ -9,7 +9,7 @@ the result does not depend on it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 ImageShape: TypeAlias = tuple[int, int, int, int]
 """(B, H, W, C) of images."""
@@ -19,6 +19,27 @@ Size: TypeAlias = tuple[int, int]
 
 Read: TypeAlias = Callable[[Any, Any], None]
 """A sampler bound to its windows: ``read(images, out)`` fills the glimpses `out`, for several threads at once, too."""
+
+
+class Interpolation(NamedTuple):
+    """The reading of a point between pixels.
+
+    Attributes
+    ----------
+    order : int
+        1 for bilinear, 0 for the nearest pixel.
+    border : {"zeros", "constant", "edge", "reflect"}
+    fill : (N, C) float32
+        Colour of the ``constant`` border for each image.
+    """
+
+    order: int
+    border: str
+    fill: Any
+
+    def of(self, some: slice) -> Interpolation:
+        """Give the same for some of the images."""
+        return self._replace(fill=self.fill[some])
 
 
 class Backend(Protocol):
@@ -35,17 +56,13 @@ class Backend(Protocol):
         matrices: Any,
         size: Size,
         image_shape: ImageShape,
-        order: int,
-        border: str,
-        fill: Any,
+        interpolation: Interpolation,
         threads: int | None,
     ) -> Read:
-        """Bind bilinear (order 1) or nearest (order 0) glimpses of (N, 2, 3) float64 matrices; `fill` is (N, C)."""
+        """Bind interpolated glimpses of (N, 2, 3) float64 matrices."""
 
-    def grid(
-        self, images: Any, grids: Any, out: Any, order: int, border: str, fill: Any, threads: int | None = None
-    ) -> None:
-        """Fill `out` with bilinear or nearest samples at the points of (N, h, w, 2) float64 grids, x before y."""
+    def grid(self, images: Any, grids: Any, out: Any, interpolation: Interpolation, threads: int | None = None) -> None:
+        """Fill `out` with samples at the points of (N, h, w, 2) float64 grids, x before y."""
 
     def gaussian_vjp(
         self, images: Any, params: Any, cotangents: Any, by_images: Any, by_params: Any, threads: int | None = None
@@ -62,12 +79,10 @@ class Backend(Protocol):
         cotangents: Any,
         by_images: Any,
         by_matrices: Any,
-        order: int,
-        border: str,
-        fill: Any,
+        interpolation: Interpolation,
         threads: int | None = None,
     ) -> None:
-        """Pull gradients back through bilinear or nearest glimpses, as :meth:`gaussian_vjp` does."""
+        """Pull gradients back through interpolated glimpses, as :meth:`gaussian_vjp` does."""
 
     def grid_vjp(
         self,
@@ -76,9 +91,7 @@ class Backend(Protocol):
         cotangents: Any,
         by_images: Any,
         by_grids: Any,
-        order: int,
-        border: str,
-        fill: Any,
+        interpolation: Interpolation,
         threads: int | None = None,
     ) -> None:
         """Pull gradients back to the points of grids, as :meth:`gaussian_vjp` does."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from glimpsecli import backends
 from glimpsecli.attention import spatial
+from glimpsecli.backends.protocol import Interpolation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,16 +54,14 @@ def prepare(taps: Taps, image_shape: ImageShape, colours: Glimpses, sampling: Sa
         return _read_nothing
     if taps.sampler == "gaussian":
         return backend.prepare_gaussian(taps.places, taps.size, image_shape, sampling.threads)
-    order = taps.order
+    interpolation = Interpolation(taps.order, taps.border, colours)
     if not taps.projective:
-        return backend.prepare_affine(
-            taps.places, taps.size, image_shape, order, taps.border, colours, sampling.threads
-        )
+        return backend.prepare_affine(taps.places, taps.size, image_shape, interpolation, sampling.threads)
 
     def read(images: Images, out: Glimpses) -> None:
         for some, rows, grids in _grids(taps):
             seen = images if len(images) == 1 else images[some]
-            backend.grid(seen, grids, out[some, rows], order, taps.border, colours[some], sampling.threads)
+            backend.grid(seen, grids, out[some, rows], interpolation.of(some), sampling.threads)
 
     return read
 
@@ -88,11 +87,12 @@ def call_vjp(
     backend = _backend(taps, images.shape[3], sampling.backend, backward=True)
     if not taps.windows:
         return
-    order, threads = 0 if taps.sampler == "hard" else 1, sampling.threads
+    interpolation = Interpolation(int(taps.sampler != "hard"), taps.border, colours)
+    threads = sampling.threads
     if taps.sampler == "gaussian":
         backend.gaussian_vjp(images, taps.places, cotangents, by_images, by_places, threads)
     elif not taps.projective:
-        backend.affine_vjp(images, taps.places, cotangents, by_images, by_places, order, taps.border, colours, threads)
+        backend.affine_vjp(images, taps.places, cotangents, by_images, by_places, interpolation, threads)
     else:
         if by_places is not None:
             by_places[...] = 0
@@ -100,9 +100,7 @@ def call_vjp(
             seen = images if len(images) == 1 else images[some]
             to = by_images if by_images is None or len(images) == 1 else by_images[some]
             by_grids = None if by_places is None else np.empty(grids.shape)
-            backend.grid_vjp(
-                seen, grids, cotangents[some, rows], to, by_grids, order, taps.border, colours[some], threads
-            )
+            backend.grid_vjp(seen, grids, cotangents[some, rows], to, by_grids, interpolation.of(some), threads)
             if by_places is not None and by_grids is not None:
                 by_places[some] += [
                     spatial.matrix_grid_vjp(matrix, one, rows.start)

@@ -9,6 +9,7 @@ import numpy as np
 
 from glimpsecli import backends
 from glimpsecli.attention import gaussian, pasting
+from glimpsecli.backends.protocol import Interpolation
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.names import BLENDS
 from glimpsecli.sampling.checks import checked_image, on_host
@@ -202,13 +203,14 @@ def _layer_rows(
             yield rows, layer, True
         return
     fill = np.zeros((1, glimpse.shape[2]), np.float32)
+    interpolation = Interpolation(int(one.sampler == "bilinear"), "edge", fill)
     for start in range(0, height, deep):
         rows = slice(start, min(start + deep, height))
         extent = (rows.stop - start, width)
         points, inside = pasting.inverse_grid(one.places[0], one.size, extent, top + start, left)
         seen = np.empty((1, *extent, glimpse.shape[2]), np.float32)
         module = backends.load(choose_backend(one._replace(size=extent), glimpse.shape[2], repeats)[0])
-        module.grid(glimpse[None], points[None], seen, int(one.sampler == "bilinear"), "edge", fill, None)
+        module.grid(glimpse[None], points[None], seen, interpolation)
         yield rows, seen[0] * inside[..., None], bool(inside.any())
 
 

@@ -105,7 +105,8 @@ def affine_glimpse(
     InvalidInputError, UnavailableError
         As :func:`gaussian_glimpse`.
     """
-    sampling = _bilinear(border, fill, backend, threads)
+    fill = without_gradient(fill, "fill")
+    sampling = Sampling(sampler="bilinear", border=border, fill=fill, backend=backend, threads=threads)
     places = checked_places(theta, "theta", (2, 3))
     matrices = _theta_to_matrices(places, checked_images(images).shape[2:], check_size(size), align_corners)
     return look(images, matrices, size, sampling)
@@ -140,8 +141,9 @@ def matrix_glimpse(
     InvalidInputError, UnavailableError
         As :func:`gaussian_glimpse`.
     """
-    places = checked_places(matrices, "matrices", (2, 3))
-    return look(images, places, size, _bilinear(border, fill, backend, threads))
+    fill = without_gradient(fill, "fill")
+    sampling = Sampling(sampler="bilinear", border=border, fill=fill, backend=backend, threads=threads)
+    return look(images, checked_places(matrices, "matrices", (2, 3)), size, sampling)
 
 
 def window_glimpse(
@@ -193,11 +195,6 @@ def window_glimpse(
     blur, fill = without_gradient(blur, "blur"), without_gradient(fill, "fill")
     sampling = Sampling(sampler=sampler, blur=blur, border=border, fill=fill, backend=backend, threads=threads)
     return look(images, Places.apply(rows, check_size(size), sampling), size, sampling)
-
-
-def _bilinear(border: str, fill: ArrayLike | None, backend: str, threads: int | None) -> Sampling:
-    fill = without_gradient(fill, "fill")
-    return Sampling(sampler="bilinear", border=border, fill=fill, backend=backend, threads=threads)
 
 
 def _theta_to_matrices(theta: Tensor, image_size: Size, size: Size, align_corners: bool) -> Tensor:

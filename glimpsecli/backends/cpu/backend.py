@@ -22,7 +22,7 @@ from glimpsecli.backends.footprint import BACK_CUT, CUT, affine_support, gaussia
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from glimpsecli.backends.protocol import ImageShape, Read, Size
+    from glimpsecli.backends.protocol import ImageShape, Interpolation, Read, Size
 
     Floats = NDArray[np.float64]
     Images = NDArray[Any]
@@ -66,23 +66,21 @@ def prepare_affine(
     matrices: Floats,
     size: Size,
     image_shape: ImageShape,
-    order: int,
-    border: str,
-    fill: Glimpses,
+    interpolation: Interpolation,
     threads: int | None,
 ) -> Read:
-    """Bind bilinear (order 1) or nearest (order 0) glimpses."""
+    """Bind interpolated glimpses."""
     shape = (len(matrices), *size, image_shape[3])
-    footprint = functools.partial(affine_support, matrices, size, image_shape[1:3], border)
-    return _prepare(matrices, _NO_GRIDS, shape, image_shape, footprint, order, border, fill, threads)
+    footprint = functools.partial(affine_support, matrices, size, image_shape[1:3], interpolation.border)
+    return _prepare(matrices, _NO_GRIDS, shape, image_shape, footprint, interpolation, threads)
 
 
 def grid(
-    images: Images, grids: Floats, out: Glimpses, order: int, border: str, fill: Glimpses, threads: int | None = None
+    images: Images, grids: Floats, out: Glimpses, interpolation: Interpolation, threads: int | None = None
 ) -> None:
-    """Fill `out` with bilinear (order 1) or nearest (order 0) samples at (N, h, w, 2) points (x, y)."""
-    footprint = functools.partial(grid_support, grids, images.shape[1:3], border)
-    _prepare(_NO_MATRICES, grids, out.shape, images.shape, footprint, order, border, fill, threads)(images, out)
+    """Fill `out` with samples at (N, h, w, 2) points (x, y)."""
+    footprint = functools.partial(grid_support, grids, images.shape[1:3], interpolation.border)
+    _prepare(_NO_MATRICES, grids, out.shape, images.shape, footprint, interpolation, threads)(images, out)
 
 
 def _prepare(
@@ -91,9 +89,7 @@ def _prepare(
     shape: tuple[int, ...],
     image_shape: tuple[int, ...],
     footprint: Callable[[], NDArray[np.int64]],
-    order: int,
-    border: str,
-    fill: Glimpses,
+    interpolation: Interpolation,
     threads: int | None,
 ) -> Read:
     """Bind the interpolating kernel; one of `matrices` and `grids` is empty.
@@ -101,6 +97,7 @@ def _prepare(
     `shape` is that of the glimpses; `footprint` gives the parts of the images that must be copied where an image is not
     contiguous.
     """
+    order, border, fill = interpolation
     (n, h, w, channels), (count, height, width, _) = shape, image_shape
     colours = np.zeros(fill.shape, np.float32) if border == "zeros" else fill
     places = _read_only(matrices), _read_only(grids), order, cpu_affine.BORDERS[border], _read_only(colours)
@@ -188,14 +185,12 @@ def affine_vjp(
     cotangents: Glimpses,
     by_images: Glimpses | None,
     by_matrices: Floats | None,
-    order: int,
-    border: str,
-    fill: Glimpses,
+    interpolation: Interpolation,
     threads: int | None = None,
 ) -> None:
-    """Pull gradients back through bilinear (order 1) or nearest (order 0) glimpses."""
-    boxes = affine_support(matrices, cotangents.shape[1:3], images.shape[1:3], border)
-    _pull_back(images, boxes, matrices, _NO_GRIDS, cotangents, by_images, by_matrices, order, border, fill, threads)
+    """Pull gradients back through interpolated glimpses."""
+    boxes = affine_support(matrices, cotangents.shape[1:3], images.shape[1:3], interpolation.border)
+    _pull_back(images, boxes, matrices, _NO_GRIDS, cotangents, by_images, by_matrices, interpolation, threads)
 
 
 def grid_vjp(
@@ -204,14 +199,12 @@ def grid_vjp(
     cotangents: Glimpses,
     by_images: Glimpses | None,
     by_grids: Floats | None,
-    order: int,
-    border: str,
-    fill: Glimpses,
+    interpolation: Interpolation,
     threads: int | None = None,
 ) -> None:
     """Pull gradients back to what (N, h, w, 2) points (x, y) see."""
-    boxes = grid_support(grids, images.shape[1:3], border)
-    _pull_back(images, boxes, _NO_MATRICES, grids, cotangents, by_images, by_grids, order, border, fill, threads)
+    boxes = grid_support(grids, images.shape[1:3], interpolation.border)
+    _pull_back(images, boxes, _NO_MATRICES, grids, cotangents, by_images, by_grids, interpolation, threads)
 
 
 def _pull_back(
@@ -222,12 +215,11 @@ def _pull_back(
     cotangents: Glimpses,
     by_images: Glimpses | None,
     by_places: Floats | None,
-    order: int,
-    border: str,
-    fill: Glimpses,
+    interpolation: Interpolation,
     threads: int | None,
 ) -> None:
     """Call the kernels of the way back; one of `matrices` and `grids` is empty."""
+    order, border, fill = interpolation
     from glimpsecli.backends.cpu.kernels import affine_vjp as kernels
 
     n, h, w, channels = cotangents.shape

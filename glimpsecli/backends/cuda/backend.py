@@ -28,7 +28,7 @@ from glimpsecli.backends.cuda.vjp import affine_vjp, gaussian_vjp, grid_vjp
 from glimpsecli.backends.footprint import CUT, affine_support, gaussian_support, grid_support
 
 if TYPE_CHECKING:
-    from glimpsecli.backends.protocol import ImageShape, Read, Size
+    from glimpsecli.backends.protocol import ImageShape, Interpolation, Read, Size
 
 __all__ = [
     "affine_vjp",
@@ -72,38 +72,34 @@ def prepare_affine(
     matrices: np.ndarray,
     size: Size,
     image_shape: ImageShape,
-    order: int,
-    border: str,
-    fill: np.ndarray,
+    interpolation: Interpolation,
     threads: int | None,
 ) -> Read:
-    """Bind bilinear (order 1) or nearest (order 0) glimpses."""
-    return functools.partial(_affine, matrices, order, border, fill)
+    """Bind interpolated glimpses."""
+    return functools.partial(_affine, matrices, interpolation)
 
 
-def _affine(matrices: np.ndarray, order: int, border: str, fill: np.ndarray, images: Any, out: Any) -> None:
+def _affine(matrices: np.ndarray, interpolation: Interpolation, images: Any, out: Any) -> None:
 
     def boxes() -> np.ndarray:
-        return affine_support(matrices, out.shape[1:3], images.shape[1:3], border)
+        return affine_support(matrices, out.shape[1:3], images.shape[1:3], interpolation.border)
 
-    _interpolate(kernels.affine, images, matrices, boxes, out, order, border, fill)
+    _interpolate(kernels.affine, images, matrices, boxes, out, interpolation)
 
 
 def grid(
     images: Any,
     grids: np.ndarray,
     out: Any,
-    order: int,
-    border: str,
-    fill: np.ndarray,
+    interpolation: Interpolation,
     threads: int | None = None,
 ) -> None:
-    """Fill `out` with bilinear (order 1) or nearest (order 0) glimpses at given points."""
+    """Fill `out` with samples at given points."""
 
     def boxes() -> np.ndarray:
-        return grid_support(grids, images.shape[1:3], border)
+        return grid_support(grids, images.shape[1:3], interpolation.border)
 
-    _interpolate(kernels.grid, images, grids, boxes, out, order, border, fill)
+    _interpolate(kernels.grid, images, grids, boxes, out, interpolation)
 
 
 def _interpolate(
@@ -112,10 +108,9 @@ def _interpolate(
     places: np.ndarray,
     boxes: Callable[[], np.ndarray],
     out: Any,
-    order: int,
-    border: str,
-    fill: np.ndarray,
+    interpolation: Interpolation,
 ) -> None:
+    order, border, fill = interpolation
     n, h, w, _ = out.shape
     height, width = images.shape[1:3]
     rows, top, left = rows_on_device(images, boxes)

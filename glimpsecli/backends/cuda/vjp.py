@@ -7,7 +7,7 @@ the images are. Gradients by places come to the host, so the call waits for the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from glimpsecli.backends.cuda.kernels import backward as kernels
 from glimpsecli.backends.cuda.kernels.forward import PIXELS, THREADS
 from glimpsecli.backends.cuda.memory import download, empty, is_device_array, rows_on_device, upload
 from glimpsecli.backends.footprint import BACK_CUT, affine_support, gaussian_support, grid_support
+
+if TYPE_CHECKING:
+    from glimpsecli.backends.protocol import Interpolation
 
 MOST_VALUES = 1000 if SIMULATED else 1 << 26
 """Values of one kind, weights or pulled rows, that are held at a time; windows that need more go group by group."""
@@ -63,22 +66,20 @@ def affine_vjp(
     cotangents: Any,
     by_images: Any,
     by_matrices: Any,
-    order: int,
-    border: str,
-    fill: np.ndarray,
+    interpolation: Interpolation,
     threads: int | None = None,
 ) -> None:
-    """Pull gradients back through bilinear (order 1) or nearest (order 0) glimpses."""
+    """Pull gradients back through interpolated glimpses."""
     n, h, w, _ = cotangents.shape
     parts = -(-h * w // PIXELS)
     found = empty((n * parts, 6), np.float64)
 
     def boxes() -> np.ndarray:
-        return affine_support(matrices, (h, w), images.shape[1:3], border)
+        return affine_support(matrices, (h, w), images.shape[1:3], interpolation.border)
 
-    by_places = by_matrices is not None and order == 1
+    by_places = by_matrices is not None and interpolation.order == 1
     _interpolate_back(
-        kernels.affine_gradients, images, matrices, boxes, cotangents, by_images, by_places, order, border, fill, found
+        kernels.affine_gradients, images, matrices, boxes, cotangents, by_images, by_places, interpolation, found
     )
     if by_matrices is not None:
         by_matrices[...] = found.copy_to_host().reshape(n, parts, 2, 3).sum(axis=1)
@@ -90,20 +91,18 @@ def grid_vjp(
     cotangents: Any,
     by_images: Any,
     by_grids: Any,
-    order: int,
-    border: str,
-    fill: np.ndarray,
+    interpolation: Interpolation,
     threads: int | None = None,
 ) -> None:
     """Pull gradients back to what stands at the points of grids."""
     found = empty(grids.shape, np.float64)
 
     def boxes() -> np.ndarray:
-        return grid_support(grids, images.shape[1:3], border)
+        return grid_support(grids, images.shape[1:3], interpolation.border)
 
-    by_places = by_grids is not None and order == 1
+    by_places = by_grids is not None and interpolation.order == 1
     _interpolate_back(
-        kernels.grid_gradients, images, grids, boxes, cotangents, by_images, by_places, order, border, fill, found
+        kernels.grid_gradients, images, grids, boxes, cotangents, by_images, by_places, interpolation, found
     )
     if by_grids is not None:
         by_grids[...] = found.copy_to_host()
@@ -117,11 +116,10 @@ def _interpolate_back(
     cotangents: Any,
     by_images: Any,
     by_places: bool,
-    order: int,
-    border: str,
-    fill: np.ndarray,
+    interpolation: Interpolation,
     found: Any,
 ) -> None:
+    order, border, fill = interpolation
     n, h, w, _ = cotangents.shape
     height, width = images.shape[1:3]
     rows, top, left = rows_on_device(images, boxes)
