@@ -12,11 +12,17 @@ from glimpsecli.study import report
 from glimpsecli.study.lookers import LOOKERS
 from glimpsecli.study.running import Done
 from glimpsecli.study.statistics import wilson
-from glimpsecli.study.summary import Who, summarise
+from glimpsecli.study.summary import Who, cells, summarise
 from glimpsecli.study.verdict import CLAIMS, compared, short, verdicts, word
 
 WEIGHTS = np.array([0.05, 0.2, 0.4, 0.25]) / 0.9  # the trapezia under four points of a curve
 HARD = Who("hard", "score function")
+
+
+def row_of(rows, **keys):
+    """The one row of a table with these values."""
+    (found,) = (row for row in rows if row.items() >= keys.items())
+    return found
 
 
 def test_areas_and_pairs_of_trials_that_are_known():
@@ -42,14 +48,15 @@ def test_areas_and_pairs_of_trials_that_are_known():
     assert one.pairs[:2] == (18, 6)
     assert one.pairs.p == pytest.approx(2 * sum(math.comb(24, k) for k in range(7)) / 2**24)
     assert one.looks == (6, 9)
-    (cell,) = [c for c in summary.cells if c[:6] == ("translation", "photos", 2.0, 0.2, *GAUSSIAN)]
-    assert (cell.trials, cell.successes, cell.median_error, cell.median_extent_error) == (12, 6, 0.2, 0.01)
-    assert (cell.share, cell.low, cell.high) == wilson(6, 12)
-    assert cell.median_looks == 6
-    assert cell.median_seconds == pytest.approx(6 * 0.002)  # 0.08 s a trial of 40 looks
-    (never,) = [c for c in summary.cells if c[:6] == ("translation", "all", 2.0, 1.0, *GAUSSIAN)]
-    assert never.successes == 0
-    assert math.isnan(never.median_error)
+    cell = row_of(cells(summary), condition="translation", kind="photos", offset=0.2, **GAUSSIAN._asdict())
+    numbers = [cell[name] for name in ("stride", "trials", "successes", "median_error", "median_extent_error")]
+    assert numbers == [2, 12, 6, 0.2, 0.01]
+    assert (cell["share"], cell["low"], cell["high"]) == wilson(6, 12)
+    assert cell["median_looks"] == 6
+    assert cell["median_seconds"] == pytest.approx(6 * 0.002)  # 0.08 s a trial of 40 looks
+    never = row_of(cells(summary), condition="translation", kind="all", offset=1.0, **GAUSSIAN._asdict())
+    assert (never["stride"], never["successes"]) == (2, 0)
+    assert math.isnan(never["median_error"])
 
 
 @pytest.mark.parametrize(
@@ -148,12 +155,6 @@ def test_the_score_function_stands_beside_adam():
     (one,) = compared(summarise(done(worked)), "translation", [None])
     assert (one.first, one.second) == (Who("bilinear", "adam"), HARD)
     assert one.area.value == 1
-
-
-def row_of(rows, **keys):
-    """The one row of a table with these values."""
-    (found,) = (row for row in rows if row.items() >= keys.items())
-    return found
 
 
 def test_the_tables_say_what_the_trials_do():

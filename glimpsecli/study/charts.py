@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from glimpsecli.pictures.charts import Line, line_chart
 from glimpsecli.pictures.multiples import Panel, Row, panel_grid
 from glimpsecli.study.lookers import LOOKERS
 from glimpsecli.study.speed import BILINEAR, BLURRED, CUT, DENSE
-from glimpsecli.study.summary import ALL, Summary
+from glimpsecli.study.statistics import wilson
+from glimpsecli.study.summary import Summary, Who
 from glimpsecli.study.working import ADAM, LM, METHODS, SCORE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from glimpsecli.study.speed import Step
-    from glimpsecli.study.summary import Cell
     from glimpsecli.window import Size
 
 Colour = tuple[int, int, int]
@@ -76,16 +77,19 @@ def draw(summary: Summary, condition: str, choice: Choice) -> NDArray[np.uint8]:
     -------
     (H, W, 3) uint8
     """
-    cells = _chosen(summary, condition, choice)
-    there = {cell.sampler for cell in cells}
-    blurs = "; dashed and hollow: bilinear, on an image that was blurred first" if there & _BLURRED else ""
+    trials = {
+        who.sampler: len(summary.runs[name, stride, who].success)
+        for name, stride, who in summary.runs
+        if name == condition and who.sampler in choice.names
+    }
+    blurs = "; dashed and hollow: bilinear, on an image that was blurred first" if trials.keys() & _BLURRED else ""
     return panel_grid(
         rows(summary, condition, choice),
         title=f"Windows recovered from a displaced start{choice.said}: {condition}",
-        note=f"{cells[0].trials} trials a point, the same for all{blurs}; a number in a name: sigma, in strides. "
+        note=f"{max(trials.values())} trials a point, the same for all{blurs}; a number in a name: sigma, in strides. "
         "Upright lines: Wilson's 95 % intervals, which take trials for independent; points are moved sideways a "
         "little, so that these can be told apart.",
-        legend=[(name, COLOURS[name], name in _BLURRED) for name in choice.names if name in there],
+        legend=[(name, COLOURS[name], name in _BLURRED) for name in choice.names if name in trials],
         x_axis="offset of the start, in widths of the window",
         y_axis="share recovered",
     )
@@ -93,17 +97,22 @@ def draw(summary: Summary, condition: str, choice: Choice) -> NDArray[np.uint8]:
 
 def rows(summary: Summary, condition: str, choice: Choice) -> list[Row]:
     """Give the panels of a chart: a row for each optimiser, and in it a panel for each stride."""
-    cells = _chosen(summary, condition, choice)
     found = []
     for methods in _ROWS:
-        mine = [cell for cell in cells if cell.method in methods]
+        some = [Who(name, method) for name in choice.names for method in methods]
         panels = [
-            Panel(f"stride {stride:g}", _lines([cell for cell in mine if cell.stride == stride], choice.names))
+            Panel(
+                f"stride {stride:g}",
+                [
+                    _line(who.sampler, summary.offsets, summary.runs[condition, stride, who].success)
+                    for who in some
+                    if (condition, stride, who) in summary.runs
+                ],
+            )
             for stride in summary.strides
         ]
-        title = METHODS[methods[0]]
-        if any(cell.method == SCORE for cell in mine):
-            title += f"; hard attention: {METHODS[SCORE]}"
+        sampled = any(who.method == SCORE for who in summary.who(condition) if who in some)
+        title = METHODS[methods[0]] + f"; hard attention: {METHODS[SCORE]}" * sampled
         found.append(Row(title, panels))
     return found
 
@@ -128,21 +137,8 @@ def draw_speed(steps: Sequence[Step], size: Size, cpu: str) -> NDArray[np.uint8]
     )
 
 
-def _chosen(summary: Summary, condition: str, choice: Choice) -> list[Cell]:
-    cells = (cell for cell in summary.cells if (cell.condition, cell.kind) == (condition, ALL))
-    return [cell for cell in cells if cell.sampler in choice.names]
-
-
-def _lines(cells: list[Cell], names: tuple[str, ...]) -> list[Line]:
-    """Give the lines of a panel from its cells."""
-    lines = []
-    for name in names:
-        mine = [cell for cell in cells if cell.sampler == name]
-        if mine:
-            lines.append(
-                Line(
-                    name, [cell.offset for cell in mine], [cell.share for cell in mine], [cell.low for cell in mine],
-                    [cell.high for cell in mine], COLOURS[name], name in STRONG, name in _BLURRED,
-                )
-            )  # fmt: skip
-    return lines
+def _line(name: str, offsets: Sequence[float], success: NDArray[np.bool_]) -> Line:
+    """Give the line of a sampler from its (places, offsets) successes."""
+    shares = (wilson(count, len(success)) for count in np.count_nonzero(success, axis=0).tolist())
+    value, low, high = zip(*shares, strict=True)
+    return Line(name, offsets, value, low, high, COLOURS[name], name in STRONG, name in _BLURRED)

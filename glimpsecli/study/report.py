@@ -21,7 +21,7 @@ from glimpsecli.study.design import ALIKE, FRACTION, NOISE, WIDEST, Design, cond
 from glimpsecli.study.lookers import ANNEALED, TAPS
 from glimpsecli.study.optimisers import ANNEALING, CLOSE, CLOSE_EXTENT, SAMPLES
 from glimpsecli.study.statistics import FEWEST
-from glimpsecli.study.summary import ALL, Runs, Summary, medians
+from glimpsecli.study.summary import ALL, Runs, Summary, cells, medians
 from glimpsecli.study.verdict import MARGIN, compared, verdicts, word
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def tables(done: Done, summary: Summary) -> dict[str, Rows]:
     """Give the tables of training by name; times have ``seconds`` in their names."""
     strides = [None, *summary.strides]
     found: dict[str, Rows] = {
-        "cells": [cell._asdict() for cell in summary.cells],
+        "cells": [*cells(summary)],
         "areas": [
             _area(summary, condition, stride, who)
             for condition in summary.conditions for stride in strides for who in summary.who(condition)
@@ -241,7 +241,7 @@ def _area(summary: Summary, condition: str, stride: float | None, who: Who) -> d
     failed = runs.looks[~runs.success]
     return {
         "condition": condition, "stride": ALL if stride is None else stride, **who._asdict(),
-        **summary.area(condition, stride, who)._asdict(), **medians(runs, runs.success)._asdict(),
+        **summary.area(condition, stride, who)._asdict(), **medians(runs, runs.success),
         "median_looks_of_failures": float(np.median(failed)) if len(failed) else math.nan,
     }  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -55,56 +55,6 @@ class Runs(NamedTuple):
     per_look: Floats
 
 
-class Medians(NamedTuple):
-    """Medians of trials that succeeded; NaN where none did.
-
-    Attributes
-    ----------
-    median_error, median_extent_error : float
-        Of the centre, in strides, and of the extent, as a share.
-    median_looks, median_seconds : float
-        To success: glimpses that were looked at, and seconds of the processor.
-    """
-
-    median_error: float
-    median_extent_error: float
-    median_looks: float
-    median_seconds: float
-
-
-class Cell(NamedTuple):
-    """A row of the table of results.
-
-    Attributes
-    ----------
-    condition, kind : str
-        The kind is ``all`` where they are taken together.
-    stride, offset : float
-    sampler, method : str
-    trials, successes : int
-    share, low, high : float
-        Of successes, with Wilson's 95 % interval.
-    median_error, median_extent_error, median_looks, median_seconds : float
-        See :class:`Medians`.
-    """
-
-    condition: str
-    kind: str
-    stride: float
-    offset: float
-    sampler: str
-    method: str
-    trials: int
-    successes: int
-    share: float
-    low: float
-    high: float
-    median_error: float
-    median_extent_error: float
-    median_looks: float
-    median_seconds: float
-
-
 class Compared(NamedTuple):
     """Two samplers with one optimiser, on the same trials.
 
@@ -138,13 +88,10 @@ class Summary(NamedTuple):
     offsets : tuple of float
     runs : dict
         By condition, stride, and sampler with optimiser.
-    cells : tuple of Cell
-        The table of results.
     """
 
     offsets: tuple[float, ...]
     runs: dict[tuple[str, float, Who], Runs]
-    cells: tuple[Cell, ...]
 
     @property
     def conditions(self) -> list[str]:
@@ -196,31 +143,40 @@ def summarise(done: Done) -> Summary:
             parts.setdefault((chunk.condition, chunk.stride, Who(run["sampler"], run["method"])), []).append(part)
     order = {name: n for n, name in enumerate(done.design.conditions)}
     keys = sorted(parts, key=lambda key: (order[key[0]], key[1]))
-    runs = {key: _joined(parts[key]) for key in keys}
-    return Summary(done.design.offsets, runs, tuple(_cells(runs, done.design.offsets)))
+    return Summary(done.design.offsets, {key: _joined(parts[key]) for key in keys})
 
 
-def medians(runs: Runs, where: NDArray[np.bool_]) -> Medians:
-    """Give the medians of the trials for which `where`, (places, offsets), is true; NaN where it is nowhere."""
+def cells(summary: Summary) -> Iterator[dict[str, Any]]:
+    """Generate a row for each condition, stride, sampler with optimiser, kind of image and offset."""
+    for (condition, stride, who), runs in summary.runs.items():
+        for kind in (ALL, *KINDS):
+            rows = np.array([kind in (ALL, one) for one, _ in runs.images])
+            for column, offset in enumerate(summary.offsets if rows.any() else ()):
+                won = np.zeros_like(runs.success)
+                won[rows, column] = runs.success[rows, column]
+                trials, successes = int(rows.sum()), int(won.sum())
+                share, low, high = statistics.wilson(successes, trials)
+                yield {
+                    "condition": condition, "kind": kind, "stride": stride, "offset": offset, **who._asdict(),
+                    "trials": trials, "successes": successes, "share": share, "low": low, "high": high,
+                    **medians(runs, won),
+                }  # fmt: skip
+
+
+def medians(runs: Runs, where: NDArray[np.bool_]) -> dict[str, float]:
+    """Give the medians of the trials for which `where`, (places, offsets), is true; NaN where it is nowhere.
+
+    They are errors of the centre, in strides, and of the extent, as a share; looks to success, and seconds of the
+    processor.
+    """
     seconds = runs.arrived * runs.per_look[:, None]
-    return Medians(*(_median(some[where]) for some in (runs.centre, np.abs(runs.extent), runs.arrived, seconds)))
+    values = {"error": runs.centre, "extent_error": np.abs(runs.extent), "looks": runs.arrived, "seconds": seconds}
+    return {f"median_{name}": _median(some[where]) for name, some in values.items()}
 
 
 def _joined(parts: Sequence[Runs]) -> Runs:
     images = [image for part in parts for image in part.images]
     return Runs(images, *(np.concatenate(some) for some in zip(*(part[1:] for part in parts), strict=True)))
-
-
-def _cells(runs: dict[tuple[str, float, Who], Runs], offsets: Sequence[float]) -> Iterator[Cell]:
-    for (condition, stride, who), mine in runs.items():
-        for kind in (ALL, *KINDS):
-            rows = np.array([kind in (ALL, one) for one, _ in mine.images])
-            for column, offset in enumerate(offsets if rows.any() else ()):
-                won = np.zeros_like(mine.success)
-                won[rows, column] = mine.success[rows, column]
-                trials, successes = int(rows.sum()), int(won.sum())
-                share = statistics.wilson(successes, trials)
-                yield Cell(condition, kind, stride, offset, *who, trials, successes, *share, *medians(mine, won))
 
 
 def _median(values: NDArray[np.float64] | NDArray[np.int64]) -> float:
