@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.sampling import FULL_SCALE, extract
+from glimpsecli.sampling import FULL_SCALE, Sampler
 from glimpsecli.sampling.checks import checked_image
-from glimpsecli.sampling.gradients import vjp
 from glimpsecli.window import stack_gaussians
 
 if TYPE_CHECKING:
@@ -165,19 +164,19 @@ def _looked(
 ) -> tuple[Floats, Floats]:
     """Give the losses (N,), and where they are wanted the gradients (N, 2), in parts that memory is good for."""
     pixels = checked_image(image)
-    how = vars(sampling)
     scale = FULL_SCALE.get(pixels.dtype.name, 1.0)
-    truth = extract(pixels, window, size, **how)
+    truth = Sampler(window, size, pixels.shape, sampling)(pixels)
     windows = np.tile([window.cx, window.cy, window.width, window.height, window.angle], (len(moves), 1))
     windows[:, :2] += moves
     loss, gradient = np.empty(len(moves)), np.zeros((len(moves), 2))
     step = max(1, _NUMBERS // truth.size)
     for start in range(0, len(moves), step):
         some = slice(start, start + step)
-        apart = (extract(pixels, windows[some], size, **how) - truth) / np.float32(scale)
+        sampler = Sampler(windows[some], size, pixels.shape, sampling)
+        apart = (sampler(pixels) - truth) / np.float32(scale)
         loss[some] = np.mean(np.square(apart, dtype=np.float64), axis=tuple(range(1, apart.ndim))) / 2
         if derive and sampling.sampler != "hard":  # which moves in jumps: its derivative is 0
-            found = vjp(pixels, windows[some], size, apart / np.float32(truth.size), by="where", **how).where
+            found = sampler.vjp(pixels, apart / np.float32(truth.size), by="where").where
             gradient[some] = np.asarray(found)[:, :2] / scale
     return loss, gradient
 

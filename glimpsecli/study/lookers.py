@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from glimpsecli.sampling import Sampling, extract
-from glimpsecli.sampling.gradients import vjp
+from glimpsecli.sampling import Sampler, Sampling
 from glimpsecli.study.slopes import bilinear_slopes, gaussian_slopes
 from glimpsecli.window import GaussianParams
 
@@ -121,10 +120,13 @@ class View(NamedTuple):
         extent = TAPS * self.stride * np.exp(2 / TAPS * places[:, 2])
         return np.column_stack([places[:, :2], extent, extent, np.zeros(len(places))])
 
+    def sampler(self, places: Floats) -> Sampler:
+        """Give the sampler of (N, 3) places."""
+        return Sampler(self.windows(places), SIZE, self.pixels.shape, self.sampling)
+
     def glimpses(self, places: Floats) -> Floats:
         """Look: (N, 3) places to (N, TAPS, TAPS)."""
-        seen = extract(self.pixels, self.windows(places), SIZE, **vars(self.sampling))
-        return np.asarray(seen, np.float64)
+        return self.sampler(places)(self.pixels).astype(np.float64)
 
     def losses(self, places: Floats, targets: Floats) -> Floats:
         """Give the mean squared errors (N,) of what is seen at (N, 3) places against (N, TAPS, TAPS) targets."""
@@ -133,12 +135,10 @@ class View(NamedTuple):
 
     def gradients(self, places: Floats, targets: Floats) -> Floats:
         """Give the derivatives (N, 3) of :meth:`losses` by cx / stride, cy / stride and u: forth and back."""
-        windows = self.windows(places)
-        seen = extract(self.pixels, windows, SIZE, **vars(self.sampling))
-        cotangents = (seen - targets) * (2 / TAPS**2)
-        by = vjp(self.pixels, windows, SIZE, cotangents, by="where", **vars(self.sampling)).where
-        by_windows = np.asarray(by)
-        by_extent = (by_windows[:, 2] + by_windows[:, 3]) * windows[:, 2]
+        sampler = self.sampler(places)
+        cotangents = (sampler(self.pixels) - targets) * (2 / TAPS**2)
+        by_windows = np.asarray(sampler.vjp(self.pixels, cotangents, by="where").where)
+        by_extent = (by_windows[:, 2] + by_windows[:, 3]) * self.windows(places)[:, 2]
         return np.column_stack([by_windows[:, :2] * self.stride, by_extent * (2 / TAPS)])
 
     def jacobians(self, places: Floats) -> tuple[Floats, Floats]:
@@ -161,5 +161,5 @@ class View(NamedTuple):
 
 def blur(image: Image, sigma: float) -> Image:
     """Blur an (H, W) image by a Gaussian of `sigma` pixels, normalised over the image as the Gaussian sampler is."""
-    params = GaussianParams(0, sigma, 1, 0, sigma, 1)
-    return extract(image, params, (image.shape[0], image.shape[1]), backend="cpu", threads=1)
+    params, size = GaussianParams(0, sigma, 1, 0, sigma, 1), (image.shape[0], image.shape[1])
+    return Sampler(params, size, image.shape, Sampling(backend="cpu", threads=1))(image)
