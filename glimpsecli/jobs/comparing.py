@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glimpsecli.images import Picture, convert, depth_of
-from glimpsecli.jobs.masking import told_of, with_depth
+from glimpsecli.jobs.masking import told_of
 from glimpsecli.jobs.overlaying import YELLOW
 from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.requests import as_matrix
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Item, Plan
     from glimpsecli.jobs.products import View
     from glimpsecli.jobs.requests import Sight
-    from glimpsecli.window import Size
+    from glimpsecli.window import Place, Size
 
 TITLES = {"hard": "Hard attention", "gaussian": "Gaussian attention", "bilinear": "Spatial transformer"}
 CANNOT_TURN = "cannot turn or shear"
@@ -61,16 +61,17 @@ class Comparison:
         height, drawn = self._extent(sight.size)
         panels = [self._input(photo.pixels, sight, height)]
         subtitles = ["{1}×{0}".format(*view.image_size)]
+        cannot = CANNOT_TURN if _is_affine(sight) else CANNOT_TILT
         for name, glimpse in seen.items():
             panels.append(self._enlarged(glimpse, drawn))
-            subtitles.append(self._subtitle(name, glimpse, sight))
+            sampling = Sampling(sampler=name, blur=self.blur)
+            subtitles.append(cannot if glimpse is None else note_of(sight.place, sight.size, sampling))
         figure = panel_row(panels, ["Input", *(TITLES[name] for name in seen)], subtitles, height=height)
         told = told_of(view, item, sights, plan)
-        product = stored(figure, Picture(figure), told, with_depth(plan, "8"))
-        low, high = float(np.min(photo.pixels)), float(np.max(photo.pixels))
+        low, high, notes = float(np.min(photo.pixels)), float(np.max(photo.pixels)), []
         if photo.pixels.dtype.kind == "f" and not 0 <= low <= high <= 1:
-            product = product._replace(notes=(f"its values run from {low:.3g} to {high:.3g}; 0 is black and 1 white",))
-        return [product]
+            notes.append(f"its values run from {low:.3g} to {high:.3g}; 0 is black and 1 white")
+        return [stored(figure, Picture(figure), told, plan, notes)]
 
     def _glimpses(self, photo: Picture, sight: Sight, plan: Plan) -> dict[str, Array | None]:
         """Look through each sampler, at the depth of the image; None where a sampler cannot."""
@@ -80,7 +81,7 @@ class Comparison:
         for name in TITLES:
             if name != "gaussian":
                 own = replace(sampling, sampler=name)
-            elif _separable(sight):
+            elif separable(sight):
                 own = replace(sampling, sampler=name, border=None, fill=None)  # it has no border
             else:
                 seen[name] = None
@@ -116,18 +117,19 @@ class Comparison:
             return magnify(as_rgb(glimpse), factor)
         return resized(as_rgb(glimpse), *drawn)
 
-    def _subtitle(self, name: str, glimpse: Array | None, sight: Sight) -> str:
-        if glimpse is None:
-            return CANNOT_TURN if _is_affine(sight) else CANNOT_TILT
-        size = f"{sight.size[1]}×{sight.size[0]}"
-        if name != "gaussian":
-            return f"{size}, {'nearest pixel' if name == 'hard' else 'bilinear'}"
-        _, s_y, _, _, s_x, _, _ = stack_gaussians(sight.place, sight.size, self.blur)[0]
-        sigma = f"{s_x:.3g}" if round(s_x, 3) == round(s_y, 3) else f"{s_x:.3g}×{s_y:.3g}"
-        return f"{size}, σ = {sigma} px"
+
+def note_of(place: Place, size: Size, sampling: Sampling) -> str:
+    """Tell the size of a glimpse, and how it was seen."""
+    extent = f"{size[1]}×{size[0]}"
+    if sampling.sampler != "gaussian":
+        return f"{extent}, {'nearest pixel' if sampling.sampler == 'hard' else 'bilinear'}"
+    _, s_y, _, _, s_x, _, _ = stack_gaussians(place, size, sampling.blur)[0]
+    sigma = f"{s_x:.3g}" if round(s_x, 3) == round(s_y, 3) else f"{s_x:.3g}×{s_y:.3g}"
+    return f"{extent}, σ = {sigma} px"
 
 
-def _separable(sight: Sight) -> bool:
+def separable(sight: Sight) -> bool:
+    """Tell whether Gaussian attention can look there: along the axes of the image."""
     matrix = as_matrix(sight).matrix
     upright = _is_affine(sight) and matrix[0, 1] == 0 and matrix[1, 0] == 0
     return isinstance(sight.place, GaussianParams) or bool(upright)

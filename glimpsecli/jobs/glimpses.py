@@ -33,18 +33,10 @@ def look_at(view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list
         backend, reason, glimpses = _glimpses(view, [sight for _, sight in members], how, len(plan.items))
         for (index, sight), values in zip(members, glimpses, strict=True):
             told = record(
-                item.source,
-                index,
-                sight,
-                view.image_size,
-                how.sampling,
-                backend=backend,
-                decoded=view.decoded,
+                item.source, index, sight, view.image_size, how.sampling, backend=backend, decoded=view.decoded
             )
-            product = stored(values, picture, told, plan)
-            notes = product.notes + ((OUTSIDE,) if told["outside"] == 1 else ())
-            details = (f"{how.sampling.sampler} on {backend}: {reason}",)
-            seen.append(product._replace(notes=notes, details=details))
+            notes = [OUTSIDE] if told["outside"] == 1 else []
+            seen.append(stored(values, picture, told, plan, notes, [f"{how.sampling.sampler} on {backend}: {reason}"]))
     return seen
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import Picture, convert, depth_of
-from glimpsecli.jobs.comparing import CANNOT_TURN, TITLES
-from glimpsecli.jobs.masking import told_of, with_depth
+from glimpsecli.jobs.comparing import CANNOT_TURN, TITLES, note_of, separable
+from glimpsecli.jobs.masking import told_of
 from glimpsecli.jobs.overlaying import YELLOW
 from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.requests import as_matrix, as_window
@@ -21,7 +21,7 @@ from glimpsecli.pictures.landscape import Column, landscape_figure
 from glimpsecli.pictures.outline import outline
 from glimpsecli.pictures.scale import as_rgb, fitted
 from glimpsecli.sampling import Sampler, Sampling
-from glimpsecli.window import GaussianParams, corners, stack_gaussians
+from glimpsecli.window import GaussianParams, corners
 
 if TYPE_CHECKING:
     from glimpsecli.annotations.boxes import Length
@@ -95,7 +95,7 @@ class Explanation:
                 )
         studies = []
         for sampling in self._samplings(photo, plan):
-            if sampling.sampler != "gaussian" or _upright(sight):
+            if sampling.sampler != "gaussian" or separable(sight):
                 surface = landscape(photo.pixels, window, sight.size, sampling, reach=reach, steps=self.steps)
                 studies.append(Study(sampling, surface, capture(surface)))
         told["windows"] = [{name: told["windows"][0][name] for name in _OF_THE_WINDOW}]
@@ -106,7 +106,7 @@ class Explanation:
             columns = [_column(study, photo, window, sight.size, reach) for study in studies]
             drawn, note = self._input(photo.pixels, sight, window, reach)
             figure = landscape_figure(drawn, note, columns, reach=reach, panel=self.panel)
-            product = stored(figure, Picture(figure), told, with_depth(plan, "8"))
+            product = stored(figure, Picture(figure), told, plan)
         notes: tuple[str, ...] = ()
         if len(studies) < len(self.samplers):
             notes = (f"Gaussian attention {CANNOT_TURN}: it is left out",)
@@ -153,11 +153,6 @@ def _farthest(sight: Sight, image_size: Size) -> float:
     return float(max(ends.max(), *([width, height] - ends.min(axis=0))))
 
 
-def _upright(sight: Sight) -> bool:
-    matrix = as_matrix(sight).matrix
-    return bool(matrix[0, 1] == 0 == matrix[1, 0])
-
-
 def _column(study: Study, photo: Picture, window: Window, size: Size, reach: float) -> Column:
     sampling, surface, captured = study
     across = np.linspace(-reach, reach, FINE * (len(surface.offsets) - 1) + 1)
@@ -173,7 +168,7 @@ def _column(study: Study, photo: Picture, window: Window, size: Size, reach: flo
     glimpse = convert(Sampler(window, size, photo.pixels.shape, sampling)(photo.pixels), depth, depth).pixels
     return Column(
         TITLES[sampling.sampler],
-        _note(window, size, sampling),
+        note_of(window, size, sampling),
         sampling.sampler,
         glimpse,
         surface.loss,
@@ -183,15 +178,6 @@ def _column(study: Study, photo: Picture, window: Window, size: Size, reach: flo
         cut,
         _verdict(captured, reach),
     )
-
-
-def _note(window: Window, size: Size, sampling: Sampling) -> str:
-    extent = f"{size[1]}×{size[0]}"
-    if sampling.sampler != "gaussian":
-        return f"{extent}, {'nearest pixel' if sampling.sampler == 'hard' else 'bilinear'}"
-    _, s_y, _, _, s_x, _, _ = stack_gaussians(window, size, sampling.blur)[0]
-    sigma = f"{s_x:.3g}" if round(s_x, 3) == round(s_y, 3) else f"{s_x:.3g}×{s_y:.3g}"
-    return f"{extent}, σ = {sigma} px"
 
 
 def _verdict(captured: Capture, reach: float) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glimpsecli.images import Picture
+from glimpsecli.images import Picture, convert
 from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.records import record
 from glimpsecli.jobs.storing import check_fits, stored
@@ -31,9 +31,9 @@ _ARRAYS = ("npy", "tiff")
 
 def mask_of(view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
     """Give the mask, 0 to 1, in one channel."""
-    default = "float" if plan.format.name in _ARRAYS else "8"
-    mask = joined_mask(sights, view.image_size, plan.how)
-    return [_finished(mask[..., None], item, sights, view, with_depth(plan, default))]
+    depth = plan.output.depth or ("float" if plan.format.name in _ARRAYS else "8")
+    mask = convert(joined_mask(sights, view.image_size, plan.how)[..., None], "float", depth).pixels
+    return [_finished(mask, item, sights, view, plan)]
 
 
 def figure_of(view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
@@ -43,7 +43,7 @@ def figure_of(view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> li
     mask = joined_mask(sights, view.image_size, plan.how)
     # The maximum along the other axis is the attention vector itself where the mask is an outer product.
     drawn = mask_figure(mask, mask.max(axis=0), mask.max(axis=1))
-    return [_finished(drawn, item, sights, view, with_depth(plan, "8"))]
+    return [_finished(drawn, item, sights, view, plan)]
 
 
 def attended(view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
@@ -65,11 +65,6 @@ def joined_mask(sights: Sequence[Sight], image_size: Size, how: How) -> Mask:
         places: Any = [sight.place for sight in members]
         join_masks(Taps.make(places, size, image_size, how.sampling), whole)
     return whole
-
-
-def with_depth(plan: Plan, depth: str) -> Plan:
-    """Give the plan with a depth for its files, where none is asked for."""
-    return plan._replace(output=plan.output._replace(depth=plan.output.depth or depth))
 
 
 def told_of(view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> dict[str, Any]:

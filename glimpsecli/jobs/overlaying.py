@@ -10,7 +10,7 @@ import numpy as np
 
 from glimpsecli import maps
 from glimpsecli.images import Picture, convert, depth_of
-from glimpsecli.jobs.masking import joined_mask, told_of, with_depth
+from glimpsecli.jobs.masking import joined_mask, told_of
 from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.requests import as_matrix
 from glimpsecli.jobs.storing import check_fits, flat, sampling_of, stored
@@ -83,7 +83,7 @@ class WindowOverlay:
 
     def __call__(self, view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
         """Make the one picture of an image."""
-        plan, photo, notes = _prepared(view, plan)
+        photo, notes = _prepared(view, plan)
         style, picture = self.style, photo.pixels
         if style.mask:
             mask = joined_mask(sights, view.image_size, plan.how)
@@ -95,7 +95,7 @@ class WindowOverlay:
         _draw_outlines(picture, sights, style)
         if style.inset:
             _draw_inset(picture, view, sights[0], plan)
-        return [_finished(picture, photo.alpha, photo.icc, told_of(view, item, sights, plan), plan, notes)]
+        return [stored(picture, photo._replace(pixels=picture), told_of(view, item, sights, plan), plan, notes)]
 
 
 @dataclass(frozen=True)
@@ -130,22 +130,22 @@ class MapOverlay:
             return [Product(np.empty((0, 0, 0), np.uint8), False, None, told | {"maps": rows}, notes)]
         if self.figure:
             view = view._replace(picture=flat(view.picture, plan.how))
-        plan, photo, clipped = _prepared(view, plan)
+        photo, clipped = _prepared(view, plan)
         notes += clipped
         if self.style.montage:
             figure = self._montage(photo, found, sights)
-            return [_finished(figure, False, None, told | {"maps": rows}, plan, notes)]
+            return [stored(figure, Picture(figure), told | {"maps": rows}, plan, notes)]
         products = []
         for index, (one, row) in enumerate(zip(found, rows, strict=True)):
             last = index == len(found) - 1  # nobody needs the photo after it
             picture = self._laid(photo.pixels, one, view.image_size, alpha=photo.alpha, in_place=last)
             if self.outlined:
                 _draw_outlines(picture, sights, self.style)
-            icc, alpha = photo.icc, photo.alpha
+            drawn = photo._replace(pixels=picture)
             if self.style.colourbar and row["lo"] < row["hi"]:
-                picture, icc, alpha = self._with_bar(picture, row["lo"], row["hi"], picture.shape[0]), None, False
+                drawn = Picture(self._with_bar(picture, row["lo"], row["hi"], picture.shape[0]))
             record = told | {"index": index, "maps": [row]}
-            products.append(_finished(picture, alpha, icc, record, plan, notes if index == 0 else ()))
+            products.append(stored(drawn.pixels, drawn, record, plan, notes if index == 0 else ()))
         return products
 
     @property
@@ -221,21 +221,13 @@ class MapOverlay:
         return beside(picture, colourbar(height, lo, hi, table(self.style.cmap), opacity=self.style.opacity))
 
 
-def _prepared(view: View, plan: Plan) -> tuple[Plan, Picture, tuple[str, ...]]:
+def _prepared(view: View, plan: Plan) -> tuple[Picture, tuple[str, ...]]:
     """Bring the image to the depth that the picture will have: what is not drawn on keeps its values."""
-    plan = with_depth(plan, "8")
-    picture, depth = view.picture, plan.output.depth or "8"
-    check_fits(picture, plan)
-    pixels, clipped = convert(picture.pixels, depth_of(picture.pixels), depth)
-    notes = (f"{clipped} of the image's {pixels.size} values were clipped",) if clipped else ()
-    return plan, picture._replace(pixels=pixels), notes
-
-
-def _finished(
-    pixels: Array, alpha: bool, icc: bytes | None, record: dict[str, Any], plan: Plan, notes: tuple[str, ...] = ()
-) -> Product:
-    product = stored(pixels, Picture(pixels, alpha, icc), record, plan)
-    return product._replace(notes=product.notes + notes)
+    own = depth_of(view.picture.pixels)
+    pixels, clipped = convert(view.picture.pixels, own, plan.output.depth or "8")
+    photo = view.picture._replace(pixels=pixels)
+    check_fits(photo, plan)
+    return photo, (f"{clipped} of the image's {pixels.size} values were clipped",) if clipped else ()
 
 
 def _pale(row: dict[str, Any]) -> str | None:
@@ -262,7 +254,7 @@ def _draw_inset(picture: Array, view: View, sight: Sight, plan: Plan) -> None:
     source = view.picture
     place: Any = sight.place
     look = Sampler(place, sight.size, source.pixels.shape, sampling_of(source, plan.how), alpha=source.alpha)
-    seen = convert(look(source.pixels), depth_of(source.pixels), plan.output.depth or "8").pixels
+    seen = convert(look(source.pixels), depth_of(source.pixels), depth_of(picture)).pixels
     colours = in_colour(seen)[:, :, :3]
     drawn, _ = shown(colours, *inset_size((picture.shape[0], picture.shape[1]), sight.size))
     x, y = np.mean(corners(as_matrix(sight), sight.size), axis=0).tolist()

@@ -114,8 +114,7 @@ class Pasting:
                     f"the window of {glimpse.path} has so few pixels that some of the glimpse are skipped; make it "
                     "smaller first, with glimpse extract --size, or give --sampler gaussian"
                 )
-        product = stored(canvas, picture, told, plan)
-        return [product._replace(notes=(*product.notes, *notes), details=self._conversions(depth))]
+        return [stored(canvas, picture, told, plan, notes, self._conversions(depth))]
 
     def _pairs(self, item: Item, view: View, plan: Plan) -> list[tuple[Glimpse, Sight]]:
         """Give each window its glimpse, and the size of that, which need not be that of the others."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,21 +23,28 @@ def check_fits(picture: Picture, plan: Plan) -> None:
     images.check(plan.format, depth=depth, channels=channels - flat, alpha=picture.alpha and not flat)
 
 
-def stored(values: Array, picture: Picture, record: dict[str, Any], plan: Plan) -> Product:
+def stored(
+    values: Array,
+    picture: Picture,
+    record: dict[str, Any],
+    plan: Plan,
+    notes: Sequence[str] = (),
+    details: Sequence[str] = (),
+) -> Product:
     """Bring values in the scale and the channels of `picture` to the depth of their file.
 
-    Alpha that the file cannot hold is laid over the fill colour.
+    Alpha that the file cannot hold is laid over the fill colour. A note of clipped values comes before `notes`.
     """
     source = depth_of(picture.pixels)
-    target = plan.output.depth or source
+    target, alpha, fill = plan.output.depth or source, picture.alpha, plan.how.fill
     pixels, clipped = convert(values, source, target)
-    notes = (f"{clipped} of {pixels.size} values were clipped",) if clipped else ()
-    fill = plan.how.fill
-    if not _is_flattened(picture, plan) or fill is None:
-        return Product(pixels, picture.alpha, picture.icc, record, notes)
-    colour = fill.on(values.shape[2] - 1, alpha=False, scale=DEPTHS[source].scale)
-    rescale = DEPTHS[target].scale / DEPTHS[source].scale
-    return Product(images.flatten(pixels, [value * rescale for value in colour]), False, picture.icc, record, notes)
+    if clipped:
+        notes = (f"{clipped} of {pixels.size} values were clipped", *notes)
+    if _is_flattened(picture, plan) and fill is not None:
+        colour = fill.on(values.shape[2] - 1, alpha=False, scale=DEPTHS[source].scale)
+        rescale = DEPTHS[target].scale / DEPTHS[source].scale
+        pixels, alpha = images.flatten(pixels, [value * rescale for value in colour]), False
+    return Product(pixels, alpha, picture.icc, record, tuple(notes), tuple(details))
 
 
 def sampling_of(picture: Picture, how: How) -> Sampling:
