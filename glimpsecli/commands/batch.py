@@ -167,14 +167,10 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
 
 def _annotations(given: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
     """Take the options of annotations; give what they hold, and the labels that are wanted."""
-    path, file_format = given.pop("annotations"), given.pop("annotations_format")
-    box_format, unit, labels = given.pop("box_format"), given.pop("box_unit"), given.pop("labels")
+    path, names = given.pop("annotations"), ("annotations_format", "box_format", "box_unit", "labels")
+    lowering.refuse(given, names, "belongs to --annotations", unless=path is not None)
+    file_format, box_format, unit, labels = (given.pop(name) for name in names)
     if path is None:
-        for flag, value in (("--annotations-format", file_format), ("--box-format", box_format), ("--box-unit", unit)):
-            if value is not None:
-                raise click.UsageError(f"{flag} belongs to --annotations.")
-        if labels:
-            raise click.UsageError("--label belongs to --annotations.")
         return None, ()
     from glimpsecli.annotations.reading import read_annotations
 
@@ -201,8 +197,8 @@ def _requests_of(given: dict[str, Any], found: Sequence[Source], *, annotated: b
     ]  # fmt: skip
     if len(used) > 1:
         raise click.UsageError(f"{' and '.join(used)} both say where to look; use one of them.")
-    if number is None and (sides is not None or seed is not None):
-        raise click.UsageError(f"{'--seed' if sides is None else '--random-size'} belongs to --random.")
+    own = {"random_size": sides, "seed": seed}
+    lowering.refuse(own, ("random_size", "seed"), "belongs to --random", unless=number is not None)
     if number is not None:
         return _random(number, seed, sides)
     fixed = _tiles(*tiles) if tiles else requests

@@ -72,8 +72,5 @@ def compare(images: tuple[str, ...], target: str, name: str | None, **given: Any
         named_sources(images), requests, lowering.how_of(given), lowering.output_of(target, name, given), comparison,
         noun="picture", figure=True, inputs=tables,
     )  # fmt: skip
-    for item in plan.items:
-        windows = sum(request.windows for request in item.requests) * plan.how.shaping.retina
-        if windows != 1:
-            raise click.UsageError(f"{item.source} has {windows} windows to compare; give one.")
+    lowering.check_one_window(plan, "compare")
     carry_out(plan, given)

@@ -130,8 +130,5 @@ def gradient(images: tuple[str, ...], target: str, name: str | None, **given: An
         named_sources(images), requests, lowering.how_of(given), output, explanation,
         noun="array" if arrays else "picture", figure=not arrays, inputs=tables,
     )  # fmt: skip
-    for item in plan.items:
-        windows = sum(request.windows for request in item.requests) * plan.how.shaping.retina
-        if windows != 1:
-            raise click.UsageError(f"{item.source} has {windows} windows to move; give one.")
+    lowering.check_one_window(plan, "move")
     carry_out(plan, given)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from glimpsecli.jobs.plan import How, Output
+    from glimpsecli.jobs.plan import How, Output, Plan
     from glimpsecli.jobs.requests import Request
 
 
@@ -37,39 +37,27 @@ def requests_of(options: dict[str, Any]) -> list[Request]:
     from glimpsecli.annotations.boxes import Box, Length
     from glimpsecli.jobs.requests import BoxRequest, ThetaRequest
 
-    kinds = {
-        "boxes": "--box",
-        "points": "--at",
-        "gaussians": "--gaussian",
-        "draws": "--draw",
-        "thetas": "--theta",
-        "quads": "--quad",
-    }
-    given = {name: options.pop(name) for name in kinds}
-    table, extent, zoom = options.pop("table"), options.pop("extent"), options.pop("zoom")
-    angle, align_corners = options.pop("angle"), options.pop("align_corners")
-    used = [flag for name, flag in kinds.items() if given[name]] + (["--windows"] if table is not None else [])
+    names = ("boxes", "points", "gaussians", "draws", "thetas", "quads", "table")
+    given = {name: options.pop(name) for name in names}
+    own = {name: options.pop(name) for name in ("extent", "zoom", "angle", "align_corners")}
+    table, extent, zoom, angle = given["table"], own["extent"], own["zoom"], own["angle"]
+    used = [flag for name, flag in _flags().items() if given.get(name) not in (None, ())]
     if len(used) > 1:
         raise click.UsageError(f"{' and '.join(used)} both say where to look; use one of them.")
     if zoom is not None and not 0 < zoom < float("inf"):
         raise click.UsageError(f"--zoom {zoom:g} is not a positive number.")
-    if (extent or zoom) and not given["points"]:
-        raise click.UsageError(f"{'--extent' if extent else '--zoom'} belongs to --at X,Y.")
+    refuse(own, ("extent", "zoom"), "belongs to --at X,Y", unless=bool(given["points"]))
     if given["points"] and bool(extent) == bool(zoom):
         raise click.UsageError("--at needs one of --extent WxH and --zoom Z.")
-    if align_corners and not given["thetas"]:
-        raise click.UsageError("--align-corners belongs to --theta.")
-    if angle is not None and not (given["boxes"] or given["points"]):
-        raise click.UsageError("--angle belongs to --box and --at.")
-    requests: list[Request] = []
-    requests += [BoxRequest(_turned(box, angle)) for box in given["boxes"]]
+    refuse(own, ("align_corners",), "belongs to --theta", unless=bool(given["thetas"]))
+    refuse(own, ("angle",), "belongs to --box and --at", unless=bool(given["boxes"] or given["points"]))
+    boxes = [box if angle is None else box._replace(angle=angle) for box in given["boxes"]]
+    requests: list[Request] = [BoxRequest(box) for box in boxes]
     for x, y in given["points"]:
         width, height = extent or [Length(100 / zoom, percent=True)] * 2
         requests += [BoxRequest(Box(x, y, width, height, centred=True, angle=angle or 0.0).checked())]
-    requests += given["gaussians"]
-    requests += given["draws"]
-    requests += [ThetaRequest(theta, align_corners) for theta in given["thetas"]]
-    requests += given["quads"]
+    thetas = [ThetaRequest(theta, own["align_corners"]) for theta in given["thetas"]]
+    requests += [*given["gaussians"], *given["draws"], *thetas, *given["quads"]]
     if given["quads"] and options.get("sampler") is None:
         options["sampler"] = "bilinear"  # filterbanks follow the image's axes
     if table is not None:
@@ -102,8 +90,25 @@ def output_of(target: str, name: str | None, options: dict[str, Any]) -> Output:
     return Output(target, name, options.pop("format_name"), **{name: options.pop(name) for name in names})
 
 
-def _turned(box: Any, angle: float | None) -> Any:
-    return box._replace(angle=angle) if angle is not None else box
+def refuse(given: Mapping[str, Any], names: Sequence[str], reason: str, *, unless: bool) -> None:
+    """Refuse the options that are given, unless they have a meaning; `reason` says what they are for."""
+    for name in names:
+        value = given[name]
+        if not unless and value is not None and value is not False and value != ():
+            raise click.UsageError(f"{_flags()[name]} {reason}.")
+
+
+def check_one_window(plan: Plan, use: str) -> None:
+    """Refuse a plan in which an image has several windows, where one is taken for this use."""
+    for item in plan.items:
+        windows = sum(request.windows for request in item.requests) * plan.how.shaping.retina
+        if windows != 1:
+            raise click.UsageError(f"{item.source} has {windows} windows to {use}; give one.")
+
+
+def _flags() -> dict[str, str]:
+    """Give the first flag of each option of the command that runs."""
+    return {str(param.name): param.opts[0] for param in click.get_current_context().command.params}
 
 
 def _positive(option: str, value: float) -> float:

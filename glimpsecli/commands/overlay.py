@@ -204,45 +204,28 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
 
 def _check(given: dict[str, Any], target: str | None) -> None:
     """Refuse options that contradict each other, or belong to what was not asked for."""
-    of_maps = {
-        "key": "--key", "layout": "--layout", "prefix_tokens": "--prefix-tokens", "grid": "--grid", "query": "--query",
-        "head": "--head", "layer": "--layer", "preprocess": "--preprocess", "shown": "--range", "nan": "--nan",
-        "upsample": "--upsample", "colourbar": "--colorbar", "montage": "--montage", "captions": "--captions",
-        "mass_boxes": "--mass-box", "threshold": "--to-boxes",
-    }  # fmt: skip
-    of_windows = {"inset": "--inset", "no_mask": "--no-mask"}
-    of_taps = {"size": "--size", "sampler": "--sampler", "blur": "--blur", "border": "--border"}
-    of_pictures = {
-        "colourbar": "--colorbar",
-        "montage": "--montage",
-        "captions": "--captions",
-        "upsample": "--upsample",
-    }
+    of_maps = (
+        "key", "layout", "prefix_tokens", "grid", "query", "head", "layer", "preprocess", "shown", "nan", "upsample",
+        "colourbar", "montage", "captions", "mass_boxes", "threshold",
+    )  # fmt: skip
+    of_pictures = ("colourbar", "montage", "captions", "upsample")
     windows = any(given[name] for name in ("boxes", "points", "gaussians", "draws", "thetas", "quads", "table"))
     montage = given["montage"] or given["captions"] is not None
     numbers_only = target is None or given["threshold"] is not None
-    _refuse(given, of_maps, "belongs to --map FILE", unless=bool(given["files"]))
-    _refuse(given, of_windows, "is for windows, without --map", unless=not given["files"])
-    _refuse(given, of_taps, "is for windows; give one", unless=windows)
-    _refuse(given, {"columns": "--columns", "panel": "--panel"}, "belongs to --montage", unless=montage)
-    _refuse(given, {"font": "--font"}, "belongs to --captions", unless=given["captions"] is not None)
+    lowering.refuse(given, of_maps, "belongs to --map FILE", unless=bool(given["files"]))
+    lowering.refuse(given, ("inset", "no_mask"), "is for windows, without --map", unless=not given["files"])
+    lowering.refuse(given, ("size", "sampler", "blur", "border"), "is for windows; give one", unless=windows)
+    lowering.refuse(given, ("columns", "panel"), "belongs to --montage", unless=montage)
+    lowering.refuse(given, ("font",), "belongs to --captions", unless=given["captions"] is not None)
     if not given["files"] and not windows:
         raise click.UsageError("nothing to lay over the image: give a window, such as --box, or --map FILE.")
     if target is None and (given["threshold"] is not None or not (given["as_json"] and given["files"])):
         raise click.UsageError("Missing option '-o' / '--output'.")
-    _refuse(given, of_pictures, "is for pictures, and none is written", unless=not numbers_only)
+    lowering.refuse(given, of_pictures, "is for pictures, and none is written", unless=not numbers_only)
     if given["threshold"] is not None:
-        _refuse(given, {"as_json": "--json", "dry_run": "--dry-run"}, "does not go with --to-boxes", unless=False)
+        lowering.refuse(given, ("as_json", "dry_run"), "does not go with --to-boxes", unless=False)
     if given["colourbar"] and montage and given["shown"] is not None and given["shown"].kind == "each":
         raise click.UsageError("--colorbar in a montage shows one range, and --range each gives each map its own.")
-
-
-def _refuse(given: dict[str, Any], flags: dict[str, str], reason: str, *, unless: bool) -> None:
-    """Refuse the options that are given, unless they have a meaning."""
-    for option, flag in flags.items():
-        value = given[option]
-        if not unless and value is not None and value is not False and value != ():
-            raise click.UsageError(f"{flag} {reason}.")
 
 
 def _sources(
