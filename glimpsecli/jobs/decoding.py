@@ -13,6 +13,7 @@ from glimpsecli.images.streams import is_stream, standard_input
 from glimpsecli.jobs.plan import STREAM
 from glimpsecli.jobs.products import View
 from glimpsecli.jobs.requests import Sight, as_matrix
+from glimpsecli.sampling import Taps
 from glimpsecli.window.parts import tap_steps
 
 if TYPE_CHECKING:
@@ -132,10 +133,10 @@ def _part(origin: Origin, sights: Sequence[Sight], image_size: Size, how: How) -
     wanted = _wanted(sights, image_size, how)
     if wanted is None:
         return None
+    from glimpsecli.images.partial import read_reduced, read_window
+
     factor, (top, bottom, left, right) = wanted.factor, wanted.box
     if factor > 1:
-        from glimpsecli.images.partial import read_reduced
-
         # A neighbour of a tap is a pixel of the smaller image away, which is `factor` of these.
         far = 2 * factor
         wide = max(top - far, 0), min(bottom + far, image_size[0]), max(left - far, 0), min(right + far, image_size[1])
@@ -145,15 +146,11 @@ def _part(origin: Origin, sights: Sequence[Sight], image_size: Size, how: How) -
             return View(reduced.picture, image_size, name, reduced.origin, reduced.scale)
     if not wanted.worth_cutting:
         return None
-    from glimpsecli.images.partial import read_window
-
     part = read_window(origin.open(), wanted.box, max_pixels=how.max_pixels, name=origin.name)
     return part and View(part, image_size, "window", (top, left))
 
 
 def _support(sights: Sequence[Sight], image_size: Size, how: How) -> tuple[int, int, int, int]:
-    from glimpsecli.sampling import Taps
-
     boxes = [Taps.make(sight.place, sight.size, image_size, how.sampling).boxes()[0] for sight in sights]
     low, high = np.min(boxes, axis=0), np.max(boxes, axis=0)
     return int(low[0]), int(high[1]), int(low[2]), int(high[3])

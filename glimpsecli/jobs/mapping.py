@@ -49,15 +49,12 @@ class Share(NamedTuple):
 
 
 class Map(NamedTuple):
-    """A map of an image: a grid of numbers, what it is called, and how its file was read; see `Arranged`."""
+    """A map of an image: a grid of numbers, its name, its file, and how that was read."""
 
     values: NDArray[Any]
     label: str
     path: str
-    layout: str
-    prefix_tokens: int
-    guessed: bool
-    told: str
+    arranged: Arranged
 
 
 class Atlas:
@@ -112,7 +109,7 @@ class Atlas:
             self.labels.append(tuple(one.label for one in maps))
             for one in maps:
                 self.limits.feed(one.values)
-                paths = ways.setdefault(one.told, [])
+                paths = ways.setdefault(one.arranged.told, [])
                 if one.path not in paths:
                     paths.append(one.path)
         self.told = [
@@ -136,8 +133,7 @@ class Atlas:
                     label = arranged.labels[number] if only is None else ""
                     label = " ".join(part for part in (stem if len(shares) > 1 else "", label) if part)
                     checked = check_finite(values, path, self.reading.skip_nan)
-                    how = arranged.layout, arranged.prefix_tokens, arranged.guessed, arranged.told
-                    found.append(Map(checked, label, path, *how))
+                    found.append(Map(checked, label, path, arranged))
         return found
 
     def _arranged(self, path: str, image_size: Size | None) -> Arranged:

@@ -158,8 +158,9 @@ class MapOverlay:
         grid = one.values.shape
         rect = self._rect(one, image_size)
         lo, hi = self.atlas.limits.of(one.values)
-        row: dict[str, Any] = {"map": one.path, "label": one.label, "layout": one.layout}
-        row |= {"prefix_tokens": one.prefix_tokens, "guessed": one.guessed, "read_as": one.told}
+        how = one.arranged
+        row: dict[str, Any] = {"map": one.path, "label": one.label, "layout": how.layout}
+        row |= {"prefix_tokens": how.prefix_tokens, "guessed": how.guessed, "read_as": how.told}
         boxes = [Rect(*box.to_window(image_size).box) for box in self.mass_boxes]
         row |= maps.measure(one.values, rect, image_size, lo, hi, boxes)
         row["geometry"] = {
