@@ -5,6 +5,7 @@ A backend that needs more than to be imported has ``require()``, which raises wh
 
 from __future__ import annotations
 
+import functools
 import importlib
 from typing import TYPE_CHECKING, Any, overload
 
@@ -40,8 +41,9 @@ def load(name: Literal["cuda"]) -> DeviceBackend: ...
 def load(name: str) -> Backend: ...
 
 
+@functools.cache
 def load(name: str) -> Any:
-    """Import a backend.
+    """Import a backend; one that could not run is tried again.
 
     Raises
     ------

@@ -32,6 +32,7 @@ KEPT = 2**14
 """Values of a glimpse's row up to which the arrays that interpolate it, some 40 bytes a value, are kept."""
 
 _NO_MATRICES, _NO_GRIDS = np.empty((0, 2, 3)), np.empty((0, 0, 0, 2))
+_NO_MATRICES.flags.writeable = _NO_GRIDS.flags.writeable = False
 
 
 def prepare_gaussian(params: Floats, size: Size, image_shape: ImageShape, threads: int | None) -> Read:
@@ -104,8 +105,9 @@ def _prepare(
     units, work = n * -(-h // cpu_affine.ROWS), 10.0 * n * h * w * channels
 
     def read(images: Images, out: Glimpses) -> None:
-        top, bottom, left, right = (0, height, 0, width) if images.flags.c_contiguous else union(footprint())
+        top, bottom, left, right = 0, height, 0, width
         if not images.flags.c_contiguous:
+            top, bottom, left, right = union(footprint())
             images = images[:, top:bottom, left:right]
         pitch = (right - left) * channels
         first, stride = -top * pitch - left * channels, 0 if count == 1 else (bottom - top) * pitch
@@ -132,6 +134,8 @@ def _flat(images: Images) -> Images:
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     """Give a contiguous read-only view: Numba compiles again for each mixture of read-only and writable arrays."""
+    if array.flags.c_contiguous and not array.flags.writeable:
+        return array
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False
     return view
