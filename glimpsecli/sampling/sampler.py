@@ -43,7 +43,8 @@ class Sampler:
     image_shape : (H, W) or (H, W, C)
         Shape of the images.
     sampling : Sampling, optional
-        How to look: Gaussian attention by default.
+        How to look: Gaussian attention by default. In a loop name the cpu backend: ``auto`` takes NumPy for a small
+        window, since one call would not repay the start of Numba.
     alpha : bool
         Whether the last channel of the images is straight alpha.
 
