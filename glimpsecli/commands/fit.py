@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from glimpsecli import names
 from glimpsecli.commands import fit_values, options, values
-from glimpsecli.commands.report import say, show_json
+from glimpsecli.commands.report import progress, say, show_json
 from glimpsecli.commands.running import end
 from glimpsecli.errors import ExitCode
 
@@ -96,7 +93,7 @@ def fit(target_file: str, image: str, **given: Any) -> None:
     given["size"] = given["size"] or SizeRequest()
     task = fitting.Task(target_file, image, **given)
     fitting.check(task)
-    with _progress(quiet=manners["quiet"]) as watch:
+    with progress("place", quiet=manners["quiet"]) as watch:
         result = fitting.run(task, watch)
     written = fitting.write(task, result)
     if manners["as_json"]:
@@ -106,23 +103,6 @@ def fit(target_file: str, image: str, **given: Any) -> None:
     if not manners["quiet"]:
         _tell(task, written)
     end(ExitCode.DONE if result.fit.verdict == "found" else ExitCode.FAILED)
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], object] | None]:
-    """Give a function to be told how many places have been followed, for a bar on a terminal."""
-    if quiet or sys.stderr is None or not sys.stderr.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-
-    with tqdm(unit="place", file=sys.stderr, leave=False, delay=0.5) as bar:
-
-        def watch(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield watch
 
 
 def _lines(result: Result, *, verbose: bool) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,6 +26,27 @@ def complain(text: object, *, show: BaseException | None = None) -> None:
 def say(text: str) -> None:
     """Print a line on standard error."""
     click.echo(f"glimpse: {' '.join(text.split())}", err=True)
+
+
+@contextmanager
+def progress(unit: str, *, quiet: bool, verbose: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """Give a callback for the number of things that are done, and of all: a bar on a terminal, lines if `verbose`."""
+    from tqdm import tqdm
+
+    hidden = quiet or verbose or sys.stderr is None or not sys.stderr.isatty()
+    with tqdm(unit=unit, disable=hidden, leave=False) as bar:
+
+        def callback(done: int, total: int) -> None:
+            if verbose:
+                say(f"{unit} {done} of {total} done")
+            elif not hidden:
+                if bar.total is None:
+                    bar.reset(total)
+                    bar.initial = bar.n = done  # the rate is that of this run
+                bar.total = total
+                bar.update(done - bar.n)
+
+        yield callback
 
 
 def show_done(done: Done, given: Mapping[str, Any]) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +11,7 @@ import click
 from glimpsecli.commands import options, values
 from glimpsecli.commands.bench_values import SecondsValue, StridesValue
 from glimpsecli.commands.groups import Group
-from glimpsecli.commands.report import complain, say
+from glimpsecli.commands.report import complain, progress, say
 from glimpsecli.commands.study_values import OffsetsValue
 from glimpsecli.errors import ExitCode, InvalidInputError
 
@@ -110,7 +109,7 @@ def training(**given: Any) -> None:
     if note and not given["quiet"]:
         say(note)
     try:
-        with _progress(given, "chunk") as tell:
+        with progress("chunk", quiet=given["quiet"], verbose=given["verbose"]) as tell:
             jobs = given["jobs"] or processors()
             done = running.run(design, path, jobs=jobs, resume=resume, overwrite=overwrite, tell=tell)
     except KeyboardInterrupt:
@@ -161,7 +160,7 @@ def speed(**given: Any) -> None:
     paths = {name: os.path.join(folder, name) for name in report.SPEED_FILES}
     make_folder(paths["speed.json"])
     check_files(paths, [], overwrite=given["overwrite"])
-    with _progress(given, "stride") as tell:
+    with progress("stride", quiet=given["quiet"], verbose=given["verbose"]) as tell:
         steps = measure_all(recipes, sweep, tell)
     report.export_speed(steps, sweep, folder, overwrite=given["overwrite"])
     click.echo("\n".join(lines(steps)))
@@ -198,22 +197,3 @@ def _design(given: dict[str, Any]) -> tuple[Design, str]:
     used = design.photos[: HELD_OUT + design.images]  # others must not keep a run from being resumed
     note = f"{len(used)} of the {len(design.photos)} photos in {given['images']} are used"
     return design._replace(photos=used), note if len(used) < len(design.photos) else ""
-
-
-@contextmanager
-def _progress(given: dict[str, Any], unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on a terminal, or with -v lines."""
-    from tqdm import tqdm
-
-    with tqdm(unit=unit, disable=True if given["quiet"] or given["verbose"] else None, leave=False) as bar:
-
-        def tell(done: int, count: int) -> None:
-            if bar.total is None:
-                bar.reset(count)
-                bar.initial = done  # what was done before tells nothing of the time that is left
-            bar.n = done
-            bar.refresh()
-            if given["verbose"]:
-                say(f"{unit} {done} of {count} done")
-
-        yield tell
