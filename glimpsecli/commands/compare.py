@@ -25,10 +25,7 @@ EXAMPLES = options.examples(
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=options.IMAGE_PATH)
 @options.where_options
 @options.all_samplers_options
-@options.out(
-    "-o", "--output", "target", required=True, metavar="FILE|FOLDER/|-",
-    help="A file; a folder (it ends in / or exists); standard output, with --format.",
-)  # fmt: skip
+@options.picture_target_option
 @options.out("--magnify", is_flag=True, help="Draw each pixel as a square; else glimpses are enlarged smoothly.")
 @options.out(
     "--height", type=click.IntRange(64, 4096), default=320, show_default=True, metavar="PIXELS",

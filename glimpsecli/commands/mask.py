@@ -24,10 +24,7 @@ EXAMPLES = options.examples(
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=options.IMAGE_PATH)
 @options.where_options
 @options.taps_options
-@options.out(
-    "-o", "--output", "target", required=True, metavar="FILE|FOLDER/|-",
-    help="A file; a folder (it ends in / or exists); standard output, with --format.",
-)  # fmt: skip
+@options.picture_target_option
 @options.out("--apply", "apply", is_flag=True, help="Soft attention: the mask times the image.")
 @options.out("--figure", is_flag=True, help="The mask with its profiles, a_x above it and a_y at the right.")
 @options.picture_name_option

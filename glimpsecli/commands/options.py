@@ -176,6 +176,10 @@ name_option = out(
     help="Names in a folder, without the suffix, from {stem} {index} {label} {scale} and {ext}, which is the image's "
     'own suffix. Default: "{stem}_{index:03d}".',
 )  # fmt: skip
+picture_target_option = out(
+    "-o", "--output", "target", required=True, metavar="FILE|FOLDER/|-",
+    help="A file; a folder (it ends in / or exists); standard output, with --format.",
+)  # fmt: skip
 picture_name_option = out(
     "--name", metavar="TEMPLATE",
     help="Names in a folder, without the suffix, from {stem} {index} {label} and {ext}, which is the image's own "

@@ -52,10 +52,7 @@ how = options.section("How to paste")
 @how("--gain", type=float, metavar="G", help="Factor of the glimpse, to add; negative to subtract it.")
 @options.blur_option
 @how("--fill", type=values.ColourValue(), help="Colour under the alpha of the IMAGE in a JPEG.")
-@options.out(
-    "-o", "--output", "target", required=True, metavar="FILE|FOLDER/|-",
-    help="A file; a folder (it ends in / or exists); standard output, with --format.",
-)  # fmt: skip
+@options.picture_target_option
 @options.picture_name_option
 @options.image_options
 @options.dry_run_option
