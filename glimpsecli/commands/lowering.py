@@ -99,7 +99,7 @@ def refuse(given: Mapping[str, Any], names: Sequence[str], reason: str, *, unles
 
 
 def check_one_window(plan: Plan, use: str) -> None:
-    """Refuse a plan in which an image has several windows, where one is taken for this use."""
+    """Refuse a plan in which an image has no or several windows; `use` is the verb for the one that is taken."""
     for item in plan.items:
         windows = sum(request.windows for request in item.requests) * plan.how.shaping.retina
         if windows != 1:

@@ -1,4 +1,4 @@
-"""The two ends of the work on an image: what was decoded of it, and what is made of that for one file."""
+"""The two ends of the work on an image: the pixels that were decoded, and the product that goes into a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class View(NamedTuple):
-    """What was decoded of an image: a part of it, or all of it made smaller.
+    """The decoded pixels of an image: all of it, a part, or a smaller copy.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class View(NamedTuple):
     scale: tuple[float, float] = (1.0, 1.0)
 
     def places(self, sights: Sequence[Sight], sampling: Sampling) -> list[Place]:
-        """Give the places of some sights of the whole image in index coordinates of what was decoded."""
+        """Give the places of some sights of the whole image in index coordinates of the picture."""
         if self.decoded == "whole":
             return [sight.place for sight in sights]
         if sampling.sampler == "gaussian":

@@ -1,4 +1,4 @@
-"""Places over a part of an image, which may have been decoded at another size; and how far apart taps are."""
+"""Places over a part of an image, which may have another size, and the steps between their taps."""
 
 from __future__ import annotations
 
