@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -77,7 +77,6 @@ class Comparison:
         """Look through each sampler, at the depth of the image; None where a sampler cannot."""
         sampling, depth = replace(sampling_of(photo, plan.how), blur=self.blur), depth_of(photo.pixels)
         seen: dict[str, Array | None] = {}
-        place: Any = sight.place
         for name in TITLES:
             if name != "gaussian":
                 own = replace(sampling, sampler=name)
@@ -86,7 +85,7 @@ class Comparison:
             else:
                 seen[name] = None
                 continue
-            glimpse = Sampler(place, sight.size, photo.pixels.shape, own)(photo.pixels)
+            glimpse = Sampler(sight.place, sight.size, photo.pixels.shape, own)(photo.pixels)
             seen[name] = convert(glimpse, depth, depth).pixels
         return seen
 

@@ -253,8 +253,7 @@ def _draw_inset(picture: Array, view: View, sight: Sight, plan: Plan) -> None:
     from glimpsecli.pictures.scale import shown
 
     source = view.picture
-    place: Any = sight.place
-    look = Sampler(place, sight.size, source.pixels.shape, sampling_of(source, plan.how), alpha=source.alpha)
+    look = Sampler(sight.place, sight.size, source.pixels.shape, sampling_of(source, plan.how), alpha=source.alpha)
     seen = convert(look(source.pixels), depth_of(source.pixels), depth_of(picture)).pixels
     colours = in_colour(seen)[:, :, :3]
     drawn, _ = shown(colours, *inset_size((picture.shape[0], picture.shape[1]), sight.size))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -85,12 +85,11 @@ class Pasting:
         reached = [False] * len(pairs)
         for number in sorted(range(len(pairs)), key=lambda number: -pairs[number][1].scale):
             glimpse, sight = pairs[number]
-            place: Any = sight.place
             try:
                 (reached[number],) = paste_onto(
                     canvas,
                     _at_depth(glimpse.picture.pixels, depth)[None],
-                    place,
+                    sight.place,
                     how.sampling,
                     blend=self.blend,
                     gain=self.gain,
