@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-gpu lint format clean
+.PHONY: help demo test test-fast test-extras test-gpu lint format clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/demo.stamp ## extract glimpses from the sample photos with every sampler, into glimpses/
 	$(BIN)/glimpse extract sample_images/chelsea.png --at 55%,42% --extent 240x160 --size 120x80 \
@@ -26,6 +26,10 @@ test: $(VENV)/test.stamp ## run the tests
 test-fast: $(VENV)/test.stamp ## run the tests that answer within a minute
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
+test-extras: ## run the tests that need torch, scipy, OpenCV or datasets, in .venv-extras; none may be skipped
+	$(MAKE) VENV=.venv-extras .venv-extras/extras.stamp
+	.venv-extras/bin/python -m pytest -n auto --dist worksteal -m extras --no-skips
+
 test-gpu: $(VENV)/gpu.stamp ## test the cuda backend on this machine's GPU
 	GLIMPSE_TEST_GPU=1 $(BIN)/python -m pytest tests/cuda_cases.py
 
@@ -40,7 +44,7 @@ format: $(VENV)/test.stamp ## format the code
 	$(BIN)/ruff format
 
 clean: ## remove the virtual environment and all that was made
-	rm -rf $(VENV) glimpses build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-extras glimpses build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "glimpse needs Python 3.10 or later: make PYTHON=...")'
@@ -58,4 +62,8 @@ $(VENV)/test.stamp: pyproject.toml | $(BIN)/python
 
 $(VENV)/gpu.stamp: pyproject.toml $(VENV)/test.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cuda]'
+	@touch $@
+
+$(VENV)/extras.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,extras]'
 	@touch $@

@@ -18,6 +18,17 @@ def examples(count=100, **more):
 settings.register_profile("glimpse", examples(), deadline=None, derandomize=IN_CI)
 settings.load_profile("glimpse")
 
+
+def pytest_addoption(parser):
+    parser.addoption("--no-skips", action="store_true", help="fail if a test is skipped")
+
+
+def pytest_sessionfinish(session):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("no_skips") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -495,6 +495,7 @@ def test_twins_beside_each_other_need_the_suffix_in_the_name(glimpse):
     assert glimpse("in -o out --name {stem}_{ext}")[0] == 0
 
 
+@pytest.mark.extras
 def test_hugging_face_loads_the_folder_as_it_is(glimpse, monkeypatch):
     datasets = pytest.importorskip("datasets", reason="Hugging Face datasets is not installed")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -300,6 +300,7 @@ def test_every_contender_in_the_tables_says_what_it_is():
             assert (one.tolerance, one.everywhere, one.filter) == (2e-6, True, None)
 
 
+@pytest.mark.extras
 @pytest.mark.parametrize("path", [path for path in PEERS if "Cuda" not in path])
 def test_the_peers_that_are_here_compute_what_they_say(path):
     module, _, name = path.partition(":")

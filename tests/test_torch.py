@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from glimpsecli import Affine, GlimpseError, Window, extract, extract_batch
 
-torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.extras
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
 from torch.nn import functional  # noqa: E402
 
 from glimpsecli.torch import affine_glimpse, gaussian_glimpse, matrix_glimpse, window_glimpse  # noqa: E402
