@@ -122,7 +122,7 @@ class Design(NamedTuple):
 
     def count(self, chunk: Chunk) -> int:
         """Give how many true windows a chunk has."""
-        if condition_of(chunk) in TUNING:
+        if condition_named(chunk.condition) in TUNING:
             return self.tuning_places
         return self.places if chunk.condition == self.conditions[0] else self.other_places
 
@@ -190,20 +190,15 @@ def chunks(design: Design) -> list[Chunk]:
     ]  # fmt: skip
 
 
-def condition_of(chunk: Chunk) -> Condition:
-    """Give the condition of a chunk."""
-    return next((one for one in TUNING if one.name == chunk.condition), None) or condition_named(chunk.condition)
-
-
 def condition_named(name: str) -> Condition:
-    """Give a condition by its name.
+    """Give a condition of the study, or of the tuning, by its name.
 
     Raises
     ------
     InvalidInputError
         There is none of that name.
     """
-    for condition in CONDITIONS:
+    for condition in (*CONDITIONS, *TUNING):
         if condition.name == name:
             return condition
     raise InvalidInputError(f"{name!r} is no condition of the study", f"take one of {'; '.join(NAMES)}")

@@ -58,8 +58,7 @@ class Watch:
     """Notes since when each trial has been close to the truth."""
 
     def __init__(self, truth: Floats, stride: float) -> None:
-        self.truth, self.stride = truth, stride
-        self.since = np.full(len(truth), -1)
+        self.truth, self.stride, self.since = truth, stride, np.full(len(truth), -1)
 
     def see(self, places: Floats, looks: Whole | int) -> None:
         """Take note of where all are after so many looks."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.learning.fitting import LEAST_ENERGY, gradient_energy
-from glimpsecli.study.design import WIDEST, Chunk, Design, chunks, condition_of, tuning_chunks
+from glimpsecli.study.design import WIDEST, Chunk, Design, chunks, condition_named, tuning_chunks
 from glimpsecli.study.lookers import TAPS
 from glimpsecli.study.scenes import KINDS, area_average, scene
 
@@ -49,7 +49,7 @@ def check(design: Design) -> None:
     # in scale only, for which there is always room.
     seen: dict[tuple[str, int, float, bool], Chunk] = {}
     for chunk in (*tuning_chunks(design), *chunks(design)):
-        key = chunk.kind, chunk.image, chunk.stride, condition_of(chunk).fractional
+        key = chunk.kind, chunk.image, chunk.stride, condition_named(chunk.condition).fractional
         if key not in seen or design.count(chunk) > design.count(seen[key]):
             seen[key] = chunk
     for kind, index in dict.fromkeys((kind, index) for kind, index, *_ in seen):
@@ -71,7 +71,7 @@ def draw(design: Design, chunk: Chunk, image: Image) -> Trials:
     InvalidInputError
         The image has no such place.
     """
-    condition = condition_of(chunk)
+    condition = condition_named(chunk.condition)
     extent = TAPS * condition.stride(chunk.stride)
     truth, start, targets = [], [], []
     for number in range(design.count(chunk)):

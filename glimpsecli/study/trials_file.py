@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.images.atomic import explained
-from glimpsecli.study.design import TUNING, Chunk, Design, chunks, condition_of, fingerprint, tuning_chunks
+from glimpsecli.study.design import TUNING, Chunk, Design, chunks, condition_named, fingerprint, tuning_chunks
 from glimpsecli.study.working import methods, settings_for
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _checked(result: Any, planned: Sequence[Chunk], design: Design, lookers: Seq
     if result.get("chunk") not in [list(chunk) for chunk in planned]:
         raise ValueError("its chunk is not of this experiment")
     chunk = Chunk(*result["chunk"])
-    if condition_of(chunk) not in TUNING:
+    if condition_named(chunk.condition) not in TUNING:
         _check_runs(result.get("runs"), chunk, design, lookers)
     else:
         _check_tried(result.get("tried"), chunk, design, lookers)

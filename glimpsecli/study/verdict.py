@@ -124,18 +124,6 @@ def word(one: Compared) -> str:
     return _EQUAL if low > -MARGIN and high < MARGIN else _UNDECIDED
 
 
-def signed(one: Compared) -> str:
-    """Write a difference with its interval."""
-    if math.isinf(one.area.low):
-        return f"{one.area.value:+.3f}"
-    return f"{one.area.value:+.3f} [{one.area.low:+.3f}, {one.area.high:+.3f}]"
-
-
-def methods_of(first: Who, second: Who) -> str:
-    """Name the optimisers of two that are compared."""
-    return " and ".join(dict.fromkeys((METHODS[first.method], METHODS[second.method])))
-
-
 def _answer(contests: Sequence[Compared], elsewhere: Sequence[Compared]) -> str:
     if any(math.isinf(one.area.low) for one in contests):
         return f"{_UNDECIDED}, for intervals need {FEWEST} images or more"
@@ -170,7 +158,9 @@ def _contests(
 
 def _line(summary: Summary, one: Compared) -> str:
     first, second = (summary.area(one.condition, one.stride, who).value for who in (one.first, one.second))
+    methods = " and ".join(dict.fromkeys(METHODS[who.method] for who in (one.first, one.second)))
+    value, low, high = one.area
     return (
-        f"{one.first.sampler} against {one.second.sampler}, {methods_of(one.first, one.second)}: {word(one)}; "
-        f"area {first:.3f} against {second:.3f}, {signed(one)}"
+        f"{one.first.sampler} against {one.second.sampler}, {methods}: {word(one)}; area {first:.3f} against "
+        f"{second:.3f}, {value:+.3f}" + ("" if math.isinf(low) else f" [{low:+.3f}, {high:+.3f}]")
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from glimpsecli.study import optimisers, statistics
-from glimpsecli.study.design import ALIKE, NOISE, Chunk, Design, condition_of
+from glimpsecli.study.design import ALIKE, NOISE, Chunk, Design, condition_named
 from glimpsecli.study.lookers import LOOKERS, Looker
 from glimpsecli.study.scenes import KINDS, scene
 from glimpsecli.study.trials import Trials, draw
@@ -49,7 +49,7 @@ def methods(looker: Looker, chunk: Chunk) -> tuple[str, ...]:
     """Name the optimisers of a sampler; none where hard attention is to find a scale, for its policies have none."""
     if not looker.sampled:
         return LM, ADAM
-    return () if condition_of(chunk).scaled else (SCORE,)
+    return () if condition_named(chunk.condition).scaled else (SCORE,)
 
 
 def tune(design: Design, chunk: Chunk, lookers: Sequence[Looker] = LOOKERS) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def choose(tuned: Sequence[Mapping[str, Any]], offsets: Sequence[float]) -> dict
     for one in tuned:
         chunk = Chunk(*one["chunk"])
         for name, rows in one["tried"].items():
-            tally = counts.setdefault((name, chunk.stride, condition_of(chunk).scaled), {})
+            tally = counts.setdefault((name, chunk.stride, condition_named(chunk.condition).scaled), {})
             for rate, sigma, successes, places in rows:
                 setting = Setting(rate, sigma)
                 tally[setting] = tally.get(setting, 0) + np.array([*successes, places])
@@ -108,7 +108,7 @@ def work(design: Design, chunk: Chunk, settings: Settings, lookers: Sequence[Loo
         ``chunk``, and ``runs``: for each sampler and optimiser ``centre`` (errors in strides), ``extent`` (relative),
         ``arrived`` and ``looks``, a number for each trial, and ``seconds`` of the processor for all of them.
     """
-    condition = condition_of(chunk)
+    condition = condition_named(chunk.condition)
     stride = condition.stride(chunk.stride)
     image = scene(chunk.kind, chunk.image, design.seed, design.photos)
     some = draw(design, chunk, image)
@@ -160,7 +160,7 @@ def _search(
 
     `settings` are (N, 2), rate and sigma of each trial; without them it is by Levenberg and Marquardt's method.
     """
-    free = 3 if condition_of(chunk).scaled else 2
+    free = 3 if condition_named(chunk.condition).scaled else 2
     if settings is None:
         return optimisers.levenberg_marquardt(views, some.start, targets, some.truth, free=free, looks=design.lm_looks)
     looks = design.adam_looks * looker.looks
