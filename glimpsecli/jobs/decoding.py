@@ -70,6 +70,11 @@ class Origin(NamedTuple):
             return stream.read(3) == b"\xff\xd8\xff"
 
 
+def upright_size_of(origin: Origin, how: How) -> Size:
+    """Read the size of an image from its header."""
+    return images.upright_size(origin.open(), frame=how.frame, max_pixels=how.max_pixels, name=origin.name)
+
+
 def decode(
     origin: Origin, sights_of: Callable[[Size], list[Sight]], how: How, *, whole: bool = False
 ) -> tuple[View, list[Sight]]:
@@ -88,7 +93,7 @@ def decode(
         Whether all pixels are needed, whatever the sights.
     """
     if not whole and how.frame == 0 and origin.is_jpeg():
-        image_size = images.upright_size(origin.open(), max_pixels=how.max_pixels, name=origin.name)
+        image_size = upright_size_of(origin, how)
         sights = sights_of(image_size)
         view = _part(origin, sights, image_size, how)
         if view is not None:

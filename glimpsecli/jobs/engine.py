@@ -15,7 +15,7 @@ import numpy as np
 from glimpsecli import images
 from glimpsecli.errors import ExitCode, FileProblemError, GlimpseError
 from glimpsecli.images.atomic import place
-from glimpsecli.jobs.decoding import Origin, decode
+from glimpsecli.jobs.decoding import Origin, decode, upright_size_of
 from glimpsecli.jobs.glimpses import look_at
 from glimpsecli.jobs.outputs import make_folder
 from glimpsecli.jobs.plan import STREAM, Item, Plan
@@ -92,7 +92,7 @@ def preview(plan: Plan) -> Iterator[dict[str, Any] | Done]:
             continue
         try:
             origin = origin_of(item, plan)
-            image_size = upright_size_of(origin, plan)
+            image_size = upright_size_of(origin, plan.how)
             with _named(item):
                 sights = sights_of(item, plan, image_size)
                 if plan.looking is not None:
@@ -124,7 +124,7 @@ def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
                 whole = plan.looking is not None
                 view, sights = decode(origin, lambda size: sights_of(item, plan, size), plan.how, whole=whole)
             else:  # numbers only, which need no pixels
-                image_size = upright_size_of(origin, plan)
+                image_size = upright_size_of(origin, plan.how)
                 view = View(images.Picture(np.empty((*image_size, 0), np.uint8)), image_size)
                 sights = sights_of(item, plan, image_size)
             with _named(item):
@@ -178,12 +178,6 @@ def _memory(origin: Origin, plan: Plan) -> int:
     # A photo, what lies on it as float32, and the picture with what it takes to store it: 24 bytes a pixel of 8 bit.
     working = decoding if plan.looking is None else max(24 * height * width, 2 * decoding)
     return working + len(origin.content or b"")
-
-
-def upright_size_of(origin: Origin, plan: Plan) -> Size:
-    """Read the size of an image from its header."""
-    how = plan.how
-    return images.upright_size(origin.open(), frame=how.frame, max_pixels=how.max_pixels, name=origin.name)
 
 
 def sights_of(item: Item, plan: Plan, image_size: Size) -> list[Sight]:

@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from glimpsecli.errors import GlimpseError, InvalidInputError
-from glimpsecli.jobs.decoding import decoded_as
-from glimpsecli.jobs.engine import content_hash, origin_of, sights_of, upright_size_of
+from glimpsecli.jobs.decoding import decoded_as, upright_size_of
+from glimpsecli.jobs.engine import content_hash, origin_of, sights_of
 from glimpsecli.jobs.lines import line_of, read_lines
 from glimpsecli.jobs.pool import in_order
 from glimpsecli.jobs.records import planned
@@ -84,7 +84,7 @@ def _is_done(known: tuple[Item, list[str]], plan: Plan, *, quick: bool) -> bool:
 def _from_files(item: Item, plan: Plan) -> list[dict[str, Any]]:
     """Give the records of an image as it is now."""
     origin = origin_of(item, plan)
-    image_size = upright_size_of(origin, plan)
+    image_size = upright_size_of(origin, plan.how)
     sights = sights_of(item, plan, image_size)
     decoded = decoded_as(origin, sights, image_size, plan.how)
     records = planned(item, sights, image_size, plan.how, backend=plan.how.sampling.backend, decoded=decoded)
