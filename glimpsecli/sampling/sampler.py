@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     Images = NDArray[Any]
     Glimpses = NDArray[np.float32]
 
+_FLOAT32 = np.dtype(np.float32)
+
 
 class Sampler:
     """One or several windows over images of one shape, prepared to be looked through again and again.
@@ -108,7 +110,7 @@ class Sampler:
             As :func:`~glimpsecli.extract`.
         """
         if type(image) is np.ndarray and image.dtype is self._dtype and image.shape == self.image_shape:
-            out = np.empty(self._glimpses, np.float32)
+            out = np.empty(self._glimpses, _FLOAT32)
             self._read(image.reshape(self._images), out)  # type: ignore[misc]  # made before the dtype is known
             return out.reshape(self._result)
         sampling, pixels = device_sampling(image, self.sampling, self.alpha), self._checked(image)

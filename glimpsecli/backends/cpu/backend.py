@@ -128,7 +128,7 @@ def _scratch(w: int, channels: int, dtype: np.dtype[Any]) -> Scratch:
 def _flat(images: Images) -> Images:
     """Give all values in one row, read-only, copied only if they must be."""
     flat = images.reshape(-1)  # another array, whose flag is its own
-    flat.flags.writeable = False
+    flat.setflags(write=False)  # half the time of setting flags.writeable
     return flat
 
 
