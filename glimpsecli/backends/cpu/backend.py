@@ -254,7 +254,7 @@ def _pull_back(
     run(
         kernels.places_kernel,
         (_flat(images), first, pitch, stride, height, width, *places, form, _read_only(colours), h, w, channels, losses,
-         by_places if len(grids) else _NO_GRIDS, found),
+         by_places if len(grids) else np.empty((0, 0, 0, 2)), found),
         Scratch(functools.partial(kernels.scratch, (h, w, channels), images.dtype)),
         units=n * units, work=work, threads=threads,
     )  # fmt: skip
