@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 
 from glimpsecli.errors import InvalidInputError
 
-_HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+"""Numbers of the errors that :func:`lock` raises where another process holds the lock."""
 
 
 @contextmanager
@@ -40,13 +41,13 @@ def _acquire(path: str) -> int | None:
         except OSError:
             return None  # what is written next says why
         try:
-            _lock(file)
+            lock(file)
             if os.path.samestat(os.fstat(file), os.stat(path)):
                 return file
         except FileNotFoundError:
             pass  # another run ended just now and took its file with it
         except OSError as error:
-            if error.errno not in _HELD:
+            if error.errno not in HELD:
                 _remove(path, file)
                 return None
             os.close(file)
@@ -69,11 +70,13 @@ def _remove(path: str, file: int) -> None:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(file: int) -> None:
+    def lock(file: int) -> None:
+        """Lock a file that is open until it is closed, or raise OSError."""
         msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
 
 else:
     import fcntl
 
-    def _lock(file: int) -> None:
+    def lock(file: int) -> None:
+        """Lock a file that is open until it is closed, or raise OSError."""
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

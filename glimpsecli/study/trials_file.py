@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.images.atomic import explained
+from glimpsecli.jobs.locking import HELD, lock
 from glimpsecli.study.design import TUNING, Chunk, Design, chunks, condition_named, fingerprint, tuning_chunks
 from glimpsecli.study.working import methods, settings_for
 
@@ -132,25 +133,12 @@ def _opened(path: str, *, existing: bool) -> BinaryIO:
             f"{path} exists", "give --resume to go on with it, --overwrite to begin anew, or another folder"
         ) from None
     try:
-        _lock(stream)
-    except BlockingIOError:
-        stream.close()
-        raise InvalidInputError(f"another run is adding to {path}", "wait for it, or give another folder") from None
+        lock(stream.fileno())
+    except OSError as error:
+        if error.errno in HELD:  # some network drives keep no locks, and a run needs none to be right
+            stream.close()
+            raise InvalidInputError(f"another run is adding to {path}", "wait for it, or give another folder") from None
     return stream
-
-
-def _lock(stream: BinaryIO) -> None:
-    """Claim a file until it is closed; raise BlockingIOError if another process has done so."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise
-    except OSError:  # some network drives keep no locks, and a run needs none to be right
-        pass
 
 
 def _line(data: dict[str, Any]) -> bytes:
