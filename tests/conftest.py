@@ -55,12 +55,12 @@ def pretend(monkeypatch):
     """Let `glimpse bench` measure pretenders in this process."""
     from pretenders import clock
 
-    from glimpsecli.bench import apart, machine
+    from glimpsecli.bench import isolated, machine
     from glimpsecli.bench.measuring import measure
 
     def install(*contenders):
         monkeypatch.setattr(
-            apart, "measure_apart",
+            isolated, "measure_isolated",
             lambda recipe, asked, tell: measure(recipe, asked, contenders=contenders, clock=clock, tell=tell),
         )  # fmt: skip
         monkeypatch.setattr(machine, "load", lambda: 0.0)

@@ -19,7 +19,7 @@ from PIL import Image
 from pretenders import QUICK, bench, clock, digits, fake, measured, parameters, results, start
 
 from glimpsecli import GlimpseError
-from glimpsecli.bench import apart, baseline, cases, checking, exporters, machine, report, timing
+from glimpsecli.bench import baseline, cases, checking, exporters, isolated, machine, report, timing
 from glimpsecli.bench.contenders import OURS, PEERS, chosen
 from glimpsecli.bench.contenders.base import Contender, Scene
 from glimpsecli.bench.contenders.ours import Cpu, Numpy
@@ -154,15 +154,15 @@ def test_a_large_case_is_checked_in_part(monkeypatch):
     scene = Scene(cases.build(digits(20)), 1)
     whole = checking.truth(scene, "gaussian", 0)
     assert whole.values.shape == (20, 12, 12, 1)
-    assert whole.told == "all glimpses"
+    assert whole.checked == "all glimpses"
     row = 28 * (28 + 12)  # multiply-adds of a row of a glimpse: A_y I, and that times A_x^T
     monkeypatch.setattr(checking, "AFFORDABLE", row * 12 * 5)
     part = checking.truth(scene, "gaussian", 0)
-    assert part.told == "5 of 20 glimpses"
+    assert part.checked == "5 of 20 glimpses"
     np.testing.assert_array_equal(part.values, whole.values[part.windows])
     monkeypatch.setattr(checking, "AFFORDABLE", row * 4)
     part = checking.truth(scene, "gaussian", 0)
-    assert part.told == "1 of 20 glimpses, 4 of 12 rows"
+    assert part.checked == "1 of 20 glimpses, 4 of 12 rows"
     np.testing.assert_allclose(part.values, whole.values[part.windows][:, part.rows], atol=1e-12)
 
 
@@ -185,10 +185,10 @@ def test_a_filterbank_in_parts_is_the_same(monkeypatch):
     whole = checking.truth(scene, "gaussian", 0)
     monkeypatch.setattr(checking, "HELD", 12 * 12 * 4)
     part = checking.truth(scene, "gaussian", 0)  # a filterbank of 12 x 28 is more than that
-    assert part.told == "all glimpses"
+    assert part.checked == "all glimpses"
     monkeypatch.setattr(checking, "HELD", 12 * 5)
     part = checking.truth(scene, "gaussian", 0)
-    assert part.told == "1 of 4 glimpses, 5 of 12 rows"
+    assert part.checked == "1 of 4 glimpses, 5 of 12 rows"
     np.testing.assert_allclose(part.values, whole.values[part.windows][:, part.rows], atol=1e-12)
 
 
@@ -477,7 +477,7 @@ def test_exports_parse_back(pretend, tmp_path):
 
 
 def test_an_export_that_cannot_be_written_fails_before_the_run(pretend, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(apart, "measure_apart", lambda *_: pytest.fail("it ran"))
+    monkeypatch.setattr(isolated, "measure_isolated", lambda *_: pytest.fail("it ran"))
     there = tmp_path / "there.json"
     there.write_text("{}")
     for words, reason in (
@@ -560,7 +560,7 @@ def test_the_number_of_threads_is_in_the_environment_before_any_library_starts(m
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
     monkeypatch.setenv("OMP_NUM_THREADS", "64")
-    told = apart.call({}, 3, print)
+    told = isolated.call({}, 3, print)
     assert {told[name] for name in machine.THREADS} == {"3"}
     assert {"OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"} <= set(machine.THREADS)
     assert os.environ["OMP_NUM_THREADS"] == "64"
@@ -570,7 +570,7 @@ def test_the_other_process_finds_our_modules_whatever_lies_about(monkeypatch, tm
     for name in ("json", "signal", "os", "glimpsecli"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit(9)")
     monkeypatch.chdir(tmp_path)
-    assert apart.measure_apart(digits(1), parameters(runs=1), lambda text: None).reference == "glimpse cpu"
+    assert isolated.measure_isolated(digits(1), parameters(runs=1), lambda text: None).reference == "glimpse cpu"
 
 
 @pytest.mark.parametrize("line", ["welcome", "[1]", "{}", "3", "\udcff".encode("utf-8", "surrogateescape")])
@@ -581,7 +581,7 @@ def test_what_the_other_process_does_not_say_itself_is_one_line(line, monkeypatc
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
     with pytest.raises(GlimpseError, match="which is not its own; look for what prints when Python starts"):
-        apart.call({}, 1, print)
+        isolated.call({}, 1, print)
 
 
 def test_ctrl_c_ends_both_processes_quietly():
@@ -601,9 +601,9 @@ def test_ctrl_c_ends_both_processes_quietly():
 def test_failures_in_the_other_process_come_back(tmp_path):
     recipe = digits()._replace(source=str(tmp_path / "gone.png"))
     with pytest.raises(GlimpseError, match=r"gone\.png"):
-        apart.measure_apart(recipe, parameters(), lambda text: None)
+        isolated.measure_isolated(recipe, parameters(), lambda text: None)
     with pytest.raises(GlimpseError, match="died with code 1"):
-        apart.call({"do": "measure"}, 1, lambda text: None)
+        isolated.call({"do": "measure"}, 1, lambda text: None)
 
 
 def test_the_stages_of_an_extract(samples):

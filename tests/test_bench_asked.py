@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pretenders import QUICK, bench, digits, fake, measured, parameters, results, start
 
-from glimpsecli.bench import apart, baseline, cases, exporters, machine, plain, report, stages
+from glimpsecli.bench import baseline, cases, exporters, isolated, jsonable, machine, report, stages
 from glimpsecli.bench.cases import Recipe
 from glimpsecli.bench.contenders.base import Scene
 from glimpsecli.bench.contenders.opencv_peers import Area, Resize
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def idle(monkeypatch):
     """Whoever starts to measure fails."""
-    monkeypatch.setattr(apart, "call", lambda *_: pytest.fail("it ran"))
+    monkeypatch.setattr(isolated, "call", lambda *_: pytest.fail("it ran"))
 
 
 def refusal(capsys, *words):
@@ -194,9 +194,9 @@ def test_plain_data_comes_back():
     job = Job("x.png", runs=4)
     found = measured(fake("glimpse cpu", 0.01), fake("slow", 9.0))
     for kind, value in ((Recipe, recipe), (Job, job), (Measured, found)):
-        assert plain.from_plain(kind, json.loads(json.dumps(plain.to_plain(value)))) == value
+        assert jsonable.from_json(kind, json.loads(json.dumps(jsonable.to_json(value)))) == value
     with pytest.raises(InvalidInputError, match="title is missing"):
-        plain.from_plain(Recipe, {"name": "a"})
+        jsonable.from_json(Recipe, {"name": "a"})
 
 
 # --- what is asked for
@@ -360,14 +360,14 @@ def test_the_package_is_imported_and_its_words_looked_up_before_the_clock_runs(s
 
 def dying(monkeypatch, *cases_that_die):
     """Let the processes of some cases die."""
-    pretended = apart.measure_apart
+    pretended = isolated.measure_isolated
 
-    def measure_apart(recipe, asked, tell):
+    def measure_isolated(recipe, asked, tell):
         if recipe.name in cases_that_die:
             raise FileProblemError("the process that measured died with code -9", "try fewer contenders")
         return pretended(recipe, asked, tell)
 
-    monkeypatch.setattr(apart, "measure_apart", measure_apart)
+    monkeypatch.setattr(isolated, "measure_isolated", measure_isolated)
 
 
 def test_a_case_that_dies_takes_no_other_along(pretend, monkeypatch, tmp_path, samples, capsys):
@@ -482,5 +482,5 @@ def test_the_other_process_is_quiet_when_we_are_killed():
 def test_nothing_is_left_in_the_temporary_folder_of_a_failure(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(InvalidInputError, match="No such file"):
-        apart.split_apart(Job(str(tmp_path / "gone.png")), lambda text: None)
+        isolated.split_isolated(Job(str(tmp_path / "gone.png")), lambda text: None)
     assert list(tmp_path.iterdir()) == []

@@ -245,7 +245,7 @@ def test_damaged_files(tmp_path):
 def test_layouts_are_guessed(shape, layout, maps, labels):
     found = arrange(attention(*shape), "a")
     assert (found.layout, found.maps.shape, found.labels, found.guessed) == (layout, maps, labels, True)
-    assert found.told.endswith("(guessed)")
+    assert found.reading.endswith("(guessed)")
 
 
 def test_what_tokens_look_like():
@@ -296,14 +296,14 @@ def test_heads_and_layers_are_chosen_or_joined():
 
 
 def test_it_is_told_how_an_array_was_read():
-    assert arrange(np.full((12, 197, 197), 1 / 197), "a").told == (
+    assert arrange(np.full((12, 197, 197), 1 / 197), "a").reading == (
         "read as hnn: 12 heads, 197 tokens, 1 prefix token, grid 14x14, attention of token 0 (guessed)"
     )
-    assert arrange(np.ones((2, 1, 6, 6)), "a", layout="lhnn", grid=(2, 3), prefix_tokens=0, layer="mean").told == (
+    assert arrange(np.ones((2, 1, 6, 6)), "a", layout="lhnn", grid=(2, 3), prefix_tokens=0, layer="mean").reading == (
         "read as lhnn: 2 layers (mean of layers), 1 head, 6 tokens, 0 prefix tokens, grid 3x2, "
         "the mean attention of 6 tokens"
     )
-    assert arrange(np.ones((9, 14)), "a", layout="hw").told == "read as hw: 1 map, grid 14x9"
+    assert arrange(np.ones((9, 14)), "a", layout="hw").reading == "read as hw: 1 map, grid 14x9"
 
 
 @pytest.mark.parametrize(

@@ -57,13 +57,13 @@ def check_size(annotated: Annotated, image_size: Size) -> None:
     if annotated.size is None or tuple(annotated.size) == tuple(image_size):
         return
     claimed, actual = (f"{width}x{height}" for height, width in (annotated.size, image_size))
-    told = f"{annotated.where}: {shown(annotated.image)} is {claimed} in the annotations and {actual} upright"
+    problem = f"{annotated.where}: {shown(annotated.image)} is {claimed} in the annotations and {actual} upright"
     if tuple(annotated.size) == tuple(image_size)[::-1]:
         raise FileProblemError(
-            f"{told}: the boxes were drawn on the unrotated image, without its EXIF orientation",
+            f"{problem}: the boxes were drawn on the unrotated image, without its EXIF orientation",
             "annotate the upright image, or remove the orientation from the file",
         )
-    raise FileProblemError(told, "these boxes belong to another version of the image")
+    raise FileProblemError(problem, "these boxes belong to another version of the image")
 
 
 def _best(annotations: Annotations, keys: list[str], relative_path: str) -> tuple[Rank, str] | None:

@@ -97,8 +97,8 @@ def _guess(path: Path) -> str:
             present.append("jsonl")
         if len(present) == 1:
             return present[0]
-        told = f"files of {' and '.join(present)}" if present else "no annotations that glimpse knows"
-        raise InvalidInputError(f"{path} holds {told}", "name the format, or the file")
+        content = f"files of {' and '.join(present)}" if present else "no annotations that glimpse knows"
+        raise InvalidInputError(f"{path} holds {content}", "name the format, or the file")
     suffix = PurePosixPath(path.name).suffix.lower()
     if suffix in _SUFFIXES:
         return _SUFFIXES[suffix]

@@ -26,7 +26,7 @@ _COLUMNS = "a window has x,y,width,height or cx,cy,width,height"
 def read_windows(table: str) -> list[Box]:
     """Read a table of windows from a file, or from standard input where `table` is ``-``.
 
-    JSON Lines are told from CSV by their first character, ``{``.
+    JSON Lines differ from CSV in their first character, ``{``.
 
     Raises
     ------

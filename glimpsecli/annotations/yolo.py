@@ -6,7 +6,7 @@ a number outside [0, 1] by more than 0.01 makes the row wrong: it may be in pixe
 
 - 4 numbers: the box, or 5: the box and a confidence, which is passed over and counted, since some write an angle there;
 - 6, 8, 10 ...: the corners x y of a polygon (https://docs.ultralytics.com/datasets/segment/), taken as its bounding
-  box. Oriented boxes are 8 numbers too, their four corners, and cannot be told from a polygon: also their bounding
+  box. Oriented boxes are 8 numbers too, their four corners, and look like a polygon: also their bounding
   box. How many there were is said;
 - more than 4 where ``data.yaml`` has a ``kpt_shape``: the box, then keypoints, which are passed over.
 

@@ -82,7 +82,9 @@ def check_comparable(old: Results, recipes: Sequence[Recipe], wanted: Iterable[t
     same = {recipe.name for recipe in recipes if recipe == before.get(recipe.name)}
     if not same:
         has = ", ".join(sorted(before)) or "nothing"
-        other = next((told for recipe in recipes if (told := _otherwise(before, recipe))), f"it holds {has}")
+        other = next(
+            (difference for recipe in recipes if (difference := _otherwise(before, recipe))), f"it holds {has}"
+        )
         raise InvalidInputError(f"{label} has no case of this run: {other}", "run the same cases")
     timed = {(view, contender) for case, view, contender in _samples(old) if case in same}
     if not timed & set(wanted):
@@ -117,8 +119,8 @@ def differences(old: Results, new: Results) -> list[str]:
     for measured in new.cases:
         if measured.recipe.name not in recipes:
             found.append(f"the baseline has no case {measured.recipe.name}")
-        elif told := _otherwise(recipes, measured.recipe):
-            found.append(f"the baseline says nothing of case {measured.recipe.name}: {told}")
+        elif difference := _otherwise(recipes, measured.recipe):
+            found.append(f"the baseline says nothing of case {measured.recipe.name}: {difference}")
     same, before, now = _same_cases(old, new), _samples(old), _samples(new)
     absent: dict[tuple[str, str], list[str]] = {}
     for lacking, keys, others in (("the baseline", now, before), ("this run", before, now)):
@@ -134,9 +136,9 @@ def differences(old: Results, new: Results) -> list[str]:
 
 def _was_asked(results: Results, view: str, contender: str) -> bool:
     """Tell whether a run was to time a contender; what nobody asked for is not missed."""
-    told = {entry.contender for _, entry in results.entries()}
+    timed = {entry.contender for _, entry in results.entries()}
     return view in results.parameters.views and any(
-        contender in told or contender in measured.missing for measured in results.cases
+        contender in timed or contender in measured.missing for measured in results.cases
     )
 
 

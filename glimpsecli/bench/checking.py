@@ -38,7 +38,7 @@ class Truth(NamedTuple):
         Which taps read nothing beyond the border of the image, where each contender has its own ways.
     scale : float
         What stands for white.
-    told : str
+    checked : str
         How much this is of the case.
     slack : float
         How far the result of another filter may be off on average, relative to full scale; infinite where that was not
@@ -50,7 +50,7 @@ class Truth(NamedTuple):
     values: Array
     inner: Array
     scale: float
-    told: str
+    checked: str
     slack: float
 
 
@@ -77,12 +77,12 @@ def truth(scene: Scene, view: str, seed: int, *, filters: bool = False) -> Truth
         inner.append(inside)
         if filters:
             slack.append(_slack(value, scene, view, n, rows, whole[source]))
-    told = "all glimpses" if len(windows) == scene.windows else f"{len(windows)} of {scene.windows} glimpses"
-    told += "" if len(rows) == h else f", {len(rows)} of {h} rows"
+    checked = "all glimpses" if len(windows) == scene.windows else f"{len(windows)} of {scene.windows} glimpses"
+    checked += "" if len(rows) == h else f", {len(rows)} of {h} rows"
     scale = FULL_SCALE[scene.case.images.dtype.name]
     telling = filters and np.count_nonzero(inner) >= TELLING
     allowed = UNLIKE + float(np.mean(slack)) / scale if telling else math.inf
-    return Truth(windows, rows, np.stack(values), np.stack(inner), scale, told, allowed)
+    return Truth(windows, rows, np.stack(values), np.stack(inner), scale, checked, allowed)
 
 
 def error(result: Array, expected: Truth, contender: Contender) -> float | None:

@@ -1,4 +1,4 @@
-"""One case from beginning to end: build, check, time. It runs in a process of its own: see ``apart``."""
+"""One case from beginning to end: build, check, time. It runs in a process of its own: see ``isolated``."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def measure(
                 tell(f"computing the definition of {view}")
                 expected = checking.truth(scene, view, recipe.seed, filters=any(one.filter for one in able))
             tell(f"checking {contender.name}, {view}")
-            entry = _checked(entry._replace(checked=expected.told), contender, scene, expected, clock)
+            entry = _checked(entry._replace(checked=expected.checked), contender, scene, expected, clock)
             entries[view, contender.name] = entry
             if entry.wrong is None and entry.skipped is None:
                 runs[view, contender.name] = contender.run
@@ -161,7 +161,7 @@ def measure(
     )  # fmt: skip
     done = tuple(entry._replace(samples=found.get(key)) for key, entry in entries.items())
     versions = {name: importlib.metadata.version(name) for name in ("numpy", "numba")}
-    versions |= {one.package: told for one in present if one.package and (told := one.version()) is not None}
+    versions |= {one.package: version for one in present if one.package and (version := one.version()) is not None}
     return Measured(recipe, _reference(done), done, missing, versions)
 
 
@@ -183,8 +183,8 @@ def _checked(entry: Entry, contender: Contender, scene: Scene, expected: checkin
     if contender.filter is None and error > allowed:
         return entry._replace(wrong=f"it is off by {error:.1e} of full scale, {allowed:.0e} is allowed")
     if contender.filter is not None and (strayed := checking.distance(glimpses, expected)) > expected.slack:
-        told = f"it is off by {strayed:.1e} of full scale on average, {expected.slack:.1e} is allowed another filter"
-        return entry._replace(wrong=told)
+        wrong = f"it is off by {strayed:.1e} of full scale on average, {expected.slack:.1e} is allowed another filter"
+        return entry._replace(wrong=wrong)
     if first > PATIENCE and not contender.compiles:
         return entry._replace(skipped=f"one call took {first:.1f} s, more than {PATIENCE:g}")
     return entry

@@ -57,8 +57,8 @@ def table_of(measured: Measured) -> list[str]:
     lines.append("    " + body.pop(0))
     for view in views:
         entries = [entry for entry in measured.entries if entry.view == view]
-        told = next((entry.checked for entry in entries if entry.checked), "nothing")
-        lines.append(f"  {view}, {told} checked")
+        text = next((entry.checked for entry in entries if entry.checked), "nothing")
+        lines.append(f"  {view}, {text} checked")
         lines += ["    " + body.pop(0) for _ in entries]
     return lines
 
@@ -66,9 +66,9 @@ def table_of(measured: Measured) -> list[str]:
 def row_of(measured: Measured, entry: Entry) -> tuple[str, ...]:
     """Give the cells of a contender."""
     seconds, ratio = entry.seconds, measured.ratio(entry)
-    told = f"WRONG: {entry.wrong}" if entry.wrong else entry.filter or "the same"
+    text = f"WRONG: {entry.wrong}" if entry.wrong else entry.filter or "the same"
     if entry.skipped is not None:
-        told += f"; not timed: {entry.skipped}"
+        text += f"; not timed: {entry.skipped}"
     # What another filter is off by is no error but the difference between the two.
     error = "-" if entry.error is None else f"({entry.error:.0e})" if entry.filter else f"{entry.error:.0e}"
     return (
@@ -80,7 +80,7 @@ def row_of(measured: Measured, entry: Entry) -> tuple[str, ...]:
         ratio_text(ratio, itself=entry.contender == measured.reference),
         error,
         "-" if entry.first is None else duration(entry.first),
-        told,
+        text,
     )
 
 
@@ -116,8 +116,8 @@ def remarks(measured: Measured) -> list[str]:
     for kind, names in found.items():
         if names:
             more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-            told = f"{', '.join(names[:NAMED])}{more}"
-            lines.append(f"case {measured.recipe.name}, {kind}: {told}; {timing.ADVICE[kind]}")
+            text = f"{', '.join(names[:NAMED])}{more}"
+            lines.append(f"case {measured.recipe.name}, {kind}: {text}; {timing.ADVICE[kind]}")
     return lines
 
 

@@ -87,7 +87,7 @@ def split(
     """
     plan = job.plan(folder)
     tell("first run")
-    first, told, written = _once(plan, clock)
+    first, record, written = _once(plan, clock)
     samples: dict[str, list[float]] = {name: [] for name in STAGES}
     spent, done = 0.0, 0
     while done < job.runs or spent < job.min_time:
@@ -98,11 +98,11 @@ def split(
         done += 1
         tell(f"run {done}")
     versions = {name: importlib.metadata.version(name) for name in ("numpy", "numba", "pillow")}
-    return {"stages": samples, "first": first, "glimpse": told, "written": written, "versions": versions}
+    return {"stages": samples, "first": first, "glimpse": record, "written": written, "versions": versions}
 
 
 def _once(plan: Plan, clock: timing.Clock) -> tuple[dict[str, float], dict[str, Any], str]:
-    """Run through all stages and give the seconds of each, what is told of the glimpse, and the format it got."""
+    """Run through all stages and give the seconds of each, the record of the glimpse, and the format it got."""
     item = plan.items[0]
     times = [clock()]
     with images.opened(item.source) as (stream, _):

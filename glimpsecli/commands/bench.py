@@ -163,12 +163,12 @@ def _bench(given: dict[str, Any]) -> None:
 
 def _measured(recipe: Recipe, parameters: Parameters, given: dict[str, Any]) -> Measured:
     """Measure a case; one that fails is told and kept, for it is no reason to lose the others."""
-    from glimpsecli.bench import apart
+    from glimpsecli.bench import isolated
     from glimpsecli.bench.measuring import Measured
 
     try:
         with _status(given) as tell:
-            return apart.measure_apart(recipe, parameters, lambda text: tell(f"{recipe.name}: {text}"))
+            return isolated.measure_isolated(recipe, parameters, lambda text: tell(f"{recipe.name}: {text}"))
     except GlimpseError as error:
         complain(f"case {recipe.name}: {error}")
         return Measured(recipe, None, (), {}, {}, str(error))

@@ -19,7 +19,7 @@ def time_stages(
     import json
 
     from glimpsecli import __version__
-    from glimpsecli.bench import apart, exporters, machine, plain, report
+    from glimpsecli.bench import exporters, isolated, jsonable, machine, report
     from glimpsecli.bench.stages import FORMAT, Job
 
     also = [f"--export-{kind}" for kind in EXPORTS if kind != "json" and given[f"export_{kind}"] is not None]
@@ -45,9 +45,9 @@ def time_stages(
     job = Job(image, options=asked, runs=given["runs"], min_time=given["min_time"], threads=given["threads"])
     job = job._replace(**{name: given[name] for name in ("box", "size") if given[name] is not None})
     with status(given) as tell:
-        found = apart.split_apart(job, tell)
+        found = isolated.split_isolated(job, tell)
     found |= {"format": FORMAT, "machine": machine.describe(), "versions": {"glimpse": __version__} | found["versions"]}
-    found |= {"job": plain.to_plain(job)}
+    found |= {"job": jsonable.to_json(job)}
     click.echo("\n".join(report.stage_heading(found)))
     click.echo("\n" + "\n".join(report.stage_lines(found)))
     if target is not None:

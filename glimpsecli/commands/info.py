@@ -45,12 +45,12 @@ def info(as_json: bool, clear_cache: bool, **given: Any) -> None:
         return
     click.echo(f"glimpse {found['glimpse']}, Python {found['python']}, {found['platform']}")
     _section("packages", {name: version or "not installed" for name, version in found["packages"].items()})
-    _section("backends", {name: _backend_line(told) for name, told in found["backends"].items()})
+    _section("backends", {name: _backend_line(facts) for name, facts in found["backends"].items()})
     cpu = found["backends"]["cpu"]
     if cpu["available"]:
         state = "can be written" if cpu["cache_writable"] else "cannot be written: kernels are compiled in each process"
         click.echo(f"\nkernel cache\n  {cpu['cache_folder'] or 'none'} ({state})")
-    _section("formats", {name: ", ".join(told["depths"]) + told["note"] for name, told in found["formats"].items()})
+    _section("formats", {name: ", ".join(facts["depths"]) + facts["note"] for name, facts in found["formats"].items()})
 
 
 def _clear(*, as_json: bool, quiet: bool) -> None:
@@ -73,15 +73,15 @@ def _format(kind: Any, *, vips: bool) -> dict[str, Any]:
     return {"depths": list(kind.depths), "alpha": kind.alpha, "note": note}
 
 
-def _backend_line(told: dict[str, Any]) -> str:
-    if not told["available"]:
-        return f"missing: {told['reason']}"
-    if "threads" in told:
-        return f"available, {told['threads']} threads"
-    if "device" in told:
-        capability = f", compute capability {told['compute_capability']}" if told["compute_capability"] else ""
-        memory = f", {told['memory'] / 2**30:.3g} GiB" if told["memory"] else ""
-        return f"available, {told['device']}{capability}{memory}"
+def _backend_line(facts: dict[str, Any]) -> str:
+    if not facts["available"]:
+        return f"missing: {facts['reason']}"
+    if "threads" in facts:
+        return f"available, {facts['threads']} threads"
+    if "device" in facts:
+        capability = f", compute capability {facts['compute_capability']}" if facts["compute_capability"] else ""
+        memory = f", {facts['memory'] / 2**30:.3g} GiB" if facts["memory"] else ""
+        return f"available, {facts['device']}{capability}{memory}"
     return "available"
 
 

@@ -12,7 +12,7 @@ from glimpsecli.errors import FileProblemError, GlimpseError
 from glimpsecli.images import orientation as turning
 from glimpsecli.images import pillow, png
 from glimpsecli.images.picture import Picture, check_frame, check_size, matching_icc
-from glimpsecli.images.quiet import quiet
+from glimpsecli.images.silence import silenced
 from glimpsecli.images.sources import Source, opened
 from glimpsecli.names import MAX_PIXELS
 
@@ -198,7 +198,7 @@ def _refuse_deep(stream: BinaryIO, kind: str, label: str) -> None:
 def explained(label: str, kind: str) -> Iterator[None]:
     """Turn whatever a decoder throws at a damaged file into one line, and keep its warnings to itself."""
     try:
-        with quiet:
+        with silenced:
             yield
     except GlimpseError:
         raise

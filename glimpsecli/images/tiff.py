@@ -18,7 +18,7 @@ from glimpsecli.images import orientation as turning
 from glimpsecli.images.alpha import unpremultiply
 from glimpsecli.images.picture import Array, Picture
 from glimpsecli.images.profiles import cmyk_to_srgb
-from glimpsecli.images.quiet import mute_stderr
+from glimpsecli.images.silence import mute_stderr
 from glimpsecli.images.tiff_tags import (
     CIELAB,
     GROUP4,

@@ -14,7 +14,7 @@ import numpy as np
 from glimpsecli.errors import FileProblemError
 from glimpsecli.images import orientation as turning
 from glimpsecli.images.picture import TAKEN, Array, check_frame, check_size
-from glimpsecli.images.quiet import silence_logger
+from glimpsecli.images.silence import silence_logger
 
 WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, PALETTE, INKS, YCBCR, CIELAB = 0, 1, 2, 3, 5, 6, 8
 _COLOURS = {WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, PALETTE: 1, INKS: 4, YCBCR: 3, CIELAB: 3}

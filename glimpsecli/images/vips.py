@@ -8,7 +8,7 @@ import numpy as np
 
 from glimpsecli.errors import UnavailableError, extra
 from glimpsecli.images.picture import Array
-from glimpsecli.images.quiet import quiet, silence_logger
+from glimpsecli.images.silence import silence_logger, silenced
 
 _INTERPRETATIONS = {2: "grey16", 3: "rgb16", 4: "rgb16"}
 
@@ -23,7 +23,7 @@ def load_vips(what: str) -> Any:
     """
     try:
         silence_logger("pyvips")
-        with quiet:
+        with silenced:
             import pyvips
     except (ImportError, OSError) as error:  # OSError: the Python package is there, the library under it is not
         raise UnavailableError(f"{what} needs pyvips", extra("vips")) from error

@@ -109,7 +109,7 @@ class Atlas:
             self.labels.append(tuple(one.label for one in maps))
             for one in maps:
                 self.limits.feed(one.values)
-                paths = ways.setdefault(one.arranged.told, [])
+                paths = ways.setdefault(one.arranged.reading, [])
                 if one.path not in paths:
                     paths.append(one.path)
         self.told = [

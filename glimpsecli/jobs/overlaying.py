@@ -160,7 +160,7 @@ class MapOverlay:
         lo, hi = self.atlas.limits.of(one.values)
         how = one.arranged
         row: dict[str, Any] = {"map": one.path, "label": one.label, "layout": how.layout}
-        row |= {"prefix_tokens": how.prefix_tokens, "guessed": how.guessed, "read_as": how.told}
+        row |= {"prefix_tokens": how.prefix_tokens, "guessed": how.guessed, "read_as": how.reading}
         boxes = [Rect(*box.to_window(image_size).box) for box in self.mass_boxes]
         row |= maps.measure(one.values, rect, image_size, lo, hi, boxes)
         row["geometry"] = {

@@ -101,7 +101,7 @@ class Arranged(NamedTuple):
     prefix_tokens : int
     guessed : bool
         Whether the layout or the number of prefix tokens was guessed.
-    told : str
+    reading : str
         All this for people, in one line.
     """
 
@@ -110,7 +110,7 @@ class Arranged(NamedTuple):
     layout: str
     prefix_tokens: int
     guessed: bool
-    told: str
+    reading: str
 
 
 def arrange(
@@ -187,9 +187,9 @@ def arrange(
     guessed = layout is None or (flat and prefix_tokens is None)
     tokens = [_counted(fitted.shape[-1], "token"), _counted(found.prefix, "prefix token")] if flat else []
     facts = [*counts, *tokens, f"grid {found.size[1]}x{found.size[0]}", *whose]
-    told = f"read as {chosen}: {', '.join(facts)}{' (guessed)' if guessed else ''}"
+    reading = f"read as {chosen}: {', '.join(facts)}{' (guessed)' if guessed else ''}"
     maps = rows[:, found.prefix :].reshape(-1, *found.size) if flat else rows
-    return Arranged(maps, labels, chosen, found.prefix, guessed, told)
+    return Arranged(maps, labels, chosen, found.prefix, guessed, reading)
 
 
 def _fit(array: NDArray[Any], layout: str, name: str) -> NDArray[Any]:

@@ -68,7 +68,7 @@ def dot_chart(
     *,
     title: str,
     axis: str,
-    told: Callable[[float], str],
+    label: Callable[[float], str],
     legend: Sequence[tuple[str, Colour]] = (),
     note: str = "",
     width: int = 860,
@@ -83,7 +83,7 @@ def dot_chart(
         Above the chart.
     axis : str
         What the axis is.
-    told : callable
+    label : callable
         Writes a number of the axis.
     legend : sequence of (name, colour)
     note : str
@@ -113,7 +113,7 @@ def dot_chart(
     figure = np.full((height, width * u, 3), 255, np.uint8)
     _heading(figure, title, note, legend, u, margin)
     across = log_scale(low, high, left, right)
-    widest = max(width_of(told(one), size) for one in log_ticks(low, high, right - left, 1))
+    widest = max(width_of(label(one), size) for one in log_ticks(low, high, right - left, 1))
     ticks = log_ticks(low, high, right - left, 1.5 * widest)
     bottom = height - 50 * u
     top = above
@@ -138,7 +138,7 @@ def dot_chart(
     fill(figure, bottom, left, bottom + u / 2, right, AXIS)
     for tick in ticks:
         fill(figure, bottom, across(tick) - u / 4, bottom + 4 * u, across(tick) + u / 4, AXIS)
-        write(figure, told(tick), round(across(tick)), bottom + 6 * u, size=size, align="centre")
+        write(figure, label(tick), round(across(tick)), bottom + 6 * u, size=size, align="centre")
     write(figure, axis, right, bottom + 24 * u, size=size - u, colour=FAINT, align="right")
     return figure
 
@@ -149,8 +149,8 @@ def line_chart(
     title: str,
     x_axis: str,
     y_axis: str,
-    x_told: Callable[[float], str],
-    y_told: Callable[[float], str],
+    x_label: Callable[[float], str],
+    y_label: Callable[[float], str],
     x_ticks: Sequence[float] | None = None,
     note: str = "",
     width: int = 860,
@@ -166,7 +166,7 @@ def line_chart(
         Above the chart.
     x_axis, y_axis : str
         What the axes are.
-    x_told, y_told : callable
+    x_label, y_label : callable
         Write the numbers of the axes.
     x_ticks : sequence of float, optional
         Where the x axis has numbers, in order; those whose words would touch the one before are left out. By default
@@ -190,7 +190,7 @@ def line_chart(
     bottom = max(height * u - 56 * u, above + pitch * (len(lines) + 1))
     labels = max(width_of(line.name, size, bold=line.strong) for line in lines)
     y_ticks = log_ticks(low, high, bottom - above, 1.7 * size)
-    left = margin + max(width_of(y_told(tick), size) for tick in y_ticks) + 8 * u
+    left = margin + max(width_of(y_label(tick), size) for tick in y_ticks) + 8 * u
     right = width * u - margin - labels - 40 * u
     figure = np.full((bottom + 56 * u, width * u, 3), 255, np.uint8)
     _heading(figure, title, note, (), u, margin)
@@ -199,17 +199,17 @@ def line_chart(
     up = log_scale(low, high, bottom, above)
     for tick in y_ticks:
         fill(figure, up(tick) - u / 4, left, up(tick) + u / 4, right, GRID)
-        write(figure, y_told(tick), left - 8 * u, round(up(tick) - _MIDDLE * size), size=size, align="right")
-    wide = 1.5 * max(width_of(x_told(x), size) for x in xs)
+        write(figure, y_label(tick), left - 8 * u, round(up(tick) - _MIDDLE * size), size=size, align="right")
+    wide = 1.5 * max(width_of(x_label(x), size) for x in xs)
     if x_ticks is not None:
-        ticks = _apart(x_ticks, across, lambda x: width_of(x_told(x), size), size / 2)
+        ticks = _apart(x_ticks, across, lambda x: width_of(x_label(x), size), size / 2)
     elif len(xs) < 2 or min(across(b) - across(a) for a, b in pairwise(xs)) > wide:
         ticks = xs
     else:
         ticks = log_ticks(xs[0], xs[-1], right - left, wide)
     for tick in ticks:
         fill(figure, above, across(tick) - u / 4, bottom + 5 * u, across(tick) + u / 4, GRID)
-        write(figure, x_told(tick), round(across(tick)), bottom + 7 * u, size=size, align="centre")
+        write(figure, x_label(tick), round(across(tick)), bottom + 7 * u, size=size, align="centre")
     write(figure, x_axis, right, bottom + 26 * u, size=size - u, colour=FAINT, align="right")
     fill(figure, bottom - u / 4, left, bottom + u / 4, right, AXIS)
     for line in sorted(lines, key=lambda one: one.strong):  # ours on top

@@ -131,8 +131,8 @@ def draw_speed(steps: Sequence[Step], size: Size, cpu: str) -> NDArray[np.uint8]
         note=f"{cpu}, one thread; dashed: blurred until it aliases as little as the Gaussians",
         x_axis="stride: pixels of the image from tap to tap",
         y_axis="time of a call, median; upright lines: the quartiles",
-        x_told=lambda x: f"{x:g}",
-        y_told=lambda seconds: f"{seconds * 1e3:g} ms",
+        x_label=lambda x: f"{x:g}",
+        y_label=lambda seconds: f"{seconds * 1e3:g} ms",
         x_ticks=[step.stride for step in steps],
     )
 

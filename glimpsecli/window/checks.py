@@ -67,11 +67,11 @@ def check_unmasked(values: Any, name: str) -> None:
 
 def check_finite(values: NDArray[np.float64], name: str) -> None:
     """Raise unless all `values` are finite and within :data:`LARGEST_COORDINATE`."""
-    told = ",".join(f"{value:g}" for value in values.ravel().tolist())
+    listed = ",".join(f"{value:g}" for value in values.ravel().tolist())
     if not np.all(np.isfinite(values)):
-        raise InvalidInputError(f"{name} has numbers that are not finite: {told}")
+        raise InvalidInputError(f"{name} has numbers that are not finite: {listed}")
     if np.any(np.abs(values) > LARGEST_COORDINATE):
-        raise InvalidInputError(f"{name} has numbers beyond {LARGEST_COORDINATE:g}: {told}")
+        raise InvalidInputError(f"{name} has numbers beyond {LARGEST_COORDINATE:g}: {listed}")
 
 
 def check_windows(windows: NDArray[np.float64]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _FLAT = 1e-9
 """A corner whose sine is below this is none: the quadrilateral is flat there."""
 _SMALLEST = 1e-6
-"""Pixels below which a quadrilateral is not told from a point."""
+"""Pixels below which a quadrilateral is taken for a point."""
 
 
 class Projective(Matrix):
@@ -86,9 +86,9 @@ class Projective(Matrix):
 def _check_convex(points: Floats) -> None:
     """Raise unless four corners turn the same way all around; say what they do instead."""
     extent = float(np.ptp(points, axis=0).max())
-    told = "the quadrilateral " + " ".join(f"{x:g},{y:g}" for x, y in points.tolist())
+    quad = "the quadrilateral " + " ".join(f"{x:g},{y:g}" for x, y in points.tolist())
     if extent < _SMALLEST:
-        raise InvalidInputError(f"{told} is less than {_SMALLEST:g} pixels large", "give corners that lie apart")
+        raise InvalidInputError(f"{quad} is less than {_SMALLEST:g} pixels large", "give corners that lie apart")
     edges = np.roll(points, -1, axis=0) - points
     after = np.roll(edges, -1, axis=0)
     turns = edges[:, 0] * after[:, 1] - edges[:, 1] * after[:, 0]
@@ -104,5 +104,6 @@ def _check_convex(points: Floats) -> None:
     else:
         reason = "its sides cross" if left == right else "one of its corners points inwards"
     raise InvalidInputError(
-        f"{told} is not convex: {reason}", "give the corners in turn: top left, top right, bottom right, bottom left"
+        f"{quad} is not convex: {reason}",
+        "give the corners in turn: top left, top right, bottom right, bottom left",
     )

@@ -69,22 +69,22 @@ def run(
 
     def take_shares() -> list[Any]:
         own = scratch.take()
-        told: list[Any] = []
+        returned: list[Any] = []
         while True:
             try:
                 first = shares.popleft()
             except IndexError:
                 scratch.give_back(own)
-                return told
-            told.append(kernel(*arguments, *own, first, min(first + step, units)))
+                return returned
+            returned.append(kernel(*arguments, *own, first, min(first + step, units)))
 
     helpers = _submitted(_pool(os.getpid(), processors()), take_shares, wanted - 1)
     try:
-        told = take_shares()
+        returned = take_shares()
         for helper in helpers:
             if not helper.cancel():  # one that has not begun has nothing left to do
-                told += helper.result()
-        return told
+                returned += helper.result()
+        return returned
     finally:  # whatever ends this, Ctrl-C too, ends it for all: the caller's arrays are its own again
         shares.clear()
         wait([helper for helper in helpers if not helper.cancel()])

@@ -34,8 +34,8 @@ def check(targets: Mapping[str, str], inputs: Sequence[str], *, overwrite: bool)
     """
     for kind, path in targets.items():
         if path in ("", "-"):
-            told = "standard output, where the tables go" if path else "no name"
-            raise InvalidInputError(f"--export-{kind} {path or repr(path)} is {told}", "name a file")
+            reason = "standard output, where the tables go" if path else "no name"
+            raise InvalidInputError(f"--export-{kind} {path or repr(path)} is {reason}", "name a file")
     check_files({f"--export-{kind}": path for kind, path in targets.items()}, inputs, overwrite=overwrite)
     for kind, path in targets.items():
         suffix = os.path.splitext(path)[1].lower()

@@ -19,7 +19,7 @@ def encode(results: Results) -> bytes:
             continue
         lines += [f"| sampler | {' | '.join(COLUMNS)} |", "|---|---|" + "---:|" * 5 + "---|"]
         lines += [f"| {entry.view} | {' | '.join(map(_safe, row_of(measured, entry)))} |" for entry in measured.entries]
-        lines += [line for told in remarks(measured) for line in ("", f"Note: {_safe(told)}.")]
+        lines += [line for remark in remarks(measured) for line in ("", f"Note: {_safe(remark)}.")]
     if any(entry.filter for _, entry in results.entries()):
         lines += ["", f"Note: {IN_BRACKETS}."]
     sweep = sweep_lines(results)

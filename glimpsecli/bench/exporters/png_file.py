@@ -43,8 +43,8 @@ def draw(results: Results) -> np.ndarray:
             note=note + "; dashed: another filter" * filtered,
             x_axis="stride: pixels of the image from tap to tap, logarithmic",
             y_axis="time of a call, logarithmic: the median; upright lines: the quartiles",
-            x_told=lambda x: f"{x:g}",
-            y_told=_tick,
+            x_label=lambda x: f"{x:g}",
+            y_label=_tick,
         )
     groups = [group for measured in results.cases for group in _groups(measured)]
     if not groups:
@@ -55,7 +55,7 @@ def draw(results: Results) -> np.ndarray:
     axis = "time of a call, logarithmic: the median, and from quartile to quartile"
     if any(TIMES in dot.words for dot in dots):
         axis += f"; {TIMES}: times that of {results.cases[0].reference}"
-    return dot_chart(groups, title="Time of a call", note=note, told=_tick, legend=legend, axis=axis)
+    return dot_chart(groups, title="Time of a call", note=note, label=_tick, legend=legend, axis=axis)
 
 
 def _groups(measured: Measured) -> list[Group]:

@@ -19,9 +19,9 @@ from typing import Any, TextIO
 
 from glimpsecli import errors
 from glimpsecli.bench.cases import Recipe
+from glimpsecli.bench.jsonable import from_json, to_json
 from glimpsecli.bench.machine import THREADS
 from glimpsecli.bench.measuring import Measured, Parameters, measure
-from glimpsecli.bench.plain import from_plain, to_plain
 from glimpsecli.bench.stages import Job, split
 from glimpsecli.errors import FileProblemError, GlimpseError
 
@@ -34,24 +34,24 @@ import sys
 sys.path[:] = {path!r}
 import signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-from glimpsecli.bench.apart import main
+from glimpsecli.bench.isolated import main
 main()
 """
 
 
-def measure_apart(recipe: Recipe, parameters: Parameters, tell: Tell) -> Measured:
+def measure_isolated(recipe: Recipe, parameters: Parameters, tell: Tell) -> Measured:
     """Do what :func:`~glimpsecli.bench.measuring.measure` does, in a process of its own."""
-    asked = {"do": "measure", "recipe": to_plain(recipe), "parameters": to_plain(parameters)}
-    return from_plain(Measured, call(asked, parameters.threads, tell))
+    asked = {"do": "measure", "recipe": to_json(recipe), "parameters": to_json(parameters)}
+    return from_json(Measured, call(asked, parameters.threads, tell))
 
 
-def split_apart(job: Job, tell: Tell) -> Any:
+def split_isolated(job: Job, tell: Tell) -> Any:
     """Do what :func:`~glimpsecli.bench.stages.split` does, in a process of its own.
 
     The folder in which it writes is made and removed here: that process may be killed.
     """
     with tempfile.TemporaryDirectory(prefix="glimpse-bench-") as folder:
-        return call({"do": "stages", "job": to_plain(job), "folder": folder}, job.threads, tell)
+        return call({"do": "stages", "job": to_json(job), "folder": folder}, job.threads, tell)
 
 
 def call(asked: Mapping[str, Any], threads: int, tell: Tell) -> Any:
@@ -99,9 +99,9 @@ def _message(line: str) -> dict[str, Any]:
         message = json.loads(line)
         if isinstance(message, dict) and message.keys() & {"doing", "failure", "answer"}:
             return message
-    told = line.strip()
+    said = line.strip()
     raise FileProblemError(
-        f"the process that measured said {told[:60] + '...' * (len(told) > 60)!r}, which is not its own",
+        f"the process that measured said {said[:60] + '...' * (len(said) > 60)!r}, which is not its own",
         "look for what prints when Python starts, such as a sitecustomize.py",
     )
 
@@ -118,10 +118,10 @@ def answer(asked: Mapping[str, Any], stream: TextIO) -> None:
 
     try:
         if asked["do"] == "measure":
-            recipe, parameters = from_plain(Recipe, asked["recipe"]), from_plain(Parameters, asked["parameters"])
-            send(answer=to_plain(measure(recipe, parameters, tell=tell)))
+            recipe, parameters = from_json(Recipe, asked["recipe"]), from_json(Parameters, asked["parameters"])
+            send(answer=to_json(measure(recipe, parameters, tell=tell)))
         else:
-            send(answer=split(from_plain(Job, asked["job"]), asked["folder"], tell))
+            send(answer=split(from_json(Job, asked["job"]), asked["folder"], tell))
     except GlimpseError as error:
         send(failure=[type(error).__name__, error.message, error.hint])
     except MemoryError:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 _DECODERS = r"(PIL|imageio|tifffile|pyvips|pillow_heif)\b"
 
 
-class _Quiet:
+class _Silenced:
     """Ignore warnings that arise inside the decoders while at least one thread is in the block.
 
     ``warnings.catch_warnings`` saves and restores state of the whole process, so blocks that overlap in time must share
@@ -40,7 +40,7 @@ class _Quiet:
                 self._saved.__exit__(None, None, None)
 
 
-quiet = _Quiet()
+silenced = _Silenced()
 
 
 _stderr_lock = threading.Lock()

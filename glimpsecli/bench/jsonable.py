@@ -15,17 +15,17 @@ Kind = TypeVar("Kind")
 _WORDS = {str: "a text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
 
 
-def to_plain(value: Any) -> Any:
+def to_json(value: Any) -> Any:
     """Give a value as dicts, lists and scalars."""
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {name: to_plain(one) for name, one in value._asdict().items()}
+        return {name: to_json(one) for name, one in value._asdict().items()}
     if isinstance(value, dict):
-        return {name: to_plain(one) for name, one in value.items()}
-    return [to_plain(one) for one in value] if isinstance(value, list | tuple) else value
+        return {name: to_json(one) for name, one in value.items()}
+    return [to_json(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def from_plain(kind: type[Kind], data: Any, where: str = "") -> Kind:
-    """Take back what `to_plain` gave, and check all of it against the annotations.
+def from_json(kind: type[Kind], data: Any, where: str = "") -> Kind:
+    """Take back what `to_json` gave, and check all of it against the annotations.
 
     Parameters
     ----------
@@ -86,8 +86,8 @@ def _read_many(origin: Any, parts: tuple[Any, ...], data: Any, where: str) -> An
 def _checked(data: Any, good: bool, wanted: str, where: str) -> Any:
     if good:
         return data
-    told = repr(data)
-    raise InvalidInputError(f"{where or 'it'} is {told[:40]}{'...' * (len(told) > 40)}, not {wanted}")
+    shown = repr(data)
+    raise InvalidInputError(f"{where or 'it'} is {shown[:40]}{'...' * (len(shown) > 40)}, not {wanted}")
 
 
 def _is_finite(number: float) -> bool:
