@@ -16,7 +16,6 @@ from glimpsecli.commands.report import say
 from glimpsecli.commands.running import end, run_batch, show_plan
 
 if TYPE_CHECKING:
-    from glimpsecli.annotations.boxes import Length
     from glimpsecli.jobs.requests import Request
     from glimpsecli.jobs.sources import Source
 
@@ -145,7 +144,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         left_out=left_out,
         **lowering.search_of(given),
     )
-    requests_of = _requests_of(given, found, annotated=annotations is not None)
+    requests = _requests(given, found, annotated=annotations is not None)
     if given["backend"] == "auto":
         given["backend"] = "cpu"  # never by the size of the job: the same bytes again
     given["threads"] = None if given["backend"] == "numpy" else 1
@@ -153,7 +152,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     how = how._replace(shaping=how.shaping._replace(min_size=min_size or 0.0))
     output = lowering.output_of(os.path.join(target, ""), name, given)
     plan = make_batch_plan(
-        found, requests_of, how, output,
+        found, requests, how, output,
         annotations=annotations, labels=labels, part=part, inputs=[path for path in files if os.path.isfile(path)],
         replace=bool(resume) and os.path.lexists(manifest.path("run.json")), problems=problems,
     )._replace(left_out=counted(left_out) if part[0] == 1 else "")  # fmt: skip
@@ -183,8 +182,11 @@ def _annotations(given: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
     return found, labels
 
 
-def _requests_of(given: dict[str, Any], found: Sequence[Source], *, annotated: bool) -> Any:
+def _requests(given: dict[str, Any], found: Sequence[Source], *, annotated: bool) -> list[list[Request]]:
     """Take the options that say where to look; give the requests of each source."""
+    from glimpsecli.jobs.planning import by_image
+    from glimpsecli.jobs.requests import BoxRequest, RandomRequest
+
     tiles, number, sides = given.pop("tiles"), given.pop("number"), given.pop("random_size")
     seed = given.pop("seed")
     requests = lowering.requests_of(given)
@@ -200,19 +202,9 @@ def _requests_of(given: dict[str, Any], found: Sequence[Source], *, annotated: b
     own = {"random_size": sides, "seed": seed}
     lowering.refuse(own, ("random_size", "seed"), "belongs to --random", unless=number is not None)
     if number is not None:
-        return _random(number, seed, sides)
+        return [[RandomRequest(number, seed, source.relative, *sides)] for source in found]
     fixed = _tiles(*tiles) if tiles else requests
-    return _distributed(fixed, found)
-
-
-def _distributed(requests: Sequence[Request], found: Sequence[Source]) -> Any:
-    """Give each source the requests that are for every image, or for this one; without any the whole image."""
-    from glimpsecli.jobs.planning import by_image
-    from glimpsecli.jobs.requests import BoxRequest
-
-    wanted = by_image([source.relative for source in found], requests or [BoxRequest()])
-    mine = dict(zip(found, wanted, strict=True))
-    return mine.__getitem__
+    return by_image([source.relative for source in found], fixed or [BoxRequest()])
 
 
 def _tiles(columns: int, rows: int) -> list[Request]:
@@ -225,12 +217,6 @@ def _tiles(columns: int, rows: int) -> list[Request]:
         for y in range(rows)
         for x in range(columns)
     ]
-
-
-def _random(number: int, seed: int, sides: tuple[Length, Length]) -> Any:
-    from glimpsecli.jobs.requests import RandomRequest
-
-    return lambda source: [RandomRequest(number, seed, source.relative, *sides)]
 
 
 def _plain(given: dict[str, Any]) -> dict[str, Any]:

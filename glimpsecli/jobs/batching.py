@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.jobs.outputs import (
-    check_folder_output,
-    check_outputs,
-    chosen_format,
-    labels_of,
-    target_names,
-    targets_of,
-)
+from glimpsecli.jobs.outputs import check_folder_output, check_outputs, chosen_format, labels_of, name_files, targets_of
 from glimpsecli.jobs.plan import How, Item, Output, Plan
 from glimpsecli.jobs.planning import check_idle, try_out
 from glimpsecli.jobs.requests import BoxRequest, RandomRequest, Request
@@ -25,12 +17,10 @@ if TYPE_CHECKING:
     from glimpsecli.annotations.annotated import Annotated, Annotations
     from glimpsecli.annotations.labels import Choice
 
-RequestsOf = Callable[[Source], Sequence[Request]]
-
 
 def make_batch_plan(
     sources: Sequence[Source],
-    requests_of: RequestsOf,
+    requests: Sequence[Sequence[Request]],
     how: How,
     output: Output,
     *,
@@ -47,13 +37,13 @@ def make_batch_plan(
     ----------
     sources : sequence of Source
         In the order in which they are worked on and told of.
-    requests_of : callable
-        Gives the places to look in an image.
+    requests : sequence of sequence of Request
+        Where to look in each source.
     how : How
     output : Output
         Its target is the output folder.
     annotations : Annotations, optional
-        Boxes in place of `requests_of`.
+        Boxes in place of `requests`.
     labels : sequence of str
         Only boxes with one of these labels, where there are any; see :func:`glimpsecli.annotations.labels.choose`.
     part : (int, int)
@@ -83,13 +73,12 @@ def make_batch_plan(
         matched, strangers = match_all(annotations, [source.relative for source in sources])
         told += annotations.problems
         told += [f"{one.where}: no image {one.image!r} is among the sources" for one in strangers]
-    items: list[Item] = []
-    for source in sources:
-        annotated = matched.get(source.relative)
-        asked = list(requests_of(source)) if annotations is None else _requests(annotated, choice)
-        folder = os.path.dirname(source.relative)
-        names = target_names(source.path, labels_of(asked, how.shaping.retina), output, file_format, folder)
-        items.append(Item(source.path, tuple(asked), names, annotated))
+        requests = [_requests(matched.get(source.relative), choice) for source in sources]
+    names = name_files(sources, [labels_of(asked, how.shaping.retina) for asked in requests], output, file_format)
+    items = [
+        Item(source.path, tuple(asked), targets, matched.get(source.relative))
+        for source, asked, targets in zip(sources, requests, names, strict=True)
+    ]
     asked_for = dict.fromkeys(request for item in items for request in item.requests)
     one_for_all = annotations is not None or any(isinstance(request, RandomRequest) for request in asked_for)
     tried = list(asked_for)

@@ -47,7 +47,7 @@ def labels_of(requests: Sequence[Request], retina: int) -> list[tuple[str | None
     return [(request.label, 2**step) for request in requests for _ in range(request.windows) for step in range(retina)]
 
 
-def target_names(
+def _target_names(
     source: str, labels: Sequence[tuple[str | None, int]], output: Output, file_format: Format, folder: str = ""
 ) -> tuple[str, ...]:
     """Name the files of one image's products, each with its label and scale, in `folder` of the output folder."""
@@ -85,7 +85,7 @@ def name_files(
     if is_folder(output.target):
         check_folder_output(output, file_format)
         return [
-            target_names(source.path, mine, output, file_format, os.path.dirname(source.relative))
+            _target_names(source.path, mine, output, file_format, os.path.dirname(source.relative))
             for source, mine in zip(sources, labels, strict=True)
         ]
     _check_single(output, file_format, sum(map(len, labels)), noun)

@@ -101,8 +101,7 @@ def _names(folder: str) -> list[str]:
 
 
 def _how(told: dict[str, Any]) -> How:
-    fill = told["fill"]
-    return How.of(Shaping(), told | {"fill": Colour.parse(fill) if fill is not None else None, "threads": 1})
+    return How.of(Shaping(), told | {"fill": told["fill"] and Colour.parse(told["fill"]), "threads": 1})
 
 
 def _by_source(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
