@@ -149,8 +149,8 @@ def test_small_boxes_are_told_by_their_shorter_side_in_the_image_and_before_the_
     shaping = Shaping(min_size=20, context=3)
     for width, height, percent, small in ((10, 30, False, True), (20, 20, False, False), (10, 30, True, False)):
         box = Box(Length(0), Length(0), Length(width, percent), Length(height, percent))
-        (sight,) = BoxRequest(box).sights((100, 200), shaping)
-        assert sight.too_small == small
+        (placement,) = BoxRequest(box).placements((100, 200), shaping)
+        assert placement.too_small == small
 
 
 def test_problems_of_annotations_are_failures_and_the_rest_goes_on(glimpse):

@@ -109,10 +109,10 @@ def _once(plan: Plan, clock: timing.Clock) -> tuple[dict[str, float], dict[str, 
         content = stream.read()
     times.append(clock())
     origin = Origin(item.source, content)
-    view, sights = decode(origin, lambda size: item.requests[0].sights(size, plan.how.shaping), plan.how)
+    view, placements = decode(origin, lambda size: item.requests[0].placements(size, plan.how.shaping), plan.how)
     times.append(clock())
     plan = _fitting(plan, view.picture)
-    product = look_at(view, item, sights, plan)[0]
+    product = look_at(view, item, placements, plan)[0]
     times.append(clock())
     encoded = io.BytesIO()
     images.write(encoded, product.pixels, format=plan.format, alpha=product.alpha, icc=product.icc)

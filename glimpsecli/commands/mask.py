@@ -52,11 +52,11 @@ def mask(
 
     if apply and figure:
         raise click.UsageError("--apply and --figure are two pictures; ask for one at a time.")
-    looking = masking.attended if apply else masking.figure_of if figure else masking.mask_of
+    make = masking.attended if apply else masking.figure_of if figure else masking.mask_of
     tables = lowering.check_streams(images, target, given)
     requests = lowering.requests_of(given)
     plan = make_picture_plan(
-        named_sources(images), requests, lowering.how_of(given), lowering.output_of(target, name, given), looking,
+        named_sources(images), requests, lowering.how_of(given), lowering.output_of(target, name, given), make,
         noun="mask", inputs=tables,
     )  # fmt: skip
     carry_out(plan, given)

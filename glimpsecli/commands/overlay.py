@@ -169,22 +169,22 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
     mass_boxes = given.pop("mass_boxes")
     requests, how = lowering.requests_of(given), lowering.how_of(given)
     output = lowering.output_of(target or "", name, given)
-    looking: Any = WindowOverlay(style)
+    make: Any = WindowOverlay(style)
     labels, failures = None, {}
     if files:
         from glimpsecli.jobs.mapping import Atlas
 
         atlas = Atlas(found, files, reading, how)
-        for line in atlas.told if not given["quiet"] else ():
+        for line in atlas.notes if not given["quiet"] else ():
             say(line)
         if captions is not None:
             style = style._replace(captions=_captions(captions, atlas, style.font, quiet=given["quiet"]), montage=True)
-        looking = MapOverlay(atlas, style, mass_boxes, threshold, outlined=bool(requests))
+        make = MapOverlay(atlas, style, mass_boxes, threshold, outlined=bool(requests))
         labels = None if style.montage else [[label.replace(" ", "_") for label in one] for one in atlas.labels]
         tables, failures = tables + atlas.files, atlas.failures
     plan = make_picture_plan(
-        found, requests, how, output if threshold is None else output._replace(target=""), looking,
-        noun="picture", figure=bool(files) and looking.figure, labels=labels, inputs=tables, problems=problems,
+        found, requests, how, output if threshold is None else output._replace(target=""), make,
+        noun="picture", figure=bool(files) and make.figure, labels=labels, inputs=tables, problems=problems,
         failures=failures,
     )._replace(left_out=counted(left_out))  # fmt: skip
     planned()

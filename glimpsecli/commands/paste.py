@@ -95,10 +95,10 @@ def paste(
     check_sources(streams)
     given["sampler"] = given["sampler"] or ("gaussian" if given["gaussians"] or given["draws"] else "bilinear")
     requests = lowering.requests_of(given)
-    looking = Pasting(tuple(read_glimpses(glimpses, given["max_pixels"])), blend, 1.0 if gain is None else gain)
-    given["size"] = looking.glimpses[0].size
+    make = Pasting(tuple(read_glimpses(glimpses, given["max_pixels"])), blend, 1.0 if gain is None else gain)
+    given["size"] = make.glimpses[0].size
     plan = make_picture_plan(
-        named_sources([image]), requests, lowering.how_of(given), lowering.output_of(target, name, given), looking,
+        named_sources([image]), requests, lowering.how_of(given), lowering.output_of(target, name, given), make,
         noun="picture", inputs=[*tables, *(path for path in glimpses if path != "-")],
     )  # fmt: skip
     windows = sum(request.windows for request in plan.items[0].requests) * plan.how.shaping.retina

@@ -36,7 +36,7 @@ def make_batch_plan(
     Parameters
     ----------
     sources : sequence of Source
-        In the order in which they are worked on and told of.
+        In the order in which they are worked on and shown.
     requests : sequence of sequence of Request
         Where to look in each source.
     how : How
@@ -62,7 +62,7 @@ def make_batch_plan(
     """
     file_format = chosen_format(output)
     check_folder_output(output, file_format)
-    told = list(problems)
+    found = list(problems)
     matched: dict[str, Annotated] = {}
     choice: Choice | None = None
     if annotations is not None:
@@ -71,8 +71,8 @@ def make_batch_plan(
 
         choice = choose(annotations.images.values(), labels) if labels else None
         matched, strangers = match_all(annotations, [source.relative for source in sources])
-        told += annotations.problems
-        told += [f"{one.where}: no image {one.image!r} is among the sources" for one in strangers]
+        found += annotations.problems
+        found += [f"{one.where}: no image {one.image!r} is among the sources" for one in strangers]
         requests = [_requests(matched.get(source.relative), choice) for source in sources]
     names = name_files(sources, [labels_of(asked, how.shaping.retina) for asked in requests], output, file_format)
     items = [
@@ -95,7 +95,7 @@ def make_batch_plan(
     start, stop = (len(items) * k // parts for k in (number - 1, number))
     mine = tuple(item for item in items[start:stop] if item.requests)
     check_outputs(targets_of(mine), read, overwrite=output.overwrite, root=root)
-    return Plan(mine, how, output, file_format, root=root, problems=tuple(told) if number == 1 else ())
+    return Plan(mine, how, output, file_format, root=root, problems=tuple(found) if number == 1 else ())
 
 
 def _requests(annotated: Annotated | None, choice: Choice | None) -> list[Request]:

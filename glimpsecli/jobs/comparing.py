@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glimpsecli.images import Picture, convert, depth_of
-from glimpsecli.jobs.masking import told_of
+from glimpsecli.jobs.masking import record_of
 from glimpsecli.jobs.overlaying import YELLOW
 from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.requests import as_matrix
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from glimpsecli.images.picture import Array
     from glimpsecli.jobs.plan import Item, Plan
     from glimpsecli.jobs.products import View
-    from glimpsecli.jobs.requests import Sight
+    from glimpsecli.jobs.requests import Placement
     from glimpsecli.window import Place, Size
 
 TITLES = {"hard": "Hard attention", "gaussian": "Gaussian attention", "bilinear": "Spatial transformer"}
@@ -54,49 +54,54 @@ class Comparison:
     height: int = 320
     colour: tuple[float, float, float] = YELLOW
 
-    def __call__(self, view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
+    def __call__(self, view: View, item: Item, placements: Sequence[Placement], plan: Plan) -> list[Product]:
         """Make the one picture of an image."""
-        sight, photo = sights[0], flat(view.picture, plan.how)
-        seen = self._glimpses(photo, sight, plan)
-        height, drawn = self._extent(sight.size)
-        panels = [self._input(photo.pixels, sight, height)]
+        placement, photo = placements[0], flat(view.picture, plan.how)
+        seen = self._glimpses(photo, placement, plan)
+        height, drawn = self._extent(placement.size)
+        panels = [self._input(photo.pixels, placement, height)]
         subtitles = ["{1}×{0}".format(*view.image_size)]
-        cannot = CANNOT_TURN if _is_affine(sight) else CANNOT_TILT
+        cannot = CANNOT_TURN if _is_affine(placement) else CANNOT_TILT
         for name, glimpse in seen.items():
             panels.append(self._enlarged(glimpse, drawn))
             sampling = Sampling(sampler=name, blur=self.blur)
-            subtitles.append(cannot if glimpse is None else note_of(sight.place, sight.size, sampling))
+            subtitles.append(cannot if glimpse is None else note_of(placement.place, placement.size, sampling))
         figure = panel_row(panels, ["Input", *(TITLES[name] for name in seen)], subtitles, height=height)
-        told = told_of(view, item, sights, plan)
+        row = record_of(view, item, placements, plan)
         low, high, notes = float(np.min(photo.pixels)), float(np.max(photo.pixels)), []
         if photo.pixels.dtype.kind == "f" and not 0 <= low <= high <= 1:
             notes.append(f"its values run from {low:.3g} to {high:.3g}; 0 is black and 1 white")
-        return [stored(figure, Picture(figure), told, plan, notes)]
+        return [stored(figure, Picture(figure), row, plan, notes)]
 
-    def _glimpses(self, photo: Picture, sight: Sight, plan: Plan) -> dict[str, Array | None]:
+    def _glimpses(self, photo: Picture, placement: Placement, plan: Plan) -> dict[str, Array | None]:
         """Look through each sampler, at the depth of the image; None where a sampler cannot."""
         sampling, depth = replace(sampling_of(photo, plan.how), blur=self.blur), depth_of(photo.pixels)
         seen: dict[str, Array | None] = {}
         for name in TITLES:
             if name != "gaussian":
                 own = replace(sampling, sampler=name)
-            elif separable(sight):
+            elif separable(placement):
                 own = replace(sampling, sampler=name, border=None, fill=None)  # it has no border
             else:
                 seen[name] = None
                 continue
-            glimpse = Sampler(sight.place, sight.size, photo.pixels.shape, own)(photo.pixels)
+            glimpse = Sampler(placement.place, placement.size, photo.pixels.shape, own)(photo.pixels)
             seen[name] = convert(glimpse, depth, depth).pixels
         return seen
 
-    def _input(self, pixels: Array, sight: Sight, height: int) -> Array:
+    def _input(self, pixels: Array, placement: Placement, height: int) -> Array:
         """Draw the image at the height of the panels, with the window."""
         factor = height // pixels.shape[0]
         small = as_rgb(pixels)
         panel = magnify(small, factor) if self.magnify and factor > 1 else fitted(small, height)
         scale = np.array([panel.shape[1] / pixels.shape[1], panel.shape[0] / pixels.shape[0]])
         panel = panel.copy()
-        outline(panel, corners(as_matrix(sight), sight.size) * scale, colour=self.colour, weight=max(2.0, height / 140))
+        outline(
+            panel,
+            corners(as_matrix(placement), placement.size) * scale,
+            colour=self.colour,
+            weight=max(2.0, height / 140),
+        )
         return panel
 
     def _extent(self, size: Size) -> tuple[int, Size]:
@@ -127,13 +132,13 @@ def note_of(place: Place, size: Size, sampling: Sampling) -> str:
     return f"{extent}, σ = {sigma} px"
 
 
-def separable(sight: Sight) -> bool:
+def separable(placement: Placement) -> bool:
     """Tell whether Gaussian attention can look there: along the axes of the image."""
-    matrix = as_matrix(sight).matrix
-    upright = _is_affine(sight) and matrix[0, 1] == 0 and matrix[1, 0] == 0
-    return isinstance(sight.place, GaussianParams) or bool(upright)
+    matrix = as_matrix(placement).matrix
+    upright = _is_affine(placement) and matrix[0, 1] == 0 and matrix[1, 0] == 0
+    return isinstance(placement.place, GaussianParams) or bool(upright)
 
 
-def _is_affine(sight: Sight) -> bool:
-    matrix = as_matrix(sight).matrix
+def _is_affine(placement: Placement) -> bool:
+    matrix = as_matrix(placement).matrix
     return len(matrix) == 2 or bool(np.all(matrix[2] == [0, 0, 1]))

@@ -23,12 +23,12 @@ def arrays_of(kept: Sequence[Product]) -> dict[str, Array]:
         arrays: dict[str, Array] = {"glimpses": np.stack(pixels)}
     else:
         arrays = {f"glimpse_{index:04d}": array for index, array in enumerate(pixels)}
-    told = [seen.record for seen in kept]
-    if all(one["quad"] for one in told):
-        arrays["quads"] = np.array([one["quad"] for one in told])
+    records = [seen.record for seen in kept]
+    if all(one["quad"] for one in records):
+        arrays["quads"] = np.array([one["quad"] for one in records])
     return arrays | {
-        "windows": np.stack([window_row(one) for one in told]),
-        "matrices": np.array([one["matrix"] for one in told]),
-        "sources": np.array([one["source"] for one in told]),
-        "labels": np.array([one["label"] or "" for one in told]),
+        "windows": np.stack([window_row(one) for one in records]),
+        "matrices": np.array([one["matrix"] for one in records]),
+        "sources": np.array([one["source"] for one in records]),
+        "labels": np.array([one["label"] or "" for one in records]),
     }

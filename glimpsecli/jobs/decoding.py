@@ -12,7 +12,7 @@ from glimpsecli import images
 from glimpsecli.images.streams import is_stream, standard_input
 from glimpsecli.jobs.plan import STREAM
 from glimpsecli.jobs.products import View
-from glimpsecli.jobs.requests import Sight, as_matrix
+from glimpsecli.jobs.requests import Placement, as_matrix
 from glimpsecli.sampling import Taps
 from glimpsecli.window.parts import tap_steps
 
@@ -29,9 +29,9 @@ LEAST_STRIDE = 1.5
 """Pixels of the reduced image from tap to tap that ``--fast-decode`` leaves at least."""
 
 
-def reduction(sights: Sequence[Sight]) -> int:
+def reduction(placements: Sequence[Placement]) -> int:
     """Give the largest factor by which the image may shrink before taps come too close; 1 for none."""
-    strides = [np.abs(tap_steps(as_matrix(sight), sight.size)).max(axis=-2).min() for sight in sights]
+    strides = [np.abs(tap_steps(as_matrix(placement), placement.size)).max(axis=-2).min() for placement in placements]
     nearest = min(strides, default=0.0)
     return next((factor for factor in REDUCTIONS if nearest / factor >= LEAST_STRIDE), 1)
 
@@ -76,36 +76,36 @@ def upright_size_of(origin: Origin, how: How) -> Size:
 
 
 def decode(
-    origin: Origin, sights_of: Callable[[Size], list[Sight]], how: How, *, whole: bool = False
-) -> tuple[View, list[Sight]]:
-    """Decode an image as far as the sights of it need, and give both.
+    origin: Origin, placements_of: Callable[[Size], list[Placement]], how: How, *, whole: bool = False
+) -> tuple[View, list[Placement]]:
+    """Decode an image as far as the placements of it need, and give both.
 
     With ``how.fast_decode`` a JPEG may be decoded at a half, a quarter or an eighth. Otherwise only the part of a large
-    JPEG that the sights read is decoded: the same pixels.
+    JPEG that the placements read is decoded: the same pixels.
 
     Parameters
     ----------
     origin : Origin
-    sights_of : callable
-        Gives the sights of an image of some (height, width).
+    placements_of : callable
+        Gives the placements of an image of some (height, width).
     how : How
     whole : bool
-        Whether all pixels are needed, whatever the sights.
+        Whether all pixels are needed, whatever the placements.
     """
     if not whole and how.frame == 0 and origin.is_jpeg():
         image_size = upright_size_of(origin, how)
-        sights = sights_of(image_size)
-        view = _part(origin, sights, image_size, how)
+        placements = placements_of(image_size)
+        view = _part(origin, placements, image_size, how)
         if view is not None:
-            return view, sights
+            return view, placements
     picture = images.read(origin.open(), frame=how.frame, max_pixels=how.max_pixels, name=origin.name)
     image_size = picture.pixels.shape[:2]
-    return View(picture, image_size), sights_of(image_size)
+    return View(picture, image_size), placements_of(image_size)
 
 
-def decoded_as(origin: Origin, sights: Sequence[Sight], image_size: Size, how: How) -> str:
+def decoded_as(origin: Origin, placements: Sequence[Placement], image_size: Size, how: How) -> str:
     """Say from the header of an image how much of it :func:`decode` decodes: the ``decoded`` of its view."""
-    wanted = _wanted(sights, image_size, how) if how.frame == 0 and origin.is_jpeg() else None
+    wanted = _wanted(placements, image_size, how) if how.frame == 0 and origin.is_jpeg() else None
     if wanted is None:
         return "whole"
     from glimpsecli.images.partial import given_factor
@@ -124,18 +124,18 @@ class _Wanted(NamedTuple):
     worth_cutting: bool
 
 
-def _wanted(sights: Sequence[Sight], image_size: Size, how: How) -> _Wanted | None:
-    factor = reduction(sights) if how.fast_decode else 1
-    if not sights or (factor == 1 and image_size[0] * image_size[1] < WORTH_CUTTING):
+def _wanted(placements: Sequence[Placement], image_size: Size, how: How) -> _Wanted | None:
+    factor = reduction(placements) if how.fast_decode else 1
+    if not placements or (factor == 1 and image_size[0] * image_size[1] < WORTH_CUTTING):
         return None
-    top, bottom, left, right = box = _support(sights, image_size, how)
+    top, bottom, left, right = box = _support(placements, image_size, how)
     worth_cutting = (bottom - top) * (right - left) <= LARGEST_PART * image_size[0] * image_size[1]
     return _Wanted(factor, box, worth_cutting)
 
 
-def _part(origin: Origin, sights: Sequence[Sight], image_size: Size, how: How) -> View | None:
+def _part(origin: Origin, placements: Sequence[Placement], image_size: Size, how: How) -> View | None:
     """Decode a part of a JPEG, smaller perhaps; None where it must be decoded whole."""
-    wanted = _wanted(sights, image_size, how)
+    wanted = _wanted(placements, image_size, how)
     if wanted is None:
         return None
     from glimpsecli.images.partial import read_reduced, read_window
@@ -155,7 +155,9 @@ def _part(origin: Origin, sights: Sequence[Sight], image_size: Size, how: How) -
     return part and View(part, image_size, "window", (top, left))
 
 
-def _support(sights: Sequence[Sight], image_size: Size, how: How) -> tuple[int, int, int, int]:
-    boxes = [Taps.make(sight.place, sight.size, image_size, how.sampling).boxes()[0] for sight in sights]
+def _support(placements: Sequence[Placement], image_size: Size, how: How) -> tuple[int, int, int, int]:
+    boxes = [
+        Taps.make(placement.place, placement.size, image_size, how.sampling).boxes()[0] for placement in placements
+    ]
     low, high = np.min(boxes, axis=0), np.max(boxes, axis=0)
     return int(low[0]), int(high[1]), int(low[2]), int(high[3])

@@ -22,7 +22,7 @@ from glimpsecli.jobs.plan import STREAM, Item, Plan
 from glimpsecli.jobs.pool import Budget, in_order
 from glimpsecli.jobs.products import Product, View
 from glimpsecli.jobs.records import planned
-from glimpsecli.jobs.requests import Sight
+from glimpsecli.jobs.requests import Placement
 from glimpsecli.window import Size
 
 _NOTHING = np.empty((0, 0, 0), np.uint8)
@@ -94,11 +94,11 @@ def preview(plan: Plan) -> Iterator[dict[str, Any] | Done]:
             origin = origin_of(item, plan)
             image_size = upright_size_of(origin, plan.how)
             with _named(item):
-                sights = sights_of(item, plan, image_size)
-                if plan.looking is not None:
+                placements = placements_of(item, plan, image_size)
+                if plan.make_products is not None:
                     yield from ({"source": item.source, "file": target} for target in item.targets)
                     continue
-                yield from planned(item, sights, image_size, plan.how)
+                yield from planned(item, placements, image_size, plan.how)
         except GlimpseError as error:
             yield Done(item.source, failure=error)
 
@@ -120,15 +120,15 @@ def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
     try:
         origin = origin_of(item, plan)
         with budget.hold(_memory(origin, plan)) if budget is not None else nullcontext():
-            if item.targets or plan.looking is None:
-                whole = plan.looking is not None
-                view, sights = decode(origin, lambda size: sights_of(item, plan, size), plan.how, whole=whole)
+            if item.targets or plan.make_products is None:
+                whole = plan.make_products is not None
+                view, placements = decode(origin, lambda size: placements_of(item, plan, size), plan.how, whole=whole)
             else:  # numbers only, which need no pixels
                 image_size = upright_size_of(origin, plan.how)
                 view = View(images.Picture(np.empty((*image_size, 0), np.uint8)), image_size)
-                sights = sights_of(item, plan, image_size)
+                placements = placements_of(item, plan, image_size)
             with _named(item):
-                products = (plan.looking or look_at)(view, item, sights, plan)
+                products = (plan.make_products or look_at)(view, item, placements, plan)
         known: dict[str, str | int] = {}
         if plan.root is not None and origin.content is not None:
             known = {"source_hash": content_hash(origin.content), "source_bytes": len(origin.content)}
@@ -141,7 +141,7 @@ def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
                     product.record.update(_write(product, target, plan))
                 product = product._replace(pixels=_NOTHING)  # nobody needs them any more
             written.append(product)
-        return Done(item.source, tuple(written), too_small=sum(sight.too_small for sight in sights))
+        return Done(item.source, tuple(written), too_small=sum(placement.too_small for placement in placements))
     except GlimpseError as error:
         return Done(item.source, tuple(written), error)
     except MemoryError:
@@ -176,17 +176,17 @@ def _memory(origin: Origin, plan: Plan) -> int:
     how = plan.how
     height, width, decoding = memory_of(origin.open(), frame=how.frame, max_pixels=how.max_pixels, name=origin.name)
     # A photo, what lies on it as float32, and the picture with what it takes to store it: 24 bytes a pixel of 8 bit.
-    working = decoding if plan.looking is None else max(24 * height * width, 2 * decoding)
+    working = decoding if plan.make_products is None else max(24 * height * width, 2 * decoding)
     return working + len(origin.content or b"")
 
 
-def sights_of(item: Item, plan: Plan, image_size: Size) -> list[Sight]:
+def placements_of(item: Item, plan: Plan, image_size: Size) -> list[Placement]:
     """Tie the requests of an item to its image, whose size must be the one that its annotations claim."""
     if item.annotated is not None:
         from glimpsecli.annotations.matching import check_size
 
         check_size(item.annotated, image_size)
-    return [sight for request in item.requests for sight in request.sights(image_size, plan.how.shaping)]
+    return [placement for request in item.requests for placement in request.placements(image_size, plan.how.shaping)]
 
 
 @contextmanager

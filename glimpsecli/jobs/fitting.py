@@ -1,4 +1,4 @@
-"""A fit of files: what is read, what is told, what is written."""
+"""A fit of files: its images, its result, its table."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def check(task: Task) -> None:
 
 
 def run(task: Task, watch: Callable[[int, int], object] | None = None) -> Result:
-    """Read, cut the target out where it is a window, and fit; `watch` is told how far the search is."""
+    """Read, cut the target out where it is a window, and fit; `watch` is a progress callback."""
     read, image = _read(task.target, task), _opaque(_read(task.image, task), task.image)
     seen = read if task.target_box is None else _cut(task, read, task.target_box)
     target = _opaque(seen, task.target, " or, with --target-box, take a window in which it is opaque")
@@ -202,10 +202,10 @@ def _opaque(picture: Picture, name: str, other_way: str = "") -> Array:
 
 
 def _table(task: Task, result: Result) -> bytes:
-    told = record(task, result)
-    row = {"image": task.image, **told["window"]} if task.image != "-" else told["window"]
-    row |= {f"sd_{name}": value for name, value in told["deviation"].items()}
-    row |= {name: told[name] for name in ("zncc", "verdict")}
+    entry = record(task, result)
+    row = {"image": task.image, **entry["window"]} if task.image != "-" else entry["window"]
+    row |= {f"sd_{name}": value for name, value in entry["deviation"].items()}
+    row |= {name: entry[name] for name in ("zncc", "verdict")}
     if (task.table or "").lower().endswith(".csv"):
         return table_of([row])
     return (json.dumps(row) + "\n").encode()

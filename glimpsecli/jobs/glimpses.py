@@ -11,12 +11,12 @@ from glimpsecli.images.picture import Array
 from glimpsecli.jobs.plan import How, Item, Plan
 from glimpsecli.jobs.products import Product, View
 from glimpsecli.jobs.records import OUTSIDE, record
-from glimpsecli.jobs.requests import Sight
+from glimpsecli.jobs.requests import Placement
 from glimpsecli.jobs.storing import check_fits, sampling_of, stored
 from glimpsecli.sampling import Sampler, Taps, choose_backend
 
 
-def look_at(view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
+def look_at(view: View, item: Item, placements: Sequence[Placement], plan: Plan) -> list[Product]:
     """Make the glimpses of one image, but for those that are too small.
 
     Raises
@@ -27,24 +27,24 @@ def look_at(view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list
     how, picture = plan.how, view.picture
     check_fits(picture, plan)
     seen: list[Product] = []
-    wanted = [(index, sight) for index, sight in enumerate(sights) if not sight.too_small]
+    wanted = [(index, placement) for index, placement in enumerate(placements) if not placement.too_small]
     for _, group in groupby(wanted, key=lambda pair: (pair[1].size, type(pair[1].place))):
         members = list(group)
-        backend, reason, glimpses = _glimpses(view, [sight for _, sight in members], how, len(plan.items))
-        for (index, sight), values in zip(members, glimpses, strict=True):
-            told = record(
-                item.source, index, sight, view.image_size, how.sampling, backend=backend, decoded=view.decoded
+        backend, reason, glimpses = _glimpses(view, [placement for _, placement in members], how, len(plan.items))
+        for (index, placement), values in zip(members, glimpses, strict=True):
+            row = record(
+                item.source, index, placement, view.image_size, how.sampling, backend=backend, decoded=view.decoded
             )
-            notes = [OUTSIDE] if told["outside"] == 1 else []
-            seen.append(stored(values, picture, told, plan, notes, [f"{how.sampling.sampler} on {backend}: {reason}"]))
+            notes = [OUTSIDE] if row["outside"] == 1 else []
+            seen.append(stored(values, picture, row, plan, notes, [f"{how.sampling.sampler} on {backend}: {reason}"]))
     return seen
 
 
-def _glimpses(view: View, sights: list[Sight], how: How, repeats: int) -> tuple[str, str, Array]:
+def _glimpses(view: View, placements: list[Placement], how: How, repeats: int) -> tuple[str, str, Array]:
     """Look at places of one kind and size; give the backend, the reason for it, and (N, h, w, C) float32."""
-    picture, size, sampling, reason = view.picture, sights[0].size, sampling_of(view.picture, how), "asked for"
+    picture, size, sampling, reason = view.picture, placements[0].size, sampling_of(view.picture, how), "asked for"
     pixels = picture.pixels
-    places: Any = view.places(sights, sampling)
+    places: Any = view.places(placements, sampling)
     if sampling.backend == "auto":
         taps = Taps.make(places, size, pixels.shape[:2], sampling)
         backend, reason = choose_backend(taps, pixels.shape[2], repeats)

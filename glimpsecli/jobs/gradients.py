@@ -11,7 +11,7 @@ import numpy as np
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import Picture, convert, depth_of
 from glimpsecli.jobs.comparing import CANNOT_TURN, TITLES, note_of, separable
-from glimpsecli.jobs.masking import told_of
+from glimpsecli.jobs.masking import record_of
 from glimpsecli.jobs.overlaying import YELLOW
 from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.requests import as_matrix, as_window
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from glimpsecli.images.picture import Array
     from glimpsecli.jobs.plan import Item, Plan
     from glimpsecli.jobs.products import View
-    from glimpsecli.jobs.requests import Sight
+    from glimpsecli.jobs.requests import Placement
     from glimpsecli.window import Size, Window
 
 PATHS = 9
@@ -77,17 +77,17 @@ class Explanation:
     panel: int = 220
     colour: tuple[float, float, float] = YELLOW
 
-    def __call__(self, view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
+    def __call__(self, view: View, item: Item, placements: Sequence[Placement], plan: Plan) -> list[Product]:
         """Make the one picture of an image."""
-        sight, photo = sights[0], flat(view.picture, plan.how)
-        window = _window_of(sight)
-        told = told_of(view, item, sights, plan)
-        if told["windows"][0]["outside"] == 1:
+        placement, photo = placements[0], flat(view.picture, plan.how)
+        window = _window_of(placement)
+        entry = record_of(view, item, placements, plan)
+        if entry["windows"][0]["outside"] == 1:
             raise InvalidInputError("the window lies outside the image", "move it to where there is something to see")
         reach = min(window.width, window.height) / 2
         if self.reach is not None:
             reach = self.reach.pixels(min(view.image_size))
-            leaves = _farthest(sight, view.image_size)
+            leaves = _farthest(placement, view.image_size)
             if reach >= leaves:
                 raise InvalidInputError(
                     f"--reach {self.reach} moves the window off the image on every side",
@@ -95,18 +95,18 @@ class Explanation:
                 )
         studies = []
         for sampling in self._samplings(photo, plan):
-            if sampling.sampler != "gaussian" or separable(sight):
-                surface = landscape(photo.pixels, window, sight.size, sampling, reach=reach, steps=self.steps)
+            if sampling.sampler != "gaussian" or separable(placement):
+                surface = landscape(photo.pixels, window, placement.size, sampling, reach=reach, steps=self.steps)
                 studies.append(Study(sampling, surface, capture(surface)))
-        told["windows"] = [{name: told["windows"][0][name] for name in _OF_THE_WINDOW}]
-        told |= {"reach": reach, "steps": self.steps, "samplers": [_told(study) for study in studies]}
+        entry["windows"] = [{name: entry["windows"][0][name] for name in _OF_THE_WINDOW}]
+        entry |= {"reach": reach, "steps": self.steps, "samplers": [_entry(study) for study in studies]}
         if plan.format.name == "npy":
-            product = _arrays(studies, told)
+            product = _arrays(studies, entry)
         else:
-            columns = [_column(study, photo, window, sight.size, reach) for study in studies]
-            drawn, note = self._input(photo.pixels, sight, window, reach)
+            columns = [_column(study, photo, window, placement.size, reach) for study in studies]
+            drawn, note = self._input(photo.pixels, placement, window, reach)
             figure = landscape_figure(drawn, note, columns, reach=reach, panel=self.panel)
-            product = stored(figure, Picture(figure), told, plan)
+            product = stored(figure, Picture(figure), entry, plan)
         notes: tuple[str, ...] = ()
         if len(studies) < len(self.samplers):
             notes = (f"Gaussian attention {CANNOT_TURN}: it is left out",)
@@ -122,12 +122,12 @@ class Explanation:
             sampling = Sampling(sampler=sampler, blur=blur, backend=backend, threads=how.threads)
             yield sampling if sampler == "gaussian" else replace(sampling, border=how.border, fill=how.fill)
 
-    def _input(self, pixels: Array, sight: Sight, window: Window, reach: float) -> tuple[Array, str]:
+    def _input(self, pixels: Array, placement: Placement, window: Window, reach: float) -> tuple[Array, str]:
         """Draw the image with the window, and the part over which it moves; describe both."""
         panel = fitted(as_rgb(pixels), self.panel, self.panel).copy()
         scale = np.array([panel.shape[1] / pixels.shape[1], panel.shape[0] / pixels.shape[0]])
         weight = max(1.5, self.panel / 140)
-        ends = corners(window.to_affine(sight.size), sight.size)
+        ends = corners(window.to_affine(placement.size), placement.size)
         (left, top), (right, bottom) = ends.min(axis=0) - reach, ends.max(axis=0) + reach
         around = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
         outline(panel, around * scale, colour=_WHITE, weight=0.5 * weight)
@@ -138,17 +138,17 @@ class Explanation:
 _OF_THE_WINDOW = ("label", "size", "window", "matrix", "outside")
 
 
-def _window_of(sight: Sight) -> Window:
-    """Give the window of a sight, whose centre is what moves."""
-    window = None if isinstance(sight.place, GaussianParams) else as_window(sight)
+def _window_of(placement: Placement) -> Window:
+    """Give the window of a placement, whose centre is what moves."""
+    window = None if isinstance(placement.place, GaussianParams) else as_window(placement)
     if window is None:
         raise InvalidInputError("the place is no window with a centre to move", "give --box or --at")
     return window
 
 
-def _farthest(sight: Sight, image_size: Size) -> float:
+def _farthest(placement: Placement, image_size: Size) -> float:
     """Give the offset, in pixels, from which on a window has left the image to both sides, above and below."""
-    ends = corners(as_matrix(sight), sight.size)
+    ends = corners(as_matrix(placement), placement.size)
     height, width = image_size
     return float(max(ends.max(), *([width, height] - ends.min(axis=0))))
 
@@ -192,7 +192,7 @@ def _verdict(captured: Capture, reach: float) -> tuple[str, str]:
     return f"captures {share} of the offsets", f"all within {captured.radius:.3g} px"
 
 
-def _told(study: Study) -> dict[str, Any]:
+def _entry(study: Study) -> dict[str, Any]:
     """Give the numbers of a sampler."""
     sampling, surface, captured = study
     return {
@@ -205,11 +205,11 @@ def _told(study: Study) -> dict[str, Any]:
     }
 
 
-def _arrays(studies: Sequence[Study], told: dict[str, Any]) -> Product:
+def _arrays(studies: Sequence[Study], entry: dict[str, Any]) -> Product:
     """Keep the surfaces: for each sampler loss, derivative by x and by y, and 1 where descent reaches the truth."""
     planes = [
         np.dstack([study.surface.loss, study.surface.gradient, study.captured.reached]).astype(np.float32)
         for study in studies
     ]
-    told["planes"] = ["loss", "by_cx", "by_cy", "reached"]
-    return Product(np.concatenate(planes, axis=2), False, None, told)
+    entry["planes"] = ["loss", "by_cx", "by_cy", "reached"]
+    return Product(np.concatenate(planes, axis=2), False, None, entry)

@@ -66,8 +66,8 @@ class RegionTable:
         self.images += done.failure is None
         for product in done.products:
             for row in product.record["maps"]:
-                told = {"image": self._names[done.source], "label": row["label"]}
-                self.rows += [told | region for region in row["regions"]]
+                common = {"image": self._names[done.source], "label": row["label"]}
+                self.rows += [common | region for region in row["regions"]]
 
     def write(self) -> None:
         """Write the table, whole or not at all.

@@ -74,7 +74,7 @@ class Atlas:
     ----------
     labels : list of tuple of str
         For each source the labels of its maps.
-    told : list of str
+    notes : list of str
         How the files were read, a line for each way.
     failures : dict of str to GlimpseError
         By source, why its map cannot be read: of a folder of maps a bad one fails alone.
@@ -112,9 +112,9 @@ class Atlas:
                 paths = ways.setdefault(one.arranged.reading, [])
                 if one.path not in paths:
                     paths.append(one.path)
-        self.told = [
-            f"{paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}: {told}"
-            for told, paths in ways.items()
+        self.notes = [
+            f"{paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}: {note}"
+            for note, paths in ways.items()
         ]
 
     @property
@@ -169,7 +169,7 @@ class Atlas:
         try:
             return images.upright_size(path, frame=self._how.frame, max_pixels=self._how.max_pixels)
         except GlimpseError:
-            return None  # its failure is told when the image is read
+            return None  # its failure is note when the image is read
 
     def _matched(self, sources: Sequence[Source], files: Sequence[str]) -> list[tuple[Share, ...]]:
         folders = [path for path in files if os.path.isdir(path)]

@@ -10,7 +10,7 @@ import numpy as np
 
 from glimpsecli import maps
 from glimpsecli.images import Picture, convert, depth_of
-from glimpsecli.jobs.masking import joined_mask, told_of
+from glimpsecli.jobs.masking import joined_mask, record_of
 from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.requests import as_matrix
 from glimpsecli.jobs.storing import check_fits, flat, sampling_of, stored
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from glimpsecli.jobs.mapping import Atlas, Map
     from glimpsecli.jobs.plan import Item, Plan
     from glimpsecli.jobs.products import View
-    from glimpsecli.jobs.requests import Sight
+    from glimpsecli.jobs.requests import Placement
     from glimpsecli.maps import Threshold
     from glimpsecli.window import Size
 
@@ -81,21 +81,21 @@ class WindowOverlay:
 
     style: Style
 
-    def __call__(self, view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
+    def __call__(self, view: View, item: Item, placements: Sequence[Placement], plan: Plan) -> list[Product]:
         """Make the one picture of an image."""
         photo, notes = _prepared(view, plan)
         style, picture = self.style, photo.pixels
         if style.mask:
-            mask = joined_mask(sights, view.image_size, plan.how)
+            mask = joined_mask(placements, view.image_size, plan.how)
             picture = tint(
                 picture, mask, table(style.cmap), opacity=style.opacity, alpha=photo.alpha, in_place=not style.inset
             )
         else:
             picture = in_colour(photo.pixels)
-        _draw_outlines(picture, sights, style)
+        _draw_outlines(picture, placements, style)
         if style.inset:
-            _draw_inset(picture, view, sights[0], plan)
-        return [stored(picture, photo._replace(pixels=picture), told_of(view, item, sights, plan), plan, notes)]
+            _draw_inset(picture, view, placements[0], plan)
+        return [stored(picture, photo._replace(pixels=picture), record_of(view, item, placements, plan), plan, notes)]
 
 
 @dataclass(frozen=True)
@@ -120,31 +120,31 @@ class MapOverlay:
     threshold: Threshold | None = None
     outlined: bool = False
 
-    def __call__(self, view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
+    def __call__(self, view: View, item: Item, placements: Sequence[Placement], plan: Plan) -> list[Product]:
         """Make the pictures of an image, or only the numbers where nothing is to be written."""
         found = self.atlas.maps_of(item.source, view.image_size)
         rows = [self._row(one, view.image_size) for one in found]
-        told = {name: value for name, value in told_of(view, item, (), plan).items() if name != "windows"}
+        common = {name: value for name, value in record_of(view, item, (), plan).items() if name != "windows"}
         notes = tuple(f"{row['label'] or 'the map'} {problem}" for row in rows for problem in [_pale(row)] if problem)
         if not item.targets:
-            return [Product(np.empty((0, 0, 0), np.uint8), False, None, told | {"maps": rows}, notes)]
+            return [Product(np.empty((0, 0, 0), np.uint8), False, None, common | {"maps": rows}, notes)]
         if self.figure:
             view = view._replace(picture=flat(view.picture, plan.how))
         photo, clipped = _prepared(view, plan)
         notes += clipped
         if self.style.montage:
-            figure = self._montage(photo, found, sights)
-            return [stored(figure, Picture(figure), told | {"maps": rows}, plan, notes)]
+            figure = self._montage(photo, found, placements)
+            return [stored(figure, Picture(figure), common | {"maps": rows}, plan, notes)]
         products = []
         for index, (one, row) in enumerate(zip(found, rows, strict=True)):
             last = index == len(found) - 1  # nobody needs the photo after it
             picture = self._laid(photo.pixels, one, view.image_size, alpha=photo.alpha, in_place=last)
             if self.outlined:
-                _draw_outlines(picture, sights, self.style)
+                _draw_outlines(picture, placements, self.style)
             drawn = photo._replace(pixels=picture)
             if self.style.colourbar and row["lo"] < row["hi"]:
                 drawn = Picture(self._with_bar(picture, row["lo"], row["hi"], picture.shape[0]))
-            record = told | {"index": index, "maps": [row]}
+            record = common | {"index": index, "maps": [row]}
             products.append(stored(drawn.pixels, drawn, record, plan, notes if index == 0 else ()))
         return products
 
@@ -197,7 +197,7 @@ class MapOverlay:
             in_place=in_place,
         )
 
-    def _montage(self, photo: Picture, found: Sequence[Map], sights: Sequence[Sight]) -> Array:
+    def _montage(self, photo: Picture, found: Sequence[Map], placements: Sequence[Placement]) -> Array:
         style, image_size = self.style, (photo.pixels.shape[0], photo.pixels.shape[1])
         small = as_rgb(photo.pixels)
         if max(image_size) > style.panel:
@@ -209,7 +209,7 @@ class MapOverlay:
         if self.outlined:
             shrunk = np.array([small.shape[1] / image_size[1], small.shape[0] / image_size[0]])
             for panel in panels:
-                _draw_outlines(panel, sights, style, shrunk)
+                _draw_outlines(panel, placements, style, shrunk)
         labels = None if captions is not None else [one.label for one in found]
         figure = montage(panels, labels, style.columns, captions, style.font)
         lo, hi = self.atlas.limits.of(found[0].values)
@@ -242,20 +242,22 @@ def _pale(row: dict[str, Any]) -> str | None:
     return None
 
 
-def _draw_outlines(picture: Array, sights: Sequence[Sight], style: Style, scale: Any = 1.0) -> None:
-    for sight in sights:
-        outline(picture, corners(as_matrix(sight), sight.size) * scale, colour=style.colour)
+def _draw_outlines(picture: Array, placements: Sequence[Placement], style: Style, scale: Any = 1.0) -> None:
+    for placement in placements:
+        outline(picture, corners(as_matrix(placement), placement.size) * scale, colour=style.colour)
 
 
-def _draw_inset(picture: Array, view: View, sight: Sight, plan: Plan) -> None:
-    """Draw the glimpse of a sight in the corner farthest from it."""
+def _draw_inset(picture: Array, view: View, placement: Placement, plan: Plan) -> None:
+    """Draw the glimpse of a placement in the corner farthest from it."""
     from glimpsecli.pictures.inset import inset, inset_size
     from glimpsecli.pictures.scale import shown
 
     source = view.picture
-    look = Sampler(sight.place, sight.size, source.pixels.shape, sampling_of(source, plan.how), alpha=source.alpha)
+    look = Sampler(
+        placement.place, placement.size, source.pixels.shape, sampling_of(source, plan.how), alpha=source.alpha
+    )
     seen = convert(look(source.pixels), depth_of(source.pixels), depth_of(picture)).pixels
     colours = in_colour(seen)[:, :, :3]
-    drawn, _ = shown(colours, *inset_size((picture.shape[0], picture.shape[1]), sight.size))
-    x, y = np.mean(corners(as_matrix(sight), sight.size), axis=0).tolist()
+    drawn, _ = shown(colours, *inset_size((picture.shape[0], picture.shape[1]), placement.size))
+    x, y = np.mean(corners(as_matrix(placement), placement.size), axis=0).tolist()
     inset(picture, np.ascontiguousarray(drawn), (x, y))

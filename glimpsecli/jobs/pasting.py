@@ -12,10 +12,10 @@ from glimpsecli import images
 from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.images import DEPTHS, Picture, depth_of
 from glimpsecli.images.streams import standard_input
-from glimpsecli.jobs.masking import told_of
+from glimpsecli.jobs.masking import record_of
 from glimpsecli.jobs.plan import STREAM, Item, Plan
 from glimpsecli.jobs.products import Product
-from glimpsecli.jobs.requests import Sight, SizeRequest, as_matrix
+from glimpsecli.jobs.requests import Placement, SizeRequest, as_matrix
 from glimpsecli.jobs.storing import check_fits, stored
 from glimpsecli.names import MAX_PIXELS
 from glimpsecli.sampling.pasting import paste_onto
@@ -75,7 +75,7 @@ class Pasting:
     blend: str = "over"
     gain: float = 1.0
 
-    def __call__(self, view: View, item: Item, sights: Sequence[Sight], plan: Plan) -> list[Product]:
+    def __call__(self, view: View, item: Item, placements: Sequence[Placement], plan: Plan) -> list[Product]:
         """Make the one picture: the wide windows of a retina first, so that the finest lies on top."""
         how, picture = plan.how, view.picture
         check_fits(picture, plan)
@@ -84,12 +84,12 @@ class Pasting:
         depth = depth_of(picture.pixels)
         reached = [False] * len(pairs)
         for number in sorted(range(len(pairs)), key=lambda number: -pairs[number][1].scale):
-            glimpse, sight = pairs[number]
+            glimpse, placement = pairs[number]
             try:
                 (reached[number],) = paste_onto(
                     canvas,
                     _at_depth(glimpse.picture.pixels, depth)[None],
-                    sight.place,
+                    placement.place,
                     how.sampling,
                     blend=self.blend,
                     gain=self.gain,
@@ -99,30 +99,33 @@ class Pasting:
                 )
             except InvalidInputError as error:
                 raise InvalidInputError(f"{glimpse.path}: {error.message}", error.hint) from None
-        told = told_of(view, item, [sight for _, sight in pairs], plan) | {"blend": self.blend, "gain": self.gain}
+        entry = record_of(view, item, [placement for _, placement in pairs], plan) | {
+            "blend": self.blend,
+            "gain": self.gain,
+        }
         notes = []
-        for row, (glimpse, sight), is_reached in zip(told["windows"], pairs, reached, strict=True):
+        for row, (glimpse, placement), is_reached in zip(entry["windows"], pairs, reached, strict=True):
             row["glimpse"] = glimpse.path
             if not is_reached:
                 lies = "lies outside the image" if row["outside"] == 1 else "covers the centre of no pixel"
                 notes.append(f"the window of {glimpse.path} {lies}: nothing was pasted")
             elif row["outside"] == 1:  # and yet a Gaussian may reach into it
                 notes.append(f"the window of {glimpse.path} lies outside the image")
-            elif how.sampling.sampler != "gaussian" and _stride(sight) < SKIPS:
+            elif how.sampling.sampler != "gaussian" and _stride(placement) < SKIPS:
                 notes.append(
                     f"the window of {glimpse.path} has so few pixels that some of the glimpse are skipped; make it "
                     "smaller first, with glimpse extract --size, or give --sampler gaussian"
                 )
-        return [stored(canvas, picture, told, plan, notes, self._conversions(depth))]
+        return [stored(canvas, picture, entry, plan, notes, self._conversions(depth))]
 
-    def _pairs(self, item: Item, view: View, plan: Plan) -> list[tuple[Glimpse, Sight]]:
+    def _pairs(self, item: Item, view: View, plan: Plan) -> list[tuple[Glimpse, Placement]]:
         """Give each window its glimpse, and the size of that, which need not be that of the others."""
         shapings = [plan.how.shaping._replace(size=glimpse.size) for glimpse in self.glimpses]
-        pairs: list[tuple[Glimpse, Sight]] = []
+        pairs: list[tuple[Glimpse, Placement]] = []
         for request in item.requests:
             for number in range(request.windows * plan.how.shaping.retina):
                 which = len(pairs) if len(self.glimpses) > 1 else 0
-                pairs.append((self.glimpses[which], request.sights(view.image_size, shapings[which])[number]))
+                pairs.append((self.glimpses[which], request.placements(view.image_size, shapings[which])[number]))
         return pairs
 
     def _conversions(self, depth: str) -> tuple[str, ...]:
@@ -140,8 +143,8 @@ def _at_depth(pixels: Array, depth: str) -> Array:
     return pixels if own == depth else pixels * np.float64(DEPTHS[depth].scale / DEPTHS[own].scale)
 
 
-def _stride(sight: Sight) -> float:
+def _stride(placement: Placement) -> float:
     """Give the least mean distance, in pixels of the image, of neighbours in the glimpse."""
-    outline = corners(as_matrix(sight), sight.size)
+    outline = corners(as_matrix(placement), placement.size)
     across, right, below, left = map(float, np.hypot(*(np.roll(outline, -1, axis=0) - outline).T))
-    return min(max(across, below) / sight.size[1], max(right, left) / sight.size[0])
+    return min(max(across, below) / placement.size[1], max(right, left) / placement.size[0])

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from glimpsecli.images.colours import Colour
     from glimpsecli.images.formats import Format
     from glimpsecli.jobs.products import Product, View
-    from glimpsecli.jobs.requests import Sight
+    from glimpsecli.jobs.requests import Placement
 
-    Looking = Callable[[View, "Item", Sequence[Sight], "Plan"], list[Product]]
+    MakeProducts = Callable[[View, "Item", Sequence[Placement], "Plan"], list[Product]]
 
 STREAM = "-"
 """As a source: standard input. As an output: standard output."""
@@ -114,7 +114,7 @@ class Plan(NamedTuple):
         The folder that nothing is written outside of, for a batch; then sources are hashed.
     problems : tuple of str
         What was found wrong in the annotations, a line each.
-    looking : callable, optional
+    make_products : callable, optional
         What makes the products of an image from all of it; glimpses are made where there is none.
     noun : str
         What a product is called.
@@ -129,6 +129,6 @@ class Plan(NamedTuple):
     container: str | None = None
     root: str | None = None
     problems: tuple[str, ...] = ()
-    looking: Looking | None = None
+    make_products: MakeProducts | None = None
     noun: str = "glimpse"
     left_out: str = ""

@@ -22,7 +22,7 @@ from glimpsecli.sampling import Taps
 
 if TYPE_CHECKING:
     from glimpsecli.errors import GlimpseError
-    from glimpsecli.jobs.plan import Looking
+    from glimpsecli.jobs.plan import MakeProducts
 
 _NOMINAL = (1000, 1000)  # an image to try the options on before any is opened
 
@@ -71,7 +71,7 @@ def make_picture_plan(
     requests: Sequence[Request],
     how: How,
     output: Output,
-    looking: Looking,
+    make_products: MakeProducts,
     *,
     noun: str,
     labels: Sequence[Sequence[str]] | None = None,
@@ -91,7 +91,7 @@ def make_picture_plan(
     how : How
     output : Output
         The target is a file, a folder, ``-``, or nothing, where nothing is to be written.
-    looking : callable
+    make_products : callable
         What makes the pictures of an image.
     noun : str
         What a picture is called.
@@ -135,7 +135,9 @@ def make_picture_plan(
         if asked
     ]
     check_outputs(targets_of(items), [*paths, *inputs], overwrite=output.overwrite, noun=noun)
-    return Plan(tuple(items), how, output, file_format, problems=tuple(problems), looking=looking, noun=noun)
+    return Plan(
+        tuple(items), how, output, file_format, problems=tuple(problems), make_products=make_products, noun=noun
+    )
 
 
 def check_folder_is_there() -> None:
@@ -180,10 +182,10 @@ def try_out(requests: Sequence[Request], how: How) -> None:
     if sampling.backend == "numpy" and sampling.threads is not None:
         raise InvalidInputError(f"--threads {sampling.threads} with --backend numpy", "it is for the cpu backend")
     for request in requests or [BoxRequest()]:
-        for sight in request.sights(_NOMINAL, how.shaping):
+        for placement in request.placements(_NOMINAL, how.shaping):
             # A size that follows from the window is known when the image is; one that was asked for is checked here.
-            size = (1, 1) if how.shaping.size.is_open else sight.size
-            Taps.make(sight.place, size, _NOMINAL, sampling)
+            size = (1, 1) if how.shaping.size.is_open else placement.size
+            Taps.make(placement.place, size, _NOMINAL, sampling)
 
 
 def check_idle(how: How, requests: Sequence[Request], output: Output, file_format: Format) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from glimpsecli.jobs.requests import Sight, as_matrix
+from glimpsecli.jobs.requests import Placement, as_matrix
 from glimpsecli.window import GaussianParams, Place, stack_gaussians
 from glimpsecli.window.parts import in_part
 
@@ -37,14 +37,14 @@ class View(NamedTuple):
     origin: tuple[int, int] = (0, 0)
     scale: tuple[float, float] = (1.0, 1.0)
 
-    def places(self, sights: Sequence[Sight], sampling: Sampling) -> list[Place]:
-        """Give the places of some sights of the whole image in index coordinates of the picture."""
+    def places(self, placements: Sequence[Placement], sampling: Sampling) -> list[Place]:
+        """Give the places of some placements of the whole image in index coordinates of the picture."""
         if self.decoded == "whole":
-            return [sight.place for sight in sights]
+            return [placement.place for placement in placements]
         if sampling.sampler == "gaussian":
-            rows = [stack_gaussians(sight.place, sight.size, sampling.blur)[0] for sight in sights]
+            rows = [stack_gaussians(placement.place, placement.size, sampling.blur)[0] for placement in placements]
             return [in_part(GaussianParams(*row.tolist()), self.origin, self.scale) for row in rows]
-        return [in_part(as_matrix(sight), self.origin, self.scale) for sight in sights]
+        return [in_part(as_matrix(placement), self.origin, self.scale) for placement in placements]
 
 
 class Product(NamedTuple):
@@ -57,7 +57,7 @@ class Product(NamedTuple):
         Whether the last channel is alpha.
     icc : bytes or None
     record : dict
-        What a program is told of it; its ``index`` counts the products of an image.
+        Its entry in the manifest, whose ``index`` counts the products of an image.
     notes, details : tuple of str
         What a person should know, and what one who asks may.
     """

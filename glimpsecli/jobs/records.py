@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glimpsecli.jobs.requests import Sight, as_matrix, as_window
+from glimpsecli.jobs.requests import Placement, as_matrix, as_window
 from glimpsecli.window import GaussianParams, Projective, Size, corners, share_outside, stack_gaussians
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ OUTSIDE = "its window lies outside the image"
 def record(
     source: str,
     index: int,
-    sight: Sight,
+    placement: Placement,
     image_size: Size,
     sampling: Sampling,
     *,
@@ -39,7 +39,7 @@ def record(
     source : str
     index : int
         Of the glimpse in its image, from 0.
-    sight : Sight
+    placement : Placement
     image_size : (int, int)
         Height and width of the upright image.
     sampling : Sampling
@@ -56,32 +56,32 @@ def record(
         other samplers), ``backend``, ``decoded`` (``whole``, ``window`` or ``reduced:N``), and ``outside``, the share
         of the window's area beyond the image.
     """
-    affine, window = as_matrix(sight), as_window(sight)
+    affine, window = as_matrix(placement), as_window(placement)
     params = None
     if sampling.sampler == "gaussian":
-        params = asdict(GaussianParams(*stack_gaussians(sight.place, sight.size, sampling.blur)[0]))
+        params = asdict(GaussianParams(*stack_gaussians(placement.place, placement.size, sampling.blur)[0]))
     return {
         "file": None,
         "source": source,
         "index": index,
-        "label": sight.label,
-        "scale": sight.scale,
-        "size": _width_height(sight.size),
+        "label": placement.label,
+        "scale": placement.scale,
+        "size": _width_height(placement.size),
         "image_size": _width_height(image_size),
         "window": asdict(window) if window else None,
-        "quad": _quad(affine, sight.size) if isinstance(affine, Projective) else None,
+        "quad": _quad(affine, placement.size) if isinstance(affine, Projective) else None,
         "matrix": affine.matrix.tolist(),
         "sampler": sampling.sampler,
         "gaussian": params,
         "backend": backend,
         "decoded": decoded,
-        "outside": round(share_outside(affine, sight.size, image_size), 6),
+        "outside": round(share_outside(affine, placement.size, image_size), 6),
     }
 
 
 def planned(
     item: Item,
-    sights: Sequence[Sight],
+    placements: Sequence[Placement],
     image_size: Size,
     how: How,
     *,
@@ -93,21 +93,21 @@ def planned(
         record(
             item.source,
             index,
-            sight,
+            placement,
             image_size,
             how.sampling,
             backend=backend,
             decoded=decoded,
         )
         | {"file": target}
-        for index, (sight, target) in enumerate(zip(sights, item.targets, strict=True))
-        if not sight.too_small
+        for index, (placement, target) in enumerate(zip(placements, item.targets, strict=True))
+        if not placement.too_small
     ]
 
 
-def window_row(told: dict[str, Any]) -> NDArray[np.float64]:
+def window_row(entry: dict[str, Any]) -> NDArray[np.float64]:
     """Give (cx, cy, width, height, angle) of a record, NaN where it has no window."""
-    window = told["window"]
+    window = entry["window"]
     return np.array(list(window.values()) if window else [np.nan] * 5)
 
 

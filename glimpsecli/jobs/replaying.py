@@ -14,7 +14,7 @@ from glimpsecli.images.formats import format_named
 from glimpsecli.jobs.lines import checksum, read_metadata, read_run
 from glimpsecli.jobs.outputs import check_outputs, targets_of
 from glimpsecli.jobs.plan import How, Item, Output, Plan
-from glimpsecli.jobs.requests import PlaceRequest, Shaping, Sight
+from glimpsecli.jobs.requests import Placement, PlaceRequest, Shaping
 from glimpsecli.window import Affine, GaussianParams, Projective
 
 _PART = re.compile(r"run-([0-9]+)-of-([0-9]+)\.json")
@@ -100,8 +100,8 @@ def _names(folder: str) -> list[str]:
         raise InvalidInputError(f"{folder}: {error.strerror}", "name the output folder of a batch") from None
 
 
-def _how(told: dict[str, Any]) -> How:
-    return How.of(Shaping(), told | {"fill": told["fill"] and Colour.parse(told["fill"]), "threads": 1})
+def _how(options: dict[str, Any]) -> How:
+    return How.of(Shaping(), options | {"fill": options["fill"] and Colour.parse(options["fill"]), "threads": 1})
 
 
 def _by_source(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -119,15 +119,15 @@ def _items(rows: list[dict[str, Any]], target: str, base: str) -> list[Item]:
         for name in names:
             if os.path.isabs(name) or name.split(os.sep)[0] == "..":
                 raise InvalidInputError(f"the manifest names the file {name}, outside its folder", "run batch anew")
-        requests = tuple(PlaceRequest(_sight(row)) for row in mine)
+        requests = tuple(PlaceRequest(_placement(row)) for row in mine)
         targets = tuple(os.path.join(target, name) for name in names)
         source = source if os.path.exists(source) else os.path.join(base, source)
         items.append(Item(source, requests, targets, digest=mine[0]["source_hash"]))
     return items
 
 
-def _sight(row: dict[str, Any]) -> Sight:
+def _placement(row: dict[str, Any]) -> Placement:
     gaussian = row["gaussian"]
     matrix = row["matrix"]
     place = GaussianParams(**gaussian) if gaussian is not None else (Affine if len(matrix) == 2 else Projective)(matrix)
-    return Sight(place, (row["size"]["height"], row["size"]["width"]), row["label"], row["scale"])
+    return Placement(place, (row["size"]["height"], row["size"]["width"]), row["label"], row["scale"])

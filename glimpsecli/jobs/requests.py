@@ -11,7 +11,7 @@ from glimpsecli.errors import InvalidInputError
 from glimpsecli.window import Affine, GaussianParams, Place, Projective, Size, Window, plane_to_index
 
 
-class Sight(NamedTuple):
+class Placement(NamedTuple):
     """One look at one image."""
 
     place: Place
@@ -63,7 +63,7 @@ class Shaping(NamedTuple):
     min_size: float = 0.0
 
     @property
-    def plain(self) -> bool:
+    def is_default(self) -> bool:
         """Whether windows are taken as they are."""
         return self.context == 1 and not self.square and self.retina == 1
 
@@ -83,14 +83,14 @@ class BoxRequest(NamedTuple):
         """What the box is called."""
         return self.box.label
 
-    def sights(self, image_size: Size, shaping: Shaping) -> list[Sight]:
-        """Shape the window; the sights of a retina share its centre and the size of the finest."""
+    def placements(self, image_size: Size, shaping: Shaping) -> list[Placement]:
+        """Shape the window; the placements of a retina share its centre and the size of the finest."""
         window = self.box.to_window(image_size)
         too_small = min(window.width, window.height) < shaping.min_size
         window = (window.squared() if shaping.square else window).scaled(shaping.context)
         size = shaping.size.for_extent(window.width, window.height)
         scales = [2**step for step in range(shaping.retina)]
-        return [Sight(window.scaled(scale), size, self.box.label, scale, too_small) for scale in scales]
+        return [Placement(window.scaled(scale), size, self.box.label, scale, too_small) for scale in scales]
 
 
 class GaussianRequest(NamedTuple):
@@ -105,7 +105,7 @@ class GaussianRequest(NamedTuple):
     windows: int = 1
     label: str | None = None
 
-    def sights(self, image_size: Size, shaping: Shaping) -> list[Sight]:
+    def placements(self, image_size: Size, shaping: Shaping) -> list[Placement]:
         """Give the parameters in pixels."""
         _refuse_shaping("--gaussian", shaping)
         numbers = []
@@ -115,7 +115,7 @@ class GaussianRequest(NamedTuple):
             centre = first.pixels(extent)
             numbers += [plane_to_index(centre) if first.percent else centre]
             numbers += [sigma.pixels(extent), stride.pixels(extent)]
-        return [Sight(GaussianParams(*numbers), shaping.size.for_taps("--gaussian"))]
+        return [Placement(GaussianParams(*numbers), shaping.size.for_taps("--gaussian"))]
 
 
 class DrawRequest(NamedTuple):
@@ -125,11 +125,11 @@ class DrawRequest(NamedTuple):
     windows: int = 1
     label: str | None = None
 
-    def sights(self, image_size: Size, shaping: Shaping) -> list[Sight]:
+    def placements(self, image_size: Size, shaping: Shaping) -> list[Placement]:
         """Convert them for an image and a glimpse of these sizes."""
         _refuse_shaping("--draw", shaping)
         size = shaping.size.for_taps("--draw")
-        return [Sight(GaussianParams.from_draw(*self.numbers, size, image_size), size)]
+        return [Placement(GaussianParams.from_draw(*self.numbers, size, image_size), size)]
 
 
 class ThetaRequest(NamedTuple):
@@ -140,13 +140,13 @@ class ThetaRequest(NamedTuple):
     windows: int = 1
     label: str | None = None
 
-    def sights(self, image_size: Size, shaping: Shaping) -> list[Sight]:
+    def placements(self, image_size: Size, shaping: Shaping) -> list[Placement]:
         """Convert theta; without a size the glimpse has about a pixel for each pixel it covers."""
         _refuse_shaping("--theta", shaping)
         strides = np.hypot(*Affine.from_theta(self.theta, image_size, (2, 2), self.align_corners).matrix[:, :2])
         width, height = (strides + 1 if self.align_corners else strides * 2).tolist()  # two taps from corner to corner
         size = shaping.size.for_extent(width, height)
-        return [Sight(Affine.from_theta(self.theta, image_size, size, self.align_corners), size)]
+        return [Placement(Affine.from_theta(self.theta, image_size, size, self.align_corners), size)]
 
 
 class RandomRequest(NamedTuple):
@@ -172,7 +172,7 @@ class RandomRequest(NamedTuple):
     largest: Length
     label: str | None = None
 
-    def sights(self, image_size: Size, shaping: Shaping) -> list[Sight]:
+    def placements(self, image_size: Size, shaping: Shaping) -> list[Placement]:
         """Draw the windows: for each a side, an x and a y, all uniform."""
         import hashlib
 
@@ -180,28 +180,28 @@ class RandomRequest(NamedTuple):
         draws = np.random.default_rng(np.random.SeedSequence([self.seed, word])).random((self.windows, 3))
         height, width = image_size
         low, high = (min(length.pixels(min(image_size)), min(image_size)) for length in (self.smallest, self.largest))
-        sights = []
+        placements = []
         for side, x, y in draws.tolist():
             extent = low + (high - low) * side
             box = Box(Length(x * (width - extent)), Length(y * (height - extent)), Length(extent), Length(extent))
-            sights += BoxRequest(box).sights(image_size, shaping)
-        return sights
+            placements += BoxRequest(box).placements(image_size, shaping)
+        return placements
 
 
 class PlaceRequest(NamedTuple):
     """A place that is known to the last digit, as a manifest keeps it."""
 
-    sight: Sight
+    placement: Placement
     windows: int = 1
 
     @property
     def label(self) -> str | None:
         """What the place is called."""
-        return self.sight.label
+        return self.placement.label
 
-    def sights(self, image_size: Size, shaping: Shaping) -> list[Sight]:
+    def placements(self, image_size: Size, shaping: Shaping) -> list[Placement]:
         """Give it back."""
-        return [self.sight]
+        return [self.placement]
 
 
 class QuadRequest(NamedTuple):
@@ -211,42 +211,46 @@ class QuadRequest(NamedTuple):
     windows: int = 1
     label: str | None = None
 
-    def sights(self, image_size: Size, shaping: Shaping) -> list[Sight]:
+    def placements(self, image_size: Size, shaping: Shaping) -> list[Placement]:
         """Lay the glimpse over it; without a size it is as wide and as high as the longer of two opposite sides."""
         _refuse_shaping("--quad", shaping)
         height, width = image_size
         points = np.array([(x.pixels(width), y.pixels(height)) for x, y in self.corners])
         across, right, bottom, left = np.hypot(*(np.roll(points, -1, axis=0) - points).T).tolist()
         size = shaping.size.for_extent(max(across, bottom), max(right, left))
-        return [Sight(Projective.from_quad(points, size), size)]
+        return [Placement(Projective.from_quad(points, size), size)]
 
 
 Request = BoxRequest | GaussianRequest | DrawRequest | ThetaRequest | QuadRequest | RandomRequest | PlaceRequest
-"""A place to look, not yet tied to an image; ``sights`` ties it to one of some (height, width)."""
+"""A place to look, not yet tied to an image; ``placements`` ties it to one of some (height, width)."""
 
 
-def as_window(sight: Sight) -> Window | None:
-    """Give the window whose cells the sight looks at; None where it shears, flips or has no extent."""
-    if isinstance(sight.place, Window):
-        return sight.place
-    affine = as_matrix(sight)
+def as_window(placement: Placement) -> Window | None:
+    """Give the window whose cells the placement looks at; None where it shears, flips or has no extent."""
+    if isinstance(placement.place, Window):
+        return placement.place
+    affine = as_matrix(placement)
     if isinstance(affine, Projective):
         return None
     try:
-        return Window.from_affine(affine, sight.size)
+        return Window.from_affine(affine, placement.size)
     except InvalidInputError:
         return None
 
 
-def as_matrix(sight: Sight) -> Affine | Projective:
+def as_matrix(placement: Placement) -> Affine | Projective:
     """Give the matrix from glimpse index to image index."""
-    if isinstance(sight.place, Affine | Projective):
-        return sight.place
-    return sight.place.to_affine(sight.size) if isinstance(sight.place, Window) else sight.place.to_affine()
+    if isinstance(placement.place, Affine | Projective):
+        return placement.place
+    return (
+        placement.place.to_affine(placement.size)
+        if isinstance(placement.place, Window)
+        else placement.place.to_affine()
+    )
 
 
 def _refuse_shaping(option: str, shaping: Shaping) -> None:
-    if not shaping.plain:
+    if not shaping.is_default:
         raise InvalidInputError(
             f"{option} with --context, --square or --retina, which shape a window", "use --box or --at"
         )

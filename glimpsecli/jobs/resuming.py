@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.jobs.decoding import decoded_as, upright_size_of
-from glimpsecli.jobs.engine import content_hash, origin_of, sights_of
+from glimpsecli.jobs.engine import content_hash, origin_of, placements_of
 from glimpsecli.jobs.lines import line_of, read_lines
 from glimpsecli.jobs.pool import in_order
 from glimpsecli.jobs.records import planned
@@ -85,9 +85,9 @@ def _from_files(item: Item, plan: Plan) -> list[dict[str, Any]]:
     """Give the records of an image as it is now."""
     origin = origin_of(item, plan)
     image_size = upright_size_of(origin, plan.how)
-    sights = sights_of(item, plan, image_size)
-    decoded = decoded_as(origin, sights, image_size, plan.how)
-    records = planned(item, sights, image_size, plan.how, backend=plan.how.sampling.backend, decoded=decoded)
+    placements = placements_of(item, plan, image_size)
+    decoded = decoded_as(origin, placements, image_size, plan.how)
+    records = planned(item, placements, image_size, plan.how, backend=plan.how.sampling.backend, decoded=decoded)
     content = origin.content or b""
     known = {"source_hash": content_hash(content), "source_bytes": len(content), "of": len(records)}
     return [record | known for record in records]
@@ -98,8 +98,8 @@ def _from_lines(item: Item, row: dict[str, Any], plan: Plan) -> list[dict[str, A
     if size_of(item.source) != row["source_bytes"]:
         return []
     image_size = row["image_size"]["height"], row["image_size"]["width"]
-    sights = sights_of(item, plan, image_size)
-    records = planned(item, sights, image_size, plan.how, backend=plan.how.sampling.backend, decoded=row["decoded"])
+    placements = placements_of(item, plan, image_size)
+    records = planned(item, placements, image_size, plan.how, backend=plan.how.sampling.backend, decoded=row["decoded"])
     known = {"source_hash": row["source_hash"], "source_bytes": row["source_bytes"], "of": len(records)}
     return [record | known for record in records]
 
