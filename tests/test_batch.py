@@ -230,6 +230,7 @@ def test_a_run_is_not_mixed_with_another(glimpse):
     assert rows()[0]["size"]["width"] == 7
 
 
+@pytest.mark.slow
 def test_killed_runs_go_on_to_the_same_bytes(glimpse, folder):
     for number in range(30):
         shutil.copy("in/sub/a.jpg", f"in/more{number}.jpg")

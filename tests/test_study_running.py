@@ -412,7 +412,8 @@ def test_the_processes_end_when_the_first_is_killed(tmp_path, samples):
 @pytest.fixture
 def words(tmp_path, samples, monkeypatch):
     """Give the command line of a run that is over in seconds."""
-    monkeypatch.setattr(designs, "QUICK", designs.QUICK | {"adam_looks": 8, "lm_looks": 6, "rates": (0.25,)})
+    less = {"adam_looks": 8, "lm_looks": 6, "rates": (0.25,), "conditions": designs.QUICK["conditions"][:2]}
+    monkeypatch.setattr(designs, "QUICK", designs.QUICK | less)
     return ["study", "training", "--images", str(samples), "--quick", "--strides", "2", "--offsets", "0.1",
             "--trials", "1", "-j", "1", "-o", str(tmp_path / "out")]  # fmt: skip
 
