@@ -144,6 +144,7 @@ def speed(**given: Any) -> None:
     blurred until they alias as little as the Gaussians. Whole calls are timed, as `glimpse bench` does, in a process
     with one thread.
     """
+    from glimpsecli.bench import cases
     from glimpsecli.jobs.outputs import check_files, make_folder
     from glimpsecli.study import report
     from glimpsecli.study.speed import QUICK, Sweep, lines, measure_all
@@ -156,7 +157,7 @@ def speed(**given: Any) -> None:
     if given["size"]:
         asked["size"] = given["size"].for_extent(1, 1)
     sweep = sweep._replace(**asked)
-    recipes, notes = sweep.recipes()
+    recipes, notes = cases.sweep(sweep.strides, sweep.size, seed=sweep.seed)
     paths = {name: os.path.join(folder, name) for name in report.SPEED_FILES}
     make_folder(paths["speed.json"])
     check_files(paths, [], overwrite=given["overwrite"])

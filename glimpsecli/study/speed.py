@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
+import timeit
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -55,16 +55,6 @@ class Sweep(NamedTuple):
     runs: int = 10
     min_time: float = 1.0
     seed: int = 0
-
-    def recipes(self) -> tuple[list[cases.Recipe], list[str]]:
-        """Give what is timed for each stride, and notes of what is left out; see :func:`glimpsecli.bench.cases.sweep`.
-
-        Raises
-        ------
-        InvalidInputError
-            No window fits into the photo.
-        """
-        return cases.sweep(self.strides, self.size, seed=self.seed)
 
 
 QUICK: dict[str, Any] = {"strides": (1.0, 4.0, 16.0), "runs": 3, "min_time": 0.1}
@@ -140,6 +130,7 @@ def measure(recipe: cases.Recipe, sweep: Sweep) -> Step:
     for run in runs.values():
         run()  # what is compiled, is compiled here
     found = timing.time_all(runs, rounds=sweep.runs, min_time=sweep.min_time, seed=sweep.seed)
+    blurs = [] if sigma is None else timeit.repeat(lambda: blur(scene.case.images, sigma), number=1, repeat=WHOLE_CALLS)
     return Step(
         recipe.stride,
         {name: timing.quartiles(samples.all) for name, samples in found.items()},
@@ -148,7 +139,7 @@ def measure(recipe: cases.Recipe, sweep: Sweep) -> Step:
         alias_share(recipe.stride, own, taps, bilinear=False),
         alias_share(recipe.stride, 0.0, taps, bilinear=True),
         None if sigma is None else sigma / recipe.stride,
-        None if sigma is None else _seconds(lambda: blur(scene.case.images, sigma)),
+        timing.quartiles(blurs).median if blurs else None,
     )
 
 
@@ -217,12 +208,3 @@ def _ratio(reference: str, found: timing.Quartiles | None) -> dict[str, float | 
 
 def _ratios(found: dict[str, timing.Samples], reference: str) -> dict[str, timing.Quartiles]:
     return {name: timing.ratio(samples, found[reference]) for name, samples in found.items() if name != reference}
-
-
-def _seconds(run: Callable[[], Any]) -> float:
-    taken = []
-    for _ in range(WHOLE_CALLS):
-        begin = time.perf_counter()
-        run()
-        taken.append(time.perf_counter() - begin)
-    return timing.quartiles(taken).median
