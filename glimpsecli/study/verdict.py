@@ -21,20 +21,6 @@ _LITTLE, _EQUAL = f"by less than {MARGIN:g}", f"equal within {MARGIN:g}"
 _UNDECIDED = "undecided"
 
 
-class Claim(NamedTuple):
-    """Something that can be true or not.
-
-    Attributes
-    ----------
-    text : str
-    pairs : tuple of (str, str)
-        Samplers; the claim is that the first is easier to train than the second.
-    """
-
-    text: str
-    pairs: tuple[tuple[str, str], ...]
-
-
 class Verdict(NamedTuple):
     """What the trials say of a claim.
 
@@ -50,40 +36,38 @@ class Verdict(NamedTuple):
     lines: tuple[str, ...]
 
 
-CLAIMS = (
-    Claim(
-        "Gaussian attention is easier to train than the spatial transformer, each as it is",
-        (("gaussian 0.5", "bilinear"),),
+CLAIMS = {
+    "Gaussian attention is easier to train than the spatial transformer, each as it is": (
+        ("gaussian 0.5", "bilinear"),
     ),
-    Claim(
-        "It is easier to train, too, than a spatial transformer that looks at an image blurred alike",
-        (
-            ("gaussian 0.5", "bilinear, blurred 0.5"),
-            ("gaussian 1", "bilinear, blurred 1"),
-            ("gaussian 2", "bilinear, blurred 2"),
-            ("gaussian annealed", "bilinear, blur annealed"),
-        ),
+    "It is easier to train, too, than a spatial transformer that looks at an image blurred alike": (
+        ("gaussian 0.5", "bilinear, blurred 0.5"),
+        ("gaussian 1", "bilinear, blurred 1"),
+        ("gaussian 2", "bilinear, blurred 2"),
+        ("gaussian annealed", "bilinear, blur annealed"),
     ),
-    Claim(
-        "Blurring the image first makes the spatial transformer easier to train",
-        (("bilinear, blurred 0.5", "bilinear"), ("bilinear, blur annealed", "bilinear")),
+    "Blurring the image first makes the spatial transformer easier to train": (
+        ("bilinear, blurred 0.5", "bilinear"),
+        ("bilinear, blur annealed", "bilinear"),
     ),
-    Claim(
-        "Wider Gaussians are easier to train",
-        (("gaussian 0.5", "gaussian 0.35"), ("gaussian 1", "gaussian 0.5"), ("gaussian 2", "gaussian 0.5")),
+    "Wider Gaussians are easier to train": (
+        ("gaussian 0.5", "gaussian 0.35"),
+        ("gaussian 1", "gaussian 0.5"),
+        ("gaussian 2", "gaussian 0.5"),
     ),
-    Claim("Wide first and narrow later is easier to train", (("gaussian annealed", "gaussian 0.5"),)),
-    Claim(
-        "A gradient helps: the spatial transformer is easier to train than hard attention with the score function",
-        (("bilinear", "hard"), ("bilinear", "hard, 10 times the looks")),
+    "Wide first and narrow later is easier to train": (("gaussian annealed", "gaussian 0.5"),),
+    "A gradient helps: the spatial transformer is easier to train than hard attention with the score function": (
+        ("bilinear", "hard"),
+        ("bilinear", "hard, 10 times the looks"),
     ),
-)
+}
+"""Pairs of samplers by claim, of which the first is claimed to be easier to train."""
 
 
 def compared(summary: Summary, condition: str, strides: Sequence[float | None]) -> list[Compared]:
     """Compare the pairs of all claims, in their order."""
-    pairs = dict.fromkeys(pair for claim in CLAIMS for pair in claim.pairs)
-    return [one for pair in pairs for one in _contests(summary, condition, pair, strides)]
+    distinct = dict.fromkeys(pair for pairs in CLAIMS.values() for pair in pairs)
+    return [one for pair in distinct for one in _contests(summary, condition, pair, strides)]
 
 
 def verdicts(summary: Summary) -> list[Verdict]:
@@ -94,14 +78,14 @@ def verdicts(summary: Summary) -> list[Verdict]:
     """
     main, *others = summary.conditions
     found = []
-    for claim in CLAIMS:
-        contests = [one for pair in claim.pairs for one in _contests(summary, main, pair, [None])]
+    for claim, pairs in CLAIMS.items():
+        contests = [one for pair in pairs for one in _contests(summary, main, pair, [None])]
         elsewhere = [
-            one for condition in others for pair in claim.pairs for one in _contests(summary, condition, pair, [None])
+            one for condition in others for pair in pairs for one in _contests(summary, condition, pair, [None])
         ]
         if contests:
             lines = tuple(_line(summary, one) for one in contests)
-            found.append(Verdict(claim.text, _answer(contests, elsewhere), lines))
+            found.append(Verdict(claim, _answer(contests, elsewhere), lines))
     return found
 
 
