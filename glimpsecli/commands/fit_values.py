@@ -33,7 +33,7 @@ class StrideValue(Value):
 
 
 class FreeValue(Value):
-    """What a search may turn."""
+    """Numbers of a window that a search may turn."""
 
     form = "NAME,..."
 

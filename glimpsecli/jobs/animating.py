@@ -74,7 +74,7 @@ def film(found: Fit, target: Array, image: Array, sampling: Sampling) -> tuple[l
 
 
 class _Stage:
-    """What stays the same in every frame."""
+    """The parts that are the same in every frame."""
 
     def __init__(self, target: Array, image: Array, sampling: Sampling) -> None:
         self.target, self.image, self.sampling = _as_float(target), _as_float(image), sampling

@@ -39,7 +39,7 @@ _WHITE = (1.0, 1.0, 1.0)
 
 
 class Study(NamedTuple):
-    """What was found for one sampler.
+    """The landscape of one sampler.
 
     Attributes
     ----------

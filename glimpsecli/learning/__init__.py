@@ -1,4 +1,4 @@
-"""What the gradients of the samplers are good for: :func:`fit` finds the window that a glimpse was taken through."""
+"""Searches along the gradients of the samplers, arrays in and arrays out: :func:`fit` finds the window of a glimpse."""
 
 from glimpsecli.learning.fitting import Fit, fit
 

@@ -34,7 +34,7 @@ _COARSE = 1.0
 
 
 class Search(NamedTuple):
-    """What is searched, where, and how.
+    """A search of an image for a target.
 
     Attributes
     ----------

@@ -41,7 +41,7 @@ LEAST_EXTENT = 4.0
 
 
 class Fit(NamedTuple):
-    """What was found.
+    """The result of a fit.
 
     Attributes
     ----------

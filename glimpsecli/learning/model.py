@@ -1,4 +1,4 @@
-"""What a sampler sees in a window, and how that changes with the window."""
+"""The glimpse of a window, and its derivatives with respect to the numbers of a place."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 FREE = {"position": (0, 1), "scale": (2,), "aspect": (3,), "angle": (4,)}
-"""What may be turned, and its numbers in a place."""
+"""Numbers of a place that a search may turn, by name."""
 
 
 class Range(NamedTuple):

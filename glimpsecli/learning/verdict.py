@@ -34,7 +34,7 @@ LEAST_MARGIN = 1.25
 """How many times as much the next best place must leave unexplained."""
 
 LEAST_GAP = 0.005
-"""What it must leave beside that, as a share of the target: copies in an image differ as much by rounding alone."""
+"""Share of the target that it must leave beside that: copies in an image differ as much by rounding alone."""
 
 MOST_STRIDES = 0.025
 """Standard deviation of the position, in strides, above which a place is not known."""
@@ -56,7 +56,7 @@ class Spread(NamedTuple):
 
 
 class Noise(NamedTuple):
-    """What a residual tells.
+    """The noise in a residual.
 
     Attributes
     ----------

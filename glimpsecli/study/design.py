@@ -32,7 +32,7 @@ OFFSETS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
 
 
 class Condition(NamedTuple):
-    """What is asked of the samplers.
+    """A condition under which all samplers are tried.
 
     Attributes
     ----------
@@ -149,11 +149,11 @@ QUICK: dict[str, Any] = {
     "rates": (0.5, 2.0),
     "policies": (0.5,),
 }
-"""What a design has instead for a run within a minute."""
+"""Values of a design for a run within a minute."""
 
 
 class Chunk(NamedTuple):
-    """What one process does at a time: all trials of one image, stride and condition, by all samplers.
+    """The unit of work of a process: all trials of one image, stride and condition, by all samplers.
 
     Attributes
     ----------

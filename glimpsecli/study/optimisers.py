@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Whole = NDArray[np.int64]
 
 CLOSE, CLOSE_EXTENT = 0.25, 0.02
-"""What counts as found: the centre within so many strides, the extent within such a share."""
+"""Errors within which a window counts as found: of the centre, in strides, and of the extent, as a share."""
 
 ANNEALING = 0.6
 """Share of the looks after which annealing ends."""

@@ -42,7 +42,7 @@ class Done(NamedTuple):
 
     @property
     def settings(self) -> dict[working.Key, working.Setting]:
-        """What was chosen on the images that were held out."""
+        """The settings chosen on the images that were held out."""
         return working.choose(self.tuned, self.design.offsets)
 
 

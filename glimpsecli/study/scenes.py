@@ -1,4 +1,4 @@
-"""What is looked at: photos, textures and glyphs, in grey; and what a window really shows."""
+"""The images: photos, textures and glyphs, in grey; and the exact averages over the cells of a window."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ _HEAD = (
 
 
 class Sweep(NamedTuple):
-    """What is timed and how.
+    """A sweep over strides.
 
     Attributes
     ----------
@@ -58,11 +58,11 @@ class Sweep(NamedTuple):
 
 
 QUICK: dict[str, Any] = {"strides": (1.0, 4.0, 16.0), "runs": 3, "min_time": 0.1}
-"""What is less in a quick sweep."""
+"""Values of a sweep for a run within a minute."""
 
 
 class Step(NamedTuple):
-    """What was found at one stride.
+    """The times at one stride.
 
     Attributes
     ----------

@@ -81,7 +81,7 @@ class Compared(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What a run shows.
+    """The trials of a run, sorted.
 
     Attributes
     ----------

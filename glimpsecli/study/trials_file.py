@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FORMAT = "glimpse study training 2"
 
 _FIELDS = {"centre": float, "extent": float, "arrived": int, "looks": int}
-"""What a run holds for each trial."""
+"""Fields of a run that have a number for each trial."""
 _LARGEST = 2**53
 
 

@@ -22,7 +22,7 @@ _UNDECIDED = "undecided"
 
 
 class Verdict(NamedTuple):
-    """What the trials say of a claim.
+    """The answer of the trials to a claim.
 
     Attributes
     ----------

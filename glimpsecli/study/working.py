@@ -27,7 +27,7 @@ _DIGITS = 5
 
 
 class Setting(NamedTuple):
-    """What is chosen for a sampler at a stride: Adam's rate, and for the score function sigma; in strides."""
+    """The setting of a sampler at a stride: Adam's rate, and for the score function sigma; in strides."""
 
     rate: float
     sigma: float = 0.0
