@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from glimpsecli import backends
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.sampling.precision import LARGEST_INTEGER
+from glimpsecli.window.checks import number
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -101,4 +103,12 @@ def without_gradient(value: Any, name: str) -> Any:
         raise InvalidInputError(f"{name} requires gradients, and gets none", f"give {name}.detach()")
     if value.is_meta or value.layout != torch.strided:
         raise InvalidInputError(f"{name} is a tensor that holds no dense numbers", "give numbers")
-    return value.numpy(force=True)[()]  # a number where it is one
+    return value.numpy(force=True)
+
+
+def checked_blur(blur: Any) -> float:
+    """Give the blur as Python's own float."""
+    value = np.asarray(without_gradient(blur, "blur"))
+    if value.size != 1:
+        raise InvalidInputError(f"a blur of shape {value.shape}", "give one number")
+    return number(value.item(), "blur")

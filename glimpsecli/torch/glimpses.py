@@ -10,7 +10,7 @@ from glimpsecli.errors import InvalidInputError
 from glimpsecli.names import DIFFERENTIABLE
 from glimpsecli.sampling import Sampling
 from glimpsecli.torch.autograd import Places, look
-from glimpsecli.torch.checks import checked_images, checked_places, without_gradient
+from glimpsecli.torch.checks import checked_blur, checked_images, checked_places, without_gradient
 from glimpsecli.window import check_size
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def window_glimpse(
     rows = checked_places(windows, "windows", (5,), (4,))
     if rows.shape[1] == 4:
         rows = torch.nn.functional.pad(rows, (0, 1))
-    blur, fill = without_gradient(blur, "blur"), without_gradient(fill, "fill")
+    blur, fill = checked_blur(blur), without_gradient(fill, "fill")
     sampling = Sampling(sampler=sampler, blur=blur, border=border, fill=fill, backend=backend, threads=threads)
     return look(images, Places.apply(rows, check_size(size), sampling), size, sampling)
 
