@@ -51,9 +51,9 @@ def glimpse(capsys):
 
 
 @pytest.fixture
-def pretend(monkeypatch):
-    """Let `glimpse bench` measure pretenders in this process."""
-    from pretenders import clock
+def measure_fakes(monkeypatch):
+    """Let `glimpse bench` measure fakes in this process."""
+    from fake_contenders import clock
 
     from glimpsecli.bench import isolated, machine
     from glimpsecli.bench.measuring import measure
@@ -61,7 +61,7 @@ def pretend(monkeypatch):
     def install(*contenders):
         monkeypatch.setattr(
             isolated, "measure_isolated",
-            lambda recipe, asked, tell: measure(recipe, asked, contenders=contenders, clock=clock, tell=tell),
+            lambda recipe, asked, tick: measure(recipe, asked, contenders=contenders, clock=clock, progress=tick),
         )  # fmt: skip
         monkeypatch.setattr(machine, "load", lambda: 0.0)
 

@@ -13,10 +13,10 @@ import tracemalloc
 import numpy as np
 import pytest
 from conftest import ROOT
+from fake_contenders import QUICK, bench, clock, digits, fake, measured, parameters, results, start
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from pretenders import QUICK, bench, clock, digits, fake, measured, parameters, results, start
 
 from glimpsecli import GlimpseError
 from glimpsecli.bench import baseline, cases, checking, exporters, isolated, machine, report, timing
@@ -112,8 +112,8 @@ def test_warnings_carry_advice_and_a_line_for_each_kind():
     def uneven(call):
         return 0.1 * (1 + call % 3)
 
-    pretenders = [fake(f"p{k}", uneven) for k in range(7)]
-    lines = report.remarks(measured(*pretenders))
+    fakes = [fake(f"p{k}", uneven) for k in range(7)]
+    lines = report.remarks(measured(*fakes))
     assert len(lines) == 1
     assert "case 5 digits, noisy: p0 gaussian (" in lines[0]
     assert "p4 gaussian" in lines[0]
@@ -427,13 +427,13 @@ def test_the_samples_of_one_slow_round_are_one_round():
     assert not found.fails(0.1)
 
 
-def test_baseline_exit_codes(pretend, tmp_path, capsys):
+def test_baseline_exit_codes(measure_fakes, tmp_path, capsys):
     old = tmp_path / "old.json"
-    pretend(fake("glimpse cpu", 0.01), fake("peer", 0.05))
+    measure_fakes(fake("glimpse cpu", 0.01), fake("peer", 0.05))
     assert bench("--case", 5, "--count", 3, "--sampler", "gaussian", *QUICK, "--export-json", old) == 0
     assert bench("--case", 5, "--count", 3, *QUICK, "--baseline", old, "--fail-above", "10%") == 0
     assert "+0.0%" in capsys.readouterr().out
-    pretend(fake("glimpse cpu", 0.012), fake("peer", 0.05))
+    measure_fakes(fake("glimpse cpu", 0.012), fake("peer", 0.05))
     assert bench("--case", 5, "--count", 3, *QUICK, "--baseline", old, "--fail-above", "10%") == 1
     told = capsys.readouterr()
     assert "SLOWER by more than 10%" in told.out
@@ -444,8 +444,8 @@ def test_baseline_exit_codes(pretend, tmp_path, capsys):
     assert "no case of this run" in capsys.readouterr().err
 
 
-def test_a_wrong_contender_ends_with_1_and_the_others_are_shown(pretend, capsys):
-    pretend(fake("glimpse cpu", 0.01), fake("liar", 0.001, off=0.5))
+def test_a_wrong_contender_ends_with_1_and_the_others_are_shown(measure_fakes, capsys):
+    measure_fakes(fake("glimpse cpu", 0.01), fake("liar", 0.001, off=0.5))
     assert bench("--case", "digits", "--count", 2, *QUICK) == 1
     told = capsys.readouterr()
     assert "glimpse: error: liar, gaussian, case 5 digits: it is off by 5.0e-01" in told.err
@@ -453,8 +453,8 @@ def test_a_wrong_contender_ends_with_1_and_the_others_are_shown(pretend, capsys)
     assert "10.0 ms" in told.out
 
 
-def test_exports_parse_back(pretend, tmp_path):
-    pretend(fake("glimpse cpu", 0.01), fake("a|b", 0.03), fake("lost", 9.0))
+def test_exports_parse_back(measure_fakes, tmp_path):
+    measure_fakes(fake("glimpse cpu", 0.01), fake("a|b", 0.03), fake("lost", 9.0))
     files = {kind: tmp_path / f"x.{kind}" for kind in exporters.EXPORTERS}
     options = [word for kind, path in files.items() for word in (f"--export-{kind}", path)]
     assert bench("--case", 5, "--count", 2, "--sampler", "gaussian", *QUICK, *options) == 0
@@ -476,7 +476,7 @@ def test_exports_parse_back(pretend, tmp_path):
         assert chart.width > 800
 
 
-def test_an_export_that_cannot_be_written_fails_before_the_run(pretend, tmp_path, capsys, monkeypatch):
+def test_an_export_that_cannot_be_written_fails_before_the_run(measure_fakes, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(isolated, "measure_isolated", lambda *_: pytest.fail("it ran"))
     there = tmp_path / "there.json"
     there.write_text("{}")
@@ -517,12 +517,12 @@ def test_an_unavailable_backend_ends_with_3(monkeypatch, capsys):
     assert "no driver" in capsys.readouterr().err
 
 
-def test_the_list_and_a_sweep(pretend, capsys, tmp_path, samples):
+def test_the_list_and_a_sweep(measure_fakes, capsys, tmp_path, samples):
     assert bench("--list") == 0
     assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()] == [
         [number, kind.word] for number, kind in cases.CASES.items()
     ]
-    pretend(fake("glimpse cpu", 0.02), fake("glimpse numpy", 0.05))
+    measure_fakes(fake("glimpse cpu", 0.02), fake("glimpse numpy", 0.05))
     photo, chart = samples / "chelsea.png", tmp_path / "sweep.png"
     assert bench("--image", photo, "--stride", "1,2,64", "--size", 32, *QUICK, "--export-png", chart, "-q") == 0
     told = capsys.readouterr()

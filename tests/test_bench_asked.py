@@ -11,10 +11,10 @@ import tempfile
 
 import numpy as np
 import pytest
+from fake_contenders import QUICK, bench, digits, fake, measured, parameters, results, start
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from pretenders import QUICK, bench, digits, fake, measured, parameters, results, start
 
 from glimpsecli.bench import baseline, cases, exporters, isolated, jsonable, machine, report, stages
 from glimpsecli.bench.cases import Recipe
@@ -87,14 +87,14 @@ def stub_window(*numbers):
     return Window(*(numbers or (100, 100, 60, 50)))
 
 
-def test_who_is_in_one_run_only_is_told(pretend, old, capsys):
-    pretend(fake("glimpse cpu", 0.01), fake("newcomer", 0.02))
+def test_who_is_in_one_run_only_is_told(measure_fakes, old, capsys):
+    measure_fakes(fake("glimpse cpu", 0.01), fake("newcomer", 0.02))
     words = ("--case", "5", "--count", 3, "--baseline", old, *QUICK)
     assert bench(*words) == 0
     told = capsys.readouterr().err
     assert "the baseline lacks newcomer: gaussian of case 5 digits, bilinear of case 5 digits" in told
     assert "the baseline lacks glimpse cpu: bilinear of case 5 digits" in told
-    pretend(fake("glimpse cpu", 9.0), fake("newcomer", 0.02))  # too slow to be timed now
+    measure_fakes(fake("glimpse cpu", 9.0), fake("newcomer", 0.02))  # too slow to be timed now
     assert bench(*words, "--fail-above", "10%") == 1
     told = capsys.readouterr().err
     assert "this run lacks glimpse cpu: gaussian of case 5 digits" in told
@@ -269,8 +269,8 @@ def test_the_help_explains_the_brackets(capsys):
     assert "An error in brackets is of another filter" in " ".join(capsys.readouterr().out.split())
 
 
-def test_one_round_is_no_rounds(pretend, capsys):
-    pretend(fake("glimpse cpu", 0.01))
+def test_one_round_is_no_rounds(measure_fakes, capsys):
+    measure_fakes(fake("glimpse cpu", 0.01))
     assert bench("--case", 5, "--count", 2, "--runs", 1, "--min-time", 0) == 0
     assert "1 round in random order" in capsys.readouterr().out
 
@@ -282,8 +282,8 @@ def test_a_load_of_half_the_processors_is_no_reason_to_warn(monkeypatch):
     assert machine.load_warning(1.2) is not None
 
 
-def test_markdown_holds_the_doubts_too(tmp_path, pretend, monkeypatch):
-    pretend(fake("glimpse cpu", lambda call: 0.1 * (1 + call % 3)), fake("box", 0.1, off=0.05, filter="box"))
+def test_markdown_holds_the_doubts_too(tmp_path, measure_fakes, monkeypatch):
+    measure_fakes(fake("glimpse cpu", lambda call: 0.1 * (1 + call % 3)), fake("box", 0.1, off=0.05, filter="box"))
     monkeypatch.setattr(machine, "load", lambda: 99.0)
     path = tmp_path / "x.md"
     assert bench("--case", 5, "--count", 2, *QUICK, "--export-markdown", path) == 0
@@ -360,18 +360,18 @@ def test_the_package_is_imported_and_its_words_looked_up_before_the_clock_runs(s
 
 def dying(monkeypatch, *cases_that_die):
     """Let the processes of some cases die."""
-    pretended = isolated.measure_isolated
+    measured_before = isolated.measure_isolated
 
     def measure_isolated(recipe, asked, tell):
         if recipe.name in cases_that_die:
             raise FileProblemError("the process that measured died with code -9", "try fewer contenders")
-        return pretended(recipe, asked, tell)
+        return measured_before(recipe, asked, tell)
 
     monkeypatch.setattr(isolated, "measure_isolated", measure_isolated)
 
 
-def test_a_case_that_dies_takes_no_other_along(pretend, monkeypatch, tmp_path, samples, capsys):
-    pretend(fake("glimpse cpu", 0.01))
+def test_a_case_that_dies_takes_no_other_along(measure_fakes, monkeypatch, tmp_path, samples, capsys):
+    measure_fakes(fake("glimpse cpu", 0.01))
     dying(monkeypatch, "stride 2", "stride 1")
     files = {kind: tmp_path / f"x.{kind}" for kind in exporters.EXPORTERS}
     options = [word for kind, path in files.items() for word in (f"--export-{kind}", path)]
@@ -399,8 +399,8 @@ def test_a_case_that_dies_takes_no_other_along(pretend, monkeypatch, tmp_path, s
     assert "+0.0%" in told.out
 
 
-def test_a_chart_of_nothing_does_not_keep_the_baseline_from_being_compared(pretend, old, tmp_path, capsys):
-    pretend(fake("glimpse cpu", 9.0))  # too slow to be timed
+def test_a_chart_of_nothing_does_not_keep_the_baseline_from_being_compared(measure_fakes, old, tmp_path, capsys):
+    measure_fakes(fake("glimpse cpu", 9.0))  # too slow to be timed
     words = ("--case", "5", "--count", 3, "--baseline", old, *QUICK)
     data = tmp_path / "x.json"
     assert bench(*words, "--export-png", tmp_path / "x.png", "--export-json", data) == 1
@@ -409,7 +409,7 @@ def test_a_chart_of_nothing_does_not_keep_the_baseline_from_being_compared(prete
     assert "this run lacks glimpse cpu: gaussian of case 5 digits" in told
     assert "nothing that this run timed is in" in told
     assert data.exists()
-    pretend(fake("glimpse cpu", 0.01))
+    measure_fakes(fake("glimpse cpu", 0.01))
     assert bench(*words) == 0
 
 
@@ -422,8 +422,8 @@ def test_a_limit_needs_rounds_in_both_runs(idle, old, tmp_path, capsys):
     assert f"--fail-above with 1 round in {path}, too few" in refusal(capsys, *words, "--baseline", path)
 
 
-def test_a_window_outside_is_told(samples, pretend, capsys):
-    pretend(fake("glimpse cpu", 0.01))
+def test_a_window_outside_is_told(samples, measure_fakes, capsys):
+    measure_fakes(fake("glimpse cpu", 0.01))
     words = ("--image", samples / "chelsea.png", "--size", 8, *QUICK)
     assert bench(*words, "--box", "1000,1000,50,50") == 0
     assert "glimpse: its window lies outside the image" in capsys.readouterr().err

@@ -175,8 +175,8 @@ def test_a_periodic_pattern_and_two_equal_places_are_doubtful(photos):
     found = fit(target, waves, stride=2)
     assert found.verdict == "doubtful"
     assert "another place fits as well" in found.reason
-    twins = np.concatenate([photos["chelsea.png"][:, :220]] * 2, axis=1)
-    found = fit(cut(twins, Window(110, 150, 80, 80), (40, 40)), twins, stride=2)
+    rivals = np.concatenate([photos["chelsea.png"][:, :220]] * 2, axis=1)
+    found = fit(cut(rivals, Window(110, 150, 80, 80), (40, 40)), rivals, stride=2)
     assert found.verdict == "doubtful"
     assert found.next_best == pytest.approx(found.zncc, abs=0.01)
 

@@ -10,11 +10,11 @@ from PIL import Image
 from glimpsecli import GlimpseError
 from glimpsecli.study import optimisers, scenes, statistics, working
 from glimpsecli.study.design import CONDITIONS, Chunk, Design, chunks, condition_named, tuning_chunks
-from glimpsecli.study.lookers import ANNEALED, LOOKERS, TAPS
+from glimpsecli.study.mechanisms import ANNEALED, MECHANISMS, TAPS
 from glimpsecli.study.trials import draw
 
-BY_NAME = {looker.name: looker for looker in LOOKERS}
-GRADIENTS = [looker for looker in LOOKERS if not looker.sampled]
+BY_NAME = {mechanism.name: mechanism for mechanism in MECHANISMS}
+GRADIENTS = [mechanism for mechanism in MECHANISMS if not mechanism.sampled]
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +34,15 @@ def small(samples):
 
 def settings(design, rate=0.25):
     return {
-        (looker.name, stride, scaled): working.Setting(rate, 1.0)
-        for looker in LOOKERS
+        (mechanism.name, stride, scaled): working.Setting(rate, 1.0)
+        for mechanism in MECHANISMS
         for stride in design.strides
         for scaled in (False, True)
     }
 
 
-def work(design, chunk, lookers=LOOKERS):
-    return working.work(design, chunk, settings(design), lookers)
+def work(design, chunk, mechanisms=MECHANISMS):
+    return working.work(design, chunk, settings(design), mechanisms)
 
 
 # What must come out
@@ -67,9 +67,9 @@ def test_what_counts_as_close():
 # Samplers
 
 
-@pytest.mark.parametrize("looker", GRADIENTS, ids=lambda looker: looker.name)
-def test_gradients_are_those_of_what_is_seen(texture, looker):
-    view = looker.views(texture, 3.0)[0]
+@pytest.mark.parametrize("mechanism", GRADIENTS, ids=lambda mechanism: mechanism.name)
+def test_gradients_are_those_of_what_is_seen(texture, mechanism):
+    view = mechanism.views(texture, 3.0)[0]
     random = np.random.default_rng(1)
     places = np.column_stack([random.uniform(200, 300, (5, 2)), random.normal(0, 1, 5)])
     targets = random.random((5, TAPS, TAPS))
@@ -112,8 +112,8 @@ def test_annealing_ends_at_the_plain_sampler_and_takes_its_share_of_the_looks():
 def test_every_optimiser_finds_a_window_that_is_near(texture, method):
     truth = np.array([[200.0, 210.0, 0.0], [310.0, 300.0, 0.0]])
     start = truth + np.array([[3.0, -2.0, 0.0], [-2.0, -2.0, 0.0]])
-    looker = BY_NAME["hard" if method == "score" else "gaussian 1"]
-    views = looker.views(texture, 4.0)
+    mechanism = BY_NAME["hard" if method == "score" else "gaussian 1"]
+    views = mechanism.views(texture, 4.0)
     targets = views[0].glimpses(truth)
     rate = np.full(2, 0.25)
     if method == "adam":

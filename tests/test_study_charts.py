@@ -4,13 +4,13 @@ import itertools
 
 import numpy as np
 import pytest
-from planted import OFFSETS, chunk_of, done, planted_summary
+from synthetic import OFFSETS, chunk_of, done, synthetic_summary
 
 from glimpsecli.study import charts
-from glimpsecli.study.lookers import LOOKERS
+from glimpsecli.study.mechanisms import MECHANISMS
 from glimpsecli.study.summary import Who, summarise
 
-BY_NAME = {looker.name: looker for looker in LOOKERS}
+BY_NAME = {mechanism.name: mechanism for mechanism in MECHANISMS}
 
 
 def test_lines_stand_in_the_row_of_their_optimiser_and_the_panel_of_their_stride():
@@ -40,7 +40,7 @@ def test_lines_stand_in_the_row_of_their_optimiser_and_the_panel_of_their_stride
 
 
 def test_a_row_without_hard_attention_says_nothing_of_it():
-    rows = charts.rows(planted_summary([1], [2]), "translation", charts.SUCCESS)
+    rows = charts.rows(synthetic_summary([1], [2]), "translation", charts.SUCCESS)
     assert [row.title for row in rows] == ["Levenberg-Marquardt", "Adam"]
 
 

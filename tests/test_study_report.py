@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from planted import BILINEAR, GAUSSIAN, chunk_of, done, planted_summary
+from synthetic import BILINEAR, GAUSSIAN, chunk_of, done, synthetic_summary
 
 from glimpsecli.study import report
-from glimpsecli.study.lookers import LOOKERS
+from glimpsecli.study.mechanisms import MECHANISMS
 from glimpsecli.study.running import Done
 from glimpsecli.study.statistics import wilson
 from glimpsecli.study.summary import Who, cells, summarise
@@ -71,7 +71,7 @@ def test_areas_and_pairs_of_trials_that_are_known():
     ],
 )
 def test_the_words_follow_from_the_intervals(gaussian, bilinear, said, answer):
-    summary = planted_summary(gaussian, bilinear)
+    summary = synthetic_summary(gaussian, bilinear)
     (one,) = compared(summary, "translation", [2.0])
     assert word(one) == said
     (verdict,) = verdicts(summary)
@@ -89,7 +89,7 @@ def test_the_words_follow_from_the_intervals(gaussian, bilinear, said, answer):
     ],
 )  # fmt: skip
 def test_what_intervals_show(low, high, said):
-    (one,) = compared(planted_summary([1], [0]), "translation", [None])
+    (one,) = compared(synthetic_summary([1], [0]), "translation", [None])
     assert word(one._replace(area=one.area._replace(low=low, high=high))) == said
 
 
@@ -110,17 +110,17 @@ EASIER, HARDER, EQUAL, UNDECIDED = ([4], [1]), ([1], [4]), ([2, 3], [2, 3]), ([2
 def test_the_answer_follows_from_the_words(pairs, answer):
     by_method = []
     for method, pair in zip(("lm", "adam"), pairs, strict=True):
-        runs = planted_summary(*pair).runs
+        runs = synthetic_summary(*pair).runs
         by_method.append(
             {(name, stride, who._replace(method=method)): one for (name, stride, who), one in runs.items()}
         )
-    summary = planted_summary([1], [1])._replace(runs=by_method[0] | by_method[1])
+    summary = synthetic_summary([1], [1])._replace(runs=by_method[0] | by_method[1])
     assert verdicts(summary)[0].answer == answer
 
 
 def test_other_conditions_are_counted_and_decide_nothing():
     parts = [
-        planted_summary(*pair, conditions=(name,))
+        synthetic_summary(*pair, conditions=(name,))
         for name, pair in (
             ("translation", EASIER),
             ("translation, noise", UNDECIDED),
@@ -133,14 +133,14 @@ def test_other_conditions_are_counted_and_decide_nothing():
 
 
 def test_of_few_images_nothing_is_said():
-    summary = planted_summary([4], [1], images=4)
+    summary = synthetic_summary([4], [1], images=4)
     assert verdicts(summary)[0].answer == "undecided, for intervals need 5 images or more"
     assert all("[" not in text for text in short(summary))
-    assert verdicts(planted_summary([4], [1], images=5))[0].answer.startswith("yes")
+    assert verdicts(synthetic_summary([4], [1], images=5))[0].answer.startswith("yes")
 
 
 def test_the_claims_are_about_samplers_that_are_tried():
-    names = {looker.name for looker in LOOKERS}
+    names = {mechanism.name for mechanism in MECHANISMS}
     assert {name for pairs in CLAIMS.values() for pair in pairs for name in pair} <= names
 
 
@@ -159,7 +159,7 @@ def test_the_score_function_stands_beside_adam():
 
 def test_the_tables_say_what_the_trials_do():
     conditions = "translation", "translation, fractional strides", "translation and scale", "translation, own target"
-    summary = planted_summary([2, 3], [1, 1], conditions)
+    summary = synthetic_summary([2, 3], [1, 1], conditions)
     run = done([chunk_of("translation", 2.0, ("photos", n), {}) for n in range(6)])
     found = report.tables(run, summary)
     first = row_of(found["areas"], condition="translation", stride=4.0, **GAUSSIAN._asdict())
@@ -195,7 +195,7 @@ ABOUT = {"machine": {"cpu": "one"}, "versions": {"glimpse": "1", "numpy": "2", "
 
 def test_json_and_csv_hold_the_same_tables(tmp_path):
     conditions = "translation", "translation, own target"
-    summary = planted_summary([2, 3], [1, 1], conditions)
+    summary = synthetic_summary([2, 3], [1, 1], conditions)
     run = done([chunk_of(condition, 2.0, ("photos", 2), {}) for condition in conditions])
     report.export_training(run, summary, str(tmp_path))
     told = json.loads((tmp_path / "report.json").read_text())
@@ -218,7 +218,7 @@ def test_json_and_csv_hold_the_same_tables(tmp_path):
 
 
 def test_the_bias_check_compares_two_targets_in_the_same_windows():
-    average, own = planted_summary([0], [1]), planted_summary([1], [3], ("translation, own target",))
+    average, own = synthetic_summary([0], [1]), synthetic_summary([1], [3], ("translation, own target",))
     fewer = {
         key: type(runs)(*(part[::2] for part in runs))  # the first of two windows of each image
         for key, runs in own.runs.items()
@@ -243,7 +243,7 @@ def test_rates_with_scale_stand_apart():
     ]
     design = done([chunk_of("translation", 2.0, ("photos", 2), {})]).design._replace(strides=(2.0,), rates=(0.1, 0.2))
     run = Done(design, tuned, [])
-    settings = report.tables(run, planted_summary([1], [1]))["settings"]
+    settings = report.tables(run, synthetic_summary([1], [1]))["settings"]
     here = {"sampler": "bilinear", "stride": 2.0}
     assert settings == [
         here | {"scaled": False, "rate": 0.1, "sigma": 0}, here | {"scaled": True, "rate": 0.2, "sigma": 0},
@@ -266,6 +266,6 @@ def test_settings_at_the_end_of_what_was_tried_are_named():
     design = design._replace(strides=(2.0,), rates=(0.1, 0.2, 0.4), policies=(1.0, 2.0, 3.0))
     run = Done(design, [{"chunk": ["tuning", 2.0, "photos", 0], "tried": found}], [])
     assert report.edge_settings(run) == ["hard at stride 2, sigma 3", "bilinear at stride 2, rate 0.1"]
-    settings = report.tables(run, planted_summary([1], [1]))["settings"]
+    settings = report.tables(run, synthetic_summary([1], [1]))["settings"]
     chosen = {row["sampler"]: (row["rate"], row["sigma"]) for row in settings}
     assert chosen == {"hard": (0.2, 3), "bilinear": (0.1, 0), "gaussian 1": (0.2, 0)}

@@ -1,4 +1,4 @@
-"""Runs of ``glimpse study training``: whole ones of planted samplers, files to go on with, and processes that end."""
+"""Runs of ``glimpse study training``: whole ones of synthetic samplers, files to go on with, and processes that end."""
 
 import json
 import multiprocessing
@@ -7,21 +7,21 @@ import signal
 import sys
 import time
 
-import planted
 import pytest
+import synthetic
 from PIL import Image
 
 from glimpsecli import GlimpseError, cli
 from glimpsecli.study import design as designs
 from glimpsecli.study import report, running, scenes, trials_file, working
 from glimpsecli.study.design import Design, chunks, tuning_chunks
-from glimpsecli.study.lookers import LOOKERS
+from glimpsecli.study.mechanisms import MECHANISMS
 from glimpsecli.study.summary import summarise
 
 pytestmark = pytest.mark.slow
 
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the processes are found in /proc")
-FEW = tuple(looker for looker in LOOKERS if looker.name in ("hard", "bilinear", "gaussian 0.5"))
+FEW = tuple(mechanism for mechanism in MECHANISMS if mechanism.name in ("hard", "bilinear", "gaussian 0.5"))
 
 
 REPORTS = [
@@ -45,19 +45,19 @@ def at_once(monkeypatch):
     """Do the chunks at once, as if they had been done, and count them."""
     asked = []
 
-    def tune(design, chunk, lookers):
+    def tune(design, chunk, mechanisms):
         asked.append(chunk)
         row = [[0] * len(design.offsets), design.tuning_places]
-        part = [one for one in lookers if working.methods(one, chunk)]
+        part = [one for one in mechanisms if working.methods(one, chunk)]
         tried = {one.name: [[*setting, *row] for setting in working.settings_for(one, design)] for one in part}
         return {"chunk": list(chunk), "tried": tried}
 
-    def work(design, chunk, settings, lookers):
+    def work(design, chunk, settings, mechanisms):
         asked.append(chunk)
         count = design.count(chunk) * len(design.offsets)
         run = {"centre": [0.5] * count, "extent": [0.0] * count, "arrived": [-1] * count, "looks": [8] * count}
-        who = [(one.name, method) for one in lookers for method in working.methods(one, chunk)]
-        runs = [{"sampler": looker, "method": method, **run, "seconds": 0.1} for looker, method in who]
+        who = [(one.name, method) for one in mechanisms for method in working.methods(one, chunk)]
+        runs = [{"sampler": mechanism, "method": method, **run, "seconds": 0.1} for mechanism, method in who]
         return {"chunk": list(chunk), "runs": runs}
 
     class Done:
@@ -85,7 +85,7 @@ def at_once(monkeypatch):
 def finished(small, tmp_path, at_once):
     """Give the file of a finished run."""
     path = tmp_path / report.TRIALS
-    running.run(small, str(path), jobs=1, lookers=FEW)
+    running.run(small, str(path), jobs=1, mechanisms=FEW)
     at_once.clear()
     return path
 
@@ -99,15 +99,15 @@ def clockless(data):
 # What must come out, from the run to the files
 
 
-def reported(design, lookers, folder):
-    done = running.run(design, str(folder / report.TRIALS), jobs=2, lookers=lookers)
+def reported(design, mechanisms, folder):
+    done = running.run(design, str(folder / report.TRIALS), jobs=2, mechanisms=mechanisms)
     report.export_training(done, summarise(done), str(folder))
     return json.loads((folder / "report.json").read_text()), (folder / "report.md").read_text()
 
 
 def test_samplers_whose_gradient_is_zero_recover_nothing(small, tmp_path):
-    told, text = reported(small, planted.BLIND, tmp_path)
-    assert {cell["sampler"] for cell in told["cells"]} == {looker.name for looker in planted.BLIND}
+    told, text = reported(small, synthetic.BLIND, tmp_path)
+    assert {cell["sampler"] for cell in told["cells"]} == {mechanism.name for mechanism in synthetic.BLIND}
     assert all(cell["successes"] == 0 and cell["share"] == 0 for cell in told["cells"])
     assert all(cell["median_error"] is None for cell in told["cells"])
     assert all(area["value"] == 0 for area in told["areas"])
@@ -116,8 +116,8 @@ def test_samplers_whose_gradient_is_zero_recover_nothing(small, tmp_path):
 
 def test_from_the_exact_answer_all_recover_it(small, tmp_path):
     design = small._replace(offsets=(0.0,), conditions=("translation, own target",), adam_looks=64, lm_looks=30)
-    told, _ = reported(design, planted.LEARNERS, tmp_path)
-    assert {cell["sampler"] for cell in told["cells"]} == {looker.name for looker in planted.LEARNERS}
+    told, _ = reported(design, synthetic.LEARNERS, tmp_path)
+    assert {cell["sampler"] for cell in told["cells"]} == {mechanism.name for mechanism in synthetic.LEARNERS}
     assert [cell for cell in told["cells"] if not cell["successes"] == cell["trials"] > 0] == []
 
 
@@ -134,7 +134,7 @@ def test_an_interrupted_run_goes_on_and_ends_like_one_that_was_not(small, tmp_pa
         path.parent.mkdir()
     seen = []
     whole = running.run(
-        small, str(paths[0]), jobs=2, lookers=FEW, tell=lambda done, count: seen.append((done, count))
+        small, str(paths[0]), jobs=2, mechanisms=FEW, tell=lambda done, count: seen.append((done, count))
     )  # fmt: skip
     assert seen == [(done, 9) for done in range(10)]
 
@@ -143,18 +143,18 @@ def test_an_interrupted_run_goes_on_and_ends_like_one_that_was_not(small, tmp_pa
             raise EnoughError
 
     with pytest.raises(EnoughError):
-        running.run(small, str(paths[1]), jobs=2, lookers=FEW, tell=stop)
+        running.run(small, str(paths[1]), jobs=2, mechanisms=FEW, tell=stop)
     with open(paths[1], "ab") as stream:
         stream.write(b'{"chunk": ["transl')  # as a kill leaves it
     before = paths[1].read_bytes()
     with pytest.raises(GlimpseError, match="exists; give --resume"):
-        running.run(small, str(paths[1]), jobs=1, lookers=FEW)
+        running.run(small, str(paths[1]), jobs=1, mechanisms=FEW)
     with pytest.raises(GlimpseError, match="another experiment"):
-        running.run(small._replace(seed=1), str(paths[1]), jobs=1, lookers=FEW, resume=True)
+        running.run(small._replace(seed=1), str(paths[1]), jobs=1, mechanisms=FEW, resume=True)
     assert paths[1].read_bytes() == before
-    resumed = running.run(small, str(paths[1]), jobs=2, lookers=FEW, resume=True)
+    resumed = running.run(small, str(paths[1]), jobs=2, mechanisms=FEW, resume=True)
     assert clockless(resumed.worked) == clockless(whole.worked)
-    assert len(planted.lines_of(paths[1])) == 10
+    assert len(synthetic.lines_of(paths[1])) == 10
     reports = []
     for done, path in ((whole, paths[0]), (resumed, paths[1])):
         written = report.export_training(done, summarise(done), str(path.parent))
@@ -174,7 +174,7 @@ def test_an_interrupted_run_goes_on_and_ends_like_one_that_was_not(small, tmp_pa
 def test_only_what_is_left_is_done(kept, small, finished, at_once):
     lines = finished.read_bytes().splitlines(keepends=True)
     finished.write_bytes(b"".join(lines[:kept]))
-    done = running.run(small, str(finished), jobs=1, lookers=FEW, resume=True)
+    done = running.run(small, str(finished), jobs=1, mechanisms=FEW, resume=True)
     planned = [*tuning_chunks(small), *chunks(small)]
     assert at_once == planned[max(kept - 1, 0) :]
     assert finished.read_bytes() == b"".join(lines)
@@ -184,7 +184,7 @@ def test_only_what_is_left_is_done(kept, small, finished, at_once):
 def test_lines_may_come_in_any_order(small, finished, at_once):
     head, *rest = finished.read_bytes().splitlines(keepends=True)
     finished.write_bytes(head + b"".join(rest[:4:-1]))
-    running.run(small, str(finished), jobs=1, lookers=FEW, resume=True)
+    running.run(small, str(finished), jobs=1, mechanisms=FEW, resume=True)
     assert at_once == tuning_chunks(small)[:5]
 
 
@@ -193,14 +193,14 @@ def test_a_kill_at_any_byte_leaves_a_file_to_go_on_with(small, finished):
     head = whole.index(b"\n") + 1
     for cut in (0, 1, head // 2, head - 1, head, head + 1, head + 40, len(whole) - 1):
         finished.write_bytes(whole[:cut])
-        running.run(small, str(finished), jobs=1, lookers=FEW, resume=True)
+        running.run(small, str(finished), jobs=1, mechanisms=FEW, resume=True)
         assert finished.read_bytes() == whole
 
 
 def test_a_run_begins_anew_if_asked_to(small, finished, at_once):
-    running.run(small._replace(seed=1), str(finished), jobs=1, lookers=FEW, overwrite=True)
+    running.run(small._replace(seed=1), str(finished), jobs=1, mechanisms=FEW, overwrite=True)
     assert len(at_once) == 9
-    running.run(small._replace(seed=1), str(finished), jobs=1, lookers=FEW, resume=True)
+    running.run(small._replace(seed=1), str(finished), jobs=1, mechanisms=FEW, resume=True)
     assert len(at_once) == 9
 
 
@@ -208,7 +208,7 @@ def test_a_run_begins_anew_if_asked_to(small, finished, at_once):
 def test_another_design_is_refused(changed, small, finished):
     before = finished.read_bytes()
     with pytest.raises(GlimpseError, match="is of another experiment; give the options that it was begun with"):
-        running.run(small._replace(**changed), str(finished), jobs=1, lookers=FEW, resume=True)
+        running.run(small._replace(**changed), str(finished), jobs=1, mechanisms=FEW, resume=True)
     assert finished.read_bytes() == before
 
 
@@ -308,7 +308,7 @@ def test_a_line_that_is_there_twice_is_named(small, finished):
 def refused(design, path, said):
     before = path.read_bytes()
     with pytest.raises(GlimpseError, match="delete that line to have its part done again, or begin") as caught:
-        running.run(design, str(path), jobs=1, lookers=FEW, resume=True)
+        running.run(design, str(path), jobs=1, mechanisms=FEW, resume=True)
     assert f"{path}: line " in str(caught.value)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -318,7 +318,7 @@ def refused(design, path, said):
 def test_a_line_that_was_deleted_is_done_again(small, finished, at_once):
     lines = finished.read_bytes().splitlines(keepends=True)
     finished.write_bytes(b"".join(lines[:3] + lines[4:]))
-    running.run(small, str(finished), jobs=1, lookers=FEW, resume=True)
+    running.run(small, str(finished), jobs=1, mechanisms=FEW, resume=True)
     assert at_once == [tuning_chunks(small)[2]]
 
 
@@ -335,10 +335,10 @@ def test_two_runs_do_not_add_to_one_file(small, finished):
     pytest.importorskip("fcntl")
     with trials_file.TrialsFile(str(finished), small, FEW, resume=True):
         with pytest.raises(GlimpseError, match="another run is adding to"):
-            running.run(small, str(finished), jobs=1, lookers=FEW, resume=True)
+            running.run(small, str(finished), jobs=1, mechanisms=FEW, resume=True)
         with pytest.raises(GlimpseError, match="another run is adding to"):
-            running.run(small, str(finished), jobs=1, lookers=FEW, overwrite=True)
-    running.run(small, str(finished), jobs=1, lookers=FEW, resume=True)
+            running.run(small, str(finished), jobs=1, mechanisms=FEW, overwrite=True)
+    running.run(small, str(finished), jobs=1, mechanisms=FEW, resume=True)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no disk that is full")
@@ -359,9 +359,9 @@ def test_a_full_disk_is_told_of_the_file(small, finished):
 def test_a_process_that_is_ended_is_one_line(small, tmp_path):
     pytest.importorskip("fcntl")
     with pytest.raises(GlimpseError, match="a process was ended, perhaps for want of memory; give fewer") as caught:
-        running.run(small, str(tmp_path / report.TRIALS), jobs=1, lookers=planted.DEADLY)
+        running.run(small, str(tmp_path / report.TRIALS), jobs=1, mechanisms=synthetic.DEADLY)
     assert caught.value.exit_code == 1
-    assert len(planted.lines_of(tmp_path / report.TRIALS)) == 1
+    assert len(synthetic.lines_of(tmp_path / report.TRIALS)) == 1
 
 
 @ON_LINUX
@@ -380,8 +380,8 @@ def test_what_a_process_raises_comes_back_and_all_is_as_it_was(monkeypatch):
 @ON_LINUX
 @pytest.mark.parametrize(("done", "pause"), [(0, 0.01), (1, 0.0)])
 def test_ctrl_c_twice_ends_all_quietly(done, pause, tmp_path, samples):
-    process = planted.start(tmp_path / "out", done, "--images", samples)
-    others = planted.children(process.pid)
+    process = synthetic.start(tmp_path / "out", done, "--images", samples)
+    others = synthetic.children(process.pid)
     for _ in range(2):
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all in the foreground
         time.sleep(pause)
@@ -392,17 +392,17 @@ def test_ctrl_c_twice_ends_all_quietly(done, pause, tmp_path, samples):
     assert last.startswith("glimpse: error: interrupted; what is done is in ")
     assert last.endswith("trials.jsonl, and --resume goes on")
     assert all(line.startswith("glimpse: chunk") for line in before)
-    assert planted.gone(others)
+    assert synthetic.gone(others)
 
 
 @ON_LINUX
 def test_the_processes_end_when_the_first_is_killed(tmp_path, samples):
-    process = planted.start(tmp_path / "out", 1, "--images", samples)
-    others = planted.children(process.pid)
+    process = synthetic.start(tmp_path / "out", 1, "--images", samples)
+    others = synthetic.children(process.pid)
     assert len(others) >= 2
     process.kill()
     _, told = process.communicate(timeout=20)  # ends when all have let go of standard error
-    assert planted.gone(others)
+    assert synthetic.gone(others)
     assert "Traceback" not in told
 
 
@@ -451,7 +451,7 @@ def test_files_of_others_are_not_replaced(name, more, words, tmp_path, capsys):
 
 
 def test_no_report_is_replaced_if_one_cannot_be(small, finished, tmp_path):
-    done = running.run(small, str(finished), jobs=1, lookers=FEW, resume=True)
+    done = running.run(small, str(finished), jobs=1, mechanisms=FEW, resume=True)
     (tmp_path / "sigmas.png").mkdir()
     (tmp_path / "cells.csv").write_text("old")
     with pytest.raises(GlimpseError, match=r"sigmas\.png is a folder"):

@@ -106,7 +106,7 @@ def quartiles(median):
     return Quartiles(median, median * 0.9, median * 1.2)
 
 
-def planted(stride=8.0, bilinear=0.001, cut=0.004, whole=0.1):
+def synthetic(stride=8.0, bilinear=0.001, cut=0.004, whole=0.1):
     """A step whose numbers are all different."""
     return Step(
         stride,
@@ -120,14 +120,14 @@ def planted(stride=8.0, bilinear=0.001, cut=0.004, whole=0.1):
 
 
 def unblurred():
-    step = planted(1.0)
+    step = synthetic(1.0)
     kept = ({who: found for who, found in one.items() if who != BLURRED} for one in step[1:4])
     return Step(1.0, *kept, 0.0, 0.0, None, None)
 
 
 @given(st.integers(1, 10_000), st.integers(1, 1000), st.integers(1, 1000))
 def test_a_shared_blur_pays_from_the_first_number_of_glimpses_for_which_it_is_not_dearer(whole, bilinear, cut):
-    count = planted(bilinear=bilinear, cut=cut, whole=whole).glimpses
+    count = synthetic(bilinear=bilinear, cut=cut, whole=whole).glimpses
     if cut <= bilinear:
         assert count is None
     else:
@@ -138,7 +138,7 @@ def test_a_shared_blur_pays_from_the_first_number_of_glimpses_for_which_it_is_no
 
 def test_every_report_has_the_numbers(tmp_path):
     sweep = Sweep((1.0, 8.0), (32, 48), runs=7, min_time=0.5, seed=3)
-    report.export_speed([unblurred(), planted()], sweep, str(tmp_path), overwrite=False)
+    report.export_speed([unblurred(), synthetic()], sweep, str(tmp_path), overwrite=False)
     told = json.loads((tmp_path / "speed.json").read_text())
     assert told["how"] == {"strides": [1, 8], "size": [32, 48], "runs": 7, "min_time": 0.5, "seed": 3}
     by_name = {(row["stride"], row["who"]): row for row in told["rows"]}
@@ -164,7 +164,7 @@ def test_every_report_has_the_numbers(tmp_path):
     for row, same in zip(table, told["rows"], strict=True):
         assert row == {name: "" if value is None else str(value) for name, value in same.items()}
 
-    lines = speed.lines([unblurred(), planted()])
+    lines = speed.lines([unblurred(), synthetic()])
     head, rule, first, second = (line.strip("| ").split("|") for line in lines)
     assert len(head) == len(rule) == len(second) == 13
     cells = dict(zip((f"{k} {name.strip()}" for k, name in enumerate(head)), map(str.strip, second), strict=True))
@@ -182,10 +182,10 @@ def test_every_report_has_the_numbers(tmp_path):
 def test_no_report_is_written_where_one_cannot_be(tmp_path):
     (tmp_path / "speed.csv").write_text("mine")
     with pytest.raises(GlimpseError, match=r"speed\.csv exists"):
-        report.export_speed([planted()], Sweep(), str(tmp_path), overwrite=False)
+        report.export_speed([synthetic()], Sweep(), str(tmp_path), overwrite=False)
     assert [path.name for path in tmp_path.iterdir()] == ["speed.csv"]
     with pytest.raises(ValueError, match="not JSON compliant"):
-        report.export_speed([planted()._replace(blur=math.nan)], Sweep(), str(tmp_path), overwrite=True)
+        report.export_speed([synthetic()._replace(blur=math.nan)], Sweep(), str(tmp_path), overwrite=True)
     assert (tmp_path / "speed.csv").read_text() == "mine"
 
 
@@ -255,7 +255,7 @@ def test_the_command_line_of_speed(tmp_path, capsys):
 def test_what_is_timed_for_whom(tmp_path, monkeypatch):
     """Defaults, those of --quick, and what is asked for beside it."""
     seen = []
-    monkeypatch.setattr(speed, "measure_all", lambda recipes, sweep, tell: seen.append(sweep) or [planted()])
+    monkeypatch.setattr(speed, "measure_all", lambda recipes, sweep, tell: seen.append(sweep) or [synthetic()])
     for more in ((), ("--quick",), ("--quick", "--size", "16x8", "--runs", "5", "--min-time", "0", "--strides", "2")):
         assert cli.run(["study", "speed", "-q", "--overwrite", "-o", str(tmp_path), *more]) == 0
     assert seen == [

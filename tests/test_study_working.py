@@ -9,13 +9,13 @@ from PIL import Image
 from glimpsecli import GlimpseError, Sampling
 from glimpsecli.study import design, optimisers, scenes, working
 from glimpsecli.study.design import CONDITIONS, FRACTION, NOISE, Chunk, Design, fingerprint
-from glimpsecli.study.lookers import LOOKERS, TAPS, View, blur
+from glimpsecli.study.mechanisms import MECHANISMS, TAPS, View, blur
 from glimpsecli.study.trials import check, draw
 
-BY_NAME = {looker.name: looker for looker in LOOKERS}
+BY_NAME = {mechanism.name: mechanism for mechanism in MECHANISMS}
 SETTINGS = {
-    (looker.name, 2.0, scaled): working.Setting(0.1 + n + 50 * scaled, 0.01 + n)
-    for n, looker in enumerate(LOOKERS) for scaled in (False, True)
+    (mechanism.name, 2.0, scaled): working.Setting(0.1 + n + 50 * scaled, 0.01 + n)
+    for n, mechanism in enumerate(MECHANISMS) for scaled in (False, True)
 }  # fmt: skip
 
 
@@ -90,9 +90,9 @@ def test_noise_is_the_same_for_all_samplers_and_at_all_strides(plan, asked):
 def test_each_sampler_has_the_setting_that_was_chosen_for_it_and_its_looks(plan, asked):
     working.work(plan, Chunk("translation", 2.0, "textures", 2), SETTINGS)
     expected = []
-    for n, looker in enumerate(LOOKERS):
-        if looker.sampled:
-            expected.append(("score_function", 20 * looker.looks, 0.1 + n, 0.01 + n))
+    for n, mechanism in enumerate(MECHANISMS):
+        if mechanism.sampled:
+            expected.append(("score_function", 20 * mechanism.looks, 0.1 + n, 0.01 + n))
         else:
             expected += [("levenberg_marquardt", 14, None, None), ("adam", 20, 0.1 + n, None)]
     found = []
@@ -202,7 +202,7 @@ def test_designs_that_would_give_other_numbers_have_other_fingerprints(plan, tmp
             copy.write(source.read())
     moved = plan._replace(photos=tuple(copies))
     assert fingerprint(moved) == one
-    assert json.dumps(moved.plain()) == json.dumps(plan.plain())
+    assert json.dumps(moved.as_dict()) == json.dumps(plan.as_dict())
     with open(copies[0], "ab") as copy:
         copy.write(b"\0")
     assert fingerprint(moved) != one

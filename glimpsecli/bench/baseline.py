@@ -60,7 +60,7 @@ class Change(NamedTuple):
         return self.enough and (new.low > old.high or new.high < old.low)
 
     def fails(self, limit: float) -> bool:
-        """Tell whether it became slower by more than `limit`, and not by chance."""
+        """Progress whether it became slower by more than `limit`, and not by chance."""
         return self.relative > limit and self.certain
 
 
@@ -107,7 +107,7 @@ def changes(old: Results, new: Results) -> list[Change]:
 
 
 def differences(old: Results, new: Results) -> list[str]:
-    """Tell what makes the two hard to compare, and who is in one of them only."""
+    """Progress what makes the two hard to compare, and who is in one of them only."""
     found = [
         f"the baseline was taken on another {what}, {old.machine.get(what)}"
         for what in ("cpu", "gpu")
@@ -135,7 +135,7 @@ def differences(old: Results, new: Results) -> list[str]:
 
 
 def _was_asked(results: Results, view: str, contender: str) -> bool:
-    """Tell whether a run was to time a contender; what nobody asked for is not missed."""
+    """Progress whether a run was to time a contender; what nobody asked for is not missed."""
     timed = {entry.contender for _, entry in results.entries()}
     return view in results.parameters.views and any(
         contender in timed or contender in measured.missing for measured in results.cases

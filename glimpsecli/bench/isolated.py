@@ -25,7 +25,7 @@ from glimpsecli.bench.measuring import Measured, Parameters, measure
 from glimpsecli.bench.stages import Job, split
 from glimpsecli.errors import FileProblemError, GlimpseError
 
-Tell = Callable[[str], None]
+Progress = Callable[[str], None]
 
 # It finds the modules that we find, whatever lies in the current folder, which -c puts first: only sys, which is built
 # in, is imported before that is mended. On Ctrl-C we end it.
@@ -39,22 +39,22 @@ main()
 """
 
 
-def measure_isolated(recipe: Recipe, parameters: Parameters, tell: Tell) -> Measured:
+def measure_isolated(recipe: Recipe, parameters: Parameters, progress: Progress) -> Measured:
     """Do what :func:`~glimpsecli.bench.measuring.measure` does, in a process of its own."""
     asked = {"do": "measure", "recipe": to_json(recipe), "parameters": to_json(parameters)}
-    return from_json(Measured, call(asked, parameters.threads, tell))
+    return from_json(Measured, call(asked, parameters.threads, progress))
 
 
-def split_isolated(job: Job, tell: Tell) -> Any:
+def split_isolated(job: Job, progress: Progress) -> Any:
     """Do what :func:`~glimpsecli.bench.stages.split` does, in a process of its own.
 
     The folder in which it writes is made and removed here: that process may be killed.
     """
     with tempfile.TemporaryDirectory(prefix="glimpse-bench-") as folder:
-        return call({"do": "stages", "job": to_json(job), "folder": folder}, job.threads, tell)
+        return call({"do": "stages", "job": to_json(job), "folder": folder}, job.threads, progress)
 
 
-def call(asked: Mapping[str, Any], threads: int, tell: Tell) -> Any:
+def call(asked: Mapping[str, Any], threads: int, progress: Progress) -> Any:
     """Start a process, hand it a request, and give its answer.
 
     Raises
@@ -75,7 +75,7 @@ def call(asked: Mapping[str, Any], threads: int, tell: Tell) -> Any:
         for line in process.stdout:
             message = _message(line)
             if "doing" in message:
-                tell(message["doing"])
+                progress(message["doing"])
             elif "failure" in message:
                 kind, text, hint = message["failure"]
                 raise getattr(errors, kind)(text, hint)
@@ -113,15 +113,15 @@ def answer(asked: Mapping[str, Any], stream: TextIO) -> None:
         stream.write(json.dumps(message) + "\n")
         stream.flush()
 
-    def tell(text: str) -> None:
+    def progress(text: str) -> None:
         send(doing=text)
 
     try:
         if asked["do"] == "measure":
             recipe, parameters = from_json(Recipe, asked["recipe"]), from_json(Parameters, asked["parameters"])
-            send(answer=to_json(measure(recipe, parameters, tell=tell)))
+            send(answer=to_json(measure(recipe, parameters, progress=progress)))
         else:
-            send(answer=split(from_json(Job, asked["job"]), asked["folder"], tell))
+            send(answer=split(from_json(Job, asked["job"]), asked["folder"], progress))
     except GlimpseError as error:
         send(failure=[type(error).__name__, error.message, error.hint])
     except MemoryError:

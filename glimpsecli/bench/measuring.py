@@ -13,7 +13,7 @@ from glimpsecli.bench.contenders import Contender, Scene, chosen
 PATIENCE = 5.0
 """Seconds of a first call after which a contender is not called again."""
 
-Tell = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 class Parameters(NamedTuple):
@@ -114,7 +114,7 @@ def measure(
     *,
     contenders: Sequence[Contender] | None = None,
     clock: timing.Clock = time.perf_counter,
-    tell: Tell = lambda text: None,
+    progress: Progress = lambda text: None,
 ) -> Measured:
     """Check and time the contenders of a case.
 
@@ -128,10 +128,10 @@ def measure(
         Instead of those that the parameters name.
     clock : callable
         Gives seconds.
-    tell : callable
+    progress : callable
         Told, in a few words, what is being done.
     """
-    tell("making images")
+    progress("making images")
     scene = Scene(cases.build(recipe), parameters.threads)
     wanted = chosen(parameters.backends, peers=parameters.peers) if contenders is None else contenders
     missing = {one.name: reason for one in wanted if (reason := one.available()) is not None}
@@ -148,16 +148,16 @@ def measure(
                 entries[view, contender.name] = entry._replace(skipped=reason)
                 continue
             if expected is None:
-                tell(f"computing the definition of {view}")
+                progress(f"computing the definition of {view}")
                 expected = checking.truth(scene, view, recipe.seed, filters=any(one.filter for one in able))
-            tell(f"checking {contender.name}, {view}")
+            progress(f"checking {contender.name}, {view}")
             entry = _checked(entry._replace(checked=expected.checked), contender, scene, expected, clock)
             entries[view, contender.name] = entry
             if entry.wrong is None and entry.skipped is None:
                 runs[view, contender.name] = contender.run
     found = timing.time_all(
         runs, rounds=parameters.runs, min_time=parameters.min_time, seed=parameters.seed, clock=clock,
-        progress=lambda done: tell(f"round {done} of {parameters.runs}"),
+        progress=lambda done: progress(f"round {done} of {parameters.runs}"),
     )  # fmt: skip
     done = tuple(entry._replace(samples=found.get(key)) for key, entry in entries.items())
     versions = {name: importlib.metadata.version(name) for name in ("numpy", "numba")}

@@ -64,7 +64,7 @@ class Job(NamedTuple):
 
 
 def split(
-    job: Job, folder: str, tell: Callable[[str], None] = lambda text: None, clock: timing.Clock = time.perf_counter
+    job: Job, folder: str, progress: Callable[[str], None] = lambda text: None, clock: timing.Clock = time.perf_counter
 ) -> dict[str, Any]:
     """Time the stages of a job, each run through all of them, by the functions that ``extract`` calls.
 
@@ -73,7 +73,7 @@ def split(
     job : Job
     folder : str
         Where the glimpse is written, again and again: as PNG, or as .npy where PNG cannot hold it.
-    tell : callable
+    progress : callable
         Told, in a few words, what is being done.
     clock : callable
         Gives seconds.
@@ -86,7 +86,7 @@ def split(
         glimpse. ``written``: the format of its file. ``versions``: of the packages that did the work.
     """
     plan = job.plan(folder)
-    tell("first run")
+    progress("first run")
     first, record, written = _once(plan, clock)
     samples: dict[str, list[float]] = {name: [] for name in STAGES}
     spent, done = 0.0, 0
@@ -96,7 +96,7 @@ def split(
             samples[name].append(seconds[name])
         spent += sum(seconds.values())
         done += 1
-        tell(f"run {done}")
+        progress(f"run {done}")
     versions = {name: importlib.metadata.version(name) for name in ("numpy", "numba", "pillow")}
     return {"stages": samples, "first": first, "glimpse": record, "written": written, "versions": versions}
 

@@ -134,7 +134,7 @@ def ratio(samples: Samples, reference: Samples) -> Quartiles:
 
 
 def doubts(samples: Samples, first: float) -> dict[str, str]:
-    """Tell what to mistrust in the times of one contender.
+    """Progress what to mistrust in the times of one contender.
 
     Parameters
     ----------

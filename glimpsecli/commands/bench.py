@@ -167,15 +167,15 @@ def _measured(recipe: Recipe, parameters: Parameters, given: dict[str, Any]) -> 
     from glimpsecli.bench.measuring import Measured
 
     try:
-        with _status(given) as tell:
-            return isolated.measure_isolated(recipe, parameters, lambda text: tell(f"{recipe.name}: {text}"))
+        with _status(given) as progress:
+            return isolated.measure_isolated(recipe, parameters, lambda text: progress(f"{recipe.name}: {text}"))
     except GlimpseError as error:
         complain(f"case {recipe.name}: {error}")
         return Measured(recipe, None, (), {}, {}, str(error))
 
 
 def _compare(old: Results, new: Results, given: dict[str, Any]) -> bool:
-    """Tell what changed since the baseline, and whether anything became too slow, or nothing could be compared."""
+    """Progress what changed since the baseline, and whether anything became too slow, or nothing could be compared."""
     from glimpsecli.bench import baseline, report
 
     limit = given["fail_above"]
@@ -206,14 +206,14 @@ def _status(given: dict[str, Any]) -> Iterator[Callable[[str], None]]:
     """Show what is being done, in one line that goes away: on a terminal, or with -v in lines that stay."""
     terminal = sys.stderr is not None and sys.stderr.isatty() and not given["quiet"]
 
-    def tell(text: str) -> None:
+    def progress(text: str) -> None:
         if given["verbose"]:
             say(text)
         elif terminal:
             click.echo(f"\r\x1b[K{text}"[:120], err=True, nl=False)
 
     try:
-        yield tell
+        yield progress
     finally:
         if terminal and not given["verbose"]:
             click.echo("\r\x1b[K", err=True, nl=False)

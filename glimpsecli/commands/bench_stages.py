@@ -44,8 +44,8 @@ def time_stages(
     asked = {name: given[f"{name}s"][0] for name in ("sampler", "backend") if given[f"{name}s"]}
     job = Job(image, options=asked, runs=given["runs"], min_time=given["min_time"], threads=given["threads"])
     job = job._replace(**{name: given[name] for name in ("box", "size") if given[name] is not None})
-    with status(given) as tell:
-        found = isolated.split_isolated(job, tell)
+    with status(given) as progress:
+        found = isolated.split_isolated(job, progress)
     found |= {"format": FORMAT, "machine": machine.describe(), "versions": {"glimpse": __version__} | found["versions"]}
     found |= {"job": jsonable.to_json(job)}
     click.echo("\n".join(report.stage_heading(found)))

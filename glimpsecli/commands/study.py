@@ -109,9 +109,9 @@ def training(**given: Any) -> None:
     if note and not given["quiet"]:
         say(note)
     try:
-        with progress("chunk", quiet=given["quiet"], verbose=given["verbose"]) as tell:
+        with progress("chunk", quiet=given["quiet"], verbose=given["verbose"]) as update:
             jobs = given["jobs"] or processors()
-            done = running.run(design, path, jobs=jobs, resume=resume, overwrite=overwrite, tell=tell)
+            done = running.run(design, path, jobs=jobs, resume=resume, overwrite=overwrite, progress=update)
     except KeyboardInterrupt:
         complain(f"interrupted; what is done is in {path}, and --resume goes on")
         raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
@@ -161,8 +161,8 @@ def speed(**given: Any) -> None:
     paths = {name: os.path.join(folder, name) for name in report.SPEED_FILES}
     make_folder(paths["speed.json"])
     check_files(paths, [], overwrite=given["overwrite"])
-    with progress("stride", quiet=given["quiet"], verbose=given["verbose"]) as tell:
-        steps = measure_all(recipes, sweep, tell)
+    with progress("stride", quiet=given["quiet"], verbose=given["verbose"]) as update:
+        steps = measure_all(recipes, sweep, update)
     report.export_speed(steps, sweep, folder, overwrite=given["overwrite"])
     click.echo("\n".join(lines(steps)))
     if not given["quiet"]:
@@ -173,7 +173,7 @@ def speed(**given: Any) -> None:
 def _design(given: dict[str, Any]) -> tuple[Design, str]:
     """Give the experiment that is asked for, with the photos that it takes, and tell if these are not all."""
     from glimpsecli.study.design import QUICK, Design
-    from glimpsecli.study.lookers import TAPS
+    from glimpsecli.study.mechanisms import TAPS
     from glimpsecli.study.optimisers import CLOSE
     from glimpsecli.study.scenes import HELD_OUT, find_photos
 

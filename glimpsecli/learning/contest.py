@@ -1,4 +1,4 @@
-"""Which of some places is the target's: all that might be are followed to the end, and so are the winner's twins."""
+"""Which of some places is the target's: all that might be are followed to the end, and so are the winner's rivals."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glimpsecli.learning.model import Level
-from glimpsecli.learning.places import Found, Range, are_apart, distinct
+from glimpsecli.learning.places import Found, Range, are_distinct, distinct
 from glimpsecli.learning.refine import State, refine
-from glimpsecli.learning.search import SIDE, candidates, twins
+from glimpsecli.learning.search import SIDE, candidates, rivals
 from glimpsecli.learning.verdict import LEAST_ZNCC, is_as_good
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ FAINT = 0.45
 """Coarse ZNCC below which only the first is followed: noise is averaged away there, and a match has far more."""
 
 ROUNDS = 3
-"""How often a twin may beat the winner before the search is taken for restless."""
+"""How often a rival may beat the winner before the search is taken for restless."""
 
 _COARSE = 1.0
 
@@ -59,7 +59,7 @@ class Search(NamedTuple):
 def contest(search: Search) -> tuple[list[Found], list[State]]:
     """Search an image.
 
-    Twins of the best place, where the image looks as it does there, may be missed by the coarse search, which sees
+    Rivals of the best place, where the image looks as it does there, may be missed by the coarse search, which sees
     little of a fine pattern and keeps few of many equal places. So they are looked for once more with what is seen at
     that place, in full sharpness, and followed to the end like every other.
 
@@ -89,14 +89,14 @@ def contest(search: Search) -> tuple[list[Found], list[State]]:
         best = ends[0]
         if best.zncc < LEAST_ZNCC or any(_is_rival(one, best) for one in ends[1:]):
             break
-        others = twins(target - best.residual, image, best.place, free)
+        others = rivals(target - best.residual, image, best.place, free)
         tally.expect(len(others))
         for other in others:
             ends.append(tally.count(_follow(search, other.place, fine)))
             if _is_rival(ends[-1], best):
                 break
         ends.sort(key=lambda one: -one.zncc)
-        if not are_apart(ends[0].place, best.place):
+        if not are_distinct(ends[0].place, best.place):
             break
     else:
         ends[0] = ends[0]._replace(converged=False)
@@ -134,7 +134,7 @@ def _to_the_end(search: Search, states: list[State], levels: list[Level], tally:
 
 
 def _is_rival(one: State, best: State) -> bool:
-    return are_apart(one.place, best.place) and is_as_good(one.zncc, best.zncc)
+    return are_distinct(one.place, best.place) and is_as_good(one.zncc, best.zncc)
 
 
 def _levels(shape: tuple[int, ...], sampler: str, strides: Range) -> tuple[list[Level], list[Level]]:

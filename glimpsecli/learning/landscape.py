@@ -173,10 +173,10 @@ def _looked(
     for start in range(0, len(moves), step):
         some = slice(start, start + step)
         sampler = Sampler(windows[some], size, pixels.shape, sampling)
-        apart = (sampler(pixels) - truth) / np.float32(scale)
-        loss[some] = np.mean(np.square(apart, dtype=np.float64), axis=tuple(range(1, apart.ndim))) / 2
+        difference = (sampler(pixels) - truth) / np.float32(scale)
+        loss[some] = np.mean(np.square(difference, dtype=np.float64), axis=tuple(range(1, difference.ndim))) / 2
         if derive and sampling.sampler != "hard":  # which moves in jumps: its derivative is 0
-            found = sampler.vjp(pixels, apart / np.float32(truth.size), by="where").where
+            found = sampler.vjp(pixels, difference / np.float32(truth.size), by="where").where
             gradient[some] = np.asarray(found)[:, :2] / scale
     return loss, gradient
 

@@ -79,7 +79,7 @@ def window_slopes(place: Floats, size: Size) -> Floats:
     return slopes
 
 
-def are_apart(one: Floats, other: Floats, within: float = 1.0) -> bool:
+def are_distinct(one: Floats, other: Floats, within: float = 1.0) -> bool:
     """Tell whether two places are different answers, and not one that was reached twice.
 
     Centres further apart than `within` strides, scales by 12 %, or a turn by 8 degrees. A pattern that taps one stride
@@ -96,9 +96,9 @@ def are_apart(one: Floats, other: Floats, within: float = 1.0) -> bool:
 
 
 def distinct(found: Iterable[T], within: float = 1.0) -> Iterator[T]:
-    """Generate the results whose places differ by :func:`are_apart`, the first of each place."""
+    """Generate the results whose places differ by :func:`are_distinct`, the first of each place."""
     kept: list[T] = []
     for one in found:
-        if all(are_apart(one.place, other.place, within) for other in kept):
+        if all(are_distinct(one.place, other.place, within) for other in kept):
             kept.append(one)
             yield one

@@ -43,7 +43,7 @@ SHARP_SIDE = 64
 """Pixels of the longer side of a glimpse that is looked for once more, if there are so many."""
 
 TWINS, LIKE = 5, 0.5
-"""How many twins are given at most, and the ZNCC, unrefined, that they have at least."""
+"""How many rivals are given at most, and the ZNCC, unrefined, that they have at least."""
 
 
 def candidates(target: Floats, image: Floats, strides: Range, free: frozenset[str], most: int = 10) -> list[Found]:
@@ -70,7 +70,7 @@ def candidates(target: Floats, image: Floats, strides: Range, free: frozenset[st
     return [*itertools.islice(distinct(found, 3.0), most)]
 
 
-def twins(glimpse: Floats, image: Floats, place: Floats, free: frozenset[str]) -> list[Found]:
+def rivals(glimpse: Floats, image: Floats, place: Floats, free: frozenset[str]) -> list[Found]:
     """Give other places that look like one, in full sharpness, the likeliest first.
 
     Parameters

@@ -8,7 +8,7 @@ import numpy as np
 
 from glimpsecli.pictures.charts import Line, line_chart
 from glimpsecli.pictures.multiples import Panel, Row, panel_grid
-from glimpsecli.study.lookers import LOOKERS
+from glimpsecli.study.mechanisms import MECHANISMS
 from glimpsecli.study.speed import BILINEAR, BLURRED, CUT, DENSE
 from glimpsecli.study.statistics import wilson
 from glimpsecli.study.summary import Summary, Who
@@ -65,7 +65,7 @@ COLOURS: dict[str, Colour] = {
 STRONG = ("bilinear", "gaussian 0.5")
 """The two that the article compares."""
 
-_BLURRED = frozenset(one.name for one in LOOKERS if one.sampler == "bilinear" and one.sigmas)
+_BLURRED = frozenset(one.name for one in MECHANISMS if one.sampler == "bilinear" and one.sigmas)
 _ROWS = ((LM,), (ADAM, SCORE))
 _TIMES = {BILINEAR: (204, 60, 18), CUT: (31, 95, 168), DENSE: (120, 163, 212), BLURRED: (232, 140, 20)}
 

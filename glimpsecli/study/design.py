@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from glimpsecli import __version__
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.learning.fitting import LEAST_ENERGY
-from glimpsecli.study import lookers, optimisers
+from glimpsecli.study import mechanisms, optimisers
 from glimpsecli.study.scenes import HELD_OUT, KINDS, SIDE
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Design(NamedTuple):
     lm_looks: int = 100
     seed: int = 0
 
-    def plain(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Give it as data for JSON; photos by their names, for folders differ."""
         return self._asdict() | {"photos": [path.replace("\\", "/").rpartition("/")[2] for path in self.photos]}
 
@@ -205,14 +205,14 @@ def condition_named(name: str) -> Condition:
 
 
 def fingerprint(design: Design) -> str:
-    """Tell apart designs, photos of other contents, and versions of the study that would give other numbers."""
+    """Progress apart designs, photos of other contents, and versions of the study that would give other numbers."""
     fixed = {
         "noise": NOISE, "fraction": FRACTION, "widest": WIDEST, "alike": ALIKE, "energy": LEAST_ENERGY, "side": SIDE,
-        "taps": lookers.TAPS, "lookers": lookers.LOOKERS,
+        "taps": mechanisms.TAPS, "mechanisms": mechanisms.MECHANISMS,
         "close": (optimisers.CLOSE, optimisers.CLOSE_EXTENT), "annealing": optimisers.ANNEALING,
         "held out": HELD_OUT, "score function": (optimisers.SAMPLES, optimisers.DECAY), "version": __version__,
     }  # fmt: skip
-    hasher = hashlib.sha256(json.dumps([design.plain(), fixed], sort_keys=True).encode())
+    hasher = hashlib.sha256(json.dumps([design.as_dict(), fixed], sort_keys=True).encode())
     for path in design.photos:
         with open(path, "rb") as stream:
             hasher.update(hashlib.sha256(stream.read()).digest())

@@ -1,6 +1,6 @@
 """The searches, for many trials at once: Adam, Levenberg and Marquardt's method, and Adam on the score function.
 
-Places are (N, 3): see ``lookers``. All move in strides: ``(cx / stride, cy / stride, u)``. All are kept inside the
+Places are (N, 3): see ``mechanisms``. All move in strides: ``(cx / stride, cy / stride, u)``. All are kept inside the
 image, and between half and twice the nominal size.
 """
 
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from glimpsecli.attention.score import GaussianPolicy, clip_to_image
-from glimpsecli.study.lookers import TAPS
+from glimpsecli.study.mechanisms import TAPS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from glimpsecli.study.lookers import View
+    from glimpsecli.study.mechanisms import View
 
     Floats = NDArray[np.float64]
     Whole = NDArray[np.int64]
@@ -73,7 +73,7 @@ def errors(places: Floats, truth: Floats, stride: float) -> tuple[Floats, Floats
 
 
 def close(places: Floats, truth: Floats, stride: float) -> NDArray[np.bool_]:
-    """Tell which places are found."""
+    """Progress which places are found."""
     centre, extent = errors(places, truth, stride)
     found: NDArray[np.bool_] = (centre <= CLOSE) & (np.abs(extent) <= CLOSE_EXTENT)
     return found

@@ -18,7 +18,7 @@ from glimpsecli.bench import machine
 from glimpsecli.images.atomic import place_together
 from glimpsecli.study import charts, speed
 from glimpsecli.study.design import ALIKE, FRACTION, NOISE, WIDEST, Design, condition_named, fingerprint
-from glimpsecli.study.lookers import ANNEALED, TAPS
+from glimpsecli.study.mechanisms import ANNEALED, TAPS
 from glimpsecli.study.optimisers import ANNEALING, CLOSE, CLOSE_EXTENT, SAMPLES
 from glimpsecli.study.statistics import FEWEST
 from glimpsecli.study.summary import ALL, Runs, Summary, cells, medians
@@ -59,7 +59,7 @@ def export_training(done: Done, summary: Summary, folder: str, *, overwrite: boo
     """Write the reports of training, all or none, and give their names."""
     found = {name: _rounded(rows) for name, rows in tables(done, summary).items()}
     data = about() | {
-        "design": done.design.plain(), "fingerprint": fingerprint(done.design),
+        "design": done.design.as_dict(), "fingerprint": fingerprint(done.design),
         "verdicts": [one._asdict() for one in verdicts(summary)], **found,
     }  # fmt: skip
     contents = [

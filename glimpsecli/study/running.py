@@ -16,10 +16,10 @@ from glimpsecli.bench.machine import THREADS
 from glimpsecli.errors import GlimpseError
 from glimpsecli.study import working
 from glimpsecli.study.design import Design, chunks, tuning_chunks
-from glimpsecli.study.lookers import LOOKERS, Looker
+from glimpsecli.study.mechanisms import MECHANISMS, Mechanism
 from glimpsecli.study.trials_file import TrialsFile
 
-Tell = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 Result = dict[str, Any]
 
 _MOST_ON_WINDOWS = 61
@@ -47,8 +47,8 @@ class Done(NamedTuple):
 
 
 def run(
-    design: Design, path: str, *, jobs: int, lookers: Sequence[Looker] = LOOKERS, resume: bool = False,
-    overwrite: bool = False, tell: Tell = lambda done, count: None,
+    design: Design, path: str, *, jobs: int, mechanisms: Sequence[Mechanism] = MECHANISMS, resume: bool = False,
+    overwrite: bool = False, progress: Progress = lambda done, count: None,
 ) -> Done:  # fmt: skip
     """Do an experiment, or what is left of it.
 
@@ -60,11 +60,11 @@ def run(
         The file that each chunk is added to when it is done.
     jobs : int
         Processes, at most.
-    lookers : sequence of Looker
+    mechanisms : sequence of Mechanism
         Samplers under test; they are pickled.
     resume, overwrite : bool
         Go on with the file, which must be of the same design; or replace it. Without either there must be none.
-    tell : callable
+    progress : callable
         Told how many chunks are done, of how many.
 
     Raises
@@ -75,21 +75,21 @@ def run(
     """
     first, second = tuning_chunks(design), chunks(design)
     total = len(first) + len(second)
-    with TrialsFile(path, design, lookers, resume=resume, overwrite=overwrite) as file:
+    with TrialsFile(path, design, mechanisms, resume=resume, overwrite=overwrite) as file:
         known = file.known
 
         def do(pool: ProcessPoolExecutor, work: Callable[..., Result], tasks: Sequence[tuple[Any, ...]]) -> None:
             for future in as_completed([pool.submit(work, *task) for task in tasks]):
                 file.add(future.result())
-                tell(len(known), total)
+                progress(len(known), total)
 
-        tell(len(known), total)
+        progress(len(known), total)
         if len(known) < total:
             busy = max(sum(one not in known for one in some) for some in (first, second))
             with processes(min(jobs, busy), "give fewer with -j, and --resume to go on") as pool:
-                do(pool, working.tune, [(design, one, lookers) for one in first if one not in known])
+                do(pool, working.tune, [(design, one, mechanisms) for one in first if one not in known])
                 settings = working.choose([known[one] for one in first], design.offsets)
-                do(pool, working.work, [(design, one, settings, lookers) for one in second if one not in known])
+                do(pool, working.work, [(design, one, settings, mechanisms) for one in second if one not in known])
     return Done(design, [known[one] for one in first], [known[one] for one in second])
 
 

@@ -18,7 +18,7 @@ from glimpsecli.bench.contenders.ours import Cpu
 from glimpsecli.bench.report import duration, number
 from glimpsecli.sampling import Sampling, extract
 from glimpsecli.study.aliasing import alias_share, equal_blur
-from glimpsecli.study.lookers import blur
+from glimpsecli.study.mechanisms import blur
 from glimpsecli.study.running import processes
 from glimpsecli.window import GaussianParams, Size, Window, stack_matrices
 
@@ -99,14 +99,14 @@ class Step(NamedTuple):
         return None if self.whole is None or saved <= 0 else math.ceil(self.whole / saved)
 
 
-def measure_all(recipes: Sequence[cases.Recipe], sweep: Sweep, tell: Callable[[int, int], None]) -> list[Step]:
-    """Time every stride in a process with one thread; `tell` is told how many are done, of how many."""
+def measure_all(recipes: Sequence[cases.Recipe], sweep: Sweep, progress: Callable[[int, int], None]) -> list[Step]:
+    """Time every stride in a process with one thread; `progress` is told how many are done, of how many."""
     steps: list[Step] = []
-    tell(0, len(recipes))
+    progress(0, len(recipes))
     with processes(1) as pool:
         for recipe in recipes:
             steps.append(pool.submit(measure, recipe, sweep).result())
-            tell(len(steps), len(recipes))
+            progress(len(steps), len(recipes))
     return steps
 
 

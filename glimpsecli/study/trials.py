@@ -9,7 +9,7 @@ import numpy as np
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.learning.fitting import LEAST_ENERGY, gradient_energy
 from glimpsecli.study.design import WIDEST, Chunk, Design, chunks, condition_named, tuning_chunks
-from glimpsecli.study.lookers import TAPS
+from glimpsecli.study.mechanisms import TAPS
 from glimpsecli.study.scenes import KINDS, area_average, scene
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Trials(NamedTuple):
     Attributes
     ----------
     truth, start : (N, 3) float64
-        Places: see ``lookers``.
+        Places: see ``mechanisms``.
     targets : (N, TAPS, TAPS) float64
         Exact averages, without noise.
     """

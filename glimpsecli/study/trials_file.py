@@ -17,7 +17,7 @@ from glimpsecli.study.working import methods, settings_for
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from glimpsecli.study.lookers import Looker
+    from glimpsecli.study.mechanisms import Mechanism
 
 FORMAT = "glimpse study training 2"
 
@@ -33,7 +33,7 @@ class TrialsFile:
     ----------
     path : str
     design : Design
-    lookers : sequence of Looker
+    mechanisms : sequence of Mechanism
     resume : bool
         Go on with a file of the same design. Without it there must be none.
     overwrite : bool
@@ -47,20 +47,26 @@ class TrialsFile:
     Raises
     ------
     InvalidInputError
-        The file exists and is neither to be gone on with nor replaced, or it is another's; it is left as it is.
+        The file exists and is neither to be gone on with nor replaced, or it is another's; it stays as it is.
     FileProblemError
         It is damaged, or cannot be written.
     """
 
     def __init__(
-        self, path: str, design: Design, lookers: Sequence[Looker], *, resume: bool = False, overwrite: bool = False
+        self,
+        path: str,
+        design: Design,
+        mechanisms: Sequence[Mechanism],
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
     ) -> None:
         self.path = path
         self.known: dict[Chunk, dict[str, Any]] = {}
         try:
             self._stream = _opened(path, existing=resume or overwrite)
             try:
-                self._begin(design, lookers, overwrite=overwrite)
+                self._begin(design, mechanisms, overwrite=overwrite)
             except BaseException:
                 self.close()
                 raise
@@ -90,9 +96,9 @@ class TrialsFile:
         with suppress(OSError):  # every line was flushed, or its failure told
             self._stream.close()
 
-    def _begin(self, design: Design, lookers: Sequence[Looker], *, overwrite: bool) -> None:
+    def _begin(self, design: Design, mechanisms: Sequence[Mechanism], *, overwrite: bool) -> None:
         """Learn what is done; nothing is written before all of it has been understood."""
-        head = {"format": FORMAT, "fingerprint": fingerprint(design), "design": design.plain()}
+        head = {"format": FORMAT, "fingerprint": fingerprint(design), "design": design.as_dict()}
         content = b"" if overwrite else self._stream.read()
         if _line(head).startswith(content) and content != _line(head):  # empty, or killed as it began
             self._stream.seek(0)
@@ -105,7 +111,7 @@ class TrialsFile:
         for number, line in enumerate(lines[1:-1], 2):
             try:
                 result = json.loads(line)
-                chunk = _checked(result, planned, design, lookers)
+                chunk = _checked(result, planned, design, mechanisms)
                 if chunk in self.known:
                     raise ValueError("its chunk is there twice")
             except (ValueError, RecursionError) as error:
@@ -159,7 +165,7 @@ def _check_head(path: str, line: bytes, head: dict[str, Any]) -> None:
         )
 
 
-def _checked(result: Any, planned: Sequence[Chunk], design: Design, lookers: Sequence[Looker]) -> Chunk:
+def _checked(result: Any, planned: Sequence[Chunk], design: Design, mechanisms: Sequence[Mechanism]) -> Chunk:
     """Give the chunk of a line whose every part is as ``tune`` and ``work`` give it; else raise ValueError."""
     if not isinstance(result, dict):
         raise ValueError("it is no object")
@@ -167,30 +173,30 @@ def _checked(result: Any, planned: Sequence[Chunk], design: Design, lookers: Seq
         raise ValueError("its chunk is not of this experiment")
     chunk = Chunk(*result["chunk"])
     if condition_named(chunk.condition) not in TUNING:
-        _check_runs(result.get("runs"), chunk, design, lookers)
+        _check_runs(result.get("runs"), chunk, design, mechanisms)
     else:
-        _check_tried(result.get("tried"), chunk, design, lookers)
+        _check_tried(result.get("tried"), chunk, design, mechanisms)
     return chunk
 
 
-def _check_tried(tried: Any, chunk: Chunk, design: Design, lookers: Sequence[Looker]) -> None:
+def _check_tried(tried: Any, chunk: Chunk, design: Design, mechanisms: Sequence[Mechanism]) -> None:
     """Refuse counts of successes that are not those of the settings that are tried."""
-    there = [looker for looker in lookers if methods(looker, chunk)]
-    if not isinstance(tried, dict) or list(tried) != [looker.name for looker in there]:
+    there = [mechanism for mechanism in mechanisms if methods(mechanism, chunk)]
+    if not isinstance(tried, dict) or list(tried) != [mechanism.name for mechanism in there]:
         raise ValueError("what was tried is not there for each sampler")
-    for looker in there:
-        rows, settings = tried[looker.name], settings_for(looker, design)
+    for mechanism in there:
+        rows, settings = tried[mechanism.name], settings_for(mechanism, design)
         if not isinstance(rows, list) or len(rows) != len(settings):
-            raise ValueError(f"{looker.name} has not {len(settings)} settings")
+            raise ValueError(f"{mechanism.name} has not {len(settings)} settings")
         for row, setting in zip(rows, settings, strict=True):
             right = isinstance(row, list) and row[:-2] == list(setting) and row[-1] == design.tuning_places
             if not right or not _are_counts(row[-2], len(design.offsets), design.tuning_places):
-                raise ValueError(f"{looker.name} has not the successes of each setting at each offset")
+                raise ValueError(f"{mechanism.name} has not the successes of each setting at each offset")
 
 
-def _check_runs(runs: Any, chunk: Chunk, design: Design, lookers: Sequence[Looker]) -> None:
+def _check_runs(runs: Any, chunk: Chunk, design: Design, mechanisms: Sequence[Mechanism]) -> None:
     """Refuse runs that are not those of every sampler and optimiser, or lack a number for each trial."""
-    asked = [(looker.name, method) for looker in lookers for method in methods(looker, chunk)]
+    asked = [(mechanism.name, method) for mechanism in mechanisms for method in methods(mechanism, chunk)]
     if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
         raise ValueError("its runs are not there")
     if [(run.get("sampler"), run.get("method")) for run in runs] != asked:
@@ -208,12 +214,12 @@ def _check_runs(runs: Any, chunk: Chunk, design: Design, lookers: Sequence[Looke
 
 
 def _are_counts(values: Any, count: int, most: int) -> bool:
-    """Tell so many counts."""
+    """Progress so many counts."""
     return isinstance(values, list) and len(values) == count and all(
         _is_number(one, int) and 0 <= one <= most for one in values
     )  # fmt: skip
 
 
 def _is_number(value: Any, kind: type) -> bool:
-    """Tell a finite number, for int a whole one; true and false are none."""
+    """Progress a finite number, for int a whole one; true and false are none."""
     return type(value) in (int, kind) and -_LARGEST < value < _LARGEST

@@ -117,8 +117,8 @@ def _answer(contests: Sequence[Compared], elsewhere: Sequence[Compared]) -> str:
         answer = "yes" if easier == len(words) else "in part"
     else:
         answer = "no" if harder or _UNDECIDED not in words else _UNDECIDED
-    told = f"{answer} ({_counted(contests)}"
-    return told + (f"; in other conditions {_counted(elsewhere)})" if elsewhere else ")")
+    sentence = f"{answer} ({_counted(contests)}"
+    return sentence + (f"; in other conditions {_counted(elsewhere)})" if elsewhere else ")")
 
 
 def _counted(contests: Sequence[Compared]) -> str:

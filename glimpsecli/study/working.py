@@ -10,14 +10,14 @@ import numpy as np
 
 from glimpsecli.study import optimisers, statistics
 from glimpsecli.study.design import ALIKE, NOISE, Chunk, Design, condition_named
-from glimpsecli.study.lookers import LOOKERS, Looker
+from glimpsecli.study.mechanisms import MECHANISMS, Mechanism
 from glimpsecli.study.scenes import KINDS, scene
 from glimpsecli.study.trials import Trials, draw
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from glimpsecli.study.lookers import View
+    from glimpsecli.study.mechanisms import View
 
     Floats = NDArray[np.float64]
 
@@ -39,20 +39,20 @@ Key = tuple[str, float, bool]
 Settings = Mapping[Key, Setting]
 
 
-def settings_for(looker: Looker, design: Design) -> list[Setting]:
+def settings_for(mechanism: Mechanism, design: Design) -> list[Setting]:
     """Give what is tried for a sampler on the images that are held out."""
-    sigmas = design.policies if looker.sampled else (0.0,)
+    sigmas = design.policies if mechanism.sampled else (0.0,)
     return [Setting(rate, sigma) for rate in design.rates for sigma in sigmas]
 
 
-def methods(looker: Looker, chunk: Chunk) -> tuple[str, ...]:
+def methods(mechanism: Mechanism, chunk: Chunk) -> tuple[str, ...]:
     """Name the optimisers of a sampler; none where hard attention is to find a scale, for its policies have none."""
-    if not looker.sampled:
+    if not mechanism.sampled:
         return LM, ADAM
     return () if condition_named(chunk.condition).scaled else (SCORE,)
 
 
-def tune(design: Design, chunk: Chunk, lookers: Sequence[Looker] = LOOKERS) -> dict[str, Any]:
+def tune(design: Design, chunk: Chunk, mechanisms: Sequence[Mechanism] = MECHANISMS) -> dict[str, Any]:
     """Try all settings of each sampler on an image that is held out.
 
     Returns
@@ -64,17 +64,19 @@ def tune(design: Design, chunk: Chunk, lookers: Sequence[Looker] = LOOKERS) -> d
     image = scene(chunk.kind, chunk.image, design.seed, design.photos)
     some = draw(design, chunk, image)
     count, offsets = len(some.start), len(design.offsets)
-    for looker in lookers:
-        if not methods(looker, chunk):
+    for mechanism in mechanisms:
+        if not methods(mechanism, chunk):
             continue
-        tried = settings_for(looker, design)
+        tried = settings_for(mechanism, design)
         # All at once: every trial with each setting.
         repeated = Trials(*(np.tile(part, (len(tried), *[1] * (part.ndim - 1))) for part in some))
         settings = np.repeat(np.array(tried), count, axis=0)
-        views = looker.views(image, chunk.stride)
-        outcome = _search(looker, views, repeated, repeated.targets, design, chunk, settings)
+        views = mechanism.views(image, chunk.stride)
+        outcome = _search(mechanism, views, repeated, repeated.targets, design, chunk, settings)
         won = np.count_nonzero(outcome.arrived.reshape(len(tried), -1, offsets) >= 0, axis=1)
-        found[looker.name] = [[*setting, k.tolist(), count // offsets] for setting, k in zip(tried, won, strict=True)]
+        found[mechanism.name] = [
+            [*setting, k.tolist(), count // offsets] for setting, k in zip(tried, won, strict=True)
+        ]
     return {"chunk": list(chunk), "tried": found}
 
 
@@ -99,7 +101,9 @@ def choose(tuned: Sequence[Mapping[str, Any]], offsets: Sequence[float]) -> dict
     return chosen
 
 
-def work(design: Design, chunk: Chunk, settings: Settings, lookers: Sequence[Looker] = LOOKERS) -> dict[str, Any]:
+def work(
+    design: Design, chunk: Chunk, settings: Settings, mechanisms: Sequence[Mechanism] = MECHANISMS
+) -> dict[str, Any]:
     """Do all trials of a chunk.
 
     Returns
@@ -114,21 +118,21 @@ def work(design: Design, chunk: Chunk, settings: Settings, lookers: Sequence[Loo
     some = draw(design, chunk, image)
     seen = image + _noise(design, chunk, image.shape) if condition.noisy else image
     runs: list[dict[str, Any]] = []
-    for looker in lookers:
-        views = looker.views(seen, stride)
-        targets = looker.views(image, stride)[-1].glimpses(some.truth) if condition.own else some.targets
-        for method in methods(looker, chunk):
+    for mechanism in mechanisms:
+        views = mechanism.views(seen, stride)
+        targets = mechanism.views(image, stride)[-1].glimpses(some.truth) if condition.own else some.targets
+        for method in methods(mechanism, chunk):
             # Of the optimisers only Adam has anything to set.
-            setting = None if method == LM else np.array(settings[looker.name, chunk.stride, condition.scaled])
+            setting = None if method == LM else np.array(settings[mechanism.name, chunk.stride, condition.scaled])
             rows = None if setting is None else np.tile(setting, (len(some.start), 1))
-            _warm_up(looker, views, some, design, chunk, rows)
+            _warm_up(mechanism, views, some, design, chunk, rows)
             begin = time.process_time()
-            outcome = _search(looker, views, some, targets, design, chunk, rows)
+            outcome = _search(mechanism, views, some, targets, design, chunk, rows)
             seconds = time.process_time() - begin
             centre, extent = optimisers.errors(outcome.places, some.truth, stride)
             runs.append(
                 {
-                    "sampler": looker.name, "method": method,
+                    "sampler": mechanism.name, "method": method,
                     "centre": centre.round(_DIGITS).tolist(), "extent": extent.round(_DIGITS).tolist(),
                     "arrived": outcome.arrived.tolist(), "looks": outcome.looks.tolist(),
                     "seconds": round(seconds, 4),
@@ -138,12 +142,12 @@ def work(design: Design, chunk: Chunk, settings: Settings, lookers: Sequence[Loo
 
 
 def _warm_up(
-    looker: Looker, views: list[View], some: Trials, design: Design, chunk: Chunk, settings: Floats | None
+    mechanism: Mechanism, views: list[View], some: Trials, design: Design, chunk: Chunk, settings: Floats | None
 ) -> None:
     """Search for a moment, so that what is loaded or compiled at the first call is not timed."""
     one = Trials(*(part[:1] for part in some))
     first = None if settings is None else settings[:1]
-    _search(looker, views, one, one.targets, design._replace(adam_looks=8, lm_looks=8), chunk, first)
+    _search(mechanism, views, one, one.targets, design._replace(adam_looks=8, lm_looks=8), chunk, first)
 
 
 def _noise(design: Design, chunk: Chunk, shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -153,7 +157,7 @@ def _noise(design: Design, chunk: Chunk, shape: tuple[int, ...]) -> NDArray[np.f
 
 
 def _search(
-    looker: Looker, views: list[View], some: Trials, targets: Floats, design: Design, chunk: Chunk,
+    mechanism: Mechanism, views: list[View], some: Trials, targets: Floats, design: Design, chunk: Chunk,
     settings: Floats | None,
 ) -> optimisers.Outcome:  # fmt: skip
     """Search with one sampler.
@@ -163,8 +167,8 @@ def _search(
     free = 3 if condition_named(chunk.condition).scaled else 2
     if settings is None:
         return optimisers.levenberg_marquardt(views, some.start, targets, some.truth, free=free, looks=design.lm_looks)
-    looks = design.adam_looks * looker.looks
-    if looker.sampled:
+    looks = design.adam_looks * mechanism.looks
+    if mechanism.sampled:
         entropy = [design.seed, 2, KINDS.index(chunk.kind), chunk.image, round(1000 * chunk.stride)]
         random = np.random.default_rng(entropy)
         return optimisers.score_function(

@@ -10,7 +10,7 @@ import time
 import numpy as np
 
 from glimpsecli.study.design import Design
-from glimpsecli.study.lookers import LOOKERS, Looker, View
+from glimpsecli.study.mechanisms import MECHANISMS, Mechanism, View
 from glimpsecli.study.running import Done
 from glimpsecli.study.summary import Who, summarise
 
@@ -29,18 +29,18 @@ class Still(View):
         return seen, np.zeros_like(slopes)
 
 
-class Blind(Looker):
+class Blind(Mechanism):
     """A sampler without a gradient."""
 
     def views(self, image, stride):
         return [Still(*view) for view in super().views(image, stride)]
 
 
-LEARNERS = tuple(looker for looker in LOOKERS if not looker.sampled)
-BLIND = tuple(Blind(*looker) for looker in LEARNERS)
+LEARNERS = tuple(mechanism for mechanism in MECHANISMS if not mechanism.sampled)
+BLIND = tuple(Blind(*mechanism) for mechanism in LEARNERS)
 
 
-class Deadly(Looker):
+class Deadly(Mechanism):
     """A sampler whose process is ended as if there were no memory left."""
 
     def views(self, image, stride):
@@ -107,7 +107,7 @@ def done(worked, **changed):
     return Done(design, [], worked)
 
 
-def planted_summary(gaussian, bilinear, conditions=("translation",), images=6):
+def synthetic_summary(gaussian, bilinear, conditions=("translation",), images=6):
     """Six images, two places in each, two strides; how many of the nearest offsets each recovers, image by image."""
 
     def won(counts, n):

@@ -34,7 +34,7 @@ ANNEALED = tuple(4.0 * 2 ** (-step / 2) for step in range(7))
 """Sigma in strides, stage by stage: from 4 to 0.5."""
 
 
-class Looker(NamedTuple):
+class Mechanism(NamedTuple):
     """A sampler under test.
 
     Attributes
@@ -71,19 +71,19 @@ class Looker(NamedTuple):
         return [View(pixels, stride, replace(sampling, border="edge")) for pixels in blurred or [image]]
 
 
-LOOKERS = (
-    Looker("hard", "hard"),
-    Looker("hard, 10 times the looks", "hard", looks=10),
-    Looker("bilinear", "bilinear"),
-    Looker("bilinear, blurred 0.5", "bilinear", (0.5,)),
-    Looker("bilinear, blurred 1", "bilinear", (1.0,)),
-    Looker("bilinear, blurred 2", "bilinear", (2.0,)),
-    Looker("bilinear, blur annealed", "bilinear", ANNEALED),
-    Looker("gaussian 0.35", "gaussian", (0.35,)),
-    Looker("gaussian 0.5", "gaussian", (0.5,)),
-    Looker("gaussian 1", "gaussian", (1.0,)),
-    Looker("gaussian 2", "gaussian", (2.0,)),
-    Looker("gaussian annealed", "gaussian", ANNEALED),
+MECHANISMS = (
+    Mechanism("hard", "hard"),
+    Mechanism("hard, 10 times the looks", "hard", looks=10),
+    Mechanism("bilinear", "bilinear"),
+    Mechanism("bilinear, blurred 0.5", "bilinear", (0.5,)),
+    Mechanism("bilinear, blurred 1", "bilinear", (1.0,)),
+    Mechanism("bilinear, blurred 2", "bilinear", (2.0,)),
+    Mechanism("bilinear, blur annealed", "bilinear", ANNEALED),
+    Mechanism("gaussian 0.35", "gaussian", (0.35,)),
+    Mechanism("gaussian 0.5", "gaussian", (0.5,)),
+    Mechanism("gaussian 1", "gaussian", (1.0,)),
+    Mechanism("gaussian 2", "gaussian", (2.0,)),
+    Mechanism("gaussian annealed", "gaussian", ANNEALED),
 )
 """All samplers that are compared."""
 
