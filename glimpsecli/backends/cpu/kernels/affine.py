@@ -1,9 +1,17 @@
 """The kernels that interpolate: an affine matrix says where each output pixel looks, or a grid of points does.
 
-Both make the coordinates of one output row and share the rest. A pixel whose neighbours all lie in the image is mixed
-at once; any other, and any that comes out as no number, takes the careful way, which knows borders and does not read
-what has no weight. Images are flat; ``first`` is the position that pixel (0, 0) of the whole image has or, in a cut,
-would have.
+A *unit* of work is `ROWS` rows of one glimpse. It is computed in *tiles*, whole rows of about `TOGETHER` pixels, and
+each step is one loop over all pixels of a tile::
+
+    ROWS  +------------------+
+          | 0  1  2  ...     |  tile              xs, ys                         the point of each pixel
+          | w  w+1   ...     |          _locate   x_pixel, x_fraction, ...       its upper left neighbour a
+          +------------------+          _gather   corners: all a, all b, ...       a---b
+          |                  |  tile    _mix_all  out                              | * |
+          +------------------+          _mend     the few of out that need it      c---d
+
+A pixel whose neighbours all lie in the image is mixed at once; any other, and any that comes out as no number, is
+mended: that way knows borders and does not read what has no weight.
 
 Indices are unsigned where it is hot: Numba checks signed ones for counting from the end.
 """
@@ -11,6 +19,7 @@ Indices are unsigned where it is hot: Numba checks signed ones for counting from
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +28,54 @@ from glimpsecli.backends.cpu.jit import helper, jit
 CONSTANT, EDGE, REFLECT = 0, 1, 2
 BORDERS = {"zeros": CONSTANT, "constant": CONSTANT, "edge": EDGE, "reflect": REFLECT}
 ROWS = 32  # output rows of one unit of work
-TOGETHER = 512  # pixels that are computed at a time, at least a row: what is known of them stays in the cache
+TOGETHER = 512  # pixels of a tile, which is at least a row: what is known of them stays in the cache
+
+
+class Image(NamedTuple):
+    """One image of a batch.
+
+    Attributes
+    ----------
+    pixels : (...) uint8, uint16 or float32
+        All values of all images, or of the part of each that the windows read.
+    first : int
+        The position that pixel (0, 0) of the whole image has in `pixels` or, in a part, would have.
+    pitch : int
+        Values from one row to the next.
+    height, width, channels : int
+        Of the whole image.
+    """
+
+    pixels: Any
+    first: int
+    pitch: int
+    height: int
+    width: int
+    channels: int
+
+
+class Tile(NamedTuple):
+    """The points of a tile's pixels and the values around them; room for as many pixels as a tile has.
+
+    Attributes
+    ----------
+    xs, ys : (size,) float64
+        The points, index coordinates.
+    x_pixel, y_pixel : (size,) int32
+        The upper left of the four neighbours of each; outside the image, -1 or the extent.
+    x_fraction, y_fraction : (size,) float32
+        The weights of the right and of the lower neighbours.
+    corners : (4 * channels * size,)
+        The values of the neighbours in the dtype of the image: a plane for each corner and channel.
+    """
+
+    xs: Any
+    ys: Any
+    x_pixel: Any
+    y_pixel: Any
+    x_fraction: Any
+    y_fraction: Any
+    corners: Any
 
 
 def resolve(index, extent, border):
@@ -55,26 +111,6 @@ _mix = helper(fastmath={"contract"})(mix)
 
 
 @helper()
-def _careful_pixel(pixels, first, pitch, height, width, channels, x, y, order, border, fill, n, out, to):
-    """Sample one point of image n into ``out[to:]`` whatever lies there; a neighbour is read if it has a weight."""
-    x0, fx = _split(x, order)
-    y0, fy = _split(y, order)
-    for c in range(channels):
-        total = 0.0
-        for k in range(4):
-            right, down = k & 1, k >> 1
-            weight = (fx if right else 1 - fx) * (fy if down else 1 - fy)
-            if weight == 0:
-                continue
-            row, column = _resolve(int(y0) + down, height, border), _resolve(int(x0) + right, width, border)
-            if row >= 0 and column >= 0:
-                total += weight * pixels[first + row * pitch + column * channels + c]
-            else:
-                total += weight * fill[n, c]
-        out[to + c] = total
-
-
-@helper()
 def _locate(coordinates, count, extent, order, pixel, fraction):
     """Split coordinates; what lies outside the image stays outside."""
     limit = float(extent)
@@ -91,18 +127,18 @@ def _inside(x, y, height, width):
 
 
 @helper()
-def _gather(pixels, first, pitch, height, width, channels, count, x_pixel, y_pixel, flat):
-    """Collect the neighbours of some pixels, a plane for each corner and channel; tell whether all were inside."""
-    all_inside = True
-    step, channels, size = channels, np.uintp(channels), np.uintp(count)
+def _gather(image, tile, count):
+    """Collect the neighbours of the first `count` pixels of a tile; tell whether all lie in the image."""
+    pixels, flat, all_inside = image.pixels, tile.corners, True
+    channels, size = np.uintp(image.channels), np.uintp(count)
     plane = channels * size
     for j in range(size):
-        x, y = x_pixel[j], y_pixel[j]
-        if not _inside(x, y, height, width):
+        x, y = tile.x_pixel[j], tile.y_pixel[j]
+        if not _inside(x, y, image.height, image.width):
             all_inside = False
             continue
-        a = np.uintp(first + np.int64(y) * pitch + np.int64(x) * step)
-        b, c = a + channels, a + np.uintp(pitch)
+        a = np.uintp(image.first + np.int64(y) * image.pitch + np.int64(x) * image.channels)
+        b, c = a + channels, a + np.uintp(image.pitch)
         d = c + channels
         if channels == np.uintp(1):
             flat[j] = pixels[a]
@@ -127,8 +163,8 @@ def _gather(pixels, first, pitch, height, width, channels, count, x_pixel, y_pix
 
 
 @helper(fastmath={"contract", "reassoc"})
-def _mix_all(corners, channels, count, x_fraction, y_fraction, out, to):
-    """Mix the neighbours of some pixels into `out` from `to` on; tell whether all results are finite."""
+def _mix_all(corners, x_fraction, y_fraction, count, channels, out, to):
+    """Mix the neighbours of `count` pixels into `out` from `to` on; tell whether all results are finite."""
     check = np.float32(0)  # becomes a NaN as soon as a value times 0 is one
     channels, size, to = np.uintp(channels), np.uintp(count), np.uintp(to)
     plane = channels * size
@@ -157,18 +193,45 @@ def _mix_all(corners, channels, count, x_fraction, y_fraction, out, to):
     return check == 0
 
 
+@helper()
+def _mend(image, tile, count, order, border, colour, out, to):
+    """Compute the pixels of a tile again that reach over the image's edge or are not finite.
+
+    Any neighbour is resolved, and read only if it has a weight.
+    """
+    for j in range(count):
+        value = to + j * image.channels
+        good = _inside(tile.x_pixel[j], tile.y_pixel[j], image.height, image.width)
+        for v in range(image.channels):
+            good = good and math.isfinite(out[value + v])
+        if good:
+            continue
+        x0, fx = _split(tile.xs[j], order)
+        y0, fy = _split(tile.ys[j], order)
+        for v in range(image.channels):
+            total = 0.0
+            for k in range(4):
+                right, down = k & 1, k >> 1
+                weight = (fx if right else 1 - fx) * (fy if down else 1 - fy)
+                if weight == 0:
+                    continue
+                row = _resolve(np.int64(y0) + down, image.height, border)
+                column = _resolve(np.int64(x0) + right, image.width, border)
+                if row >= 0 and column >= 0:
+                    total += weight * image.pixels[image.first + row * image.pitch + column * image.channels + v]
+                else:
+                    total += weight * colour[v]
+            out[value + v] = total
+
+
 def scratch(glimpse, dtype):
-    """Make the arrays in which one call of the kernel works, for glimpses (h, w, channels) and images of a dtype.
+    """Make the tile in which one call of the kernel works, for glimpses (h, w, channels) and images of a dtype.
 
-    Python makes them because it compiles nothing for that.
-
-    Returns
-    -------
-    xs, ys, x_pixel, y_pixel, x_fraction, y_fraction, corners : arrays
+    Python makes it because it compiles nothing for that.
     """
     _, w, channels = glimpse
     size = _rows_together(w) * w
-    return (
+    return Tile(
         np.empty(size),
         np.empty(size),
         np.empty(size, np.int32),
@@ -180,7 +243,7 @@ def scratch(glimpse, dtype):
 
 
 def _rows_together(w):
-    """Give the output rows that are computed at a time."""
+    """Give the output rows of a tile."""
     return max(1, min(ROWS, TOGETHER // w))
 
 
@@ -189,17 +252,19 @@ def interpolating_kernel(
     pixels, first, pitch, stride, height, width, matrices, grids, order, border, fill, h, w, channels, out,
     xs, ys, x_pixel, y_pixel, x_fraction, y_fraction, corners, first_unit, last_unit,
 ):  # fmt: skip
-    """Compute units of glimpses (h, w, channels), `ROWS` rows of one each.
+    """Compute units `first_unit` to `last_unit` of glimpses (h, w, channels).
 
     Output pixel (j, i) looks at the point ``grids[n, i, j]``, (x, y), or, where `grids` is empty, at ``matrices[n]
-    (j, i, 1)``. `pixels` are the images, flat, `stride` apart (0 for one image), their rows `pitch` apart; `out` are
-    the glimpses, flat. `xs` and what follows are `scratch`.
+    (j, i, 1)``. Images are `stride` apart in `pixels`, 0 for one image; see `Image` for the others, and `Tile` for `xs`
+    and those after it. `fill` is (N, C), and `out` are the glimpses, flat.
     """
+    tile = Tile(xs, ys, x_pixel, y_pixel, x_fraction, y_fraction, corners)
     units, rows = (h + ROWS - 1) // ROWS, len(xs) // w
     for unit in range(first_unit, last_unit):
         n = unit // units
         top = (unit - n * units) * ROWS
-        bottom, at = min(top + ROWS, h), first + n * stride
+        bottom = min(top + ROWS, h)
+        image = Image(pixels, first + n * stride, pitch, height, width, channels)
         for begin in range(top, bottom, rows):
             count = np.int64(0)  # a plain 0 has its own type: the helpers would be compiled twice
             for i in range(begin, min(begin + rows, bottom)):
@@ -217,17 +282,8 @@ def interpolating_kernel(
                 count += w
             _locate(xs, count, width, order, x_pixel, x_fraction)
             _locate(ys, count, height, order, y_pixel, y_fraction)
-            all_inside = _gather(pixels, at, pitch, height, width, channels, count, x_pixel, y_pixel, corners)
+            all_inside = _gather(image, tile, count)
             to = (n * h + begin) * w * channels
-            all_finite = _mix_all(corners, channels, count, x_fraction, y_fraction, out, to)
-            if all_inside and all_finite:
-                continue
-            for j in range(count):
-                good = _inside(x_pixel[j], y_pixel[j], height, width)
-                value = to + j * channels
-                for v in range(channels):
-                    good = good and math.isfinite(out[value + v])
-                if not good:
-                    _careful_pixel(
-                        pixels, at, pitch, height, width, channels, xs[j], ys[j], order, border, fill, n, out, value
-                    )
+            all_finite = _mix_all(corners, x_fraction, y_fraction, count, channels, out, to)
+            if not (all_inside and all_finite):
+                _mend(image, tile, count, order, border, fill[n], out, to)
