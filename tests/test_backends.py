@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from glimpsecli import Affine, GaussianParams, GlimpseError, Projective, Window, extract, extract_batch, vjp
 from glimpsecli.attention import gaussian, spatial
 from glimpsecli.backends import footprint, load, numpy_backend
+from glimpsecli.backends.cpu.kernels import filterbank
 from glimpsecli.backends.cpu.kernels import gaussian as cpu_gaussian
 from glimpsecli.backends.protocol import Interpolation
 from glimpsecli.sampling import Sampling, Taps, choose_backend, dispatch
@@ -501,4 +502,4 @@ def test_bad_arguments_are_named_in_one_line(call, words):
 
 
 def test_the_constants_that_kernels_hold_again_are_the_same():
-    assert (cpu_gaussian.EPSILON, cpu_gaussian.CUT) == (gaussian.EPSILON, footprint.CUT)
+    assert (filterbank.EPSILON, cpu_gaussian.CUT) == (gaussian.EPSILON, footprint.CUT)

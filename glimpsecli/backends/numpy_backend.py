@@ -63,9 +63,9 @@ def _not_finite(cut: Images, params: Floats, size: tuple[int, int], out: Reals) 
     kept, weightless = [], []
     for (first, sigma, stride), taps, pixels in zip((params[:3], params[3:6]), size, cut.shape[:2], strict=True):
         reads = gaussian_kept(first, sigma, stride, taps, pixels, _cut(out, CUT))
-        bank = definition.filterbank(first, sigma, stride, taps, pixels).astype(out.dtype)
+        filterbank = definition.filterbank(first, sigma, stride, taps, pixels).astype(out.dtype)
         kept.append(reads.astype(np.float32))  # numbers are multiplied faster than truth values
-        weightless.append((reads & (bank == 0)).astype(np.float32))
+        weightless.append((reads & (filterbank == 0)).astype(np.float32))
 
     def find(rows: Reals, pixels: NDArray[np.bool_], columns: Reals) -> NDArray[np.bool_]:
         return np.asarray(np.einsum("iy,yxc,jx->ijc", rows, pixels.astype(np.float32), columns, optimize=True) > 0)

@@ -39,7 +39,7 @@ def filterbanks_by_groups(
         begins = np.stack([y_begins[some] - base, y_begins[some] + y_weights[some] - base], axis=1)
         windows = cuda.to_device(np.concatenate([params[some], begins], axis=1))
         kept, weights = empty((n, h + w, 2), np.int32), empty((int(ends[some.stop - 1] - base),))
-        launch = kernels.filterbanks[blocks(-(-n * (h + w) // kernels.BANK_ROWS)), kernels.THREADS]
+        launch = kernels.filterbanks[blocks(-(-n * (h + w) // kernels.FILTERBANK_ROWS)), kernels.THREADS]
         launch(windows, h, height, width, cut, kept, weights)
         yield some, windows, kept, weights
 

@@ -16,18 +16,16 @@ import numpy as np
 
 from glimpsecli.backends.cpu.jit import helper, jit
 from glimpsecli.backends.cpu.kernels import gaussian as cpu_gaussian
-from glimpsecli.backends.cpu.kernels.gaussian import (
-    BLOCK,
-    ROWS,
+from glimpsecli.backends.cpu.kernels.filterbank import (
     WHOLE,
-    _column_bank,
+    _column_filterbank,
     _filterbank,
     _kept_pixels,
     _relative_weight,
     _row_scale,
-    _two_rows,
     _weight,
 )
+from glimpsecli.backends.cpu.kernels.gaussian import BLOCK, ROWS, _two_rows
 from glimpsecli.backends.footprint import BACK_CUT
 
 BAND = 64  # rows of an image that one unit of work adds to
@@ -128,7 +126,7 @@ def _column_dots(starts, counts, cotangents, at, channels, rows, planes, by_colu
 
 
 @helper(fastmath={"contract", "reassoc", "nsz"})
-def _contract(first, sigma, stride, first_tap, taps, pixels, by_bank, relative):
+def _contract(first, sigma, stride, first_tap, taps, pixels, by_filterbank, relative):
     """Give the gradients by the first centre, sigma, stride and gain (of 1) from those by rows of a filterbank.
 
     The weights are made again, in float64, in `relative`: where ``dL/dA`` is large and even, the sums over a row cancel
@@ -150,7 +148,7 @@ def _contract(first, sigma, stride, first_tap, taps, pixels, by_bank, relative):
         mean_1, mean_2 = scale * mean_1, scale * mean_2
         sum_0, sum_1, sum_2 = 0.0, 0.0, 0.0
         for k in range(np.uintp(count)):
-            z, worth = (before + float(k)) / sigma, relative[k] * float(by_bank[r, k])
+            z, worth = (before + float(k)) / sigma, relative[k] * float(by_filterbank[r, k])
             sum_0 += worth
             sum_1 += worth * (z - mean_1)
             sum_2 += worth * (z * z - mean_2)
@@ -199,7 +197,7 @@ def params_kernel(
         top = (unit - n * units) * ROWS
         if n != known:
             known = n
-            left, columns = _column_bank(params, n, w, width, BACK_CUT, starts, counts, weights, relative)
+            left, columns = _column_filterbank(params, n, w, width, BACK_CUT, starts, counts, weights, relative)
         rows = min(ROWS, h - top)
         u_y, s_y, d_y = params[n, 0], params[n, 1], params[n, 2]
         _filterbank(u_y, s_y, d_y, top, rows, height, BACK_CUT, row_starts, row_counts, row_weights, relative)
@@ -231,7 +229,7 @@ def params_kernel(
         u, s, d, whole = _contract(u_y, s_y, d_y, top, rows, height, by_rows, relative)
         found[unit, 0], found[unit, 1], found[unit, 2], found[unit, 6] = gain * u, gain * s, gain * d, whole
         u_x, s_x, d_x = params[n, 3], params[n, 4], params[n, 5]
-        u, s, d, whole = _contract(u_x, s_x, d_x, n - n, w, width, by_columns, relative)
+        u, s, d, whole = _contract(u_x, s_x, d_x, np.int64(0), w, width, by_columns, relative)
         found[unit, 3], found[unit, 4], found[unit, 5] = gain * u, gain * s, gain * d
 
 
@@ -274,7 +272,7 @@ def image_kernel(
         for n in range(begin, end):
             if boxes[n, 0] >= high or boxes[n, 1] <= low:
                 continue
-            left, columns = _column_bank(params, n, w, width, BACK_CUT, starts, counts, weights, relative)
+            left, columns = _column_filterbank(params, n, w, width, BACK_CUT, starts, counts, weights, relative)
             for top in range(0, h, ROWS):
                 rows = min(ROWS, h - top)
                 u_y, s_y, d_y = params[n, 0], params[n, 1], params[n, 2]

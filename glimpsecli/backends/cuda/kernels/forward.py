@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from glimpsecli.backends.cpu.kernels import affine as cpu_affine
-from glimpsecli.backends.cpu.kernels import gaussian as cpu_gaussian
+from glimpsecli.backends.cpu.kernels import filterbank
 from glimpsecli.backends.cuda.device import SIMULATED, cuda
 
 
@@ -37,7 +37,7 @@ LAUNCH = SMALL if SIMULATED else Launch()
 
 # What a kernel uses as the shape of an array has to be a global number.
 THREADS, TAP_LANES, ROWS, TAPS, COLUMNS, AHEAD, DEPTH, SHARE, PIXELS = LAUNCH
-BANK_ROWS = THREADS // TAP_LANES  # rows of filterbanks that one block makes
+FILTERBANK_ROWS = THREADS // TAP_LANES  # rows of filterbanks that one block makes
 WIDTH = THREADS * COLUMNS  # values of a source row that one block holds
 
 
@@ -45,9 +45,9 @@ WIDTH = THREADS * COLUMNS  # values of a source row that one block holds
 kept_pixels, relative_weight, row_scale, resolve, split, mix = (
     cuda.jit(device=True)(function)
     for function in (
-        cpu_gaussian.kept_pixels,
-        cpu_gaussian.relative_weight,
-        cpu_gaussian.row_scale,
+        filterbank.kept_pixels,
+        filterbank.relative_weight,
+        filterbank.row_scale,
         cpu_affine.resolve,
         cpu_affine.split,
         cpu_affine.mix,
@@ -83,12 +83,12 @@ def filterbanks(windows, h, height, width, cut, kept, weights):
     weights : (...) float32, out
         Weight k of row r of `taps` at ``begin + k taps + r``: neighbouring threads take neighbouring rows.
     """
-    sums = cuda.shared.array((TAP_LANES, BANK_ROWS), np.float64)
-    row, lane = cuda.threadIdx.x % BANK_ROWS, cuda.threadIdx.x // BANK_ROWS
+    sums = cuda.shared.array((TAP_LANES, FILTERBANK_ROWS), np.float64)
+    row, lane = cuda.threadIdx.x % FILTERBANK_ROWS, cuda.threadIdx.x // FILTERBANK_ROWS
     taps_of_both = kept.shape[1]
     total_rows = kept.shape[0] * taps_of_both
-    for job in range(cuda.blockIdx.x, (total_rows + BANK_ROWS - 1) // BANK_ROWS, cuda.gridDim.x):
-        index = min(job * BANK_ROWS + row, total_rows - 1)  # beyond the last row, that row again
+    for job in range(cuda.blockIdx.x, (total_rows + FILTERBANK_ROWS - 1) // FILTERBANK_ROWS, cuda.gridDim.x):
+        index = min(job * FILTERBANK_ROWS + row, total_rows - 1)  # beyond the last row, that row again
         n, r = index // taps_of_both, index % taps_of_both
         axis, taps, pixels = 0, h, height
         if r >= h:
@@ -139,7 +139,7 @@ def gaussian(images, top, left, windows, kept, weights, out):
     out : (N, h, w, C) float32
     """
     mixed = cuda.shared.array((ROWS, WIDTH), np.float32)
-    bank = cuda.shared.array((DEPTH, ROWS), np.float32)
+    row_weights = cuda.shared.array((DEPTH, ROWS), np.float32)
     values = cuda.local.array((AHEAD, COLUMNS), np.float32)
     parts = cuda.local.array((ROWS, COLUMNS), np.float32)
     totals = cuda.local.array((ROWS, COLUMNS), np.float32)
@@ -174,7 +174,7 @@ def gaussian(images, top, left, windows, kept, weights, out):
                         k = y + item // ROWS - kept[n, first_row + r, 0]
                         if 0 <= k < kept[n, first_row + r, 1]:
                             weight = weights[y_begin + k * h + first_row + r]
-                    bank[item // ROWS, r] = weight
+                    row_weights[item // ROWS, r] = weight
                 cuda.syncthreads()
                 if first >= high:
                     continue
@@ -194,13 +194,13 @@ def gaussian(images, top, left, windows, kept, weights, out):
                         for r in range(ROWS):
                             for a in range(AHEAD):
                                 for q in range(COLUMNS):
-                                    parts[r, q] += bank[step + a, r] * values[a, q]
+                                    parts[r, q] += row_weights[step + a, r] * values[a, q]
                     else:  # a NaN or an infinity: what has no weight is not looked at
                         for r in range(ROWS):
                             for a in range(AHEAD):
                                 for q in range(COLUMNS):
-                                    if bank[step + a, r] != 0:
-                                        parts[r, q] += bank[step + a, r] * values[a, q]
+                                    if row_weights[step + a, r] != 0:
+                                        parts[r, q] += row_weights[step + a, r] * values[a, q]
                 for r in range(ROWS):
                     for q in range(COLUMNS):
                         totals[r, q] += parts[r, q]

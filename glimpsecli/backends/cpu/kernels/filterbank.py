@@ -1,0 +1,104 @@
+"""The filterbanks of the Gaussian sampler: ``A[r, k] = a[r, k] / (sum_k a[r, k] + EPSILON)``, the tails cut.
+
+Row r keeps ``counts[r]`` pixels from ``starts[r]`` on; its weights are float32 and end in zeros::
+
+    pixels    0 1 2 3 4 5 6 7 8 ...             weights[0]  x x x x 0 0 0 0     counts[0] = 4
+    tap 0       x x x x           starts[0] = 1     ...
+    tap 1           x x x x       starts[1] = 3     (to a multiple of WHOLE)
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from glimpsecli.backends.cpu.jit import helper
+
+EPSILON = 1e-8  # attention.gaussian.EPSILON, again: a cached kernel notices changes in ``backends`` only
+WHOLE = 16  # weights of a row come in multiples of this, the last ones 0: their loops need no remainder
+
+
+def kept_pixels(centre, sigma, pixels, cut):
+    """Give the pixels that one tap reads: ``z_k^2 <= min_k z_k^2 + cut^2`` with ``z = (k - centre) / sigma``.
+
+    Returns
+    -------
+    nearest, start, count : float, int, int
+    """
+    nearest = min(max(math.floor(centre + 0.5), 0.0), pixels - 1.0)
+    reach = math.sqrt((nearest - centre) ** 2 + (cut * sigma) ** 2)
+    start = min(max(math.ceil(centre - reach), 0.0), nearest)
+    stop = max(min(math.floor(centre + reach), pixels - 1.0), nearest)
+    return nearest, int(start), int(stop) - int(start) + 1
+
+
+def relative_weight(k, nearest, centre, sigma):
+    """Give ``a[k] / a[nearest] = exp(-(z_k^2 - z_nearest^2) / 2)`` for a pixel k that is kept, to 1e-9 of the peak.
+
+    The exponent is between -cut^2 / 2 and 0, so ``(1 + x + x^2 / 2 + ...)^32`` at a 32nd of it will do, and needs
+    neither tables nor branches.
+    """
+    away, before = (k - nearest) / sigma, (nearest - centre) / sigma
+    x = away * (away + 2 * before) * (-0.5 / 32)
+    y = 1 + x * (1 + x * (1 / 2 + x * (1 / 6 + x * (1 / 24 + x * (1 / 120 + x * (1 / 720))))))
+    y *= y
+    y *= y
+    y *= y
+    y *= y
+    return y * y
+
+
+def row_scale(nearest, centre, sigma, total):
+    """Give what relative weights, whose sum is `total`, are multiplied by: ``A = a / (sum a + EPSILON)``."""
+    z = (nearest - centre) / sigma
+    peak = math.exp(-0.5 * z * z)
+    return peak / (peak * total + EPSILON)
+
+
+_kept_pixels = helper()(kept_pixels)
+_relative_weight = helper(fastmath={"contract", "arcp"})(relative_weight)
+_row_scale = helper()(row_scale)
+
+
+@helper(fastmath={"reassoc", "contract", "nsz", "arcp"})
+def _filterbank(first, sigma, stride, first_tap, taps, pixels, cut, starts, counts, weights, scratch):
+    """Make `taps` rows of a filterbank, tails cut; row r keeps ``counts[r]`` pixels from ``starts[r]`` on."""
+    for r in range(taps):
+        centre = first + (first_tap + r) * stride
+        nearest, start, count = _kept_pixels(centre, sigma, pixels, cut)
+        total = 0.0
+        for k in range(np.uintp(count)):
+            weight = _relative_weight(float(start) + float(k), nearest, centre, sigma)
+            scratch[k] = weight
+            total += weight
+        scale = _row_scale(nearest, centre, sigma, total)
+        for k in range(np.uintp(count)):
+            weights[r, k] = np.float32(scratch[k] * scale)
+        for k in range(np.uintp(count), np.uintp(-(-count // WHOLE) * WHOLE)):
+            weights[r, k] = np.float32(0)
+        starts[r], counts[r] = start, count
+
+
+@helper()
+def _column_filterbank(params, n, w, width, cut, starts, counts, weights, scratch):
+    """Make the filterbank of x of window n, and count its pixels from the first that a tap reads.
+
+    Returns
+    -------
+    left, columns : int
+        That pixel of the image, and how many are read from there on.
+    """
+    _filterbank(params[n, 3], params[n, 4], params[n, 5], np.int64(0), w, width, cut, starts, counts, weights, scratch)
+    left = min(starts[0], starts[w - 1])
+    columns = max(starts[0] + counts[0], starts[w - 1] + counts[w - 1]) - left
+    for j in range(w):
+        starts[j] -= left
+    return left, columns
+
+
+@helper()
+def _weight(starts, counts, weights, row, k):
+    """Give ``A[row, k]``, 0 where the tap does not reach."""
+    at = k - starts[row]
+    return weights[row, at] if 0 <= at < counts[row] else np.float32(0)
