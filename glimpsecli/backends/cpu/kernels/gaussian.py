@@ -1,9 +1,18 @@
 """The Gaussian sampler's kernel: plain loops, arranged so that the compiler turns the inner ones into vectors.
 
-For each block of four output rows: first ``A_y I``, two output rows at a time, because neighbouring Gaussians overlap
-and each source row is loaded and converted once for both; that runs along contiguous memory, straight on the image's
-own dtype. Its channels are taken apart, and each output pixel is then a dot product, four rows at a time. Every pixel
-is summed in one order, whatever the threads, in blocks that keep float32's rounding below 1e-6.
+A *unit* of work is `ROWS` rows of one glimpse, computed four at a time in two steps::
+
+    columns that the window reads                 the same columns                  w taps
+    +---------------------------+    _two_rows   +-------------+ c = 0   _dots   +-----------+
+    | rgbrgbrgb...              |  ----------->  | r = 0 ... 3 |       ------->  | r = 0 ... 3 |
+    | the rows that two taps of |   A_y I: sums  +-------------+ c = 1    A_x^T  +-----------+
+    | y read, four at a time    |                | r = 0 ... 3 |                  out
+    +---------------------------+                +-------------+ planes
+
+Two rows are made at once because neighbouring Gaussians overlap: each source row is loaded and converted once for both,
+along contiguous memory and straight from the image's own dtype. The channels are then taken apart, so that each output
+pixel is a dot product. Every pixel is summed in one order, whatever the threads, in blocks that keep float32's rounding
+below 1e-6.
 
 Indices are unsigned where it is hot: Numba checks signed ones for counting from the end.
 """
