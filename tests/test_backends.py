@@ -196,6 +196,17 @@ def test_a_nan_next_to_what_a_gaussian_keeps_stays_outside():
         np.testing.assert_allclose(extract(image, params, (3, 3), backend=backend), 1, atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(2, 2, 3), (2, 5, 3), (5, 2, 3), (3, 3, 3)])
+def test_the_last_pixels_of_three_channels_are_read_to_the_byte(shape):
+    image = np.random.default_rng(4).integers(0, 256, (2, *shape), dtype=np.uint8)
+    where = np.array([[shape[1] / 2, shape[0] / 2, shape[1], shape[0], angle] for angle in (0, 11)])
+    options = {"sampler": "bilinear", "border": "edge"}
+    exact = extract_batch(image, where, (9, 8), layout="NHWC", backend="numpy", **options)
+    seen = extract_batch(image, where, (9, 8), layout="NHWC", backend="cpu", **options)
+    np.testing.assert_allclose(seen, exact, atol=255 * TOLERANCE)
+    assert np.abs(seen.astype(int) - exact).max() < 1  # no neighbour in memory was taken for a pixel
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_batch_is_each_image_on_its_own(backend):
     noise = np.random.default_rng(3)

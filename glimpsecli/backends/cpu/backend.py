@@ -99,24 +99,30 @@ def _prepare(
     contiguous.
     """
     order, border, fill = interpolation
-    (n, h, w, channels), (count, height, width, _) = shape, image_shape
+    (n, h, w, channels), (_, height, width, _) = shape, image_shape
     colours = np.zeros(fill.shape, np.float32) if border == "zeros" else fill
     places = _read_only(matrices), _read_only(grids), order, cpu_affine.BORDERS[border], _read_only(colours)
     units, work = n * -(-h // cpu_affine.ROWS), 10.0 * n * h * w * channels
 
+    whole = _geometry((0, height, 0, width), image_shape)
+
     def read(images: Images, out: Glimpses) -> None:
-        top, bottom, left, right = 0, height, 0, width
+        geometry = whole
         if not images.flags.c_contiguous:
-            top, bottom, left, right = union(footprint())
-            images = images[:, top:bottom, left:right]
-        pitch = (right - left) * channels
-        first, stride = -top * pitch - left * channels, 0 if count == 1 else (bottom - top) * pitch
-        pixels = _flat(images), first, pitch, stride, height, width
+            box = top, bottom, left, right = union(footprint())
+            images, geometry = images[:, top:bottom, left:right], _geometry(box, image_shape)
         scratch = (_scratch if w * channels <= KEPT else _scratch.__wrapped__)(w, channels, images.dtype)
-        arguments = *pixels, *places, h, w, channels, out.reshape(-1)
+        arguments = _flat(images), *geometry, *places, h, w, channels, out.reshape(-1)
         run(cpu_affine.interpolating_kernel, arguments, scratch, units=units, work=work, threads=threads)
 
     return read
+
+
+def _geometry(box: tuple[int, int, int, int], image_shape: tuple[int, ...]) -> tuple[int, int, int, int, int]:
+    """Give first, pitch, stride, height and width, as the kernels take them, of a part of images."""
+    (top, bottom, left, right), (count, height, width, channels) = box, image_shape
+    pitch = (right - left) * channels
+    return -top * pitch - left * channels, pitch, 0 if count == 1 else (bottom - top) * pitch, height, width
 
 
 @functools.lru_cache(maxsize=8)
@@ -245,15 +251,14 @@ def _pull_back(
     if order == 0:
         by_places[...] = 0
         return
-    top, bottom, left, right = (0, height, 0, width) if images.flags.c_contiguous else union(boxes)
-    images, pitch = images[:, top:bottom, left:right], (right - left) * channels
-    first, stride = -top * pitch - left * channels, 0 if len(images) == 1 else (bottom - top) * pitch
+    box = top, bottom, left, right = (0, height, 0, width) if images.flags.c_contiguous else union(boxes)
+    geometry, images = _geometry(box, images.shape), images[:, top:bottom, left:right]
     colours = np.zeros(fill.shape, np.float32) if border == "zeros" else fill
     units = -(-h // cpu_affine.ROWS)
     found = np.empty((n * units if len(matrices) else 0, 2, 3))
     run(
         kernels.places_kernel,
-        (_flat(images), first, pitch, stride, height, width, *places, form, _read_only(colours), h, w, channels, losses,
+        (_flat(images), *geometry, *places, form, _read_only(colours), h, w, channels, losses,
          by_places if len(grids) else np.empty((0, 0, 0, 2)), found),
         Scratch(functools.partial(kernels.scratch, (h, w, channels), images.dtype)),
         units=n * units, work=work, threads=threads,

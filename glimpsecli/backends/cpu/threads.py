@@ -32,17 +32,14 @@ class Scratch:
     def __init__(self, make: Callable[[], tuple[Any, ...]]) -> None:
         self._make = make
         self._spare: deque[tuple[Any, ...]] = deque()
+        self.give_back = self._spare.append
 
     def take(self) -> tuple[Any, ...]:
-        """Give arrays that nobody uses."""
+        """Give arrays that nobody uses; :meth:`give_back` keeps them for the next call."""
         try:
             return self._spare.pop()
         except IndexError:
             return self._make()
-
-    def give_back(self, arrays: tuple[Any, ...]) -> None:
-        """Keep arrays for the next call."""
-        self._spare.append(arrays)
 
 
 def run(

@@ -25,14 +25,13 @@ from glimpsecli.backends.cpu.kernels.affine import (
     EDGE,
     REFLECT,
     ROWS,
-    Image,
-    Tile,
     _gather,
     _inside,
     _locate,
     _resolve,
     _split,
 )
+from glimpsecli.backends.cpu.kernels.records import Image, Tile
 
 BAND = 64  # rows of an image that one unit of work adds to
 
