@@ -135,7 +135,7 @@ def test_csv_sizes_merging_and_images_without_boxes(tmp_path):
     assert found.images["a.jpg"].where == f"{path}, line 2"
     assert found.images["a.jpg"].size == (100, 200)
     assert found.images["b.jpg"].boxes == ()
-    assert found.problems == [f"{path}, line 5: another size for 'a.jpg' than in {path}, line 2, which counts"]
+    assert found.problems == [f"{path}, line 5: 'a.jpg' has another size in {path}, line 2, which is taken"]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
-"""What every annotation format becomes, and the small checks that its readers share.
+"""The records that every annotation format becomes, and the small checks that its readers share.
 
-A reader is ``read(path, problems, notes)``: it yields an :class:`Annotated` for each image that the file names, as
-often as it names it, and adds a line to `problems` for each entry that it must pass over. In `notes` it counts, by
-kind, the entries that it reads but for a part of what they say. It raises only where the whole file is of no use.
+A reader is ``read(path, problems, notes)``: it yields an :class:`Annotated` each time that the file names an image,
+and adds a line to `problems` for each entry that it must pass over. In `notes` it counts, by kind, the entries
+of which it leaves a part unread. It raises only where the whole file is of no use.
 
 Names of images come from other people's files. They are compared with the paths of images that the user gave, and are
 never used to open or to write a file, whatever they hold: ``..``, a root, a drive letter.
@@ -56,15 +56,15 @@ class Annotations(NamedTuple):
     Parameters
     ----------
     images : dict
-        By the image's name as :func:`key_of` writes it, in the order of the file.
+        The boxes of each image, by its name as :func:`key_of` writes it, in the order of the file.
     problems : list of str
         A line for each entry that was passed over, with its file and line or id.
     file_format : str
-        The name of their format, the one that was guessed where none was given.
+        The name of the format, given or guessed.
     by_name : Index
-        Of the keys of `images`, for :mod:`glimpsecli.annotations.matching`.
+        The keys of `images`, for :mod:`glimpsecli.annotations.matching`.
     notes : list of str
-        A line for each kind of entry that was read, though not all of what it says, with their number.
+        A line for each kind of entry that was read only in part, with their number.
     """
 
     images: dict[str, Annotated]
@@ -122,8 +122,8 @@ def box(
 
 
 def unread_angle(entry: Mapping[Any, Any], notes: Notes, names: Sequence[str] = ("angle", "rotation", "theta")) -> None:
-    """Count an entry that turns its box under a name that no standard explains."""
-    if entry.keys().isdisjoint(names):  # there may be a million
+    """Count an entry whose angle stands under a name that no standard explains."""
+    if entry.keys().isdisjoint(names):  # the quick way: there may be a million entries
         return
     for name in names:
         if entry.get(name) not in (None, "", 0, "0", "0.0", []):
@@ -132,7 +132,7 @@ def unread_angle(entry: Mapping[Any, Any], notes: Notes, names: Sequence[str] = 
 
 
 def claimed_size(width: object, height: object) -> tuple[int, int] | None:
-    """Give (height, width), or None where it is missing, empty or 0, which some tools write for unknown."""
+    """Give (height, width), or None where one is missing or empty, or both are 0, as some tools write for unknown."""
     if any(value is None or value == "" for value in (width, height)):
         return None
     pixels = number(height), number(width)

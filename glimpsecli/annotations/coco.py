@@ -5,10 +5,10 @@
 the name of the category, or its id where ``categories`` does not name it. Images without annotations have no boxes.
 
 A number ``rotation`` among the ``attributes`` turns the box: CVAT writes it, in degrees, clockwise, about the box's
-centre. A box of five numbers is read by :mod:`glimpsecli.annotations.turned`. An angle under any other name is not.
+centre. :mod:`glimpsecli.annotations.turned` reads a box of five numbers. An angle under any other name is not read.
 
-Crowds (``iscrowd`` 1, one box around many objects) are taken as the other boxes are: COCO's evaluation ignores them,
-yet they say where somebody looked, and a box that vanished in silence would be the worse surprise.
+Crowds (``iscrowd`` 1, one box around many objects) are read like all boxes: COCO's evaluation ignores them, yet a box
+that vanished in silence would be the worse surprise.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def read_coco(path: Path, problems: list[str], notes: Notes) -> Iterator[Annotat
     if entries and not any("bbox" in entry for entry in entries):
         raise InvalidInputError(f"{path}: no annotation has a bbox", "glimpse reads COCO object detection")
     for entry in entries:
-        try:  # there may be a million: `noted` would write each one's id
+        try:  # not `noted`, which would write the id of each of perhaps a million
             identity = _identity(entry, "image_id")
             if identity not in boxes:
                 raise InvalidInputError(f"image_id {shown(identity)} is not among the images")

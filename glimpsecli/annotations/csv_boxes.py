@@ -1,6 +1,6 @@
-"""CSV with a header and a row for each box; :mod:`glimpsecli.annotations.delimited` tells the separator.
+"""CSV with a header and a row for each box; :mod:`glimpsecli.annotations.delimited` finds the separator.
 
-There is no standard, so the user says what the numbers are, and the header must have their columns (in any case):
+There is no standard, so the user says what the numbers are, and the header must have their columns, in any case:
 
 ==========  =====================================================  ==================================
 box_format  columns                                                meaning
@@ -10,14 +10,15 @@ box_format  columns                                                meaning
 ``cxcywh``  ``cx, cy, width, height`` or ``cx, cy, w, h``          centre and extent
 ==========  =====================================================  ==================================
 
-All are places on the image plane, 0-based and without a last pixel to include (tables made from VOC's 1-based numbers
-are off by one pixel; read the XML files instead). In `unit` ``fractions``, x is divided by the image's width and y by
-its height. ``angle``, where there is one, turns the box about its centre: degrees, clockwise, as in a table of windows.
+All are on the image plane: they count from 0, and an edge is no pixel to include (tables made from VOC's 1-based
+numbers are off by one pixel; read the XML files instead). In `unit` ``fractions``, x is divided by the image's width
+and y by its height. ``angle``, where there is one, turns the box about its centre: degrees, clockwise, as in a table of
+windows.
 
-The image is ``image``, ``filename``, ``file_name``, ``image_path``, ``image_name`` or ``path``; the label, ``label``,
-``class``, ``class_name`` or ``category``; the image's size, ``image_width`` and ``image_height``, or for ``xyxy`` also
-``width`` and ``height``, as TensorFlow's tables have them. The first of each list counts; other columns are passed
-over. A row without any of the four numbers is an image without boxes.
+The image is in the column ``image``, ``filename``, ``file_name``, ``image_path``, ``image_name`` or ``path``; the
+label in ``label``, ``class``, ``class_name`` or ``category``; the image's size in ``image_width`` and ``image_height``,
+or for ``xyxy`` also ``width`` and ``height``, as TensorFlow's tables have them. The first of each list counts; other
+columns are passed over. A row without any of the four numbers is an image without boxes.
 """
 
 from __future__ import annotations

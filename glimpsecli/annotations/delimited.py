@@ -1,8 +1,8 @@
 """Tables with a header, as spreadsheets and programs write them: with commas, semicolons or tabs.
 
-The separator is the one that gives the header the most known columns; a line ``sep=;`` before it, which Excel writes,
-says it too. Where it is no comma, numbers may have a decimal comma; a table with decimal commas and decimal points
-is refused, since one of the two must mean something else.
+The separator is the one that gives the header the most known columns, or the one of a line ``sep=;`` before the header,
+which Excel writes. Where it is no comma, numbers may have a decimal comma; a table with decimal commas and decimal
+points is refused, since either the commas or the points must mean something else.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def read_delimited(
     ----------
     text : str
     name : str
-        What the table is called in messages.
+        The name of the table in messages.
     columns, numbers : collection of str
         The columns that the caller knows, and those of them that hold numbers, in lower case.
     problems : list of str, optional
@@ -44,7 +44,7 @@ def read_delimited(
     header : list of str
         In lower case, without spaces around.
     rows : iterator of (int, list of str)
-        The rows that are not empty, with their lines.
+        The rows that are not empty, with their line numbers.
 
     Raises
     ------

@@ -71,7 +71,7 @@ def _row(source: str) -> dict[str, Any]:
 
 
 def _entries(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield the keys beside the boxes, for each box by itself where they are lists."""
+    """Yield the keys beside the boxes: those of all boxes, then those of each box, taken from lists."""
     objects = row.get("objects", row if "bbox" in row else {})
     if not isinstance(objects, dict):
         yield from (entry for entry in objects or () if isinstance(entry, dict))

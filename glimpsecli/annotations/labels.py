@@ -1,4 +1,4 @@
-"""Labels that are asked for, by their name or by the number of their class."""
+"""The choice of boxes by their label, or by the number of their class."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ class Choice(NamedTuple):
     categories: frozenset[str]
 
     def takes(self, box: Box) -> bool:
-        """Tell whether a box is among them."""
+        """Return whether a box is among them."""
         return box.label in self.labels or box.category in self.categories
 
 
 def choose(images: Iterable[Annotated], wanted: Sequence[str]) -> Choice:
-    """Find what labels mean.
+    """Find the labels and the class numbers that are asked for.
 
     Parameters
     ----------
     images : iterable of Annotated
     wanted : sequence of str
         Each is a label, the number of a class (COCO's ``category_id``, the first number of a YOLO row), or several of
-        these with commas between them. A label that is spelled like a number, or holds a comma, comes first.
+        these with commas between them. A label that is spelled like a number, or holds a comma, is found first.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""Which annotation belongs to which image, and whether it was made on the image that is there.
+"""Annotations matched with images, and a check that each was made on the image that is there.
 
-:mod:`glimpsecli.annotations.names` tells how well two names fit. Where several fit equally well, nobody guesses.
+:mod:`glimpsecli.annotations.names` ranks how well two names fit. Several that fit equally well are an error.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def match_all(annotations: Annotations, relative_paths: Iterable[str]) -> tuple[
     matched : dict
         By the path of the image. Images without an annotation are left out.
     unmatched : list of Annotated
-        Those that fit no image.
+        The annotations that fit no image.
 
     Raises
     ------
     InvalidInputError
-        An image has several annotations that fit equally well, or the other way round.
+        An image has several annotations that fit equally well, or an annotation several images.
     """
     claims: dict[str, list[tuple[Rank, str]]] = {}
     keys = list(annotations.images)
@@ -52,7 +52,7 @@ def match_all(annotations: Annotations, relative_paths: Iterable[str]) -> tuple[
 def check_size(annotated: Annotated, image_size: Size) -> None:
     """Raise where the annotation claims another size than the upright image's `image_size` (height, width).
 
-    An image turned by 180 degrees, or a square one, keeps its size, so that this cannot see it.
+    A square image, or one turned by 180 degrees, keeps its size, so its turn goes unnoticed.
     """
     if annotated.size is None or tuple(annotated.size) == tuple(image_size):
         return

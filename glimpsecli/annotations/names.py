@@ -1,14 +1,14 @@
-"""Names of images as people and programs write them, and which of them mean the same image.
+"""Names of images as people and programs write them, ranked by how surely two mean the same image.
 
 Names in tables seldom are the paths that the user gave: they are relative to another folder, absolute on another
-machine, with backslashes, in another Unicode form, or without a suffix. Both are compared as texts, part by part from
+machine, with backslashes, in another Unicode form, or without a suffix. Names are compared as texts, part by part from
 the end. From the strongest to the weakest:
 
 1. the same file name; 2. the same, where one of them has no suffix; 3. the same but for the suffixes;
 
 and within each: the same path, then one that is the end of the other, then the longest common end.
 
-``plate.v2`` is a name without a suffix: only that of a picture counts as one, and ``*``, which stands for any.
+``plate.v2`` is a name without a suffix: only the suffixes of pictures count, and ``*``, which stands for any.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Index:
                 self._by_end.setdefault(name.stem, []).append(n)
 
     def best(self, name: str, *, same_folders: bool = False) -> tuple[Rank, list[int]]:
-        """Give the numbers of the names that fit best, several where they fit equally well; none where none fits.
+        """Give the best rank, and the numbers of all names that have it; no numbers where no name fits.
 
         Of names that differ by their Unicode form alone, the one that is equal letter by letter fits best.
         """
@@ -80,7 +80,7 @@ def key_of(name: str) -> str:
     """Write a name in the one way in which names are compared: no root, drive or ``.``, and Unicode composed (NFC)."""
     composed = unicodedata.normalize("NFC", name.strip()).replace("\\", "/")
     parts = composed.split("/")
-    if "" not in parts and "." not in parts and parts[0][1:] != ":":  # nearly all of perhaps a million
+    if "" not in parts and "." not in parts and parts[0][1:] != ":":  # nearly all of perhaps a million names
         return composed
     return "/".join(part for n, part in enumerate(parts) if part not in ("", ".") and not (n == 0 and part[1:] == ":"))
 

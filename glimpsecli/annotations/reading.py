@@ -27,7 +27,7 @@ FORMATS: dict[str, Callable[[Path, list[str], Notes], Iterable[Annotated]]] = {
     "jsonl": hf.read_jsonl,
 }
 IN_FOLDERS = (".txt", ".xml", ".jsonl", ".yaml", ".yml", ".names")
-"""Suffixes of what is read of a folder of annotations: all else, images too, may lie beside it."""
+"""Suffixes of the files that are read in a folder of annotations; any others, images too, may lie beside them."""
 _SUFFIXES = {".txt": "yolo", ".xml": "voc", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
@@ -43,12 +43,12 @@ def read_annotations(
     file_format : str, optional
         A key of `FORMATS`; guessed where it is None.
     box_format, unit : str
-        What the numbers of a CSV file are: ``xywh``, ``xyxy`` or ``cxcywh``, in ``pixels`` or ``fractions``.
+        The meaning of the numbers of a CSV file: ``xywh``, ``xyxy`` or ``cxcywh``, in ``pixels`` or ``fractions``.
 
     Raises
     ------
     InvalidInputError
-        The whole is of no use: missing, unreadable, of another format. A bad entry is a line in `problems` instead.
+        The file or folder is missing, unreadable or of another format. A bad entry is a line in `problems` instead.
     """
     if not path:  # which Path takes for the current folder
         raise InvalidInputError("'': No such file or directory", "name a file or a folder of annotations")
@@ -74,7 +74,7 @@ def read_annotations(
 
 
 def _merged(found: Iterable[Annotated], problems: list[str]) -> Iterator[tuple[str, Annotated]]:
-    """Join what is said of the same image, in order."""
+    """Join the entries of the same image, in order."""
     first: dict[str, Annotated] = {}
     boxes: dict[str, list[Box]] = {}
     for image in found:
@@ -84,13 +84,13 @@ def _merged(found: Iterable[Annotated], problems: list[str]) -> Iterator[tuple[s
         if known.size is None:
             first[key] = known._replace(size=image.size)
         elif image.size not in (None, known.size):
-            problems.append(f"{image.where}: another size for {shown(image.image)} than in {known.where}, which counts")
+            problems.append(f"{image.where}: {shown(image.image)} has another size in {known.where}, which is taken")
     for key, image in first.items():
         yield key, image._replace(boxes=tuple(boxes[key]))
 
 
 def _guess(path: Path) -> str:
-    """Tell the format by what is in a folder, by the suffix of a file, or by its first character."""
+    """Guess the format by the content of a folder, by the suffix of a file, or by its first character."""
     if path.is_dir():
         present = [name for suffix, name in ((".xml", "voc"), (".txt", "yolo")) if next(path.rglob(f"*{suffix}"), None)]
         if (path / hf.FILE).is_file():

@@ -2,7 +2,7 @@
 
 The columns are ``x,y,width,height`` (left, top) or ``cx,cy,width,height`` (centre), on the image plane; ``angle``
 (degrees, clockwise), ``label`` and ``image`` may follow. Any number may be a percentage. Other columns are passed
-over. :mod:`glimpsecli.annotations.delimited` tells the separator.
+over. :mod:`glimpsecli.annotations.delimited` finds the separator.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _COLUMNS = "a window has x,y,width,height or cx,cy,width,height"
 def read_windows(table: str) -> list[Box]:
     """Read a table of windows from a file, or from standard input where `table` is ``-``.
 
-    JSON Lines differ from CSV in their first character, ``{``.
+    A table whose first character is ``{`` is JSON Lines.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def _json_rows(text: str, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 
 def _centred(row: Mapping[str, Any]) -> bool:
-    """Tell whether a row gives centres; refuse one that gives neither corners nor centres."""
+    """Return whether a row gives centres; refuse one that gives neither corners nor centres."""
     corners, centres = ({"x", "y"} & row.keys(), {"cx", "cy"} & row.keys())
     if corners and centres:
         raise InvalidInputError("both x,y and cx,cy are given", "leave one pair out")

@@ -22,7 +22,7 @@ def shown(value: object) -> str:
 
 
 def listed(names: list[str]) -> str:
-    """Quote the first of some names for a message."""
+    """Quote the first three of some names for a message."""
     return ", ".join(map(shown, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 

@@ -2,9 +2,9 @@
 
 Programs disagree on the numbers. Detectron2 (``BoxMode.XYWHA_ABS``) and torchvision (``CXCYWHR``) write the centre, the
 extent and degrees counter-clockwise; OpenCV and MMRotate the centre and an angle clockwise; NVIDIA's ODTK the left and
-top of the box before it is turned about its centre, and radians. The ``segmentation`` of the same object, where there
-is one, is touched by the right box on all four sides, and so tells which reading it is. Without it the numbers are read
-as Detectron2 writes them, and that is said.
+top of the box before it is turned about its centre, and radians. Where the object has a ``segmentation``, the right box
+touches it on all four sides, which decides. Without one the numbers are read as Detectron2 writes them, and a note says
+so.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from glimpsecli.annotations.text import shown
 from glimpsecli.errors import InvalidInputError
 
 TOLERANCE = 1.5, 0.02
-"""Distance between a box and its outline that is no contradiction: in pixels, and as a share of the longer side."""
+"""The largest distance between a box and its outline, in pixels or as a share of the longer side, whichever is more."""
 
 _READINGS = [(centred, unit) for unit in (-1, 1, -180 / math.pi, 180 / math.pi) for centred in (True, False)]
 _ASSUMED = (
@@ -37,7 +37,7 @@ def box_of_list(
     angle: float = 0.0,
     outline: object = None,
 ) -> Box:
-    """Make a box of a JSON list ``[x, y, width, height]`` in pixels, as COCO has it, or of one of five numbers.
+    """Make a box of a JSON list ``[x, y, width, height]`` in pixels, as COCO has it, or of a list of five.
 
     `angle` is in degrees, clockwise; `outline` is COCO's ``segmentation``.
     """

@@ -5,7 +5,7 @@
 x = xmin - 1 and width = xmax - xmin + 1.
 
 LabelImg says that it starts at 1 as well (its issues 4 and 19), though it truncates what was drawn and turns 0 into 1.
-Some other tools write 0-based numbers under the same names, which no file tells; read by the rule above they are off by
+Some other tools write 0-based numbers under the same names, and no file says so; read by the rule above they are off by
 one pixel, and a box from 0 starts at -1. There is one rule for all, not a guess for each file.
 
 An attribute ``rotation`` turns the box: CVAT writes it, in degrees, clockwise, about the box's centre. ``robndbox`` is

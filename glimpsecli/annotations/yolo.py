@@ -4,15 +4,14 @@ A row is ``class cx cy width height``; classes count from 0, and the box is the 
 the image's width and height (https://docs.ultralytics.com/datasets/detect/). As in Ultralytics' ``verify_image_label``,
 a number outside [0, 1] by more than 0.01 makes the row wrong: it may be in pixels. After the class there may be
 
-- 4 numbers: the box, or 5: the box and a confidence, which is passed over and counted, since some write an angle there;
+- 4 numbers: the box, or 5: the box and a confidence, which is passed over and noted, since some write an angle there;
 - 6, 8, 10 ...: the corners x y of a polygon (https://docs.ultralytics.com/datasets/segment/), taken as its bounding
-  box. Oriented boxes are 8 numbers too, their four corners, and look like a polygon: also their bounding
-  box. How many there were is said;
+  box, which is noted. Oriented boxes are 8 numbers too, their four corners, and look like a polygon;
 - more than 4 where ``data.yaml`` has a ``kpt_shape``: the box, then keypoints, which are passed over.
 
 The label of ``images/train/a.jpg`` is ``labels/train/a.txt``, so the last ``labels`` in a path is read as ``images``.
-Where any file lies in a folder ``labels``, the others are not labels; nor are ``classes.txt`` and lists of images. An
-empty file is an image without objects. `yolo_names` finds the names of the classes.
+Where any file lies in a folder ``labels``, files elsewhere are not labels; nor are ``classes.txt`` and lists of images.
+An empty file is an image without objects. `yolo_names` finds the names of the classes.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from glimpsecli.annotations.text import read_text, shown
 from glimpsecli.annotations.yolo_names import Classes, find_classes
 from glimpsecli.errors import InvalidInputError
 
-_TOLERANCE = 0.01
+_TOLERANCE = 0.01  # of the image's width or height
 _POLYGON = "polygons taken as their bounding boxes"
 _FOUR_CORNERS = "polygons of four corners, or turned boxes, taken as their upright bounding boxes"
 _LISTS = {"train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt"}
@@ -54,7 +53,7 @@ def read_yolo(path: Path, problems: list[str], notes: Notes) -> Iterator[Annotat
 
 
 def _is_list(file: Path, rows: list[list[str]]) -> bool:
-    """Tell the lists that lie beside labels from the label of an image that is called ``test.jpg``."""
+    """Return whether a file is a list of classes or images, not the label of an image called ``test.jpg``."""
     first = next(filter(None, rows), ["0"])[0]
     return file.name == "classes.txt" or (file.name in _LISTS and not first.replace(".", "").isdigit())
 

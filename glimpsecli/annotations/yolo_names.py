@@ -5,8 +5,8 @@ They are looked for in the folder of labels and in the two above it, which cover
 ``*.yaml`` and ``*.yml`` with names is read, but for ``voc.yaml`` beside a folder ``voc`` that is not the one of these
 labels. Files of one folder that call a class differently are an error. The two text files have a name on each line.
 
-Of YAML only the top-level ``names`` is read, and so much of it as people write there: a list or a mapping from numbers,
-in brackets or one to a line, of plain or quoted names. Anything else is said to be beyond it, not guessed.
+Of YAML only the top-level ``names`` is read, in the forms that people write: a list or a mapping from numbers, in
+brackets or one to a line, of names with or without quotes. Any other form is a problem, not a guess.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LISTS = ("classes.txt", "obj.names")
 _BLANK = re.compile(r"\s*(?:#.*)?")
 _END = r"(?:\s+#.*|\s*)"
 _QUOTED = r"""'(?:[^']|'')*'|"[^"\\]*\""""
-_FIRST = r"""[^\s'"#&*!|>%@`,?:\[\]{}-]"""  # what a plain name may start with
+_FIRST = r"""[^\s'"#&*!|>%@`,?:\[\]{}-]"""  # the first character of a name without quotes
 _ITEM = re.compile(rf"\s*(?:['\"]?(\d+)['\"]?\s*:\s+)?({_QUOTED}|{_FIRST}(?:(?!:\s)[^,\[\]{{}}])*)\s*(?:,|$)")
 _LINE = re.compile(rf"\s*(?:-|['\"]?(\d+)['\"]?\s*:)\s+({_QUOTED}|{_FIRST}(?:(?!:\s).)*?){_END}")
 
@@ -40,7 +40,7 @@ class Classes(NamedTuple):
 
 
 def find_classes(folder: Path, below: Collection[Path], problems: list[str]) -> Classes:
-    """Look for the names in `folder`, then in those `below` it that hold labels, then in the two above.
+    """Find the names in `folder`, else in the folders `below` it that hold labels, else in the two above.
 
     Without any, classes keep their numbers.
 
