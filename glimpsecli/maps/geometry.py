@@ -1,21 +1,21 @@
-"""Where on the image a map lies: the steps by which a model's preprocessing turned the image into its input.
+"""The place of a map on the image, found from the steps of preprocessing between the image and a model's input.
 
 Every step scales or moves along the axes, so for each axis ``image = origin + scale * input``, both on the image plane
 (pixel k covers [k, k + 1)), and one rectangle says where a grid over the whole input lies on the image.
 
 ===================  ==============================================================================================
-step                 what it does
+step                 effect
 ===================  ==============================================================================================
 ``resize:256``       shorter side to 256, the longer to ``int(256 * long / short)`` (torchvision's ``Resize(256)``)
 ``resize:WxH``       to exactly W x H
 ``stretch:224``      to exactly 224 x 224, or ``stretch:WxH``
-``crop:224``         224 x 224, or ``crop:WxH``, from the centre; what is smaller is padded (torchvision's
+``crop:224``         224 x 224, or ``crop:WxH``, from the centre; a smaller side is padded (torchvision's
                      ``CenterCrop``)
 ``letterbox:640``    the whole image as large as fits into 640 x 640, or ``letterbox:WxH``, padded on both sides
                      (Ultralytics' ``LetterBox``)
 ``pad:square``       the shorter side padded on both sides to the length of the longer (LLaVA's ``expand2square``)
 ``patch:16``         last: each cell of the grid is a whole patch of 16 x 16, or ``patch:WxH``, counted from the top
-                     left; what is left over at the right and the bottom is not seen
+                     left; the rest at the right and the bottom is not seen
 ===================  ==============================================================================================
 """
 
@@ -60,7 +60,7 @@ class _Axis(NamedTuple):
         return _Axis(length, self.origin, self.scale * self.length / length)
 
     def cut(self, start: int, length: int) -> _Axis:
-        """Keep `length` pixels from `start` on; either may reach beyond what there is."""
+        """Keep `length` pixels from `start` on; they may reach beyond the ends."""
         return _Axis(length, self.origin + self.scale * start, self.scale)
 
 
@@ -91,7 +91,7 @@ class Step(NamedTuple):
 
 
 class Preprocess(NamedTuple):
-    """What was done to an image before a model saw it.
+    """The preprocessing of an image before a model saw it.
 
     Attributes
     ----------
@@ -111,7 +111,7 @@ class Preprocess(NamedTuple):
         Raises
         ------
         InvalidInputError
-            A step is none, or ``patch`` is not the last; the message names the step.
+            A step is unknown, or ``patch`` is not the last; the message names the step.
         """
         steps = [Step.parse(part) for part in text.split(",")]
         patch = None
@@ -128,7 +128,7 @@ class Preprocess(NamedTuple):
         return ",".join(map(str, [*self.steps, *patch]))
 
     def input_size(self, image_size: Size) -> Size:
-        """Give the (height, width) of what the model saw of an image of `image_size` (height, width)."""
+        """Give the (height, width) of the model's input for an image of `image_size` (height, width)."""
         y, x = self._axes(image_size)
         return y.length, x.length
 

@@ -22,21 +22,21 @@ LAYOUTS = {
 }
 SHAPES = ", ".join(f"{layout} {shape}" for layout, shape in LAYOUTS.items())
 
-_LEAST_ATTENTION = 16  # tokens; (T, 7, 7) and (T, 14, 14) are maps whatever their rows sum to
-_STRANGE_MAPS = 145  # cells of a side from which on a square map of 12x12 + 1 and the like is a strange one
-_SLIMMEST = 6  # a grid is hardly ever so many times as wide as it is high
-_SUM_ERROR = 1e-2
+_LEAST_ATTENTION = 16  # tokens: (T, 7, 7) and (T, 14, 14) are maps, whatever their rows sum to
+_STRANGE_MAPS = 145  # cells: from 12x12 + 1 on, hardly any map is N x N with N a grid and prefix tokens
+_SLIMMEST = 6  # width / height: hardly any grid is wider
+_SUM_ERROR = 1e-2  # of a row of attention, which sums to 1
 
 
 class Given(NamedTuple):
     """Hints beside the array: the options that were given, and the input of the model."""
 
     attends: bool
-    """A query or a head."""
+    """Whether a query or a head was given."""
     layered: bool
-    """A layer."""
+    """Whether a layer was given."""
     counted: bool
-    """A grid or a number of prefix tokens."""
+    """Whether a grid or a number of prefix tokens was given."""
     seen: Seen | None
 
 
@@ -46,7 +46,7 @@ def guess(array: NDArray[Any], name: str, given: Given) -> str:
     Raises
     ------
     InvalidInputError
-        The shape is no layout, or may be two; the message names both, and the options that choose.
+        The shape fits no layout, or two; the message names them, and the options that choose.
     """
     shape = array.shape
     if array.ndim == 5 and shape[1] == 1 < shape[0]:
@@ -147,12 +147,12 @@ def _of_three_axes(shape: tuple[int, ...], called: str, seen: Seen | None) -> st
 
 
 def _fits(h: int, w: int, seen: Seen) -> bool:
-    """Tell whether a map is within a cell or so of the aspect, whichever way its sides were rounded."""
+    """Return whether a map has the aspect of the input within a cell or so, however its sides were rounded."""
     return abs(w - seen.aspect * h) <= 1 + seen.aspect
 
 
 def _rows_sum_to_one(array: NDArray[Any]) -> bool:
-    """Tell whether all rows sum to 1, leaving out those with NaN."""
+    """Return whether all rows sum to 1; rows with NaN are left out."""
     finite = False
     for matrix in array.reshape(-1, *array.shape[-2:]):
         with np.errstate(invalid="ignore", over="ignore"):

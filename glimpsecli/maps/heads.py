@@ -1,4 +1,4 @@
-"""Self-attention of a model: which layer, which heads, and whose attention."""
+"""Rows of a model's self-attention, selected by layer, head and query."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def select(
     stack : (layers, heads, N, N) array of float32 or float64
         Rows are queries, columns keys.
     name : str
-        What messages call the array.
+        The name of the array in messages.
     prefix : int
         The number of prefix tokens.
 
@@ -36,7 +36,7 @@ def select(
     rows : (T, N) array of the type of `stack`
     labels : tuple of T str
     counts, whose : list of str
-        What there was and whose attention was taken, for people.
+        Words for the heads and layers of the stack, and for the query that was taken.
     """
     layers, heads, tokens, _ = stack.shape
     several = layers > 1 or layer is not None
@@ -64,7 +64,7 @@ def select(
 
 
 def _chosen(value: int | str, count: int, what: str, words: tuple[str, ...], name: str) -> tuple[slice, list[str]]:
-    """Return which of `count` are meant by a number or a word, and what to call them."""
+    """Return the slice of `count` that a number or a word means, and a label for each in it."""
     if value in words:
         return slice(0, count), [f"{what} {index}" for index in range(count)]
     if isinstance(value, str):
@@ -76,6 +76,6 @@ def _chosen(value: int | str, count: int, what: str, words: tuple[str, ...], nam
 
 
 def _mean(values: NDArray[Any], axis: int) -> NDArray[Any]:
-    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is told later, with its count
+    with np.errstate(invalid="ignore", over="ignore"):  # values that are not finite are counted later
         mean: NDArray[Any] = np.mean(values, axis, dtype=np.float64).astype(values.dtype)
     return mean

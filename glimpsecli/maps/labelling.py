@@ -55,10 +55,10 @@ def _joined(count: int, one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
     parent = np.arange(count)
     while True:
         roots, others = parent[one], parent[other]
-        apart = roots != others
-        if not apart.any():
+        differ = roots != others
+        if not differ.any():
             return np.unique(parent, return_inverse=True)[1]
-        one, other, roots, others = one[apart], other[apart], roots[apart], others[apart]
+        one, other, roots, others = one[differ], other[differ], roots[differ], others[differ]
         np.minimum.at(parent, np.maximum(roots, others), np.minimum(roots, others))
         while True:
             above = parent[parent]

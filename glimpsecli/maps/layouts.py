@@ -102,7 +102,7 @@ class Arranged(NamedTuple):
     guessed : bool
         Whether the layout or the number of prefix tokens was guessed.
     reading : str
-        All this for people, in one line.
+        All of this in words, on one line.
     """
 
     maps: NDArray[Any]
@@ -132,16 +132,16 @@ def arrange(
     array : array of float32 or float64
         Of any layout.
     name : str
-        What messages call it.
+        Its name in messages.
     layout : str, optional
         A key of `LAYOUTS`; guessed where it is None, as the module says.
     prefix_tokens : int, optional
-        How many tokens come before those of the grid. None: as the module says.
+        The number of tokens before the grid. None: found as the module says.
     grid : (int, int), optional
         Height and width of the grid of tokens.
     query : int or "mean", optional
-        For self-attention: whose attention. A token by its number from 0, prefix tokens included; the mean of all but
-        the prefix tokens; None: token 0, the class token, or the mean where there are no prefix tokens.
+        The token of self-attention whose row is taken, by its number from 0, prefix tokens included. "mean": the mean
+        of all but the prefix tokens. None: token 0, the class token, or the mean where there are no prefix tokens.
     head : int, "all", "mean" or "max", optional
         None: all, a map each. Mean and maximum are taken of the heads' maps.
     layer : int, "all" or "mean", optional

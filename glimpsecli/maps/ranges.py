@@ -1,4 +1,4 @@
-"""Which values of a map become 0 and which 1, and what to do about values that are not finite."""
+"""The range of a map's values that becomes 0 to 1, and the check for values that are not finite."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_VALUES = 1 << 26
-"""Percentiles need all values at once: beyond so many they are refused."""
+"""The largest number of values that percentiles are taken of: they need all values at once."""
 
 _FORMS = "write shared, each, LO,HI (numbers, or min and max) or percentile:LO,HI"
 _PERCENTILE = "percentile:"
@@ -21,7 +21,7 @@ _SAFE = 1e30  # differences and quotients of numbers below this, and above its i
 
 
 class Range(NamedTuple):
-    """How values become 0 to 1.
+    """The range of values that becomes 0 to 1.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ def _number(text: str, whole: str) -> float:
 class Limits:
     """The limits of a range, found from maps that are fed one after the other.
 
-    Only the smallest and the largest value are kept, but for percentiles all of them.
+    Only the smallest and the largest value are kept, but for percentiles all values.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ class Limits:
             self._percentiles = None
 
     def of(self, grid_map: NDArray[Any]) -> tuple[float, float]:
-        """Give (lo, hi) for a map, after all maps were fed; the two are equal where there is nothing to tell apart.
+        """Give (lo, hi), lo <= hi, for a map, after all maps were fed.
 
         Raises
         ------
@@ -150,14 +150,14 @@ def _ends(grid_map: NDArray[Any]) -> tuple[float, float] | None:
 def scaled(values: NDArray[Any], lo: float, hi: float) -> NDArray[np.float32]:
     """Bring values from lo..hi to 0..1, as float32.
 
-    What lies beyond is clipped, NaN stays. Where ``lo == hi`` all values become 0.
+    Values beyond are clipped, NaN stays. Where ``lo == hi`` all values become 0.
     """
     if not lo < hi:
         return np.where(np.isnan(values), np.float32(np.nan), np.float32(0))
     safe = values.dtype == np.float32 and max(abs(lo), abs(hi)) < _SAFE and hi - lo > 1 / _SAFE
     work: type[np.float32] | type[np.float64] = np.float32 if safe else np.float64
     half = 1.0 if math.isfinite(hi - lo) else 0.5
-    with np.errstate(over="ignore"):  # what overflows lies far outside, and is clipped
+    with np.errstate(over="ignore"):  # values that overflow lie far outside, and are clipped
         out: NDArray[Any] = values.astype(work)
         if half != 1:
             out *= half
@@ -168,12 +168,12 @@ def scaled(values: NDArray[Any], lo: float, hi: float) -> NDArray[np.float32]:
 
 
 def check_finite(grid_map: NDArray[Any], name: str, skip: bool) -> NDArray[Any]:
-    """Return a map whose only values that are not finite are NaN, and these only where `skip` allows them.
+    """Return a map, its infinite values turned to NaN; without `skip`, refuse NaN and infinite values.
 
     Raises
     ------
     InvalidInputError
-        There are NaN or infinite values, and they are not to be skipped.
+        The map has NaN or infinite values, and `skip` is off.
     """
     bad = ~np.isfinite(grid_map)
     count = int(np.count_nonzero(bad))

@@ -35,7 +35,7 @@ def float_type(dtype: np.dtype[Any], label: str) -> type[np.float32] | type[np.f
 
 
 def check_shape(shape: tuple[int, ...], kind: type[np.float32] | type[np.float64], label: str) -> int:
-    """Return how many values an array has, from its header, or refuse an empty or too large one."""
+    """Return the number of values of an array, from its header, or refuse an empty or too large array."""
     count = math.prod(shape)
     if not count:
         raise InvalidInputError(f"{label} holds an empty array of shape {shape}", "a map has at least one number")
@@ -72,7 +72,7 @@ def read_raw(stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], la
 
 
 def as_floats(values: NDArray[Any], label: str) -> NDArray[Any]:
-    """Return values as float32 or float64 in C order; they are copied only where they are not so already."""
+    """Return values as float32 or float64 in C order; copied only where they are not so yet."""
     return np.asarray(_whole(values, label), float_type(values.dtype, label), order="C")
 
 
@@ -85,9 +85,9 @@ def _whole(values: NDArray[Any], label: str) -> NDArray[Any]:
 
 
 def check_inflation(size: int, stored: int, label: str) -> None:
-    """Refuse `size` bytes, claimed to lie compressed in `stored` bytes, where only a contrived file holds them."""
+    """Refuse a claim of `size` bytes, compressed in `stored` bytes, that only a contrived file would make."""
     if size > _INFLATED and size > _RATIO * stored:
         raise InvalidInputError(
-            f"{label} claims {size / 1e9:.1f} GB of values in {stored} compressed bytes, more than {_RATIO} times less",
+            f"{label} claims {size / 1e9:.1f} GB of values in {stored} compressed bytes, more than {_RATIO} to 1",
             "if it is a map, save it with numpy.save or with fewer layers and heads",
         )

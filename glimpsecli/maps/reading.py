@@ -47,10 +47,10 @@ _SAFETENSORS = {
     "BOOL": "?",
 }
 _MAX_HEADER = 100_000_000  # bytes of the header of safetensors, the limit of that package too
-_LISTED = 20
+_LISTED = 20  # names of arrays in a message at most
 
 SUFFIXES = {".npy", ".npz", ".safetensors", ".csv", ".tsv", ".txt", ".png", ".tif", ".tiff"}
-"""What a folder of maps is searched for."""
+"""The suffixes of the files that a folder of maps is searched for."""
 
 
 def read_array(path: str | os.PathLike[str], key: str | None = None) -> NDArray[Any]:
@@ -63,7 +63,7 @@ def read_array(path: str | os.PathLike[str], key: str | None = None) -> NDArray[
         suffix; :func:`read_text` says how text is read. An image gives its samples as they are stored, 0 to 255 or 0
         to 65535.
     key : str, optional
-        Which array of an ``.npz`` or safetensors file; needed where it holds several.
+        The name of an array in an ``.npz`` or safetensors file; needed where it holds several.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def read_array(path: str | os.PathLike[str], key: str | None = None) -> NDArray[
 def _kind(head: bytes, length: int, suffix: str) -> str:
     if head.startswith(_NUMPY):
         return "npy"
-    # The length of its header, and then the header as JSON.
+    # Safetensors begin with the length of their header, then the header as JSON.
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= length - 8:
         return "safetensors"
     if suffix in _PICKLES or head.startswith(_PICKLE):
@@ -129,7 +129,7 @@ def _pickled(label: str) -> InvalidInputError:
 
 
 def _pick(names: Iterable[str], key: str | None, label: str) -> str:
-    """Return the name that is meant; where none or several can be, list them."""
+    """Return the name of the array that is meant, or raise with all names where none or several can be."""
     known = sorted(names)
     if not known:
         raise InvalidInputError(f"{label} holds no arrays", TAKEN)
@@ -158,7 +158,7 @@ def _read_npy(stream: IO[bytes], label: str, length: int) -> NDArray[Any]:
 
 def _npy_header(stream: IO[bytes], label: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = npy_format.read_magic(stream)
-    if version not in _READ_HEADER:  # 3.0 is for fields with names, and others are not written yet
+    if version not in _READ_HEADER:  # version 3.0 is for records alone, and no later one is written yet
         raise InvalidInputError(f"{label} holds records, not plain numbers", SAVE)
     return _READ_HEADER[version](stream)
 

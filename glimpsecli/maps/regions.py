@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 _PERCENTILE = "percentile:"
 _FORMS = "write otsu or percentile:Q, with Q from 0 to 100"
-_NOISE = 1e-9  # pixels: boxes thinner than this are what rounding left of none
+_NOISE = 1e-9  # pixels: thinner boxes are rounding errors
 
 
 class Threshold(NamedTuple):
-    """Which cells are hot: those above Otsu's threshold, or, with `percentile`, those that reach that percentile."""
+    """The rule for hot cells: those above Otsu's threshold, or, with `percentile`, those that reach that percentile."""
 
     percentile: float | None = None
 
@@ -70,7 +70,7 @@ def regions(grid_map: NDArray[Any], rect: Rect, image_size: Size, how: Threshold
     grid_map : (h, w) array of float32 or float64
         Cells of NaN belong to no region.
     rect : Rect
-        What the map covers, on the image plane.
+        The part of the image plane that the map covers.
     image_size : (int, int)
         Height and width.
     how : Threshold
@@ -78,13 +78,13 @@ def regions(grid_map: NDArray[Any], rect: Rect, image_size: Size, how: Threshold
     Returns
     -------
     list of Region
-        The largest mass first; none for a map of one value, and none that lies outside the image.
+        The largest mass first; regions outside the image are left out. Empty for a map of one value.
     """
     good = ~np.isnan(grid_map)
     values = grid_map[good]
     if not values.size or values.min() == values.max():
         return []
-    # Shares of the range from the smallest value, or from 0, to the largest: whatever the scale, no sum overflows.
+    # Divided by the largest magnitude, so that no sum overflows, and raised so that no value is negative.
     values = values.astype(np.float64)
     unit = float(np.abs(values).max())
     base = min(0.0, float(values.min())) / unit
@@ -119,7 +119,7 @@ def _otsu(values: NDArray[np.float64]) -> float:
     """Return the value that parts `values` so that the variance between the two classes is largest (Otsu 1979).
 
     Exact, over all values instead of a histogram: with i values up to the threshold and n - i above it, whose means are
-    m and M, it is the largest ``i (n - i) (M - m)^2``.
+    m and M, it is the value of the largest ``i (n - i) (M - m)^2``.
     """
     values = np.sort(values)
     n, below = len(values), np.cumsum(values)

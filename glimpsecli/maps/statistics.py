@@ -27,11 +27,11 @@ def measure(
     ----------
     grid_map : (h, w) array of float32 or float64
     rect : Rect
-        What the map covers, on the image plane.
+        The part of the image plane that the map covers.
     image_size : (int, int)
         Height and width.
     lo, hi : float
-        The range that is shown, to be told with the rest.
+        The range that is shown, repeated in the result.
     mass_boxes : sequence of Rect
         Boxes on the image plane to measure the mass in.
 
@@ -40,12 +40,12 @@ def measure(
     dict
         Of Python numbers. ``lo``, ``hi``; ``smallest``, ``largest``, ``mean``; ``entropy``, in nats, of the map divided
         by its sum p: ``-sum p log p``, and ``relative_entropy``, divided by the log of the number of cells: 1 where
-        all are alike; ``peak``: the hottest cell's centre ``x``, ``y`` on the image plane, its ``value``, ``row`` and
+        all are equal; ``peak``: the hottest cell's centre ``x``, ``y`` on the image plane, its ``value``, ``row`` and
         ``column`` (of several the first); ``outside``: the share of the mass that lies outside the image; ``mass``: for
         each box the share inside it, where a cell counts with the share of its area.
 
-        None where it has no meaning: entropy and mass of a map with negative values or without any mass, all of a map
-        that is only NaN.
+        None where a number has no meaning: entropy and mass of a map with negative values or without any mass, all
+        numbers of a map of NaN alone.
     """
     found: dict[str, Any] = {"lo": float(lo), "hi": float(hi)}
     found |= dict.fromkeys(("smallest", "largest", "mean", "entropy", "relative_entropy", "peak", "outside"))
@@ -95,7 +95,7 @@ def _inside(grid: tuple[int, ...], rect: Rect, box: Rect) -> tuple[NDArray[np.fl
 
 def _within(cells: int, start: float, extent: float, low: float, length: float) -> NDArray[np.float64]:
     """Give the share of each of `cells` cells between `low` and ``low + length``."""
-    ends = np.round((np.array([low, low + length]) - start) / extent * cells, 9)  # rounding is to cut no cell
+    ends = np.round((np.array([low, low + length]) - start) / extent * cells, 9)  # no rounding error cuts a cell
     index = np.arange(cells)
     shares: NDArray[np.float64] = np.maximum(np.minimum(ends[1], index + 1) - np.maximum(ends[0], index), 0)
     return shares

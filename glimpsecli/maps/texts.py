@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_TEXT = 1 << 26
-"""Bytes of a file of text. ``numpy.savetxt`` writes 2.7 million values into them, six times 12 heads of 197 tokens."""
+"""The limit on a file of text, in bytes. ``numpy.savetxt`` writes 2.7 million values into it, six times 12 heads of 197
+tokens."""
 
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?[0-9]*,[0-9]+(?:[eE][-+]?[0-9]+)?\s*", re.ASCII)
 _ROWS = "give a row of the grid on each line"
@@ -25,7 +26,7 @@ _ROWS = "give a row of the grid on each line"
 def read_text(stream: BinaryIO, length: int, label: str) -> NDArray[np.float64]:
     """Read a file of text, of `length` bytes.
 
-    The encoding is UTF-8, or what a byte order mark says. Numbers are separated by semicolons, commas, tabs or spaces,
+    The encoding is UTF-8, or that of a byte order mark. Numbers are separated by semicolons, commas, tabs or spaces,
     whichever of them the first row can be read with. Lines that begin with ``#`` are passed over.
 
     Returns
@@ -83,7 +84,7 @@ def _encoding(stream: BinaryIO, label: str) -> str:
 
 
 def _separator(row: str, where: str) -> str | None:
-    """Find the separator of a first row; None: white space. Refuse a row that no separator makes numbers of."""
+    """Find the separator of the first row, None for white space. Refuse a row in which no cell is a number."""
     present = [mark for mark in ";,\t" if mark in row]
     for mark in (*present, None):
         if all(_is_number(cell) for cell in row.split(mark)):

@@ -18,7 +18,7 @@ PATCHES = (8, 14, 16, 32)
 USUAL = 49
 """The tokens of the smallest usual ViT, 7x7. Of several readings of fewer tokens the first is taken."""
 
-_LISTED = 4
+_LISTED = 4  # readings that a message names at most
 
 
 class Seen(NamedTuple):
@@ -68,7 +68,7 @@ def find_grid(n: int, name: str, prefix: int | None, grid: Size | None, seen: Se
     n : int
         Prefix tokens included.
     name : str
-        What messages call the array.
+        The name of the array in messages.
     prefix : int, optional
         The number of prefix tokens. None: one of `PREFIXES`.
     grid : (int, int), optional
@@ -142,7 +142,7 @@ def squares(n: int, prefixes: Sequence[int]) -> list[Tokens]:
 
 
 def of_patches(n: int, prefixes: Sequence[int], seen: Seen) -> list[Tokens]:
-    """List the readings as the grid of whole usual patches: of a photo only if they leave nothing of it out."""
+    """List the readings as the grid of whole usual patches; of a photo, only patches that leave nothing of it out."""
     height, width = seen.size
     if seen.patch is not None:
         patches = [seen.patch]

@@ -30,8 +30,8 @@ from glimpsecli.window import Size, check_size
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_NOISE = 1e-9  # pixels: what rounding may do to the edges of a rectangle
-_HUGE = 1e30  # float32 holds numbers below this, and above its inverse, with room to spare
+_NOISE = 1e-9  # pixels: the largest rounding error of an edge of a rectangle
+_HUGE = 1e30  # float32 holds numbers below this, and above its inverse, with a wide margin
 
 
 class Laid(NamedTuple):
@@ -72,7 +72,7 @@ def lay(grid_map: NDArray[Any], rect: Rect, image_size: Size, method: str = "bil
     grid_map : (h, w) array of float32 or float64
         Finite, or NaN in cells that are to stay without value; they lend nothing to their neighbours.
     rect : Rect
-        What the map covers, on the image plane. It may hang over the image.
+        The part of the image plane that the map covers. It may hang over the image.
     image_size : (int, int)
         Height and width.
     method : str
