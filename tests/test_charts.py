@@ -123,7 +123,7 @@ def test_dots_lie_where_their_value_is():
         Dot("c", 0.05, 0.02, 0.1, GREEN),
     ]  # fmt: skip
     chart = dot_chart(
-        [Group("case", "note " * 60, dots)], title="Time", axis="s", told=str, legend=[("other", (0, 99, 0))]
+        [Group("case", "note " * 60, dots)], title="Time", axis="s", label=str, legend=[("other", (0, 99, 0))]
     )
     assert chart.dtype == np.uint8
     blue, red, green = (ink(chart, colour) for colour in (BLUE, RED, GREEN))
@@ -146,7 +146,7 @@ def test_lines_go_through_their_points():
         Line("ours", [1, 2, 4], [1e-3, 2e-3, 4e-3], [1e-3, 2e-3, 4e-3], [1e-3, 2e-3, 4e-3], BLUE, strong=True),
         Line("theirs", [1, 4], [5e-3, 5e-3], [5e-3, 5e-3], [5e-3, 5e-3], RED, dashed=True),
     ]
-    chart = line_chart(lines, title="Time", x_axis="stride", y_axis="s", x_told=str, y_told=str)
+    chart = line_chart(lines, title="Time", x_axis="stride", y_axis="s", x_label=str, y_label=str)
     blue = ink(chart, BLUE)
     wide = blue[:, 1].max()
     slope = np.polyfit(*blue[(blue[:, 1] < 0.6 * wide)][:, ::-1].T, 1)[0]
@@ -154,12 +154,12 @@ def test_lines_go_through_their_points():
     red = ink(chart, RED)
     assert np.ptp(red[red[:, 1] < 0.6 * chart.shape[1]][:, 0]) < 20  # level
     one = line_chart([lines[0]._replace(x=[3], y=[1.0], low=[1.0], high=[1.0])], title="", x_axis="", y_axis="",
-                     x_told=str, y_told=str)  # fmt: skip
+                     x_label=str, y_label=str)  # fmt: skip
     assert len(ink(one, BLUE)) > 20
 
 
 def test_an_empty_chart_is_refused():
     with pytest.raises(GlimpseError, match="without dots"):
-        dot_chart([Group("a", "", [])], title="", axis="", told=str)
+        dot_chart([Group("a", "", [])], title="", axis="", label=str)
     with pytest.raises(GlimpseError, match="without lines"):
-        line_chart([], title="", x_axis="", y_axis="", x_told=str, y_told=str)
+        line_chart([], title="", x_axis="", y_axis="", x_label=str, y_label=str)
