@@ -18,12 +18,12 @@ def log_ticks(low: float, high: float, length: float, gap: float) -> list[float]
     low, high : float
         The ends, positive.
     length, gap : float
-        Of the axis, and the least between two ticks, in pixels.
+        The length of the axis and the least distance of its ticks, in pixels.
 
     Returns
     -------
     list of float
-        From `low` to `high`, ends included where they are such numbers.
+        From `low` to `high`, ends included where they are ticks.
     """
     if not 0 < low < high < math.inf:
         raise InvalidInputError(
@@ -39,7 +39,7 @@ def log_ticks(low: float, high: float, length: float, gap: float) -> list[float]
 
 
 def nice_range(values: Sequence[float]) -> tuple[float, float]:
-    """Give the numbers of 1, 2 and 5 times powers of ten that lie around all of some positive values."""
+    """Give the nearest 1, 2 or 5 times a power of ten below some positive values, and above them."""
     lowest, highest = min(values), max(values)
     if not 0 < lowest <= highest < math.inf:
         raise InvalidInputError(f"values from {lowest:g} to {highest:g}", "a logarithmic axis takes positive ones")
@@ -54,7 +54,7 @@ def log_scale(low: float, high: float, start: float, stop: float) -> Callable[[f
 
 
 def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Move places on an axis apart, as little as it takes, so that all are `gap` from each other and inside the ends.
+    """Move places on an axis apart, as little as it takes, so that all have `gap` between them and lie inside the ends.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def spread(places: Sequence[float], gap: float, low: float, high: float) -> list
     """
     gap = min(gap, (high - low) / max(len(places) - 1, 1))
     order = sorted(range(len(places)), key=lambda k: places[k])
-    # Neighbours that are too close share a block about the mean of where they would be.
+    # Neighbours that are too close share a block about the mean of their places.
     blocks: list[tuple[float, int]] = []  # middle, members
     for k in order:
         middle, members = min(max(places[k], low), high), 1

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 GRID = (228, 228, 228)
 LEADER = (196, 196, 196)
 AXIS = (150, 150, 150)
-SIZE = 13  # of the words, in units
-_MIDDLE = 0.654  # of a digit: from the top of its line, in ems
+SIZE = 13  # of the text, in units
+_MIDDLE = 0.654  # ems from the top of a line of text to the middle of its digits
 
 
 class Dot(NamedTuple):
@@ -82,7 +82,7 @@ def dot_chart(
     title : str
         Above the chart.
     axis : str
-        What the axis is.
+        The name of the axis.
     label : callable
         Writes a number of the axis.
     legend : sequence of (name, colour)
@@ -165,12 +165,12 @@ def line_chart(
     title, note : str
         Above the chart.
     x_axis, y_axis : str
-        What the axes are.
+        The names of the axes.
     x_label, y_label : callable
         Write the numbers of the axes.
     x_ticks : sequence of float, optional
-        Where the x axis has numbers, in order; those whose words would touch the one before are left out. By default
-        at the points where all have room, else at round numbers.
+        The numbers of the x axis, in order; one that would touch the last one written is left out. By default the
+        numbers of the points where all fit, else round ones.
     width, height : int
         In units; the height grows with the number of names.
     unit : int
@@ -202,7 +202,7 @@ def line_chart(
         write(figure, y_label(tick), left - 8 * u, round(up(tick) - _MIDDLE * size), size=size, align="right")
     wide = 1.5 * max(width_of(x_label(x), size) for x in xs)
     if x_ticks is not None:
-        ticks = _apart(x_ticks, across, lambda x: width_of(x_label(x), size), size / 2)
+        ticks = _not_touching(x_ticks, across, lambda x: width_of(x_label(x), size), size / 2)
     elif len(xs) < 2 or min(across(b) - across(a) for a, b in pairwise(xs)) > wide:
         ticks = xs
     else:
@@ -212,7 +212,7 @@ def line_chart(
         write(figure, x_label(tick), round(across(tick)), bottom + 7 * u, size=size, align="centre")
     write(figure, x_axis, right, bottom + 26 * u, size=size - u, colour=FAINT, align="right")
     fill(figure, bottom - u / 4, left, bottom + u / 4, right, AXIS)
-    for line in sorted(lines, key=lambda one: one.strong):  # ours on top
+    for line in sorted(lines, key=lambda one: one.strong):  # strong lines on top
         _line(figure, line, across, up, u)
     ends = [up(line.y[-1]) for line in lines]
     for line, end, y in zip(lines, ends, spread(ends, pitch, above, bottom), strict=True):
@@ -224,10 +224,10 @@ def line_chart(
     return figure
 
 
-def _apart(
+def _not_touching(
     ticks: Sequence[float], across: Callable[[float], float], width: Callable[[float], float], gap: float
 ) -> list[float]:
-    """Leave out the ticks whose words would touch those of the last one that is kept."""
+    """Leave out the ticks whose numbers would touch that of the last tick kept."""
     kept: list[float] = []
     end = -math.inf
     for tick in ticks:
@@ -282,11 +282,11 @@ def _heading(figure: Figure, title: str, note: str, legend: Sequence[tuple[str, 
         x += 15 * u + width_of(name, size) + 22 * u
 
 
-def _cut(text: str, size: int, room: float) -> str:
-    """Shorten a text until there is room for it."""
-    if width_of(text, size) <= room:
+def _cut(text: str, size: int, width: float) -> str:
+    """Shorten a text until it fits a width in pixels."""
+    if width_of(text, size) <= width:
         return text
-    while text and width_of(text + "…", size) > room:
+    while text and width_of(text + "…", size) > width:
         text = text[:-1]
     return text.rstrip() + "…"
 

@@ -1,4 +1,4 @@
-"""A colour bar: which colour of an overlay stands for which value."""
+"""A colour bar: the values that the colours of an overlay stand for."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
     Figure = NDArray[np.uint8]
 
-_LINE = 1.3  # lines of numbers need this many ems each
-_SHORTEST = 64
+_LINE = 1.3  # ems that a line of numbers needs
+_SHORTEST = 64  # pixels of a bar
 _CHECKER = (122, 146)  # greys that stand for the photo
 
 
 def ticks(lo: float, hi: float, height: int, size: int) -> list[tuple[float, str]]:
     """Choose the numbers at a bar.
 
-    The ends are there always; between them, as room allows, stand up to four multiples of 1, 2 or 5 times a power of
-    ten.
+    The ends always have numbers; between them, where there is room, stand up to four multiples of 1, 2 or 5 times a
+    power of ten.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def ticks(lo: float, hi: float, height: int, size: int) -> list[tuple[float, str
     -------
     list of (position, text)
         From `lo` to `hi`. The position is in pixels from the top of the bar. Texts have four digits at most, or as many
-        more as it takes to tell the values apart; a very small or large number is written as 1.5e−4.
+        more as make the values differ; a very small or large number is written as 1.5e−4.
     """
     if math.isfinite(lo) and math.isfinite(hi) and not math.isfinite(hi - lo):
         raise InvalidInputError(f"a colour bar from {lo:g} to {hi:g} spans more than numbers can", "choose a range")
@@ -67,12 +67,12 @@ def ticks(lo: float, hi: float, height: int, size: int) -> list[tuple[float, str
 def _nice_steps(span: float) -> list[float]:
     """Give steps of 1, 2 and 5 times powers of ten, from about a tenth of a span to more than it."""
     power = math.floor(math.log10(span)) - 1
-    # Read as text, a step is the nearest number there is to 0.0005.
+    # Read from text, a step is the float nearest to 0.0005.
     return [float(f"{m}e{power + p}") for p in range(3) for m in (1, 2, 5)]
 
 
 def _number(value: float, digits: int, largest: float) -> str:
-    """Write a number as people do; `largest` decides whether a whole bar goes by powers of ten."""
+    """Write a number as people do; `largest` decides whether a whole bar is in powers of ten."""
     if value == 0:
         return "0"
     if largest < 1e-3 or largest >= 1e5 or abs(value) < 1e-4 * largest:
@@ -95,8 +95,7 @@ def colourbar(height: int, lo: float, hi: float, table: NDArray[Any], *, opacity
     Parameters
     ----------
     height : int
-        Of the bar, in pixels; the figure is taller by what its outer numbers need above and below. A bar is never less
-        than 64 high.
+        Of the bar, in pixels, raised to 64 where less. Outer numbers may make the figure taller.
     lo, hi : float
         The values of the map's 0 and 1.
     table : (n, 3) float
@@ -126,7 +125,7 @@ def colourbar(height: int, lo: float, hi: float, table: NDArray[Any], *, opacity
     bar = figure[above : above + height, :width]
     bar[...] = tint(checker[..., None], ramp, table, opacity=opacity)
     bar[:line] = bar[-line:] = bar[:, :line] = bar[:, -line:] = INK
-    # Letters hang in their line; what must be level with the tick is the middle of a digit, 0.33 em above the base.
+    # The middle of a digit, 0.33 em above the base line, must be level with the tick.
     rise = round(0.984 * size - 0.33 * size)
     for position, text in marks:
         middle = above + position

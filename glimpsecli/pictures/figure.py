@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
     Figure = NDArray[np.uint8]
 
-SMALLEST = 11  # pixels of text that can still be read
+SMALLEST = 11  # pixels: the smallest text that can be read
 WIDEST = 3.0
 """A panel is at most this many times as wide as the row is high."""
 
@@ -96,7 +96,7 @@ def montage(
     columns : int, optional
         Without it, as many as bring the figure nearest to 3:2 with few empty places.
     captions : sequence of str, optional
-        A word for each panel, large, above its left corner: for each word of a sentence the place it looks at.
+        A word for each panel, large, above its left corner: a word of a sentence, say, and the place it attends to.
     font : path, optional
         For the captions and labels.
 
@@ -177,7 +177,7 @@ class _Words:
         return best
 
     def put(self, figure: Figure, i: int, x: int, y: int, *, align: str = "centre", above: bool = False) -> None:
-        """Write the text of column `i` at `x`, its top, or its bottom where `above`, at `y`."""
+        """Write the text of column `i` at `x`; `y` is its top, or its bottom where `above`."""
         if not self.lines:
             return
         top = y - self.line * len(self.lines[i]) if above else y

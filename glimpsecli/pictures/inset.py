@@ -1,4 +1,4 @@
-"""What a window saw, in a corner of the picture."""
+"""An inset: the glimpse of a window, in a corner of the picture."""
 
 from __future__ import annotations
 

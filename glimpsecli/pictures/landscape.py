@@ -1,4 +1,4 @@
-"""The figure of what learns: for each sampler its loss about the truth, the slope, and where descent leads."""
+"""The figure of the landscape: for each sampler its loss about the truth, the slope, and where descent leads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LOSS, SLOPE = "viridis", "magma"
 ROOT = 0.5
-"""The power of a slope that its colour goes with, so that gentle slopes show beside steep ones."""
+"""The exponent of a slope in its colour, so that gentle slopes show beside steep ones."""
 STILL = "0 everywhere"
 _GRID = (228, 228, 228)
 _HARD, _BILINEAR, _GAUSSIANS = (
@@ -52,18 +52,18 @@ _WORDS = {
 
 
 class Column(NamedTuple):
-    """What is drawn of a sampler.
+    """The part of the figure that shows one sampler.
 
     Attributes
     ----------
     title, note : str
-        Above it.
+        Above the column.
     sampler : str
         Its colour follows from it.
     glimpse : (h, w) or (h, w, C) array
-        Anything `as_rgb` takes: what is seen at the truth.
+        The glimpse at the truth; anything `as_rgb` takes.
     loss, slope : (S, S) float
-        Of the offsets: loss, and the length of its gradient, per pixel.
+        At each offset: the loss, and the length of its gradient, per pixel.
     reached : (S, S) bool
         Whether descent reaches the truth.
     paths : (T, N, 2) float
@@ -71,7 +71,7 @@ class Column(NamedTuple):
     cut : (P,) float
         The loss where dy is 0, from one end of dx to the other, at even steps.
     verdict : (str, str)
-        Below it.
+        Below the column.
     """
 
     title: str
@@ -87,9 +87,9 @@ class Column(NamedTuple):
 
 
 def landscape_figure(photo: Array, note: str, columns: Sequence[Column], *, reach: float, panel: int = 220) -> Figure:
-    """Draw a table: samplers from left to right; from the top what each sees, its loss, its slope, where it leads.
+    """Draw a table: samplers from left to right; below each its glimpse, its loss, its slope, and where descent leads.
 
-    Losses share one scale of colours, and slopes another, on which colours go with the square root.
+    Losses share one scale of colours; slopes share another, in which colours follow the square root.
 
     Parameters
     ----------

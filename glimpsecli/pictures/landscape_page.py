@@ -1,4 +1,4 @@
-"""The page that the figure of what learns is laid out on: columns of panels, their words, bars and axes."""
+"""The page of the figure of the landscape: columns of panels, their words, bars and axes."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 FRAME = (150, 150, 150)
 MIDDLE = 0.654
-"""Of a digit: from the top of its line, in ems."""
+"""Ems from the top of a line of text to the middle of its digits."""
 
 
 class Page:
-    """Where things lie in the table, and how they are put there.
+    """The table of the figure: the places of panels and words, and the drawing of them.
 
     Parameters
     ----------
     panel : int
         Height and width of a panel, in pixels.
     columns : int
-        Beside the first one, which holds words.
+        The number of columns beside the first one, which holds words.
     reach : float
         The largest offset, in pixels of the image.
     """
@@ -45,12 +45,12 @@ class Page:
         self.foot = 3 * self.line + 2 * self.gap
 
     def begin(self, height: int) -> None:
-        """Take a white sheet."""
+        """Begin a white page."""
         width = 2 * self.margin + (self.columns + 1) * (self.panel + self.gap) - self.gap
         self.figure: Figure = np.full((height, width, 3), 255, np.uint8)
 
     def left(self, k: int) -> int:
-        """Give where a column begins."""
+        """Give the left edge of a column."""
         return self.margin + k * (self.panel + self.gap)
 
     def put(self, k: int, top: int, image: Figure) -> None:
@@ -60,7 +60,7 @@ class Page:
         self.figure[top : top + height, left : left + width] = image
 
     def words(self, k: int, top: int, title: str, note: str, *, colour: Colour | None = None, beside: int = 0) -> None:
-        """Write a title, behind a swatch of its colour, and fainter words below it, with so much room beside them."""
+        """Write a title, behind a swatch of its colour, and below it fainter words that leave `beside` pixels free."""
         left, size = self.left(k), self.bold
         if colour is not None:
             fill(self.figure, top + 0.28 * size, left, top + 1.02 * size, left + 0.3 * size, colour)
@@ -93,7 +93,7 @@ class Page:
             write(self.figure, text, round(x), top + tick, size=self.size, colour=FAINT, align=align)
 
     def bar(self, bottom: int, high: float, colours: Floats, *, power: float = 1.0) -> None:
-        """Draw a bar of colours, which go with a power of the values, and its numbers, in the first column."""
+        """Draw a bar of colours, which follow a power of the values, and its numbers, in the first column."""
         if high <= 0:
             return
         left, width, thick = self.left(0), self.panel - self.gap, max(10, self.panel // 18)
@@ -131,7 +131,7 @@ def _nice_below(high: float) -> list[float]:
 
 
 def _short(value: float) -> str:
-    """Write a number of few digits."""
+    """Write a number with few digits."""
     digits, _, power = f"{value:.3g}".partition("e")
     return (f"{digits}e{int(power)}" if power else digits).replace("-", "−")
 

@@ -1,4 +1,4 @@
-"""Small multiples: panels of lines on common axes, a share against something that begins at 0."""
+"""Small multiples: panels of lines on common axes, shares over a quantity that begins at 0."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     Figure = NDArray[np.uint8]
     Colour = tuple[int, int, int]
 
-SIZE = 13  # of the words, in units
+SIZE = 13  # of the text, in units
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _STEPS = (1.0, 2.0, 2.5, 5.0)
-_MOST_STEPS = 5
-_MIDDLE = 0.654  # of a digit: from the top of its line, in ems
+_MOST_STEPS = 5  # between the ticks of an axis
+_MIDDLE = 0.654  # ems from the top of a line of text to the middle of its digits
 _WHITE = (255, 255, 255)
 
 
@@ -43,7 +43,7 @@ class Row(NamedTuple):
 
 
 class _Across(NamedTuple):
-    """The x axis of every panel: ticks, where a value lies from the panel's left, and each line's shift, in pixels."""
+    """The x axis of every panel: ticks, the place of a value from the panel's left, each line's shift, in pixels."""
 
     ticks: Sequence[float]
     place: Callable[[float], float]
@@ -70,13 +70,13 @@ def panel_grid(
     Parameters
     ----------
     rows : sequence of Row
-        Of as many panels each.
+        All of the same number of panels.
     title, note : str
         Above the panels.
     legend : sequence of (name, colour, dashed)
         It names every line; lines are shifted in its order, from the left.
     x_axis, y_axis : str
-        What the axes are.
+        The names of the axes.
     panel : (int, int)
         Height and least width of a panel, in units.
     unit : int
@@ -124,15 +124,15 @@ def panel_grid(
     return figure
 
 
-def round_ticks(highest: float, room: Callable[[float], bool]) -> list[float]:
+def round_ticks(highest: float, fits: Callable[[float], bool]) -> list[float]:
     """Choose multiples of 1, 2, 2.5 or 5 times a power of ten from 0 to `highest`, in five steps at the most.
 
-    `room` says whether there is room for a step: the smallest that has it is taken.
+    `fits` says whether the numbers of a step fit: the smallest step that fits is taken.
     """
     power = math.floor(math.log10(highest)) - 1
     candidates = (float(f"{digit}e{more}") for more in range(power, power + 3) for digit in _STEPS)
     for step in candidates:
-        if highest / step <= _MOST_STEPS + 1e-9 and room(step):
+        if highest / step <= _MOST_STEPS + 1e-9 and fits(step):
             return [step * k for k in range(math.floor(highest / step + 1e-9) + 1)]
     return [0.0]
 
@@ -144,18 +144,18 @@ def _axis(values: Sequence[float], names: Sequence[str], width: int, u: int) -> 
         step = 0.8 * width / count
         return _Across(values, lambda value: width / 2, _shifts(names, step))
     nearest = min(b - a for a, b in pairwise(values)) / highest
-    # The lines of one value stay clear of those of the next: step * count is at most 0.9 of the least distance, of
-    # an axis that the outermost shifts make shorter.
+    # The lines of one value stay clear of those of the next: step * count is at most 0.9 of the least distance, on
+    # the axis that the outermost shifts shorten.
     clear = 0.9 * nearest * (width - 8 * u) / (count + 0.9 * nearest * (count - 1))
     step = min(clear, 4.0 * u)
     start = step * (count - 1) / 2 + 4 * u
     length = width - 2 * start
 
-    def room(tick: float) -> bool:
+    def fits(tick: float) -> bool:
         labels = (f"{tick * k:g}" for k in range(1, math.floor(highest / tick + 1e-9) + 1))
         return max(width_of(label, SIZE * u) for label in labels) + 8 * u <= length * tick / highest
 
-    return _Across(round_ticks(highest, room), lambda value: start + length * value / highest, _shifts(names, step))
+    return _Across(round_ticks(highest, fits), lambda value: start + length * value / highest, _shifts(names, step))
 
 
 def _shifts(names: Sequence[str], step: float) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The outline of a window on a picture, and what the window saw in a corner of it."""
+"""The outline of a window on a picture."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-CASING = 0.55  # how dark the casing is
+CASING = 0.55  # opacity of the black casing
 _MITRE = 4.0  # corners sharper than 29 degrees are cut off at this many half weights, as SVG does
-_TILE = 64
+_TILE = 64  # pixels of a side
 
 
 def line_weight(image_size: tuple[int, int]) -> float:
@@ -39,7 +39,7 @@ def outline(
     """Draw the outline of a window into a picture, in place.
 
     The line is centred on the edges, has mitred corners, is antialiased, and lies in a dark casing half a weight
-    wide on either side, so that it shows on any photo. Pixels that neither touches keep their bits.
+    wide on either side, so that it shows on any photo. Pixels outside the casing keep their bits.
 
     Parameters
     ----------

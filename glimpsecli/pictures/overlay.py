@@ -44,7 +44,7 @@ def tint(
     table : (n, 3) float
         The colours of the values, in 0..1, at even steps; the nearest step is taken.
     top, left : int
-        Where the map's first row and column lie on the photo. What lies beyond the photo is not drawn.
+        Where the map's first row and column lie on the photo. Parts beyond the photo are not drawn.
     coverage : pair of (h,) and (w,) float, optional
         How much of each row and column the map covers, 0 to 1, where its border crosses pixels.
     opacity : float
@@ -100,7 +100,7 @@ def _overlap(start: int, extent: int, limit: int) -> tuple[slice, slice]:
 
 
 class _Buffers:
-    """Room for one block, made once: planes are mixed one by one, since numpy is slow along an axis of three."""
+    """Arrays for one block, made once: planes are mixed one by one, since numpy is slow along an axis of three."""
 
     def __init__(self, shape: tuple[int, int], work: type[np.floating[Any]]) -> None:
         self.value, self.weight, self.colour, self.plane, self.share = (np.empty(shape, work) for _ in range(5))

@@ -31,7 +31,7 @@ def in_colour(image: Array) -> Array:
 
 
 def as_rgb(array: Array) -> NDArray[np.uint8]:
-    """Bring an image to what figures are made of.
+    """Bring an image to RGB of 8 bit, as figures are.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def as_rgb(array: Array) -> NDArray[np.uint8]:
     Returns
     -------
     (H, W, 3) uint8
-        RGB; the input itself where it is that.
+        The input itself where it is RGB of 8 bit.
     """
     image = array[..., None] if array.ndim == 2 else array
     if image.ndim != 3 or image.shape[2] not in (1, 2, 3, 4):
@@ -84,7 +84,7 @@ def fitted(image: Array, height: int | None = None, width: int | None = None) ->
 
 
 def shown(image: Array, height: int, width: int) -> tuple[Array, int]:
-    """Fit a glimpse into `height` x `width` as it is best seen, and give its factor.
+    """Fit a glimpse into `height` x `width` as it is best seen, and give the factor of its pixels.
 
     A glimpse that fits twice or more becomes squares of a whole number of pixels, so that its own pixels show; one that
     is too large is reduced, and its factor is 0.

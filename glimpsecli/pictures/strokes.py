@@ -60,7 +60,7 @@ def stroke(
 
 def _dashes(segments: Sequence[tuple[Point, Point]], dash: float) -> Iterator[tuple[Point, Point]]:
     """Cut segments into dashes that go on around their corners."""
-    done = 0.0  # length behind us
+    done = 0.0  # length of the segments before
     for (x0, y0), (x1, y1) in segments:
         length = math.hypot(x1 - x0, y1 - y0)
         for k in range(math.floor(done / (2 * dash)), math.ceil((done + length) / (2 * dash)) + 1):

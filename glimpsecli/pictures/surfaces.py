@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ARRIVES: Colour = (30, 92, 160)
 LOST: Colour = (205, 92, 26)
 _HOME, _ELSEWHERE = (208, 226, 243), (247, 243, 238)
-_CONTOURS = 10
+_CONTOURS = 10  # steps from 0 to 1
 
 
 def surface_panel(values: Floats, table: Floats, extent: int, *, contours: bool = False) -> Figure:
@@ -49,23 +49,23 @@ def surface_panel(values: Floats, table: Floats, extent: int, *, contours: bool 
     if contours:
         heights = _CONTOURS * smooth
         down, across = np.gradient(heights)
-        # The distance in pixels from the nearest line is that in height over the slope; where it is flat there is none.
+        # The distance in pixels from the nearest line is that in height over the slope; flat parts have no line.
         slope = np.hypot(down, across)
-        apart = np.full(slope.shape, np.inf)
-        np.divide(np.abs(heights - np.rint(heights)), slope, out=apart, where=(slope > 1e-3) & (heights >= 0.5))
-        line = np.clip(1 - apart, 0, 1)[..., None]
+        distance = np.full(slope.shape, np.inf)
+        np.divide(np.abs(heights - np.rint(heights)), slope, out=distance, where=(slope > 1e-3) & (heights >= 0.5))
+        line = np.clip(1 - distance, 0, 1)[..., None]
         colours = colours + 0.45 * line * (1 - colours)
     panel: Figure = np.rint(255 * colours).astype(np.uint8)
     return panel
 
 
 def descent_panel(reached: NDArray[np.bool_], paths: Floats, extent: int) -> Figure:
-    """Draw paths over what of the offsets leads to the truth.
+    """Tint the offsets from which descent reaches the truth, and draw paths over them.
 
     Parameters
     ----------
     reached : (S, S) bool
-        Tinted where it holds; the first and the last lie on the edges.
+        Whether descent from an offset reaches the truth; the first and the last lie on the edges.
     paths : (T, N, 2) float
         N paths of T points (x, y), from -1 to 1 on the panel; one that ends in (0, 0) has arrived.
     extent : int
@@ -109,7 +109,7 @@ def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
 
 
 def _places(extent: int, steps: int) -> NDArray[np.float64]:
-    """Give where the middle of each pixel lies on a grid whose ends are the panel's edges."""
+    """Give the places of the pixels' middles on a grid whose ends are the panel's edges."""
     places: NDArray[np.float64] = (np.arange(extent) + 0.5) / extent * (steps - 1)
     return places
 

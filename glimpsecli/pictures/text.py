@@ -52,7 +52,7 @@ def render(text: str, size: int, *, font: Font = None, bold: bool = False) -> ND
     """
     from PIL import Image, ImageDraw
 
-    letters, line = _load(font, size, bold), _plain(text)
+    letters, line = _load(font, size, bold), _in_line(text)
     left, _, right, _ = letters.getbbox(line)
     image = Image.new("L", (max(1, int(np.ceil(right - left))), line_height(size, font=font, bold=bold)))
     ImageDraw.Draw(image).text((-left, 0), line, fill=255, font=letters)
@@ -66,7 +66,7 @@ def line_height(size: int, *, font: Font = None, bold: bool = False) -> int:
 
 def width_of(text: str, size: int, *, font: Font = None, bold: bool = False) -> int:
     """Give the width in pixels that `render` will need."""
-    left, _, right, _ = _load(font, size, bold).getbbox(_plain(text))
+    left, _, right, _ = _load(font, size, bold).getbbox(_in_line(text))
     return max(1, int(np.ceil(right - left)))
 
 
@@ -80,7 +80,7 @@ def wrap(text: str, size: int, width: int, *, font: Font = None, bold: bool = Fa
         return width_of(line, size, font=font, bold=bold) <= width
 
     lines = [""]
-    for word in _plain(text).split():
+    for word in _in_line(text).split():
         joined = f"{lines[-1]} {word}".lstrip()
         if fits(joined):
             lines[-1] = joined
@@ -106,7 +106,7 @@ def write(
     font: Font = None,
     bold: bool = False,
 ) -> None:
-    """Write one line into an RGB figure, in place; what falls outside is cut off.
+    """Write one line into an RGB figure, in place; parts outside are cut off.
 
     Parameters
     ----------
@@ -145,11 +145,11 @@ def missing_glyphs(text: str, font: Font = None) -> str:
 
     box = drawn(_NO_CHARACTER)
     # Spaces and joiners (Zs, Cf, Cc) leave no mark in any font.
-    marks = [c for c in dict.fromkeys(_plain(text)) if unicodedata.category(c) not in ("Zs", "Zl", "Zp", "Cf", "Cc")]
+    marks = [c for c in dict.fromkeys(_in_line(text)) if unicodedata.category(c) not in ("Zs", "Zl", "Zp", "Cf", "Cc")]
     return "".join(c for c in marks if drawn(c) == box)
 
 
-def _plain(text: str) -> str:
+def _in_line(text: str) -> str:
     """Make a text one line, its accents composed."""
     composed = unicodedata.normalize("NFC", text)
     return "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in composed)
