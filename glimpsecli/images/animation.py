@@ -13,15 +13,15 @@ from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.picture import Array
 
 COLOURS = 255
-"""One less than there may be: the last stands for what has not changed since the frame before."""
+"""Colours of the palette: one less than a GIF may have, whose last index marks pixels that have not changed."""
 
-_SHIFT = 3  # bits of each channel that the choice of a colour passes over
+_SHIFT = 3  # lowest bits of each channel, passed over in the choice of a colour
 
 
 def encode_gif(frames: Sequence[Array], milliseconds: Sequence[int]) -> bytes:
     """Encode an animation that repeats for ever.
 
-    All frames share one palette, and nothing is dithered, so that what does not change does not flicker; it is
+    All frames share one palette, and nothing is dithered, so that unchanged pixels do not flicker; they are
     transparent, which keeps the file small.
 
     Parameters
@@ -29,7 +29,7 @@ def encode_gif(frames: Sequence[Array], milliseconds: Sequence[int]) -> bytes:
     frames : sequence of (H, W, 3) uint8
         Of one size.
     milliseconds : sequence of int
-        How long each stays; GIF counts in steps of 10.
+        The duration of each; GIF counts in steps of 10.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def encode_gif(frames: Sequence[Array], milliseconds: Sequence[int]) -> bytes:
     shapes = {frame.shape for frame in frames}
     if len(shapes) > 1 or frames[0].ndim != 3 or frames[0].shape[2] != 3 or frames[0].dtype != np.uint8:
         raise InvalidInputError(f"frames of {frames[0].dtype} and the shapes {sorted(shapes)}", "use (H, W, 3) uint8")
-    # A quarter of the pixels of five frames knows the colours.
+    # A quarter of the pixels of five frames is enough to choose the colours.
     some = [frames[round(share * (len(frames) - 1))][::2, ::2] for share in (0, 0.25, 0.5, 0.75, 1)]
     palette = Image.fromarray(np.concatenate(some)).quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE)
     nearest = _nearest(palette)

@@ -34,7 +34,7 @@ def place(path: str | os.PathLike[str], write: Callable[[BinaryIO], object], *, 
     """Write a file so that it is whole, or not there, whatever happens.
 
     The content goes to a hidden temporary file beside the target, which is then put in place without clobbering.
-    Symbolic links are followed: the link stays and what it points to is written. FIFOs and devices are written to.
+    Symbolic links are followed: the link stays and its target is written. FIFOs and devices are written to.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def place(path: str | os.PathLike[str], write: Callable[[BinaryIO], object], *, 
     try:
         _place(label, write, overwrite=overwrite)
     except (GlimpseError, BrokenPipeError):
-        raise  # a reader that has had enough is no error; the command line ends quietly
+        raise  # a reader that stops early is no error; the command line ends without a message
     except OSError as error:
         raise explained(label, error) from error
 
@@ -65,12 +65,12 @@ def place_together(contents: Mapping[str, bytes], *, overwrite: bool = False) ->
     """Write files so that either all of them are there, or none.
 
     Each is whole under its temporary name before the first is put in place, so that only another program, or the end of
-    this one within that moment, can come between.
+    this one in between, can leave some without the others.
 
     Parameters
     ----------
     contents : mapping of str to bytes
-        What each path is to hold.
+        The content of each path.
     overwrite : bool
         As for :func:`place`, whose errors these are.
     """
@@ -89,7 +89,7 @@ def place_together(contents: Mapping[str, bytes], *, overwrite: bool = False) ->
 
 
 def try_folder(folder: str) -> None:
-    """Make a temporary file in a folder and remove it, or raise the `OSError` that a file of its own would meet."""
+    """Make a temporary file in a folder and remove it, or raise the `OSError` that a file of the user would meet."""
     path = os.path.join(folder, _temporary_name("try"))
     os.close(os.open(path, _NEW, 0o600))
     os.unlink(path)
@@ -103,7 +103,7 @@ def explained(label: str, error: OSError) -> FileProblemError:
 
 
 def temporary_of(name: str, targets: Collection[str]) -> bool:
-    """Tell whether a name is that of a temporary file of one of some targets, left by a process that was killed."""
+    """Return whether a name is that of a temporary file of a target, left by a process that was killed."""
     if not (name.startswith(".") and name.endswith(_SUFFIX)):
         return False
     stem = name[1 : -len(_SUFFIX)].rpartition(".")[0]

@@ -11,7 +11,7 @@ from glimpsecli.errors import InvalidInputError
 
 
 class Colour(NamedTuple):
-    """A colour whose meaning waits for an image.
+    """A colour as written, not yet tied to an image.
 
     Attributes
     ----------
@@ -44,9 +44,9 @@ class Colour(NamedTuple):
         return cls(text, numbers, relative=False)
 
     def on(self, colours: int, *, alpha: bool, scale: float) -> tuple[float, ...]:
-        """Give one value for each of `colours` channels, and one for alpha where there is one, full scale at `scale`.
+        """Give one value for each of `colours` channels, and one for alpha where there is one; `scale` is full scale.
 
-        An alpha that was not given is opaque; one that has nowhere to go must be opaque.
+        An alpha that was not given is opaque; one given for an image without alpha must be opaque.
         """
         values = tuple(value * scale for value in self.values) if self.relative else self.values
         if len(values) == 1:

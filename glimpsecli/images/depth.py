@@ -1,4 +1,4 @@
-"""How finely pixels are stored: 8 bit, 16 bit or float, and the step from computed values back to them."""
+"""The depths of pixels, 8 bit, 16 bit or float, and the step from computed values back to them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Depth(NamedTuple):
     Attributes
     ----------
     dtype : numpy dtype
-        What the array holds.
+        The type of the array.
     scale : int
         The value of white. Float images are nominally 0 to 1.
     title : str
-        What messages call it.
+        Its name in messages.
     """
 
     dtype: np.dtype[np.generic]
@@ -86,7 +86,7 @@ def convert(values: Array, source: str, target: str) -> Converted:
     for start in range(0, flat.size, _BLOCK):
         block = flat[start : start + _BLOCK]
         if source != target:
-            # float64, so that the products of two whole numbers are exact and ties are found where they are
+            # float64, so that the products of two whole numbers are exact, and so are ties
             block = block.astype(np.float64) * after.scale / before.scale
         rounded = np.rint(block)
         low, high = rounded.min(), rounded.max()

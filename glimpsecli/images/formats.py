@@ -1,4 +1,4 @@
-"""The formats that can be written, and what each can hold: a plain table."""
+"""The formats that can be written: a table of the depths and channels that each can hold."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Format(NamedTuple):
     Attributes
     ----------
     name : str
-        What the command line calls it; also the suffix that files get.
+        Its name on the command line; also the suffix that files get.
     title : str
-        What messages call it.
+        Its name in messages.
     suffixes : tuple of str
         All suffixes that mean it, without the dot.
     depths : tuple of str
@@ -88,7 +88,7 @@ def format_of(path: str | os.PathLike[str]) -> Format:
 
 
 def check(file_format: Format, *, depth: str, channels: int, alpha: bool) -> None:
-    """Refuse what a format cannot hold, naming the formats that can.
+    """Refuse pixels that a format cannot hold, naming the formats that can.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def check(file_format: Format, *, depth: str, channels: int, alpha: bool) -> Non
     Raises
     ------
     InvalidInputError
-        If the format cannot hold it.
+        If the format cannot hold them.
     UnavailableError
         If it could, with a package that is not installed.
     """
@@ -143,7 +143,7 @@ def check_side(file_format: Format, height: int, width: int) -> None:
 
 
 def needs_vips(file_format: Format, depth: str, channels: int) -> bool:
-    """Tell whether writing takes pyvips: Pillow writes PNG of 16 bit in grey only."""
+    """Return whether writing takes pyvips: Pillow writes PNG of 16 bit in grey only."""
     return file_format.name == "png" and depth == "16" and channels > 1
 
 

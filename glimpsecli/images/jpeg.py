@@ -21,10 +21,10 @@ _LOOKAHEAD = 8  # bytes that libjpeg may want to see behind the last code before
 _PASSED = 3  # bytes of padding in a row that only a decoder between two scans takes one by one
 _ONES = (b"\xff\x00",) * (_LOOKAHEAD + _PASSED)  # no Huffman code is all ones, so they decode to as little as can be
 _OTHERS = tuple(bytes([byte]) for byte in b"\x5a\x93\x1e\xc7\x68\xb4\x2d\xe1\x76\x0b\xd9")
-_SHORT = 1 << 12  # bytes of scans of which the few codes that padding can stand in for are a share worth a second look
+_SHORT = 1 << 12  # bytes of scans: in shorter ones the few codes that padding can stand in for are worth a second look
 
-_ZEROS = 8  # bytes of zero at the end of a scan that are worth a question
-_SPARE = 4  # of these, bytes that an encoder would not have written for nothing
+_ZEROS = 8  # bytes of zero at the end of a scan that make it suspect
+_SPARE = 4  # of these, bytes that an encoder writes only if they are needed
 
 _WHOLE_COPY = "get a whole copy of the file"
 
@@ -124,7 +124,7 @@ class _Feed:
         self.error = 0
 
     def take(self, content: bytes, layout: Layout) -> bool:
-        """Give a file, and tell whether the decoder has all blocks of every scan that has an end."""
+        """Feed a file, and return whether the decoder has all blocks of every scan that has an end."""
         position = 0
         for scan in layout.scans:
             self.give(content[position : scan.end])
@@ -135,7 +135,7 @@ class _Feed:
         return True
 
     def give(self, data: bytes) -> None:
-        """Give some more bytes."""
+        """Feed more bytes."""
         if self.done:
             return
         data = self._rest + data if self._rest else data
@@ -144,10 +144,10 @@ class _Feed:
         self._rest = b"" if self.done else data[used:]
 
     def has_scan(self, content: bytes, scan: Scan, layout: Layout) -> bool:
-        """Give padding, and tell whether the decoder has no use for it because it has all blocks of the scan.
+        """Feed padding, and return whether the decoder has no use for it because it has all blocks of the scan.
 
-        Where rows come out as they are decoded, it must be done. Else it must pass over the padding byte by byte; a
-        decoder that waits for the next restart does so too, until it gets it.
+        Where rows come out as they are decoded, the decoder must be done. Else it must pass over the padding byte by
+        byte; a decoder that waits for the next restart does so too, until it gets the marker.
         """
         passes = self._passes_padding()
         if not layout.multiple:
@@ -168,10 +168,11 @@ class _Feed:
 
 
 def _ends_in_zeros(content: bytes, layout: Layout) -> bool:
-    """Tell whether zeros at the end of the last scan were decoded although they are no data.
+    """Return whether zeros at the end of the last scan were decoded although they are no data.
 
-    Blank parts of an image may well be coded as zeros, but then the last of them are needed; and zeros behind the data
-    do no harm, but then the first of them are not. Where only the first rows were decoded, all may be too few.
+    Zeros that code blank parts of an image are needed to the last, and zeros behind the data are not needed at all.
+    Zeros in place of lost data are needed, but not to the last; where only the first rows were decoded, even all may be
+    too few.
     """
     start, end = layout.scans[-1]
     first = start + len(content[start:end].rstrip(b"\0"))
@@ -181,7 +182,7 @@ def _ends_in_zeros(content: bytes, layout: Layout) -> bool:
 
 
 def _suffices(content: bytes, layout: Layout) -> bool:
-    """Tell whether the beginning of a file holds all blocks of its last scan."""
+    """Return whether the beginning of a file holds all blocks of its last scan."""
     image = _reopened(content)
     image.draft(None, (1, 1))  # pixels are not wanted
     feed = _Feed(image, _ONES)

@@ -14,7 +14,7 @@ EOI, _SOS, _DRI = 0xD9, 0xDA, 0xDD
 _ALONE = (0x00, 0x01, *range(0xD0, 0xD9))  # markers without a segment
 
 _BLOCK, _LONGEST_BLOCK = 1 << 12, 1 << 18  # bytes searched for a marker at a time: at first, and at most
-_NONE = 64  # in place of the number of bits to come: a scan before them is missing
+_NONE = 64  # in place of the number of bits to come, where an earlier scan is missing
 
 
 class Scan(NamedTuple):
@@ -35,9 +35,9 @@ class Layout(NamedTuple):
     restarts : bool
         Whether scans hold markers from which a decoder may restart.
     ended : bool
-        Whether there is a marker behind the last.
+        Whether there is a marker behind the last scan.
     complete : bool
-        Whether they give all bits of all coefficients.
+        Whether the scans give all bits of all coefficients.
     """
 
     scans: list[Scan]
@@ -48,7 +48,7 @@ class Layout(NamedTuple):
 
 
 def restarts_in_order(content: bytes, scan: Scan) -> bool:
-    """Tell whether no restart marker of a scan is missing: libjpeg goes on with the one that it finds."""
+    """Return whether no restart marker of a scan is missing: libjpeg goes on with the one that it finds."""
     numbers = re.findall(rb"\xff([\xd0-\xd7])", memoryview(content)[scan.start : scan.end])
     return all(number[0] & 7 == place % 8 for place, number in enumerate(numbers))
 
@@ -117,7 +117,7 @@ def _next_marker(content: bytes, position: int) -> int:
         found = at[(following != 0) & (following != 0xFF) & (following & 0xF8 != 0xD0)]
         if found.size:
             position += int(found[0])
-            while content[position - 1] == 0xFF:  # bytes that only fill up
+            while content[position - 1] == 0xFF:  # fill bytes
                 position -= 1
             return position
         position += length

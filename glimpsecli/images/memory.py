@@ -1,4 +1,4 @@
-"""The memory that it takes to decode an image, known from its header."""
+"""The memory that decoding an image takes, estimated from its header."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ _BYTES_A_PIXEL = {
     "AVIF": 11,
     "HEIF": 12,
 }
-"""At the peak of decoding, the array included, in the most expensive mode of each kind: measured, and rounded up."""
+"""Bytes per pixel at the peak of decoding, the array included, in the most expensive mode of each kind: measured, and
+rounded up."""
 
 _OF_PNG = {0: 3, 2: 8, 3: 6, 4: 7, 6: 9}
-"""The same of a PNG of 8 bit, by its type of colour; one of 16 bit takes at most twice as many."""
+"""Bytes per pixel of a PNG of 8 bit, by its type of colour; one of 16 bit takes at most twice as many."""
 
 _DEEP_NETPBM = 44
-"""The same of a Netpbm file of more than 8 bit."""
+"""Bytes per pixel of a Netpbm file of more than 8 bit."""
 
 
 class Memory(NamedTuple):
@@ -36,7 +37,7 @@ class Memory(NamedTuple):
 
 
 def memory_of(source: Source, *, frame: int = 0, max_pixels: int = MAX_PIXELS, name: str | None = None) -> Memory:
-    """Estimate, from the header, the bytes that :func:`read` will take beside the file itself, with its errors."""
+    """Estimate, from the header, the bytes that :func:`read` will take beside the file itself; raise its errors."""
     with opened(source, name) as (stream, label):
         kind = kind_of(stream, label)
         if kind == "TIFF":

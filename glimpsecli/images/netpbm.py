@@ -12,7 +12,7 @@ from glimpsecli.images.picture import Picture, check_size
 
 _COMMENT = rb"(?:\s|#[^\n]*\n)"
 _HEADER = re.compile(rb"P([2356])" + (rb"%s+(\d{1,9})" % _COMMENT) * 3 + rb"(?:#[^\n]*\n)?\s")
-_LONGEST_HEADER = 4096
+_LONGEST_HEADER = 4096  # bytes
 
 
 class Header(NamedTuple):
@@ -36,7 +36,7 @@ def read_header(stream: BinaryIO) -> Header | None:
 
 
 def decode(stream: BinaryIO, header: Header, label: str, max_pixels: int) -> Picture:
-    """Read the samples of a map whose largest value is over 255 and scale them so that it becomes 65535."""
+    """Read the samples of a map whose largest value is over 255 and scale them so that this value becomes 65535."""
     check_size(label, header.width, header.height, max_pixels)
     if header.kind not in (5, 6) or header.largest > 65535:
         raise FileProblemError(

@@ -1,7 +1,7 @@
-"""Less than all of a JPEG: the rows down to a window, or every second, fourth or eighth pixel, at a part of the cost.
+"""A part of a JPEG: the rows down to a window, or every second, fourth or eighth pixel, at a part of the cost.
 
-Both take Pillow's own decoder, so no other version of libjpeg can give other pixels. A JPEG is one stream of bits, so
-everything above a window must be decoded; what lies below it need not be. libvips saves no more than that.
+Both use Pillow's own decoder, so no other version of libjpeg can give other pixels. A JPEG is one stream of bits, so
+everything above a window must be decoded; the rows below need not be. libvips saves no more than that.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ Box = tuple[int, int, int, int]
 FACTORS = (2, 4, 8)
 
 _COLOURS = {"L": 1, "RGB": 3}
-# Orientations as turning.upright treats them, here in terms of the stored rows and columns.
+# The EXIF orientations whose stored rows or columns run backwards on the upright image.
 _LAST_ROW_FIRST = (3, 4, 6, 7)
 _LAST_COLUMN_FIRST = (2, 3, 7, 8)
 _END = b"\xff\xd9"
-_TAIL = 1 << 16  # how far from its end a JPEG must say that it ends
+_TAIL = 1 << 16  # bytes before the end of a file in which the marker of the image's end must lie
 
 
 class Reduced(NamedTuple):
@@ -67,7 +67,7 @@ def read_window(source: Source, box: Box, *, max_pixels: int = MAX_PIXELS, name:
     max_pixels : int
         Larger images are refused, whatever the box.
     name : str, optional
-        What messages call the source.
+        The name of the source in messages.
 
     Returns
     -------
@@ -77,8 +77,8 @@ def read_window(source: Source, box: Box, *, max_pixels: int = MAX_PIXELS, name:
     Raises
     ------
     InvalidInputError, FileProblemError
-        As :func:`read`. Damage below the last row needed goes unnoticed in a JPEG that is not progressive, except that
-        the end of the file is missing.
+        As :func:`read`. Damage below the last row needed goes unnoticed in a JPEG that is not progressive, but for a
+        missing end of the file.
     """
     reduced = _read(source, 1, box, max_pixels, name)
     return None if reduced is None else reduced.picture
@@ -101,7 +101,7 @@ def read_reduced(
     max_pixels : int
         Images of a larger full size are refused.
     name : str, optional
-        What messages call the source.
+        The name of the source in messages.
 
     Returns
     -------
@@ -189,8 +189,8 @@ def _draft(image: ImageFile.ImageFile, factor: int) -> int:
 def _decode_rows(image: ImageFile.ImageFile, stream: BinaryIO, rows: int, label: str) -> bool:
     """Decode the first rows of an image; False if that has failed, or may have, and it must be decoded whole.
 
-    The decoder is told that the image ends there. It then fills the rows and complains that there are more, in the same
-    words as about a damaged file, so the last row is filled with noise first: decoded is what is noise no longer.
+    For the decoder the image ends there: it fills the rows and complains that there are more, in the same words as
+    about a damaged file. So the last row is filled with noise first: a row that is noise no longer was decoded.
     """
     width, height = image.size
     if rows == height:
@@ -209,7 +209,7 @@ def _decode_rows(image: ImageFile.ImageFile, stream: BinaryIO, rows: int, label:
 
 
 def _ends(stream: BinaryIO) -> bool:
-    """Say whether a JPEG whose header has just been read has an end: only then is it surely not truncated."""
+    """Return whether a JPEG whose header has just been read has an end: only then is it surely not truncated."""
     start = stream.tell()
     size = stream.seek(0, os.SEEK_END)
     stream.seek(max(start, size - _TAIL))

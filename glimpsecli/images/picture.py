@@ -1,4 +1,4 @@
-"""What reading an image file gives, and the limits that every reader keeps to."""
+"""An image as read from a file, and the limits that every reader keeps to."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def check_size(label: str, width: int, height: int, max_pixels: int, *, samples:
     Parameters
     ----------
     label : str
-        What messages call the file.
+        The name of the file in messages.
     width, height : int
         As the header states them.
     max_pixels : int

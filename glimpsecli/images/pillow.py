@@ -1,7 +1,7 @@
-"""Images that Pillow decodes without loss: which file goes to which plugin, and from its modes to arrays.
+"""Images that Pillow decodes without loss: a plugin for each kind of file, and an array for each mode.
 
-Plugins are called directly instead of through `Image.open`. So a file loads the one plugin that it needs, its content
-decides and not its name, and the limit on pixels is the caller's and not a global that threads share.
+Plugins are called directly instead of through `Image.open`. So a file loads the one plugin that it needs, chosen by its
+content and not its name, and the limit on pixels is the caller's and not a global that threads share.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _MODES = {
 }
 _DEEP_MODES = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I;16N": "=u2", "F": "=f4"}
 
-_MARK = 0x5B  # a sample that fills no row of most images
+_MARK = 0x5B  # a sample: hardly any image has a row of it alone
 _STRIP_BYTES = 1 << 18  # of pixels converted at a time, so that they stay in the cache
 
 
@@ -125,7 +125,7 @@ def decode(
     kind : str
         A key of the table of plugins.
     label : str
-        What messages call the file.
+        The name of the file in messages.
     frame : int
         Its number, from 0.
     max_pixels : int
@@ -143,7 +143,7 @@ def decode(
         jpeg.load(image, stream, label)
     elif header is None:
         image.load()
-    elif frame:  # the data of a later frame may be those of a part of it
+    elif frame:  # a later frame may have data for a part of the canvas only
         image.load()
         png.check_data(stream, header, label, frame, suspect=True)
     else:
@@ -169,7 +169,7 @@ def decode(
 
 
 def _leaves_rows(image: ImageFile.ImageFile) -> bool:
-    """Decode an image, and tell whether its last row, or the one above, is as it was before.
+    """Decode an image, and return whether its last row, or the one above, is as it was before.
 
     Either may be the row of an interlaced image that is decoded last.
     """
@@ -186,7 +186,7 @@ def _leaves_rows(image: ImageFile.ImageFile) -> bool:
 
 
 def _layout(image: Image.Image, label: str) -> tuple[str, int, bool, np.dtype[Any]]:
-    """Say how a mode becomes an array: mode to convert to, channels, alpha, type of the samples."""
+    """Give the mode to convert an image to, its channels, whether the last is alpha, and the type of its samples."""
     if image.mode == "P":
         alpha = image.has_transparency_data
         return ("RGBA", 4, True, np.dtype(np.uint8)) if alpha else ("RGB", 3, False, np.dtype(np.uint8))

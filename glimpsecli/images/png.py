@@ -1,4 +1,4 @@
-"""The chunks of a PNG file: what the header says, before anything is decoded."""
+"""The chunks of a PNG file: its header, read before anything is decoded, and the check of its data."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from glimpsecli.errors import FileProblemError
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _COLOUR, _GREY_ALPHA, _COLOUR_ALPHA = 2, 4, 6
-_LONGEST_EXIF = 1 << 20
+_LONGEST_EXIF = 1 << 20  # bytes; a longer chunk is passed over
 _NOTES = (b"tEXt", b"zTXt", b"iTXt", b"tIME", b"pHYs", b"bKGD", b"gAMA", b"cHRM", b"sBIT", b"hIST", b"sPLT", b"oFFs")
 _RAW_PROFILE = b"Raw profile type"  # a text that is EXIF or a colour profile
 _SAMPLES = {0: 1, _COLOUR: 3, 3: 1, _GREY_ALPHA: 2, _COLOUR_ALPHA: 4}
-# Of the passes of an interlaced image: first column and row, and steps from column to column and from row to row.
+# The passes of an interlaced image: first column and row, and steps from column to column and from row to row.
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _BLOCK = 1 << 18  # bytes inflated at a time
 
 
 class Header(NamedTuple):
-    """What a PNG file says of itself.
+    """The facts that the chunks of a PNG file state.
 
     Attributes
     ----------
@@ -107,7 +107,7 @@ def without_notes(stream: BinaryIO) -> io.BytesIO:
 def check_data(stream: BinaryIO, header: Header, label: str, frame: int, *, suspect: bool) -> None:
     """Refuse a file whose compressed data are not those that were written, or end too early.
 
-    Pillow does not look at their checksums, and takes the end of the data for the end of the image.
+    Pillow does not check their checksums, and takes the end of the data for the end of the image.
 
     Parameters
     ----------
@@ -143,20 +143,20 @@ def _frames(stream: BinaryIO, header: Header) -> Iterator[tuple[Header, list[tup
             yield frame, parts, sound and tail != bytes(4)  # the last checksum is never zero
             parts, sound = [], True
         if kind == b"fcTL":
-            stream.seek(position + 8)  # whoever took the frame has moved the stream
+            stream.seek(position + 8)  # the reader of a frame has moved the stream
             width, height = struct.unpack(">4xII", stream.read(12))
             frame = header._replace(width=width, height=height)
         elif kind in (b"IDAT", b"fdAT"):
             content, checksum = stream.read(length), stream.read(4)
             sound &= zlib.crc32(content, zlib.crc32(kind)) == int.from_bytes(checksum, "big")
             tail = content[-4:]
-            skipped = 0 if kind == b"IDAT" else 4  # a number comes first
+            skipped = 0 if kind == b"IDAT" else 4  # a sequence number comes first
             parts.append((position + 8 + skipped, length - skipped))
         position += 12 + length
 
 
 def _inflates(stream: BinaryIO, parts: list[tuple[int, int]], header: Header) -> bool:
-    """Tell whether data inflate, with the right checksum at the end, to all rows of an image."""
+    """Return whether data inflate, with the right checksum at the end, to all rows of an image."""
     bits = header.bits * _SAMPLES[header.colour_type]
     wanted = 0
     for left, top, step_x, step_y in _PASSES if header.interlaced else ((0, 0, 1, 1),):

@@ -10,24 +10,24 @@ from PIL import Image
 
 from glimpsecli.images.picture import Array
 
-_STRIP_PIXELS = 1 << 16
+_STRIP_PIXELS = 1 << 16  # converted at a time
 
 
 def to_srgb(mode: str, icc: bytes | None) -> Callable[[Image.Image], Image.Image]:
     """Make the function that brings images of mode CMYK or LAB to sRGB.
 
-    CMYK goes through its embedded profile. Without one, or with one that is damaged, there is no telling which inks
-    were meant, and Pillow's plain formula (255 - C)(255 - K) / 255 stands in.
+    CMYK goes through its embedded profile. Without one, or with a damaged one, the inks are unknown, and Pillow's
+    formula (255 - C)(255 - K) / 255 stands in.
     """
     if mode == "CMYK" and (not icc or icc[16:20] != b"CMYK"):
-        return _plain
+        return _by_formula
     from PIL import ImageCms  # only here: loading the colour engine takes time
 
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc or b"") if mode == "CMYK" else ImageCms.createProfile("LAB"))
         transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
     except (ImageCms.PyCMSError, OSError):
-        return _plain
+        return _by_formula
 
     def through_profile(image: Image.Image) -> Image.Image:
         converted = ImageCms.applyTransform(image, transform)
@@ -50,5 +50,5 @@ def cmyk_to_srgb(inks: Array, icc: bytes | None) -> Array:
     return rgb
 
 
-def _plain(image: Image.Image) -> Image.Image:
+def _by_formula(image: Image.Image) -> Image.Image:
     return image.convert("RGB")

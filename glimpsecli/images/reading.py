@@ -35,26 +35,26 @@ _SIGNATURES = {
 _NETPBM_KINDS = b"123456f"
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
-_HEAD = 256
-_SEARCHED = 1 << 20  # how far into a file its headers are looked for
+_HEAD = 256  # bytes that show the kind of a file
+_SEARCHED = 1 << 20  # bytes at the start of a file that are searched for its headers
 _TAKEN = "PNG, JPEG, WebP, TIFF, GIF, BMP, PGM, PPM, JPEG 2000, AVIF, HEIF or .npy"
 
 
 def read(source: Source, *, frame: int = 0, max_pixels: int = MAX_PIXELS, name: str | None = None) -> Picture:
     """Read an image.
 
-    The content decides what it is, never the name. The EXIF orientation is applied; EXIF itself is dropped.
+    The content decides the kind of file, never the name. The EXIF orientation is applied; EXIF itself is dropped.
 
     Parameters
     ----------
     source : path or binary stream
         A stream is read from where it stands; it need not be seekable, and it stays open.
     frame : int
-        Which frame of an animation, or which page of a TIFF, from 0.
+        The frame of an animation, or the page of a TIFF, from 0.
     max_pixels : int
         Larger images are refused before they are decoded.
     name : str, optional
-        What messages call the source.
+        The name of the source in messages.
 
     Returns
     -------
@@ -147,7 +147,7 @@ def _decode_deep_png(stream: BinaryIO, header: png.Header, label: str, frame: in
 
 
 def kind_of(stream: BinaryIO, label: str) -> str:
-    """Tell what a file is from its first bytes."""
+    """Find the kind of a file from its first bytes."""
     stream.seek(0)
     try:
         head = stream.read(_HEAD)
@@ -196,7 +196,7 @@ def _refuse_deep(stream: BinaryIO, kind: str, label: str) -> None:
 
 @contextmanager
 def explained(label: str, kind: str) -> Iterator[None]:
-    """Turn whatever a decoder throws at a damaged file into one line, and keep its warnings to itself."""
+    """Turn any error of a decoder about a damaged file into one line, and silence its warnings."""
     try:
         with silenced:
             yield

@@ -1,4 +1,4 @@
-"""Keep the decoders' own warnings away from the user: what matters becomes an error of ours."""
+"""Silence for the decoders' own warnings: those that matter become errors of glimpse."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _stderr_lock = threading.Lock()
 def mute_stderr() -> Iterator[None]:
     """Send standard error to nowhere, for C libraries that write to it and know no other way.
 
-    It is the whole process's, so this is for short calls; other threads' messages of that moment are lost as well.
+    Standard error is the whole process's, so this is for short calls: other threads' messages are lost meanwhile.
     """
     with _stderr_lock:
         try:

@@ -1,4 +1,4 @@
-"""Opening what the user named: a path or a stream, always handed on as a seekable stream."""
+"""Paths and streams that the user names, opened as seekable streams."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def opened(source: Source, name: str | None = None) -> Iterator[tuple[BinaryIO, 
     source : path or binary stream
         A stream is read from where it stands, and stays open.
     name : str, optional
-        What messages call the source.
+        The name of the source in messages.
 
     Yields
     ------
     stream, label : BinaryIO, str
-        A seekable stream at its start, and what messages call it.
+        A seekable stream at its start, and its name in messages.
     """
     if not isinstance(source, (str, os.PathLike)):
         yield _seekable(source), name or "the input stream"

@@ -19,7 +19,7 @@ _DESCRIPTOR = re.compile(r"/dev/stdin|(?:/dev/fd|/proc/self/fd)/([0-9]{1,9})")
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a path leads to something that is there, and is neither a regular file nor a folder."""
+    """Return whether a path leads to something that exists, and is neither a regular file nor a folder."""
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):

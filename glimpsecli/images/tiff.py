@@ -1,7 +1,7 @@
 """TIFF in all its variety: any depth, planar or not, palettes, inverted greys, inks, premultiplied alpha.
 
-imageio's tifffile plugin decodes the samples. This file decides from the tags what they mean. Pillow helps out where
-tifffile lacks a codec or a colour model, as long as that costs no depth.
+imageio's tifffile plugin decodes the samples. The tags decide what they mean. Pillow helps out where tifffile lacks
+a codec or a colour model, as long as that costs no depth.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from glimpsecli.images.tiff_tags import (
 
 _PILLOWS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925)  # compressions that every Pillow decodes
 _ASSOCIATED, _UNASSOCIATED = 1, 2
-_ZEROS = 8  # bytes of zero at the end of a strip of Group 4 that no encoder writes but behind the mark of its end
-_END_OF_BLOCK = 0x001001  # that mark, of 24 bits
+_ZEROS = 8  # bytes of zero at the end of a strip of Group 4, which encoders write only behind the mark of its end
+_END_OF_BLOCK = 0x001001  # the mark of the end, of 24 bits
 
 
 def measure(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> tuple[int, int]:
@@ -163,7 +163,7 @@ def _read_slice(stream: BinaryIO, page: Page, start: int) -> Array:
 
 
 def _interpreted(samples: Array, page: Page, label: str) -> tuple[Array, bool]:
-    """Turn the samples (H, W, S) into pixels, and say whether the last channel is alpha."""
+    """Turn the samples (H, W, S) into pixels, and return whether the last channel is alpha."""
     extras = page.samples - page.colours
     kind = page.extras[0] if extras == 1 and page.extras else None
     if page.photometric == PALETTE:
@@ -185,7 +185,7 @@ def _interpreted(samples: Array, page: Page, label: str) -> tuple[Array, bool]:
 
 
 def _full_scale(samples: Array, bits: int) -> Array:
-    """Bring samples to a type of ours so that white is its white: 1 bit to 0 and 255, 12 bit to 0..65535."""
+    """Bring samples to full scale: 1 bit to 0 and 255, 12 bit to 0..65535."""
     if samples.dtype == np.float16 or samples.dtype == np.float32:
         return samples.astype(np.float32, copy=False)
     if samples.dtype == np.bool_:

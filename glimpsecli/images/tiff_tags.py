@@ -1,4 +1,4 @@
-"""The tags of a TIFF page, as tifffile reads them: what its samples mean, and what of it is refused."""
+"""The tags of a TIFF page, as tifffile reads them: the meaning of its samples, and the pages that are refused."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def read_tags(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> Page
 
 
 def _find_page(file: Any, label: str, frame: int) -> tuple[int, Any, int]:
-    """Return the index of a frame's page, the page, and the number of the slice in it, looking no further than that.
+    """Return the index of a frame's page, the page, and the number of the slice in it, without reading later pages.
 
     Overviews and masks are no frames of their own, unless there is nothing else. ImageJ writes one page for a whole
     stack beyond 4 GB: its slices follow one another.
@@ -133,7 +133,7 @@ def _find_page(file: Any, label: str, frame: int) -> tuple[int, Any, int]:
     others: list[tuple[int, Any]] = []
     seen: set[int] = set()
     for index, page in enumerate(file.pages):
-        if page.offset in seen:  # a damaged chain of pages may bite its own tail
+        if page.offset in seen:  # a damaged chain of pages may be a ring
             break
         seen.add(page.offset)
         (others if page.is_reduced or page.is_mask else frames).append((index, page))
@@ -165,7 +165,7 @@ def _check_tags(stream: BinaryIO, layout: Any, page: Any, label: str) -> None:
 
 
 def _refuse(page: Any, label: str) -> None:
-    """Refuse what would lose depth, or would not be a picture."""
+    """Refuse a page that would lose depth, or is no picture."""
     if page.tags.valueof(50706) is not None:
         raise FileProblemError(f"{label} is a camera's raw file (DNG)", "develop it to TIFF first")
     if page.photometric not in _COLOURS:
@@ -185,7 +185,7 @@ def _refuse(page: Any, label: str) -> None:
 
 
 def _has_codecs(tifffile: Any, page: Any) -> bool:
-    """Tell whether tifffile decodes this page; without imagecodecs it knows few compressions."""
+    """Return whether tifffile decodes this page; without imagecodecs it knows few compressions."""
     try:
         tifffile.TIFF.DECOMPRESSORS[page.compression]
         tifffile.TIFF.UNPREDICTORS[page.predictor]

@@ -19,7 +19,7 @@ def load_vips(what: str) -> Any:
     Parameters
     ----------
     what : str
-        What it is needed for, as the subject of the message.
+        The work that needs pyvips, as the subject of the message.
     """
     try:
         silence_logger("pyvips")

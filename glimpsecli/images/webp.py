@@ -7,15 +7,15 @@ import struct
 
 from glimpsecli.errors import FileProblemError
 
-_ZEROS = 8  # bytes of zero at the end of the data that are worth a question
-_SPARE = 4  # of these, bytes that an encoder would not have written for nothing
+_ZEROS = 8  # bytes of zero at the end of the data that make them suspect
+_SPARE = 4  # of these, bytes that an encoder writes only if they are needed
 
 
 def check(content: bytes, label: str) -> None:
     """Refuse a still image where zeros stand in place of the end of its data.
 
-    Blank parts of an image may well be coded as zeros, but then the last of them are needed; and zeros behind the data
-    do no harm, but then the first of them are not.
+    Zeros that code blank parts of an image are needed to the last, and zeros behind the data are not needed at all.
+    Zeros in place of lost data are needed, but not to the last.
     """
     place = 12
     while place + 8 <= len(content):
@@ -35,7 +35,7 @@ def check(content: bytes, label: str) -> None:
 
 
 def _shortened(content: bytes, place: int, count: int) -> bytes:
-    """Take some bytes from the end of the chunk at a place, and put the sizes right."""
+    """Cut `count` bytes from the end of the chunk at `place`, and correct the sizes."""
     (length,) = struct.unpack_from("<I", content, place + 4)
     kept = length - count
     chunk = content[place : place + 4] + struct.pack("<I", kept) + content[place + 8 : place + 8 + kept]

@@ -107,7 +107,7 @@ def write_npz(target: Target, arrays: Mapping[str, Array], *, overwrite: bool = 
     target : path or binary stream
         As for :func:`write`.
     arrays : mapping of str to array
-        Any shapes and plain types: numbers and strings, not objects.
+        Of any shapes, of numbers or strings, not objects.
     overwrite : bool
         Replace an existing file.
     """
@@ -134,7 +134,7 @@ def _encode(image: Array, kind: Format, icc: bytes | None, quality: int | None, 
     if kind.name == "png":
         options = {"compress_level": level}
     elif kind.name == "jpg":
-        # Full colour resolution where quality is asked for, half as cameras do below.
+        # Full colour resolution at high quality; below it half, as cameras do.
         options = {"quality": quality, "subsampling": "4:4:4" if quality >= QUALITY else "4:2:0"}
     elif quality == _LOSSLESS:
         options = {"lossless": True, "exact": True}
@@ -155,7 +155,7 @@ class _Named(io.BytesIO):
 
 
 def _deliver(target: Target, encode: Callable[[BinaryIO], object], *, overwrite: bool) -> None:
-    """Send what an encoder writes to a path or a stream; encoders get a seekable stream."""
+    """Send the output of an encoder to a path or a stream; encoders get a seekable stream."""
     if isinstance(target, (str, os.PathLike)):
         place(target, encode, overwrite=overwrite)
         return
