@@ -379,7 +379,7 @@ def test_a_glimpse_is_brought_to_the_depth_of_the_image(glimpse):
     np.save("deep.npy", np.full((10, 10), 1000, np.uint16))
     code, _, err = glimpse("paste light.npy --onto deep.npy --box 2,2,4,4 -v -o out.npy")
     assert code == 0
-    assert "brought to that of the image, 16 bit" in err
+    assert "brought to the depth of the image, 16 bit" in err
     out = np.load("out.npy")
     assert out.dtype == np.uint16
     assert (out[3, 3, 0], out[0, 0, 0]) == (round(0.6 * 65535), 1000)

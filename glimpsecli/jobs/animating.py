@@ -1,4 +1,4 @@
-"""The search as a film: the window on its way over the image, the glimpse in it, and what is left unexplained."""
+"""The search as a film: the window on its way over the image, the glimpse in it, and the residual."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     Figure = NDArray[np.uint8]
 
 HEIGHT, WIDTH = 400, 560
-"""The image fits into this."""
+"""Largest height and width of the image in a frame, in pixels."""
 
 MARGIN, TEXT, TITLE = 18, 15, 14
 CANDIDATE, STEP, LAST = 320, 220, 3000
 """Milliseconds that a frame of each kind stays."""
 
 STRETCH = 2.0
-"""How many times stronger than it is the residual, the mean of its channels, is drawn about a middle grey."""
+"""Factor of the residual, averaged over its channels, when it is drawn about a middle grey."""
 
 _PALE, _BRIGHT = (1.0, 1.0, 1.0), (1.0, 0.85, 0.0)
 _COLOURS = {"found": (20, 120, 60), "doubtful": (165, 100, 0), "lost": (180, 40, 40)}
@@ -47,15 +47,15 @@ def film(found: Fit, target: Array, image: Array, sampling: Sampling) -> tuple[l
     ----------
     found : Fit
     target, image : (H, W) or (H, W, C)
-        The target that was searched, and the image it was found in.
+        The target, and the image that was searched for it.
     sampling : Sampling
 
     Returns
     -------
     frames : list of (H, W, 3) uint8
-        The candidates, from the least likely to the first, then the steps from the one that won.
+        The candidates, the most likely last, then the steps from the candidate that won.
     milliseconds : list of int
-        How long each stays.
+        Time that each frame stays.
     """
     stage = _Stage(target, image, sampling)
     candidates = found.starts[::-1]
@@ -118,7 +118,7 @@ class _Stage:
         return figure
 
     def _seen(self, step: Step) -> tuple[Array, Array, Array]:
-        """Give target, glimpse and residual at a step, each as soft as it was."""
+        """Give the target, the glimpse and the residual of a step, at the blur of that step."""
         level, place = Level(1, step.sigma), from_window(step.window, self.size)
         target = level.soften(self.target).astype(np.float64)
         scene = Scene.around(self.image, place, self.size, level, self.sampling)

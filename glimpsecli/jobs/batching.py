@@ -45,15 +45,15 @@ def make_batch_plan(
     annotations : Annotations, optional
         Boxes in place of `requests`.
     labels : sequence of str
-        Only boxes with one of these labels, where there are any; see :func:`glimpsecli.annotations.labels.choose`.
+        Labels of the boxes to keep, none for all; see :func:`glimpsecli.annotations.labels.choose`.
     part : (int, int)
-        Only the i-th of n contiguous parts of equal length.
+        Number of the part, and of all parts, which are contiguous and of equal length.
     inputs : sequence of str
         Other files that were read, and must not be written over.
     replace : bool
-        Whether files of an earlier run may stand where the glimpses go.
+        Whether files of an earlier run may be replaced.
     problems : sequence of str
-        What went wrong with the sources.
+        Problems of the sources, a line each.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def make_batch_plan(
     asked_for = dict.fromkeys(request for item in items for request in item.requests)
     one_for_all = annotations is not None or any(isinstance(request, RandomRequest) for request in asked_for)
     tried = list(asked_for)
-    if one_for_all:  # and a turned box, which filterbanks cannot follow
+    if one_for_all:  # one is tried for all, and one turned box, which filterbanks cannot follow
         turned = [one for one in tried if isinstance(one, BoxRequest) and one.box.angle]
         tried = [*tried[:1], *turned[:1]]
     try_out(tried, how)
@@ -104,7 +104,7 @@ def _requests(annotated: Annotated | None, choice: Choice | None) -> list[Reques
 
 
 def check_part(text: str) -> tuple[int, int]:
-    """Read ``I/N``."""
+    """Read a part, ``I/N``."""
     numbers = re.fullmatch("([0-9]{1,9})/([0-9]{1,9})", text)
     if numbers is None or not 1 <= int(numbers[1]) <= int(numbers[2]):
         raise InvalidInputError(f"{text!r} is not a part", "write I/N, such as 2/8, from 1/8 to 8/8")

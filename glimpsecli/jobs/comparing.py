@@ -35,7 +35,7 @@ _PALE = 236
 
 @dataclass(frozen=True)
 class Comparison:
-    """Draws the input with its window, and what each sampler sees there.
+    """Draws the input with its window, and the glimpse of each sampler.
 
     Attributes
     ----------
@@ -44,9 +44,9 @@ class Comparison:
     magnify : bool
         Whether each pixel is drawn as a square; else glimpses are enlarged smoothly.
     height : int
-        About the height of the panels, in pixels.
+        Approximate height of the panels, in pixels.
     colour : (float, float, float)
-        Of the outline.
+        Colour of the outline, 0 to 1.
     """
 
     blur: float = Sampling.blur
@@ -74,14 +74,14 @@ class Comparison:
         return [stored(figure, Picture(figure), row, plan, notes)]
 
     def _glimpses(self, photo: Picture, placement: Placement, plan: Plan) -> dict[str, Array | None]:
-        """Look through each sampler, at the depth of the image; None where a sampler cannot."""
+        """Give the glimpse of each sampler at the depth of the image; None for a sampler that cannot look there."""
         sampling, depth = replace(sampling_of(photo, plan.how), blur=self.blur), depth_of(photo.pixels)
         seen: dict[str, Array | None] = {}
         for name in TITLES:
             if name != "gaussian":
                 own = replace(sampling, sampler=name)
             elif separable(placement):
-                own = replace(sampling, sampler=name, border=None, fill=None)  # it has no border
+                own = replace(sampling, sampler=name, border=None, fill=None)  # Gaussians have no border
             else:
                 seen[name] = None
                 continue
@@ -105,7 +105,7 @@ class Comparison:
         return panel
 
     def _extent(self, size: Size) -> tuple[int, Size]:
-        """Give the height of the panels, and the (height, width) of a glimpse there: of a very wide one, less high."""
+        """Give the height of the panels, and the (height, width) of the drawn glimpse: a very wide one is lower."""
         h, w = size
         height = h * max(1, round(self.height / h)) if h <= 1.5 * self.height else self.height
         if w * height > WIDEST * height * h:
@@ -123,7 +123,7 @@ class Comparison:
 
 
 def note_of(place: Place, size: Size, sampling: Sampling) -> str:
-    """Tell the size of a glimpse, and how it was seen."""
+    """Describe a glimpse: its size, and its interpolation or sigma."""
     extent = f"{size[1]}×{size[0]}"
     if sampling.sampler != "gaussian":
         return f"{extent}, {'nearest pixel' if sampling.sampler == 'hard' else 'bilinear'}"
@@ -133,7 +133,7 @@ def note_of(place: Place, size: Size, sampling: Sampling) -> str:
 
 
 def separable(placement: Placement) -> bool:
-    """Tell whether Gaussian attention can look there: along the axes of the image."""
+    """Return whether Gaussian attention can look there: along the axes of the image."""
     matrix = as_matrix(placement).matrix
     upright = _is_affine(placement) and matrix[0, 1] == 0 and matrix[1, 0] == 0
     return isinstance(placement.place, GaussianParams) or bool(upright)

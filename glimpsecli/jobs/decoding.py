@@ -1,4 +1,4 @@
-"""Only as much of an image is decoded as its windows need, where that is possible."""
+"""The decoding of an image, limited where possible to the pixels that its windows need."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ REDUCTIONS = (8, 4, 2)
 WORTH_CUTTING = 1_000_000
 """Pixels of an image below which decoding a part of it saves nothing."""
 LARGEST_PART = 0.5
-"""Share of an image above which it does not either."""
+"""Share of the pixels of an image above which decoding a part of it saves nothing."""
 LEAST_STRIDE = 1.5
-"""Pixels of the reduced image from tap to tap that ``--fast-decode`` leaves at least."""
+"""Least stride of the taps that ``--fast-decode`` leaves, in pixels of the reduced image."""
 
 
 def reduction(placements: Sequence[Placement]) -> int:
@@ -37,14 +37,14 @@ def reduction(placements: Sequence[Placement]) -> int:
 
 
 class Origin(NamedTuple):
-    """Where an image comes from: a file, or the bytes of one.
+    """The origin of an image: a file, or the bytes of one.
 
     Attributes
     ----------
     name : str
-        What messages call it: its path, where it has one.
+        Its name in messages: its path, where it has one.
     content : bytes or None
-        What it holds, where that was read already.
+        The bytes of the file, where they were read already.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Origin(NamedTuple):
 
     @classmethod
     def of(cls, source: str) -> Origin:
-        """Find an image by its path; standard input, ``-``, and whatever is no regular file are read at once."""
+        """Find an image by its path; standard input, ``-``, and irregular files are read at once."""
         if source != STREAM:
             if not is_stream(source):
                 return cls(source)
@@ -61,11 +61,11 @@ class Origin(NamedTuple):
         return cls("standard input", standard_input().read())
 
     def open(self) -> str | BinaryIO:
-        """Give what can be read from the start."""
+        """Give the path, or a stream of the bytes from the start."""
         return self.name if self.content is None else io.BytesIO(self.content)
 
     def is_jpeg(self) -> bool:
-        """Tell by the first bytes."""
+        """Return whether the first bytes are those of a JPEG."""
         with images.opened(self.open(), self.name) as (stream, _):
             return stream.read(3) == b"\xff\xd8\xff"
 
@@ -78,10 +78,10 @@ def upright_size_of(origin: Origin, how: How) -> Size:
 def decode(
     origin: Origin, placements_of: Callable[[Size], list[Placement]], how: How, *, whole: bool = False
 ) -> tuple[View, list[Placement]]:
-    """Decode an image as far as the placements of it need, and give both.
+    """Decode the pixels of an image that its placements need; give the view and the placements.
 
     With ``how.fast_decode`` a JPEG may be decoded at a half, a quarter or an eighth. Otherwise only the part of a large
-    JPEG that the placements read is decoded: the same pixels.
+    JPEG that the placements read is decoded, to the same pixels.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def decode(
 
 
 def decoded_as(origin: Origin, placements: Sequence[Placement], image_size: Size, how: How) -> str:
-    """Say from the header of an image how much of it :func:`decode` decodes: the ``decoded`` of its view."""
+    """Give, from the header of an image, the ``decoded`` of the view that :func:`decode` makes of it."""
     wanted = _wanted(placements, image_size, how) if how.frame == 0 and origin.is_jpeg() else None
     if wanted is None:
         return "whole"
@@ -117,7 +117,7 @@ def decoded_as(origin: Origin, placements: Sequence[Placement], image_size: Size
 
 
 class _Wanted(NamedTuple):
-    """The part (top, bottom, left, right) of a JPEG that is to be decoded, and how much smaller."""
+    """The part of a JPEG to be decoded, (top, bottom, left, right), and the factor by which it is reduced."""
 
     factor: int
     box: tuple[int, int, int, int]
@@ -134,7 +134,7 @@ def _wanted(placements: Sequence[Placement], image_size: Size, how: How) -> _Wan
 
 
 def _part(origin: Origin, placements: Sequence[Placement], image_size: Size, how: How) -> View | None:
-    """Decode a part of a JPEG, smaller perhaps; None where it must be decoded whole."""
+    """Decode a part of a JPEG, perhaps reduced; None where it must be decoded whole."""
     wanted = _wanted(placements, image_size, how)
     if wanted is None:
         return None
@@ -142,7 +142,7 @@ def _part(origin: Origin, placements: Sequence[Placement], image_size: Size, how
 
     factor, (top, bottom, left, right) = wanted.factor, wanted.box
     if factor > 1:
-        # A neighbour of a tap is a pixel of the smaller image away, which is `factor` of these.
+        # The neighbour of a tap is one pixel of the reduced image away, which is `factor` pixels here.
         far = 2 * factor
         wide = max(top - far, 0), min(bottom + far, image_size[0]), max(left - far, 0), min(right + far, image_size[1])
         reduced = read_reduced(origin.open(), factor, box=wide, max_pixels=how.max_pixels, name=origin.name)

@@ -73,7 +73,7 @@ def check_same(before: Mapping[str, Any], now: Mapping[str, Any], path: str) -> 
 
 
 def file_hashes(paths: Iterable[str], output: str) -> dict[str, str]:
-    """Give the hash of each file; that of a folder is of the annotations in it, without those of the output folder."""
+    """Give the hash of each file; a folder has that of the annotations in it, but for those in the output folder."""
     hashes = {}
     for path in paths:
         digest = hashlib.sha256()

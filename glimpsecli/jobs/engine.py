@@ -1,4 +1,4 @@
-"""The engine of plans: each image is read, its products are made and written, and what became of it is given."""
+"""The engine of plans: it reads each image, makes and writes its products, and gives the outcome."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ _NOTHING = np.empty((0, 0, 0), np.uint8)
 
 
 class Done(NamedTuple):
-    """What became of an image, or of the one file for all glimpses.
+    """The outcome of an image, or of the one file for all glimpses.
 
     Attributes
     ----------
     source : str
     products : tuple of Product
-        Those that are written.
+        Products that were written.
     failure : GlimpseError or None
-        Why there are no more.
+        The reason why there are no more.
     too_small : int
-        Windows that were dropped.
+        Number of windows that were dropped.
     """
 
     source: str
@@ -51,13 +51,13 @@ class Done(NamedTuple):
 def run(
     plan: Plan, items: Iterable[Item] | None = None, *, workers: int = 1, stop: threading.Event | None = None
 ) -> Iterator[Done]:
-    """Do what a plan says, in its order; one image's failure does not stop the others.
+    """Run a plan in its order; the failure of an image does not stop the others.
 
     Parameters
     ----------
     plan : Plan
     items : iterable of Item, optional
-        Only these of its items.
+        Items of the plan to work on; all by default.
     workers : int
         Images that are worked on at once.
     stop : threading.Event, optional
@@ -66,8 +66,8 @@ def run(
     Yields
     ------
     Done
-        For each image. One file for all glimpses is written behind them, if nothing failed or was stopped, and comes
-        last.
+        The outcome of each image. The one file for all glimpses is written after the images, unless one failed or the
+        run was stopped; its outcome comes last.
     """
     budget = Budget() if workers > 1 else None
     kept: list[Product] = []
@@ -85,7 +85,7 @@ def run(
 
 
 def preview(plan: Plan) -> Iterator[dict[str, Any] | Done]:
-    """Tell what a plan would do, from the headers of the images: the records without a backend."""
+    """Preview a plan from the headers of the images: give the records, without a backend, and the failures."""
     for item in plan.items:
         if item.failure is not None:
             yield Done(item.source, failure=item.failure)
@@ -113,7 +113,7 @@ def exit_code(failures: Sequence[Done], plan: Plan) -> ExitCode:
 
 
 def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
-    """Read an image, look at it everywhere, and only then write."""
+    """Read an image, make all its products, and only then write them."""
     if item.failure is not None:
         return Done(item.source, failure=item.failure)
     written: list[Product] = []
@@ -139,7 +139,7 @@ def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
             if plan.container is None:
                 if target is not None:
                     product.record.update(_write(product, target, plan))
-                product = product._replace(pixels=_NOTHING)  # nobody needs them any more
+                product = product._replace(pixels=_NOTHING)  # they are not needed any more
             written.append(product)
         return Done(item.source, tuple(written), too_small=sum(placement.too_small for placement in placements))
     except GlimpseError as error:
@@ -150,14 +150,14 @@ def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
 
 
 def content_hash(content: bytes | memoryview) -> str:
-    """Give the hash by which a file is known again."""
+    """Give the hash by which a file is recognised."""
     import hashlib
 
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def origin_of(item: Item, plan: Plan) -> Origin:
-    """Find an image; what standard input or a batch takes is read at once, and a changed file is refused."""
+    """Find an image; standard input and the images of a batch are read at once; a changed file is refused."""
     if item.source == STREAM or plan.root is None:
         return Origin.of(item.source)
     if os.path.exists(item.source) and not os.path.isfile(item.source):  # a FIFO would be waited for, perhaps for ever
@@ -175,7 +175,7 @@ def _memory(origin: Origin, plan: Plan) -> int:
 
     how = plan.how
     height, width, decoding = memory_of(origin.open(), frame=how.frame, max_pixels=how.max_pixels, name=origin.name)
-    # A photo, what lies on it as float32, and the picture with what it takes to store it: 24 bytes a pixel of 8 bit.
+    # The photo, its float32 layer, the picture, and the memory to store it: 24 bytes for a pixel of 8 bit.
     working = decoding if plan.make_products is None else max(24 * height * width, 2 * decoding)
     return working + len(origin.content or b"")
 
@@ -191,7 +191,7 @@ def placements_of(item: Item, plan: Plan, image_size: Size) -> list[Placement]:
 
 @contextmanager
 def _named(item: Item) -> Iterator[None]:
-    """Name the image in whatever goes wrong with it."""
+    """Name the image in the errors of the block."""
     try:
         yield
     except GlimpseError as error:
@@ -199,7 +199,7 @@ def _named(item: Item) -> Iterator[None]:
 
 
 def _write(product: Product, target: str, plan: Plan) -> dict[str, str | int]:
-    """Write a product; give the hash and the size of the file of a batch, which is made in memory for them."""
+    """Write a product; of a batch, encode it in memory first, and give the hash and the size of the file."""
     if plan.root is None:
         make_folder(target)
         _encode(product, _opened(target), plan)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from glimpsecli.images.picture import Array
 
 _SLACK = 1e-6
-"""Pixels by which a box of percentages may pass the edge, by rounding."""
+"""Pixels by which rounding may move a box of percentages over the edge."""
 
 TABLES = (".csv", ".json", ".jsonl")
 DIGITS = 6
@@ -45,20 +45,20 @@ class Task(NamedTuple):
     target, image : str
         Paths, one of them perhaps ``-``.
     target_box : Box, optional
-        The window of the target file whose glimpse is looked for; else all of it, as it is, is the target.
+        The window of the target file whose glimpse is searched for. By default the file as it is.
     size : SizeRequest
-        Of that glimpse.
+        Size of that glimpse.
     sampler : str, optional
         Gaussian by default; bilinear where the angle is free.
     blur : float, optional
     strides : Range, optional
-        One number twice is a rough stride.
+        Equal ends are a rough stride.
     free : frozenset of str
     table, animation : str, optional
         Files to write.
     overwrite : bool
     max_pixels : int
-        Larger images are refused.
+        Pixels of the largest image that is read.
     """
 
     target: str
@@ -76,17 +76,17 @@ class Task(NamedTuple):
 
     @property
     def chosen_sampler(self) -> str:
-        """The sampler asked for; else the Gaussian one, unless something turns."""
+        """The sampler asked for; by default bilinear where the angle is free, else Gaussian."""
         return self.sampler or ("bilinear" if "angle" in self.free else "gaussian")
 
     @property
     def sampling(self) -> Sampling:
-        """The same with the blur asked for."""
+        """The chosen sampler with the blur asked for."""
         return Sampling(sampler=self.chosen_sampler, blur=Sampling.blur if self.blur is None else self.blur)
 
 
 class Result(NamedTuple):
-    """A fit, with what it was made of."""
+    """A fit, with the target and the image it was made of."""
 
     fit: Fit
     target: Array
@@ -94,7 +94,7 @@ class Result(NamedTuple):
 
 
 def check(task: Task) -> None:
-    """Find, before any work, what would not work.
+    """Refuse, before any work, a task that could not be done.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def check(task: Task) -> None:
 
 
 def run(task: Task, watch: Callable[[int, int], object] | None = None) -> Result:
-    """Read, cut the target out where it is a window, and fit; `watch` is a progress callback."""
+    """Read the files, cut the target out where it is a window, and fit; `watch` is a progress callback."""
     read, image = _read(task.target, task), _opaque(_read(task.image, task), task.image)
     seen = read if task.target_box is None else _cut(task, read, task.target_box)
     target = _opaque(seen, task.target, " or, with --target-box, take a window in which it is opaque")
@@ -134,7 +134,7 @@ def run(task: Task, watch: Callable[[int, int], object] | None = None) -> Result
 
 
 def record(task: Task, result: Result) -> dict[str, Any]:
-    """Tell what was found, in plain numbers."""
+    """Give the record of a fit, in rounded numbers."""
     found, (height, width) = result.fit, result.target.shape[:2]
     return {
         "target": task.target,
@@ -155,7 +155,7 @@ def record(task: Task, result: Result) -> dict[str, Any]:
 
 
 def write(task: Task, result: Result) -> list[str]:
-    """Write the table, of a window that was found, and the animation; give the names of what was written."""
+    """Write the table, where the window was found, and the animation; give the names of the written files."""
     contents: dict[str, bytes] = {}
     if task.table is not None and result.fit.verdict == "found":
         contents[task.table] = _table(task, result)
@@ -170,7 +170,7 @@ def write(task: Task, result: Result) -> list[str]:
 
 
 def _cut(task: Task, picture: Picture, box: Box) -> Picture:
-    """Look through the window of the target file."""
+    """Give the glimpse of the target file through its box."""
     height, width = picture.pixels.shape[:2]
     window = box.to_window((height, width))
     x, y, across, down = window.box
@@ -187,14 +187,14 @@ def _cut(task: Task, picture: Picture, box: Box) -> Picture:
 
 
 def _opaque(picture: Picture, name: str, other_way: str = "") -> Array:
-    """Take the alpha off a picture in which it hides nothing."""
+    """Drop the alpha of a picture, which must hide nothing."""
     if not picture.alpha:
         return picture.pixels
     colours, alpha = picture.pixels[..., :-1], picture.pixels[..., -1]
     hidden = float((alpha < DEPTHS[depth_of(alpha)].scale * (1 - 1e-4)).mean())
     if hidden:
         raise InvalidInputError(
-            f"{name} is transparent in {max(hidden, 0.01):.0%} of its pixels, and what is behind them is not known",
+            f"{name} is transparent in {max(hidden, 0.01):.0%} of its pixels, and the colour behind them is not known",
             f"lay it over a colour with `glimpse extract {name} --box 0,0,100%,100% --sampler bilinear --fill white "
             f"-o OPAQUE.jpg`{other_way}",
         )
@@ -217,5 +217,5 @@ def _read(source: str, task: Task) -> Picture:
 
 
 def _rounded(numbers: dict[str, float]) -> dict[str, float | None]:
-    """Round numbers; one that is not finite, a deviation that nothing bounds, becomes None, for JSON has no other."""
+    """Round numbers; an unbounded deviation, which is not finite, becomes None, as JSON has only finite numbers."""
     return {name: round(value, DIGITS) if math.isfinite(value) else None for name, value in numbers.items()}

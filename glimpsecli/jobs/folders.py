@@ -11,7 +11,7 @@ from glimpsecli.images.atomic import try_folder
 
 
 class Folders:
-    """Folders that were looked up: where they really are, whether they hold files, and whether they take any."""
+    """Folders that were looked up: their real paths, whether they hold files, and whether they can be written to."""
 
     def __init__(self) -> None:
         self._real: dict[str, str] = {}
@@ -29,14 +29,14 @@ class Folders:
         return os.path.realpath(real) if self.may_hold(folder) and os.path.islink(real) else real
 
     def may_hold(self, folder: str) -> bool:
-        """Tell whether a folder may hold files: one that is empty or not there yet holds none."""
+        """Return whether a folder may hold files: one that is empty or not there yet holds none."""
         if folder not in self._filled:
             try:
                 with os.scandir(folder or os.curdir) as entries:
                     self._filled[folder] = next(entries, None) is not None
             except FileNotFoundError:
                 self._filled[folder] = False
-            except OSError:  # it cannot be listed, which says nothing
+            except OSError:  # it cannot be listed, and may hold files
                 self._filled[folder] = True
         return self._filled[folder]
 
@@ -74,7 +74,7 @@ class NamesOnDisk:
         self._entries: dict[str, dict[str, list[str]]] = {}
 
     def find(self, path: str) -> str:
-        """Give the path of the file that is meant; the given one where it is there, or where there is none.
+        """Give the path of a file on disk; the path as given where that exists, or where no file fits.
 
         Raises
         ------

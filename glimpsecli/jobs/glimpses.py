@@ -1,4 +1,4 @@
-"""From a picture to finished glimpses."""
+"""The making of glimpses from a decoded picture."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from glimpsecli.sampling import Sampler, Taps, choose_backend
 
 
 def look_at(view: View, item: Item, placements: Sequence[Placement], plan: Plan) -> list[Product]:
-    """Make the glimpses of one image, but for those that are too small.
+    """Make the glimpses of one image; windows that are too small get none.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The picture that explains what learns: loss, gradient and capture range of one window for several samplers."""
+"""The picture of the loss, the gradient and the capture range of one window, for several samplers."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from glimpsecli.window import Size, Window
 
 PATHS = 9
-"""Starts of the paths that are drawn, along an axis."""
+"""Number of starts along an axis of which a path is drawn."""
 FINE = 8
-"""Points of the cut for each step of the grid, so that it shows jumps."""
+"""Points of the cut for each step of the grid: enough to show jumps."""
 _WHITE = (1.0, 1.0, 1.0)
 
 
@@ -55,20 +55,20 @@ class Study(NamedTuple):
 
 @dataclass(frozen=True)
 class Explanation:
-    """Draws what each sampler lets gradient descent know of one window; in an array it keeps the surfaces themselves.
+    """Draws the loss around one window and its gradient for each sampler; an array keeps the surfaces themselves.
 
     Attributes
     ----------
     samplers : tuple of (str, float)
-        With the sigma of each, in strides, of which only the Gaussian sampler takes notice.
+        Each sampler with a sigma in strides, which only the Gaussian sampler uses.
     reach : Length, optional
         The largest offset; percentages are of the image's shorter side. Half the window's shorter side by default.
     steps : int
-        Offsets along an axis.
+        Number of offsets along an axis.
     panel : int
         Height of a panel, in pixels.
     colour : (float, float, float)
-        Of the outline.
+        Colour of the outline, 0 to 1.
     """
 
     samplers: tuple[tuple[str, float], ...]
@@ -115,7 +115,7 @@ class Explanation:
         return [product._replace(notes=notes)]
 
     def _samplings(self, photo: Picture, plan: Plan) -> Iterator[Sampling]:
-        """Generate how each sampler looks; Gaussian attention has no border."""
+        """Generate the sampling of each sampler; Gaussian attention has no border."""
         how = sampling_of(photo, plan.how)
         backend = "cpu" if how.backend == "auto" else how.backend  # thousands of windows, a few at a time
         for sampler, blur in self.samplers:
@@ -123,7 +123,7 @@ class Explanation:
             yield sampling if sampler == "gaussian" else replace(sampling, border=how.border, fill=how.fill)
 
     def _input(self, pixels: Array, placement: Placement, window: Window, reach: float) -> tuple[Array, str]:
-        """Draw the image with the window, and the part over which it moves; describe both."""
+        """Draw the image with the window and the part over which it moves; give the picture and its caption."""
         panel = fitted(as_rgb(pixels), self.panel, self.panel).copy()
         scale = np.array([panel.shape[1] / pixels.shape[1], panel.shape[0] / pixels.shape[0]])
         weight = max(1.5, self.panel / 140)
@@ -139,7 +139,7 @@ _OF_THE_WINDOW = ("label", "size", "window", "matrix", "outside")
 
 
 def _window_of(placement: Placement) -> Window:
-    """Give the window of a placement, whose centre is what moves."""
+    """Give the window of a placement, whose centre is moved."""
     window = None if isinstance(placement.place, GaussianParams) else as_window(placement)
     if window is None:
         raise InvalidInputError("the place is no window with a centre to move", "give --box or --at")
@@ -147,7 +147,7 @@ def _window_of(placement: Placement) -> Window:
 
 
 def _farthest(placement: Placement, image_size: Size) -> float:
-    """Give the offset, in pixels, from which on a window has left the image to both sides, above and below."""
+    """Give the least offset, in pixels, that moves a window off the image in every direction."""
     ends = corners(as_matrix(placement), placement.size)
     height, width = image_size
     return float(max(ends.max(), *([width, height] - ends.min(axis=0))))
@@ -181,8 +181,8 @@ def _column(study: Study, photo: Picture, window: Window, size: Size, reach: flo
 
 
 def _verdict(captured: Capture, reach: float) -> tuple[str, str]:
-    """Say from where descent arrives."""
-    share = f"{min(100 * captured.share, 99.9):.3g} %"  # not all is not 100
+    """Describe the offsets from which descent arrives."""
+    share = f"{min(100 * captured.share, 99.9):.3g} %"  # 100 means all
     if captured.share == 0:
         return "captures nothing", "no descent reaches the truth"
     if captured.share == 1:
@@ -206,7 +206,7 @@ def _entry(study: Study) -> dict[str, Any]:
 
 
 def _arrays(studies: Sequence[Study], entry: dict[str, Any]) -> Product:
-    """Keep the surfaces: for each sampler loss, derivative by x and by y, and 1 where descent reaches the truth."""
+    """Keep for each sampler the loss, its gradient with respect to x and y, and 1 where descent reaches the truth."""
     planes = [
         np.dstack([study.surface.loss, study.surface.gradient, study.captured.reached]).astype(np.float32)
         for study in studies

@@ -27,9 +27,9 @@ class RegionTable:
     Parameters
     ----------
     plan : Plan
-        A run that writes nothing itself.
+        A plan that writes no files.
     sources : sequence of Source
-        Its images; one that was found in a folder is called by its path below it, any other as it was named.
+        Its images; one that was found in a folder is named by its path below the folder, any other as it was given.
     target : str
         A name that ends in .csv, or ``-``.
     inputs : sequence of str

@@ -1,6 +1,6 @@
 """The lines of ``metadata.jsonl`` and the object in ``run.json``: how they are written, read and checked.
 
-Whatever is read here may have been edited, cut or joined: each field is checked once, and nowhere else.
+The files may have been edited, cut or joined: each field is checked here, and nowhere else.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ Check = Callable[[Any], bool]
 Row = dict[str, Any]
 
 LARGEST_WHOLE = 2**53 - 1
-"""Integers above this are not the same in every reader of JSON."""
+"""The largest integer that every reader of JSON gives exactly."""
 LARGEST_NUMBER = 1e300
 SHOWN = 40
 """Characters of a wrong value that a message shows."""
 
 
 def _text(value: Any) -> bool:
-    """Say whether a value is a text that the system can take for a name."""
+    """Return whether a value is a text that can name a file."""
     try:
         return isinstance(value, str) and b"\0" not in os.fsencode(value)
     except UnicodeEncodeError:  # half of a surrogate pair
@@ -57,7 +57,7 @@ def _listed(check: Check, *lengths: int) -> Check:
 
 
 def _object(*later: str, **checks: Check) -> Check:
-    """Check an object of just these fields, of which those in `later` may be missing."""
+    """Give the check of an object with just these fields, of which `later` may be missing."""
     needed = checks.keys() - set(later)
     return lambda value: (
         isinstance(value, dict)
@@ -116,7 +116,7 @@ LINE: dict[str, Check] = {
     "file_hash": _hash,
     "file_bytes": _whole(0),
 }
-"""The fields of a line, and what makes a value one of theirs."""
+"""The fields of a line, with the check of each value."""
 
 RUN: dict[str, Check] = {
     "glimpse": _text,
@@ -178,7 +178,7 @@ def read_run(path: str) -> dict[str, Any]:
     Raises
     ------
     InvalidInputError
-        It cannot be read, or a value in it is of the wrong type.
+        The file cannot be read, or a value in it is of the wrong type.
     """
     _check_regular(path)
     try:
@@ -193,7 +193,7 @@ def read_run(path: str) -> dict[str, Any]:
 
 
 def checksum(run: Mapping[str, Any], rows: Iterable[Row]) -> str:
-    """Give the hash of all that a run's glimpses are made again from; fields that somebody added do not count."""
+    """Give the hash of a run's rows and of how they were made; fields that were added to them do not count."""
     digest = hashlib.sha256(json.dumps([run["how"], run["output"]], sort_keys=True).encode())
     for row in rows:
         digest.update(json.dumps([row.get(name) for name in LINE], sort_keys=True).encode())
@@ -204,7 +204,7 @@ _ANEW = "name the output folder of a batch, or start it anew with --overwrite"
 
 
 def _read(path: str) -> Iterator[tuple[str, str, Row | None]]:
-    """Give each line, and its row or what is wrong with it."""
+    """Give each line, the reason why it is damaged, and its row, None where it is damaged."""
     _check_regular(path)
     with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
         for line in file:
@@ -224,7 +224,7 @@ def _check_regular(path: str) -> None:
 
 
 def _wrong(value: Any, checks: Mapping[str, Check]) -> str | None:
-    """Say what is wrong with an object, if anything."""
+    """Give the reason why an object is damaged; None where it is not."""
     if not isinstance(value, dict):
         return f"{_short(json.dumps(value))} is no object"
     for name, check in checks.items():

@@ -1,4 +1,4 @@
-"""A lock on what a run writes, which ends with the process that holds it, however that ends."""
+"""A lock on the output of a run, which ends with the process that holds it, even with a killed one."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 
 @contextmanager
 def locked(path: str) -> Iterator[None]:
-    """Hold the lock that a file stands for; the file is there only as long.
+    """Hold a lock on a file, which exists only as long as the lock.
 
     Where the file cannot be made or the file system has no locks, nothing is held and the work goes on.
 
     Raises
     ------
     InvalidInputError
-        Another run holds it.
+        Another run holds the lock.
     """
     file = _acquire(path)
     try:
@@ -39,7 +39,7 @@ def _acquire(path: str) -> int | None:
         try:
             file = os.open(path, flags, 0o666)
         except OSError:
-            return None  # what is written next says why
+            return None  # the next write reports the reason
         try:
             lock(file)
             if os.path.samestat(os.fstat(file), os.stat(path)):
@@ -59,11 +59,11 @@ def _acquire(path: str) -> int | None:
 
 
 def _remove(path: str, file: int) -> None:
-    if sys.platform == "win32":  # which does not remove an open file
+    if sys.platform == "win32":  # Windows does not remove an open file
         os.close(file)
     with suppress(OSError):
         os.unlink(path)
-    if sys.platform != "win32":  # whoever opened it meanwhile must find it locked until it is gone
+    if sys.platform != "win32":  # a run that opened it meanwhile must find it locked until it is gone
         os.close(file)
 
 

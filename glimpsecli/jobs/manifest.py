@@ -1,4 +1,4 @@
-"""The manifest of a batch: what each glimpse is, what failed, and how the run was made.
+"""The manifest of a batch: its glimpses, its failures, and the parameters of its run.
 
 ``metadata.jsonl``
     A line for each glimpse, in the order of the plan. ``file_name`` is relative to the folder, so that Hugging Face's
@@ -6,10 +6,10 @@
 ``failures.jsonl``
     A line for each image that failed, and for each problem of the annotations.
 ``run.json``
-    The parameters, versions and backend; and, once it is finished, the number of lines and a checksum of them.
+    The parameters, versions and backend; and, once the run is finished, the number of lines and a checksum of them.
 
-A part of a batch has its number in these names, and they join by concatenation in the order of the names. No file
-holds a time, so that the same run gives the same bytes.
+A part of a batch has its number in these names, and the lines of all parts join by concatenation in the order of the
+names. No file holds a time, so that the same run gives the same bytes.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Item, Plan
 
 GROUP = 64
-"""Images after which a group is noted."""
+"""Images after which the lines of a group are written."""
 SECONDS = 1.0
-"""Seconds after the last group when the next is noted, however small."""
+"""Seconds after the last group when the next is written, however small."""
 LARGEST_GROUP = 16 * GROUP
-"""Images that are worked on while the disk is busy with the last group: a run that is killed loses no more."""
+"""The most images that wait while the disk is busy with the last group: a run that is killed loses no more."""
 
 
 class Manifest:
-    """The manifest of a run, or of a part of one; as a context it holds the lock on it.
+    """The manifest of a run, or of a part of one; as a context it holds the lock on its files.
 
-    Images are noted in groups: their files are on the disk before their lines are, so that neither an interruption nor
-    a power cut leaves a line without its file. What was not noted yet is made again by a resumed run.
+    Lines are written in groups, once the files of the group are on the disk, so that neither an interruption nor a
+    power cut leaves a line without its file. A resumed run makes the images without lines again.
 
     Parameters
     ----------
     folder : str
         The output folder.
     part : (int, int)
-        Which part of how many.
+        The number of the part, and of all parts.
     """
 
     def __init__(self, folder: str, part: tuple[int, int] = (1, 1)) -> None:
@@ -64,8 +64,8 @@ class Manifest:
         self._metadata: IO[str] | None = None
         self._failures: IO[str] | None = None
         self._group: list[Done] = []
-        self._noting: Future[None] | None = None
-        self._noted = 0.0
+        self._writing: Future[None] | None = None
+        self._written_at = 0.0
         self._left = 0
         self._resumed = False
         self._run: dict[str, Any] = {}
@@ -74,8 +74,8 @@ class Manifest:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        with self._held, suppress(GlimpseError):  # its error, or one of which this is the consequence, was raised
-            self._note_all()
+        with self._held, suppress(GlimpseError):  # its error, or its cause, was raised before
+            self._write_rest()
 
     def path(self, name: str) -> str:
         """Give the path of ``metadata.jsonl``, ``failures.jsonl`` or ``run.json``."""
@@ -85,12 +85,12 @@ class Manifest:
     def check(
         self, plan: Plan, parameters: Mapping[str, Any], *, resume: str | None, overwrite: bool
     ) -> dict[str, Any]:
-        """Give what ``run.json`` will say, and write nothing; the parameters are those of :meth:`begin`.
+        """Give the content of ``run.json``, and write nothing; the parameters are those of :meth:`begin`.
 
         Raises
         ------
         InvalidInputError
-            The folder holds a run already, and it is neither resumed nor overwritten; or the one to be resumed had
+            The folder holds a run already, and it is neither resumed nor overwritten; or the run to be resumed had
             other parameters or is damaged.
         """
         run, run_path, metadata = description(plan, parameters), self.path("run.json"), self.path("metadata.jsonl")
@@ -117,9 +117,9 @@ class Manifest:
         ----------
         plan : Plan
         parameters : mapping
-            Of the command line, for ``run.json``.
+            Parameters of the command line, for ``run.json``.
         resume : str or None
-            ``full`` or ``quick``: what is trusted of an earlier run, as in :func:`resuming.done_lines`.
+            ``full`` or ``quick``: how an earlier run is checked, as in :func:`resuming.done_lines`.
         overwrite : bool
             Whether an earlier run is replaced.
         workers : int
@@ -146,15 +146,15 @@ class Manifest:
             if os.path.lexists(self.path("failures.jsonl")):
                 os.unlink(self.path("failures.jsonl"))
             self._metadata = self._opened(metadata)
-        self._notes = self._held.enter_context(ThreadPoolExecutor(1, thread_name_prefix="glimpse-manifest"))
+        self._writer = self._held.enter_context(ThreadPoolExecutor(1, thread_name_prefix="glimpse-manifest"))
         for problem in plan.problems:
             self._fail({"source": None, "error": problem})
         todo = [item for item in plan.items if item.source not in lines]
-        self._left, self._resumed, self._noted = len(todo), bool(lines), time.monotonic()
+        self._left, self._resumed, self._written_at = len(todo), bool(lines), time.monotonic()
         return todo
 
     def add(self, done: Done) -> None:
-        """Take an image, in the order of the plan, and note its group when that is full or a while has passed.
+        """Take an image, in the order of the plan, and write its group when that is full or a while has passed.
 
         Raises
         ------
@@ -163,23 +163,23 @@ class Manifest:
         """
         self._group.append(done)
         self._left -= 1
-        due = len(self._group) >= GROUP or time.monotonic() - self._noted >= SECONDS
-        if due and (self._noting is None or self._noting.done() or len(self._group) >= LARGEST_GROUP):
+        due = len(self._group) >= GROUP or time.monotonic() - self._written_at >= SECONDS
+        if due and (self._writing is None or self._writing.done() or len(self._group) >= LARGEST_GROUP):
             self._settle()
             group, self._group = self._group, []
-            self._noting = self._notes.submit(self._note, group)
+            self._writing = self._writer.submit(self._write_group, group)
 
     def finish(self, plan: Plan) -> None:
-        """Note what is left; where all is done, check that it is still there, and say in ``run.json`` how much it is.
+        """Write the last group; once all images are done, check their files and complete ``run.json``.
 
-        Lines that a resumed run added late go where the plan has them.
+        The lines of a resumed run are sorted into the order of the plan.
 
         Raises
         ------
         FileProblemError
             As for :meth:`add`, for all files of the run.
         """
-        self._note_all()
+        self._write_rest()
         path = self.path("metadata.jsonl")
         if self._resumed:
             order = {item.source: number for number, item in enumerate(plan.items)}
@@ -202,20 +202,20 @@ class Manifest:
         self._write_run()
 
     def _settle(self) -> None:
-        """Wait for the group that is being noted, and raise what went wrong with it."""
-        if self._noting is not None:
-            wait([self._noting])  # where a signal ends it, the end of the context waits again
-            noting, self._noting = self._noting, None
-            noting.result()
+        """Wait for the group that is being written, and raise its error."""
+        if self._writing is not None:
+            wait([self._writing])  # where a signal ends the wait, the end of the context waits again
+            writing, self._writing = self._writing, None
+            writing.result()
 
-    def _note_all(self) -> None:
+    def _write_rest(self) -> None:
         self._settle()
         group, self._group = self._group, []
         if self._metadata is not None:
-            self._note(group)
+            self._write_group(group)
 
-    def _note(self, group: list[Done]) -> None:
-        """Write the lines of a group behind its files; while the disk is waited for, others are worked on."""
+    def _write_group(self, group: list[Done]) -> None:
+        """Write the lines of a group once its files are on the disk; meanwhile other images are worked on."""
         assert self._metadata is not None
         path = self.path("metadata.jsonl")
         with _explained(path):
@@ -233,7 +233,7 @@ class Manifest:
         for done in group:
             if done.failure is not None:
                 self._fail({"source": done.source, "error": str(done.failure)})
-        self._noted = time.monotonic()
+        self._written_at = time.monotonic()
 
     def _opened(self, path: str) -> IO[str]:
         file = open(path, "a", encoding="ascii")  # noqa: SIM115 - open for the run

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from glimpsecli.window import Size
 
 KEPT = 1 << 28
-"""Bytes of map files that are kept in memory; what is beyond them is read twice."""
+"""Bytes of map files that are kept in memory; further files are read twice."""
 
 
 class Reading(NamedTuple):
-    """How map files are read, and how the model saw its images; the names are those of `arrange`."""
+    """The options of reading map files, with the names of `arrange`, and the preprocessing of the images."""
 
     key: str | None = None
     layout: str | None = None
@@ -49,7 +49,7 @@ class Share(NamedTuple):
 
 
 class Map(NamedTuple):
-    """A map of an image: a grid of numbers, its name, its file, and how that was read."""
+    """A map of an image: a grid of numbers, its label, its file, and the arrangement of the file."""
 
     values: NDArray[Any]
     label: str
@@ -77,13 +77,13 @@ class Atlas:
     notes : list of str
         How the files were read, a line for each way.
     failures : dict of str to GlimpseError
-        By source, why its map cannot be read: of a folder of maps a bad one fails alone.
+        The error of each source whose map cannot be read: a bad map in a folder fails alone.
 
     Raises
     ------
     GlimpseError
         A file cannot be read or does not fit its layout, there are more maps than images, an image or a map has no
-        partner, or there are NaN. A bad file in a folder fails when its image is worked on.
+        partner, or a map holds NaN. A bad file in a folder fails when its image is worked on.
     """
 
     def __init__(self, sources: Sequence[Source], files: Sequence[str], reading: Reading, how: How) -> None:
@@ -103,7 +103,7 @@ class Atlas:
             except GlimpseError as error:
                 if len(sources) == 1 or not folder:
                     raise
-                self.failures[source.path] = error  # of many maps a bad one fails alone
+                self.failures[source.path] = error  # a bad map in a folder fails alone
                 self.labels.append(("",))
                 continue
             self.labels.append(tuple(one.label for one in maps))
@@ -123,7 +123,7 @@ class Atlas:
         return list(dict.fromkeys(share.path for shares in self._shares.values() for share in shares))
 
     def maps_of(self, source: str, image_size: Size | None) -> list[Map]:
-        """Give the maps of an image of a (height, width), None where that is not known."""
+        """Give the maps of an image, whose (height, width) is None where it is not known."""
         shares, found = self._shares[source], []
         for path, only in shares:
             arranged = self._arranged(path, image_size)
@@ -157,19 +157,19 @@ class Atlas:
         if path in self._arrays:
             return self._arrays[path]
         array = read_array(path, self.reading.key)
-        if array.nbytes <= self._left or is_stream(path):  # which can be read once
+        if array.nbytes <= self._left or is_stream(path):  # a stream can be read once
             self._left -= array.nbytes
             self._arrays[path] = array
         return array
 
     def _size_of(self, path: str) -> Size | None:
-        if path == "-" or is_stream(path):  # it is read later; its size has no say where a step gives one
+        if path == "-" or is_stream(path):  # it is read later; any size will do where a step sets one
             sizes = {self.reading.preprocess.input_size(size) for size in ((1000, 1000), (500, 3000))}
             return (1000, 1000) if self.reading.preprocess.steps and len(sizes) == 1 else None
         try:
             return images.upright_size(path, frame=self._how.frame, max_pixels=self._how.max_pixels)
         except GlimpseError:
-            return None  # its failure is note when the image is read
+            return None  # its failure is reported when the image is read
 
     def _matched(self, sources: Sequence[Source], files: Sequence[str]) -> list[tuple[Share, ...]]:
         folders = [path for path in files if os.path.isdir(path)]
@@ -201,7 +201,7 @@ class Atlas:
 
 
 def _by_stem(sources: Sequence[Source], folder: str) -> list[tuple[Share, ...]]:
-    """Match images and maps whose paths below their folders mean the same but for the suffix."""
+    """Match images with maps by their paths below their folders, without suffixes."""
     paths, stems = [], []
     for root, folders, names in os.walk(folder):
         folders.sort()
@@ -225,7 +225,7 @@ def _by_stem(sources: Sequence[Source], folder: str) -> list[tuple[Share, ...]]:
     for strangers, what, which in ((lonely, "map", folder), (unused, "image", "the images")):
         if strangers:
             rest = f" (and {len(strangers) - 1} more)" if len(strangers) > 1 else ""
-            hint = "a map is called as its image is, but for the suffix"
+            hint = "name each map as its image, but for the suffix"
             raise InvalidInputError(f"{strangers[0]}{rest} has no {what} of its name among {which}", hint)
     return [(Share(paths[n]),) for found in partners for n in found]
 

@@ -1,4 +1,4 @@
-"""The attention mask of an image's windows: as it is, laid on the image, or drawn as a figure."""
+"""The attention mask of an image's windows: by itself, times the image, or drawn as a figure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where glimpses go: the format, the names, and what stands in the way."""
+"""Outputs: their formats, their names, and the checks before they are written."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from glimpsecli.jobs.sources import Source
 
 LONGEST_NAME = 255
+"""Bytes of the longest file name."""
 
 
 def chosen_format(output: Output) -> Format:
-    """Give the format that is asked for or that the suffix stands for; in a folder, and for no file at all, PNG."""
+    """Give the format that is asked for, or that of the suffix; in a folder, and where no file is written, PNG."""
     asked = format_named(output.format) if output.format else None
     if output.target in (STREAM, "") or is_folder(output.target) or _is_special(output.target):
         if asked is None and output.target == STREAM:
-            raise InvalidInputError("standard output has no suffix to tell its format", "give --format")
+            raise InvalidInputError("standard output has no suffix that names its format", "give --format")
         found = asked or (format_of(output.target) if _is_special(output.target) else format_named("png"))
     else:
         known = format_of(output.target) if asked is None or _has_known_suffix(output.target) else asked
@@ -66,7 +67,7 @@ def _target_names(
 
 
 def check_folder_output(output: Output, file_format: Format) -> None:
-    """Refuse what cannot be in a folder."""
+    """Refuse a format or a template that cannot be used in a folder."""
     if file_format.container:
         raise InvalidInputError(f"--format npz with the folder {output.target}", "name the one file: -o FILE.npz")
     check_template(output.name or DEFAULT_NAME)
@@ -79,7 +80,7 @@ def name_files(
     file_format: Format,
     noun: str = "glimpse",
 ) -> list[tuple[str, ...]]:
-    """Name the files of each image's products, each with its label and scale: in a folder, or all the same one."""
+    """Name the files of each image's products: in a folder by label and scale, else by the target itself."""
     if not output.target:
         return [() for _ in sources]
     if is_folder(output.target):
@@ -93,7 +94,7 @@ def name_files(
 
 
 def _check_single(output: Output, file_format: Format, many: int, noun: str) -> None:
-    """Refuse what does not fit into one file."""
+    """Refuse products that do not fit into one file."""
     place = "standard output" if output.target == STREAM else output.target
     if output.name is not None:
         raise InvalidInputError(f"--name {output.name!r} with {place}", "names are for a folder: -o FOLDER/")
@@ -130,7 +131,7 @@ def check_outputs(
     root : str, optional
         The folder that holds all files of a batch, which are regular files.
     noun : str
-        What a product is called.
+        Name of a product in messages.
     """
     folders = Folders()
     read = {_identity(path): path for path in inputs if path != STREAM and os.path.exists(path)}
@@ -185,7 +186,7 @@ def _encoded(name: str) -> bytes:
 
 
 def check_files(targets: Mapping[str, str], inputs: Sequence[str], *, overwrite: bool) -> None:
-    """Refuse, before any work, single files that could not be written behind it.
+    """Refuse, before any work, single files that could not be written after it.
 
     Parameters
     ----------
@@ -226,7 +227,7 @@ def make_folder(target: str) -> None:
 
 
 def _identity(path: str) -> tuple[int, int]:
-    """Tell files apart, whatever names and links lead to them."""
+    """Give the device and the inode of a file, which all its names and links share."""
     status = os.stat(path)
     return status.st_dev, status.st_ino
 
@@ -237,12 +238,12 @@ def _has_known_suffix(path: str) -> bool:
 
 
 def is_folder(target: str) -> bool:
-    """Tell an existing folder, or the name of one to be made."""
+    """Return whether a target is a folder, or the name of one to be made."""
     return target != STREAM and (target.endswith(os.sep) or os.path.isdir(target))
 
 
 def _is_special(target: str) -> bool:
-    """Tell a FIFO or a device, which is written to and not replaced."""
+    """Return whether a target is a FIFO or a device, which is written to and not replaced."""
     try:
         mode = os.stat(target).st_mode
     except OSError:

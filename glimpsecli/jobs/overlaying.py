@@ -1,4 +1,4 @@
-"""Overlays: an image with the windows that look at it, or with the maps of a model."""
+"""Overlays: windows, or the maps of a model, drawn over an image."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ YELLOW = (1.0, 0.85, 0.0)
 
 
 class Style(NamedTuple):
-    """How things are drawn.
+    """The options of drawing.
 
     Attributes
     ----------
     cmap : str
-        A colour map.
+        Name of a colour map.
     opacity : float
         Share of the colour where a map or a mask is 1.
     colour : (float, float, float)
-        Of outlines, 0 to 1.
+        Colour of outlines, 0 to 1.
     mask, inset : bool
         Whether masks and the glimpse of the first window are drawn.
     upsampling : str
@@ -55,9 +55,9 @@ class Style(NamedTuple):
     panel : int
         The longer side of an image in a montage, in pixels.
     columns : int, optional
-        Of a montage.
+        Columns of a montage.
     captions : tuple of str, optional
-        A word for each map.
+        A caption for each map.
     font : str, optional
     """
 
@@ -107,9 +107,9 @@ class MapOverlay:
     atlas : Atlas
     style : Style
     mass_boxes : tuple of Box
-        In which mass is measured.
+        Boxes in which the mass of a map is measured.
     threshold : Threshold, optional
-        Finds regions, for ``to-boxes``.
+        Threshold of hot regions, for ``--to-boxes``.
     outlined : bool
         Whether the windows are drawn too.
     """
@@ -137,7 +137,7 @@ class MapOverlay:
             return [stored(figure, Picture(figure), common | {"maps": rows}, plan, notes)]
         products = []
         for index, (one, row) in enumerate(zip(found, rows, strict=True)):
-            last = index == len(found) - 1  # nobody needs the photo after it
+            last = index == len(found) - 1  # the photo is not needed after it
             picture = self._laid(photo.pixels, one, view.image_size, alpha=photo.alpha, in_place=last)
             if self.outlined:
                 _draw_outlines(picture, placements, self.style)
@@ -179,7 +179,7 @@ class MapOverlay:
     def _laid(
         self, picture: Array, one: Map, image_size: Size, *, alpha: bool = False, in_place: bool = False
     ) -> Array:
-        """Lay a map over an image of this size, or over the same image made smaller."""
+        """Lay a map over the picture of an image of this size; the picture may be smaller."""
         x, y, width, height = self._rect(one, image_size)
         scale_y, scale_x = (new / old for new, old in zip(picture.shape[:2], image_size, strict=True))
         rect = Rect(x * scale_x, y * scale_y, width * scale_x, height * scale_y)
@@ -223,7 +223,7 @@ class MapOverlay:
 
 
 def _prepared(view: View, plan: Plan) -> tuple[Picture, tuple[str, ...]]:
-    """Bring the image to the depth that the picture will have: what is not drawn on keeps its values."""
+    """Bring the image to the depth of the picture, in which pixels that are not drawn on keep their values."""
     own = depth_of(view.picture.pixels)
     pixels, clipped = convert(view.picture.pixels, own, plan.output.depth or "8")
     photo = view.picture._replace(pixels=pixels)
@@ -232,7 +232,7 @@ def _prepared(view: View, plan: Plan) -> tuple[Picture, tuple[str, ...]]:
 
 
 def _pale(row: dict[str, Any]) -> str | None:
-    """Tell why a map colours nothing, where that is so."""
+    """Give the reason why a map colours nothing; None where it colours something."""
     if row["largest"] is None:
         return "has no value that is a number: nothing is coloured"
     if row["lo"] == row["hi"]:

@@ -1,4 +1,4 @@
-"""Glimpses back onto an image."""
+"""The pasting of glimpses onto an image."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from glimpsecli.jobs.products import View
 
 SKIPS = 0.5
-"""Pixels of the image from one pixel of the glimpse to the next, below which interpolation passes some over."""
+"""Distance of two pixels of the glimpse, in pixels of the image, below which interpolation skips some."""
 
 
 class Glimpse(NamedTuple):
@@ -37,7 +37,7 @@ class Glimpse(NamedTuple):
 
     @property
     def size(self) -> SizeRequest:
-        """The size that its window has in pixels of its own."""
+        """The size of the glimpse, as a request."""
         return SizeRequest(*self.picture.pixels.shape[:2])
 
 
@@ -61,14 +61,14 @@ def read_glimpses(paths: Sequence[str], max_pixels: int = MAX_PIXELS) -> list[Gl
 
 @dataclass(frozen=True)
 class Pasting:
-    """Pastes one glimpse through every window of an image, or a glimpse through each.
+    """Pastes one glimpse through all windows of an image, or each glimpse through a window of its own.
 
     Attributes
     ----------
     glimpses : tuple of Glimpse
     blend : {"over", "add"}
     gain : float
-        Of the glimpses, to add.
+        Factor of the glimpses that are added.
     """
 
     glimpses: tuple[Glimpse, ...]
@@ -109,17 +109,17 @@ class Pasting:
             if not is_reached:
                 lies = "lies outside the image" if row["outside"] == 1 else "covers the centre of no pixel"
                 notes.append(f"the window of {glimpse.path} {lies}: nothing was pasted")
-            elif row["outside"] == 1:  # and yet a Gaussian may reach into it
+            elif row["outside"] == 1:  # but a Gaussian may reach into it
                 notes.append(f"the window of {glimpse.path} lies outside the image")
             elif how.sampling.sampler != "gaussian" and _stride(placement) < SKIPS:
                 notes.append(
-                    f"the window of {glimpse.path} has so few pixels that some of the glimpse are skipped; make it "
-                    "smaller first, with glimpse extract --size, or give --sampler gaussian"
+                    f"the window of {glimpse.path} has so few pixels that some of the glimpse are skipped; make "
+                    "the glimpse smaller first, with glimpse extract --size, or give --sampler gaussian"
                 )
         return [stored(canvas, picture, entry, plan, notes, self._conversions(depth))]
 
     def _pairs(self, item: Item, view: View, plan: Plan) -> list[tuple[Glimpse, Placement]]:
-        """Give each window its glimpse, and the size of that, which need not be that of the others."""
+        """Pair each window with its glimpse; the placement takes the size of the glimpse."""
         shapings = [plan.how.shaping._replace(size=glimpse.size) for glimpse in self.glimpses]
         pairs: list[tuple[Glimpse, Placement]] = []
         for request in item.requests:
@@ -131,7 +131,7 @@ class Pasting:
     def _conversions(self, depth: str) -> tuple[str, ...]:
         found = [(glimpse.path, depth_of(glimpse.picture.pixels)) for glimpse in self.glimpses]
         return tuple(
-            f"{path} is of {DEPTHS[own].title}, and brought to that of the image, {DEPTHS[depth].title}"
+            f"{path} is of {DEPTHS[own].title}, and brought to the depth of the image, {DEPTHS[depth].title}"
             for path, own in found
             if own != depth
         )
@@ -144,7 +144,7 @@ def _at_depth(pixels: Array, depth: str) -> Array:
 
 
 def _stride(placement: Placement) -> float:
-    """Give the least mean distance, in pixels of the image, of neighbours in the glimpse."""
+    """Give the mean distance of two pixels of the glimpse, in pixels of the image, along the axis where it is least."""
     outline = corners(as_matrix(placement), placement.size)
     across, right, below, left = map(float, np.hypot(*(np.roll(outline, -1, axis=0) - outline).T))
     return min(max(across, below) / placement.size[1], max(right, left) / placement.size[0])

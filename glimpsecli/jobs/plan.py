@@ -1,4 +1,4 @@
-"""The records that a plan consists of: what will be done to which images, and where it goes."""
+"""The records of a plan: images, places to look, options and outputs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STREAM = "-"
 
 
 class How(NamedTuple):
-    """How every image is read and looked at.
+    """The options of reading and sampling, the same for every image.
 
     Attributes
     ----------
@@ -32,9 +32,9 @@ class How(NamedTuple):
     sampling : Sampling
         Its fill is black where the border is constant; see :func:`glimpsecli.jobs.storing.sampling_of`.
     blur : float, optional
-        The one that was asked for, if any.
+        The blur that was asked for, if any.
     fill : Colour, optional
-        Of the constant border, and under alpha in files that hold none.
+        Colour of the constant border, and under alpha in files that hold none.
     frame : int
     fast_decode : bool
     max_pixels : int
@@ -52,7 +52,7 @@ class How(NamedTuple):
     def of(cls, shaping: Shaping, options: Mapping[str, Any]) -> How:
         """Read options by their names; one that is missing or None was not asked for.
 
-        Without a sampler that is bilinear where no size is asked for, so that a crop is a crop, else Gaussian.
+        The default sampler is bilinear where neither size nor retina is asked for, for an exact crop, else Gaussian.
         """
         asked = {name: value for name, value in options.items() if value is not None}
         own = {name: asked.pop(name) for name in ("fill", "frame", "fast_decode", "max_pixels") if name in asked}
@@ -63,7 +63,7 @@ class How(NamedTuple):
 
 
 class Output(NamedTuple):
-    """Where the glimpses go and how they are stored."""
+    """The destination and the encoding of the glimpses."""
 
     target: str
     name: str | None = None
@@ -84,11 +84,11 @@ class Item(NamedTuple):
     requests : tuple of Request
     targets : tuple of str
     annotated : Annotated, optional
-        What the requests come from; it may claim a size for the image.
+        The annotations that the requests come from; they may claim a size for the image.
     digest : str, optional
         The hash that the source must have.
     failure : GlimpseError, optional
-        Why nothing can be made of the image, where that is known before the work.
+        The reason why the image fails, where that is known before the work.
     """
 
     source: str
@@ -100,7 +100,7 @@ class Item(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Everything that will be done.
+    """All that a run will do.
 
     Attributes
     ----------
@@ -111,15 +111,15 @@ class Plan(NamedTuple):
     container : str or None
         The one file for all glimpses, where there is one.
     root : str or None
-        The folder that nothing is written outside of, for a batch; then sources are hashed.
+        Output folder of a batch, outside of which nothing is written; its sources are hashed.
     problems : tuple of str
-        What was found wrong in the annotations, a line each.
+        Problems of the sources and annotations, a line each.
     make_products : callable, optional
-        What makes the products of an image from all of it; glimpses are made where there is none.
+        Makes the products of an image from the whole of it; by default glimpses are made.
     noun : str
-        What a product is called.
+        Name of a product in messages.
     left_out : str
-        What folders hold beside the images that were taken from them, with counts.
+        Counts of the files in folders that were not taken as images, by suffix.
     """
 
     items: tuple[Item, ...]

@@ -1,4 +1,4 @@
-"""What will be done, decided and checked before the first file is written."""
+"""The making of plans: a run is decided and checked before its first file is written."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from glimpsecli.errors import GlimpseError
     from glimpsecli.jobs.plan import MakeProducts
 
-_NOMINAL = (1000, 1000)  # an image to try the options on before any is opened
+_NOMINAL = (1000, 1000)  # size of an image to try the options on before any is opened
 
 
 def make_plan(
@@ -37,7 +37,7 @@ def make_plan(
     sources : sequence of str
         Paths, or ``-`` for standard input.
     requests : sequence of Request
-        Where to look in each image; a box that names its image goes to that one only. None: the whole image.
+        Where to look in each image; a box that names its image goes to that one only. No request: the whole image.
     how : How
     output : Output
         The target is a file, a folder (an existing one, or a name that ends in a slash), or ``-``.
@@ -87,14 +87,14 @@ def make_picture_plan(
     sources : sequence of Source
         Files, or ``-`` for standard input; see :func:`named_sources`.
     requests : sequence of Request
-        Where to look in each image; none: the whole image.
+        Where to look in each image; no request: the whole image.
     how : How
     output : Output
-        The target is a file, a folder, ``-``, or nothing, where nothing is to be written.
+        The target is a file, a folder, ``-``, or empty, where nothing is to be written.
     make_products : callable
-        What makes the pictures of an image.
+        Makes the pictures of an image.
     noun : str
-        What a picture is called.
+        Name of a picture in messages.
     labels : sequence of sequence of str, optional
         For each source a label for each of its pictures; one picture each by default.
     figure : bool
@@ -102,9 +102,9 @@ def make_picture_plan(
     inputs : sequence of str
         Other files that are read, and must not be written over.
     problems : sequence of str
-        What went wrong with the sources.
+        Problems of the sources, a line each.
     failures : mapping of str to GlimpseError, optional
-        By path, why nothing can be made of a source.
+        The errors of sources that are known to fail, by path.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def check_sources(sources: Sequence[str]) -> None:
 
 
 def try_out(requests: Sequence[Request], how: How) -> None:
-    """Find what no image could mend: contradicting options, a rotated window for filterbanks, a size over the limit."""
+    """Refuse requests that fail for every image: contradictions, a turned window for filterbanks, too large a size."""
     sampling = how.sampling
     if sampling.backend != "auto":
         backends.load(sampling.backend)
@@ -189,7 +189,7 @@ def try_out(requests: Sequence[Request], how: How) -> None:
 
 
 def check_idle(how: How, requests: Sequence[Request], output: Output, file_format: Format) -> None:
-    """Refuse options that would do nothing, which nobody can have meant."""
+    """Refuse options that would have no effect."""
     if how.blur is not None and requests and all(isinstance(one, GaussianRequest | DrawRequest) for one in requests):
         raise InvalidInputError(f"--blur {how.blur:g} with Gaussians that have a sigma", "leave one of the two out")
     if how.blur is not None and how.sampling.sampler != "gaussian":

@@ -1,4 +1,4 @@
-"""Work in threads: bounded in number and in bytes, results in order, and a stop that lets what runs finish."""
+"""Work in threads: bounded in number and in bytes, results in order, and a stop that lets running tasks finish."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 IN_FLIGHT = 2 << 30
-"""Bytes of pictures that are in memory at once; a larger one is worked on alone."""
+"""Bytes of pictures that are in memory at once; a larger picture is worked on alone."""
 
 AHEAD = 4
 """Tasks that wait for each thread, so that none idles while an earlier result is slow."""
 
 
 class Budget:
-    """Leave to hold so many bytes, given in turn."""
+    """A budget of bytes that threads share."""
 
     def __init__(self, total: int = IN_FLIGHT) -> None:
         self._total = self._free = total
@@ -54,12 +54,12 @@ def in_order(
     Parameters
     ----------
     work : callable
-        What is done with each task.
+        Function that is called with each task.
     tasks : iterable
     workers : int
-        Threads; with 1 everything happens in the caller's.
+        Number of threads; with 1 the tasks run in the caller's.
     stop : threading.Event, optional
-        Once it is set no task is begun; those that run are finished and given out.
+        Once it is set no task is begun; running tasks are finished, and their results given.
     """
     stop = stop or threading.Event()
     if workers == 1:

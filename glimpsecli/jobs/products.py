@@ -26,9 +26,9 @@ class View(NamedTuple):
     decoded : str
         ``whole``, ``window``, or ``reduced:2`` and the like, for the manifest.
     origin : (int, int)
-        Pixel (top, left) of the image where the picture begins; negative where a reduced one hangs over.
+        Pixel (top, left) of the image where the picture begins; negative where a reduced picture begins before it.
     scale : (float, float)
-        Pixels of the picture for each of the image, in y and x.
+        Pixels of the picture per pixel of the image, in y and x.
     """
 
     picture: Picture
@@ -59,7 +59,7 @@ class Product(NamedTuple):
     record : dict
         Its entry in the manifest, whose ``index`` counts the products of an image.
     notes, details : tuple of str
-        What a person should know, and what one who asks may.
+        Messages for the user; details are shown with ``--verbose`` only.
     """
 
     pixels: Array

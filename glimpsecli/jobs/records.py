@@ -38,7 +38,7 @@ def record(
     ----------
     source : str
     index : int
-        Of the glimpse in its image, from 0.
+        Number of the glimpse in its image, from 0.
     placement : Placement
     image_size : (int, int)
         Height and width of the upright image.

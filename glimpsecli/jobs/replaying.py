@@ -24,7 +24,7 @@ _HINT = "put the old files back, or mend them with `glimpse batch` and --resume"
 def make_replay_plan(folder: str, target: str, *, overwrite: bool) -> Plan:
     """Plan to make the glimpses of the batch in `folder` again, into `target`.
 
-    Files in `folder` itself are made anew; those in another target only with `overwrite`.
+    Files in `folder` itself are replaced; files in another target only with `overwrite`.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def _runs(folder: str) -> dict[str, dict[str, Any]]:
         raise InvalidInputError(f"{folder} {problem}", "run all parts of one batch before they are replayed")
     runs = {name: read_run(os.path.join(folder, name)) for _, name in sorted(parts.items())}
     if len({json.dumps([run["how"], run["output"]], sort_keys=True) for run in runs.values()}) > 1:
-        raise InvalidInputError(f"{folder} holds parts that were made in different ways", "run them alike")
+        raise InvalidInputError(f"{folder} holds parts that were made in different ways", "run all in the same way")
     return runs
 
 
@@ -79,7 +79,7 @@ def _check_complete(rows: list[dict[str, Any]], path: str, runs: dict[str, dict[
         if len(mine) != mine[0]["of"]:
             raise InvalidInputError(f"{path} has {len(mine)} of the {mine[0]['of']} lines of {source}", _HINT)
     if not any("lines" in run for run in runs.values()) and not any("file_hash" in row for row in rows):
-        return  # an earlier version wrote no more
+        return  # an earlier version wrote neither counts nor hashes
     if any(run.get("lines") is None or run.get("checksum") is None for run in runs.values()):
         raise InvalidInputError(f"{path} is of a batch that was not finished", "finish it with --resume")
     expected = sum(run["lines"] for run in runs.values())
@@ -112,7 +112,7 @@ def _by_source(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 
 
 def _items(rows: list[dict[str, Any]], target: str, base: str) -> list[Item]:
-    """Gather the rows by source; one that is not where we are is looked for where the batch was run."""
+    """Gather the rows by source; a source that is not found here is expected below `base`, where the batch was run."""
     items = []
     for source, mine in _by_source(rows).items():
         names = [os.path.normpath(row["file_name"]) for row in mine]

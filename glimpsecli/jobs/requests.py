@@ -1,4 +1,4 @@
-"""Where to look, as it is asked for: tied to each image when its size is known."""
+"""Requests of places to look, which become placements once the size of an image is known."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from glimpsecli.window import Affine, GaussianParams, Place, Projective, Size, W
 
 
 class Placement(NamedTuple):
-    """One look at one image."""
+    """A place to look in an image, and the size of its glimpse."""
 
     place: Place
     size: Size
@@ -54,7 +54,7 @@ class SizeRequest(NamedTuple):
 
 
 class Shaping(NamedTuple):
-    """What is done to each window before it is looked through, and the size of the glimpse."""
+    """The changes of each window before it is sampled, and the size of the glimpse."""
 
     size: SizeRequest = SizeRequest()
     context: float = 1.0
@@ -80,7 +80,7 @@ class BoxRequest(NamedTuple):
 
     @property
     def label(self) -> str | None:
-        """What the box is called."""
+        """Label of the box."""
         return self.box.label
 
     def placements(self, image_size: Size, shaping: Shaping) -> list[Placement]:
@@ -94,7 +94,7 @@ class BoxRequest(NamedTuple):
 
 
 class GaussianRequest(NamedTuple):
-    """The article's six numbers, in index coordinates; a percentage of the centre is on the image plane."""
+    """The article's six numbers, in index coordinates; a centre in percent is on the image plane."""
 
     u_y: Length
     s_y: Length
@@ -126,7 +126,7 @@ class DrawRequest(NamedTuple):
     label: str | None = None
 
     def placements(self, image_size: Size, shaping: Shaping) -> list[Placement]:
-        """Convert them for an image and a glimpse of these sizes."""
+        """Convert the numbers, for the sizes of the image and of the glimpse."""
         _refuse_shaping("--draw", shaping)
         size = shaping.size.for_taps("--draw")
         return [Placement(GaussianParams.from_draw(*self.numbers, size, image_size), size)]
@@ -141,7 +141,7 @@ class ThetaRequest(NamedTuple):
     label: str | None = None
 
     def placements(self, image_size: Size, shaping: Shaping) -> list[Placement]:
-        """Convert theta; without a size the glimpse has about a pixel for each pixel it covers."""
+        """Convert theta; without a size the glimpse has about a pixel for each pixel that it covers."""
         _refuse_shaping("--theta", shaping)
         strides = np.hypot(*Affine.from_theta(self.theta, image_size, (2, 2), self.align_corners).matrix[:, :2])
         width, height = (strides + 1 if self.align_corners else strides * 2).tolist()  # two taps from corner to corner
@@ -152,7 +152,7 @@ class ThetaRequest(NamedTuple):
 class RandomRequest(NamedTuple):
     """Square windows at random places inside the image.
 
-    They depend on the seed and on the image's name alone: not on the order of the images, nor on who computes them.
+    They depend on the seed and the image's name alone, not on the order of the images, the threads or the machine.
 
     Attributes
     ----------
@@ -189,18 +189,18 @@ class RandomRequest(NamedTuple):
 
 
 class PlaceRequest(NamedTuple):
-    """A place that is known to the last digit, as a manifest keeps it."""
+    """A placement to the last digit, as a manifest keeps it."""
 
     placement: Placement
     windows: int = 1
 
     @property
     def label(self) -> str | None:
-        """What the place is called."""
+        """Label of the place."""
         return self.placement.label
 
     def placements(self, image_size: Size, shaping: Shaping) -> list[Placement]:
-        """Give it back."""
+        """Give the placement."""
         return [self.placement]
 
 
@@ -212,7 +212,7 @@ class QuadRequest(NamedTuple):
     label: str | None = None
 
     def placements(self, image_size: Size, shaping: Shaping) -> list[Placement]:
-        """Lay the glimpse over it; without a size it is as wide and as high as the longer of two opposite sides."""
+        """Lay the glimpse over the corners; by default width and height are the longer of two opposite sides."""
         _refuse_shaping("--quad", shaping)
         height, width = image_size
         points = np.array([(x.pixels(width), y.pixels(height)) for x, y in self.corners])
@@ -222,11 +222,11 @@ class QuadRequest(NamedTuple):
 
 
 Request = BoxRequest | GaussianRequest | DrawRequest | ThetaRequest | QuadRequest | RandomRequest | PlaceRequest
-"""A place to look, not yet tied to an image; ``placements`` ties it to one of some (height, width)."""
+"""A place to look, not yet tied to an image; ``placements`` ties it to an image of a (height, width)."""
 
 
 def as_window(placement: Placement) -> Window | None:
-    """Give the window whose cells the placement looks at; None where it shears, flips or has no extent."""
+    """Give the window of a placement; None where it is projective, shears, flips or has no extent."""
     if isinstance(placement.place, Window):
         return placement.place
     affine = as_matrix(placement)

@@ -27,8 +27,8 @@ def done_lines(plan: Plan, path: str, *, quick: bool, workers: int = 1, whole: b
     path : str
         The ``metadata.jsonl`` of the earlier run.
     quick : bool
-        No file is opened: sources and glimpses need only be there and have the size that the lines give. Otherwise
-        their content must have the hash, too.
+        Whether sources and glimpses are compared with the lines by their size alone, without opening them; otherwise
+        the hash of their content must be the same, too.
     workers : int
         Images that are checked at once.
     whole : bool
@@ -37,7 +37,7 @@ def done_lines(plan: Plan, path: str, *, quick: bool, workers: int = 1, whole: b
     Raises
     ------
     InvalidInputError
-        The earlier run has left a glimpse of an image that the plan has not.
+        The earlier run left a glimpse of an image that is not in the plan.
     """
     found: dict[str, list[str]] = {}
     targets = {os.path.normpath(target) for item in plan.items for target in item.targets}
@@ -67,7 +67,7 @@ def size_of(path: str) -> int | None:
 
 
 def _is_done(known: tuple[Item, list[str]], plan: Plan, *, quick: bool) -> bool:
-    """Say whether the lines of an image are those that the plan would write about the files that are there."""
+    """Return whether the lines of an image are those that the plan would write for the files on disk."""
     item, lines = known
     rows = [json.loads(line) for line in lines]
     try:
@@ -77,7 +77,7 @@ def _is_done(known: tuple[Item, list[str]], plan: Plan, *, quick: bool) -> bool:
             and line == line_of(record | file, plan.output.target)
             for line, row, record in zip(lines, rows, records, strict=True)
         )
-    except (GlimpseError, OSError):  # the image is worked on again, and its failure is noted then
+    except (GlimpseError, OSError):  # the image is worked on again, and its failure is recorded then
         return False
 
 
@@ -94,7 +94,7 @@ def _from_files(item: Item, plan: Plan) -> list[dict[str, Any]]:
 
 
 def _from_lines(item: Item, row: dict[str, Any], plan: Plan) -> list[dict[str, Any]]:
-    """Give the records of an image of which nothing is known but a line, and that its size in bytes is the same."""
+    """Give the records of an image from its first line; none where the size of the image in bytes has changed."""
     if size_of(item.source) != row["source_bytes"]:
         return []
     image_size = row["image_size"]["height"], row["image_size"]["width"]
@@ -105,7 +105,7 @@ def _from_lines(item: Item, row: dict[str, Any], plan: Plan) -> list[dict[str, A
 
 
 def _file_of(path: str, row: dict[str, Any], *, quick: bool) -> dict[str, Any] | None:
-    """Give what the line of a glimpse should say of its file; None where that is another."""
+    """Give the hash and the size of a glimpse's file; None where the size is not that of its line."""
     size = size_of(path)
     if size is None or size != row.get("file_bytes"):
         return None

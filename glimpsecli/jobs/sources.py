@@ -19,10 +19,10 @@ from glimpsecli.images.suffixes import IN_FOLDERS
 from glimpsecli.jobs.folders import Folders, NamesOnDisk
 
 COMPANIONS = frozenset({"metadata.jsonl", "metadata.csv", "thumbs.db", "desktop.ini"})
-"""Files that data sets and systems keep beside images: nobody misses them among the images. In lower case."""
+"""Names, in lower case, of files that data sets and systems keep beside images; they are not counted as left out."""
 
 LISTED = 8
-"""Suffixes that a summary names; files of further ones are counted together."""
+"""Number of suffixes that a summary names; files with others are counted together."""
 
 
 class Source(NamedTuple):
@@ -51,7 +51,7 @@ def find_sources(
     lists : sequence of str
         Files with a path on each line, or ``-`` for standard input.
     suffixes : sequence of str
-        What is taken from folders; every suffix of a format that can be read by default, without ``npy``.
+        Suffixes that are taken from folders; by default those of all formats that can be read, but ``npy``.
     exclude : sequence of str
         Patterns of relative paths, or of file names, that are left out.
     output : str
@@ -163,7 +163,7 @@ def _lines_of(name: str) -> list[str]:
 
 
 def _is_shut_off(path: str) -> bool:
-    """Tell a path in a folder that may not be searched: whether the file is there shows when it is opened."""
+    """Return whether a path is in a folder that may not be searched: only opening the file shows whether it exists."""
     try:
         os.stat(path)
     except PermissionError:
@@ -174,7 +174,7 @@ def _is_shut_off(path: str) -> bool:
 
 
 def _relative(path: str) -> str:
-    """Keep the folders of a relative path that leads down; of any other only the name."""
+    """Keep the folders of a relative path that leads down; of any other path only the name."""
     parts = os.path.normpath(path).split(os.sep)
     return os.path.basename(path) if os.path.isabs(path) or ".." in parts else "/".join(parts)
 

@@ -1,4 +1,4 @@
-"""Pictures on their way into files: in the depth and the channels that their format holds."""
+"""Pictures brought to the depth and the channels that the format of their file holds."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def stored(
 
 
 def sampling_of(picture: Picture, how: How) -> Sampling:
-    """Give the sampling of a picture: a constant border has a number for each of its channels, in its own scale."""
+    """Give the sampling of a picture: the fill of a constant border has a number for each channel, in its scale."""
     if how.sampling.border != "constant" or how.fill is None:
         return how.sampling
     scale = DEPTHS[depth_of(picture.pixels)].scale
@@ -57,7 +57,7 @@ def sampling_of(picture: Picture, how: How) -> Sampling:
 
 
 def flat(picture: Picture, how: How) -> Picture:
-    """Lay transparency over the fill colour, or white where there is none: figures stand on white."""
+    """Lay a transparent picture over the fill colour, by default white, as figures stand on white."""
     if not picture.alpha:
         return picture
     scale, colours = DEPTHS[depth_of(picture.pixels)].scale, picture.pixels.shape[2] - 1

@@ -1,4 +1,4 @@
-"""Files on the disk, not only in the system's memory: a power cut takes none of their content."""
+"""Syncing: files are written to the disk itself, so that a power cut takes none of their content."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNSYNCABLE = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF)  # a pipe
 def sync_files(paths: Collection[str]) -> None:
     """Wait until files, and their names in their folders, are on the disk.
 
-    Linux writes all that waits for a disk at once, which takes a fraction of the time of one file after the other.
+    Linux syncs all files of a disk at once, in a fraction of the time that one file after the other takes.
 
     Raises
     ------
@@ -59,12 +59,12 @@ def _syncfs() -> Any:
 
 
 def _sync(path: str, sync: Any) -> None:
-    # Windows syncs only what may be written to; a pipe would be waited for.
+    # Windows syncs only a file that is open for writing. Without O_NONBLOCK a pipe would be waited for.
     flags = os.O_RDWR if sys.platform == "win32" else os.O_RDONLY | os.O_NONBLOCK
     try:
         file = os.open(path, flags)
     except PermissionError:
-        return  # it kept the mode of the file that it replaced
+        return  # it is not readable, as the file that it replaced was not
     except OSError as error:
         raise explained(path, error) from None
     try:
@@ -77,7 +77,7 @@ def _sync(path: str, sync: Any) -> None:
 
 
 def vanished(path: str) -> FileProblemError:
-    """Say that a file which was written is not there any more, or is another one."""
+    """Give the error of a written file that was removed or replaced."""
     return FileProblemError(
         f"{path} was removed or replaced while the batch ran",
         "run it again with --resume, or --overwrite if run.json is gone",
