@@ -111,9 +111,9 @@ def glimpse() -> None:
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    # Imports make many objects and no garbage: looking for some as they load takes a tenth of a short run.
+    # Imports make many objects and no garbage: the search for it would take a tenth of a short run.
     gc.set_threshold(100_000)
-    for name in ("SIGTERM", "SIGHUP"):  # as an exception it takes half-written files along
+    for name in ("SIGTERM", "SIGHUP"):  # as an exception it removes half-written files
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores hang-ups
             signal.signal(number, _stop)
@@ -145,7 +145,7 @@ def run(arguments: list[str]) -> int:
         complain("interrupted")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        forget_output()  # whoever read it has had enough
+        forget_output()  # the reader has had enough
         return ExitCode.DONE
     except OSError as error:
         text, code = explain(error)
@@ -154,7 +154,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _interrupter() -> Callable[[int, object], None]:
-    """Give a handler of Ctrl-C that passes over others within a second: they would break off the ending."""
+    """Give a handler of Ctrl-C that ignores repeats within a second, which would break off the clean-up."""
     last = -math.inf
 
     def interrupt(number: int, frame: object) -> None:

@@ -10,7 +10,7 @@ import enum
 
 
 class ExitCode(enum.IntEnum):
-    """What the process says to the shell when it ends."""
+    """The exit codes of the process."""
 
     DONE = 0
     FAILED = 1  # at least one item failed: unreadable, unwritable, disk full
@@ -25,9 +25,9 @@ class GlimpseError(Exception):
     Parameters
     ----------
     message : str
-        What is wrong, naming the value. No full stop.
+        The problem, with the value that causes it. No full stop.
     hint : str, optional
-        What to do about it.
+        The way out.
     """
 
     exit_code = ExitCode.FAILED

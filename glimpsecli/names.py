@@ -1,6 +1,6 @@
 """Words and limits that the command line shares with the library.
 
-Nothing is imported here, so that a help page can list them without what they stand for.
+Nothing is imported here, so that a help page can list them without loading the library.
 """
 
 SAMPLERS = ("hard", "bilinear", "gaussian")

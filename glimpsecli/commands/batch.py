@@ -28,7 +28,7 @@ EXAMPLES = options.examples(
 
 
 class BatchCommand(options.Command):
-    """The command; ``--resume`` alone stands for ``--resume=full``, and takes no word behind it for its value."""
+    """The command; ``--resume`` alone means ``--resume=full``, and the word after it is not its value."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Give ``--resume`` its value."""
@@ -106,7 +106,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     if given["number"] is not None:  # as run.json keeps them
         given["seed"] = given["seed"] or 0
         given["random_size"] = given["random_size"] or values.RangeValue().parse("10%-50%")
-    parameters = _plain({**given, "name": name, "sources": sources})
+    parameters = _recorded({**given, "name": name, "sources": sources})
     resume, overwrite = given["resume"], given["overwrite"]
     part = check_part(given.pop("part") or "1/1")
     manifest = Manifest(target, part)
@@ -146,7 +146,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     )
     requests = _requests(given, found, annotated=annotations is not None)
     if given["backend"] == "auto":
-        given["backend"] = "cpu"  # never by the size of the job: the same bytes again
+        given["backend"] = "cpu"  # not chosen by the size of the job, so that the bytes are the same again
     given["threads"] = None if given["backend"] == "numpy" else 1
     how = lowering.how_of(given)
     how = how._replace(shaping=how.shaping._replace(min_size=min_size or 0.0))
@@ -165,7 +165,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
 
 
 def _annotations(given: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
-    """Take the options of annotations; give what they hold, and the labels that are wanted."""
+    """Take the options of annotations; give the annotations, and the labels that are asked for."""
     path, names = given.pop("annotations"), ("annotations_format", "box_format", "box_unit", "labels")
     lowering.refuse(given, names, "belongs to --annotations", unless=path is not None)
     file_format, box_format, unit, labels = (given.pop(name) for name in names)
@@ -219,7 +219,7 @@ def _tiles(columns: int, rows: int) -> list[Request]:
     ]
 
 
-def _plain(given: dict[str, Any]) -> dict[str, Any]:
+def _recorded(given: dict[str, Any]) -> dict[str, Any]:
     """Give the parameters that the bytes depend on, as JSON holds them."""
     idle = {"jobs", "resume", "dry_run", "overwrite", "verbose", "quiet", "traceback", "part", "threads", "max_pixels"}
     named: dict[str, Any] = {name: value for name, value in given.items() if name not in idle}

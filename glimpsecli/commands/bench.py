@@ -1,4 +1,4 @@
-"""``glimpse bench``: time the samplers, beside what else there is."""
+"""``glimpse bench``: time the samplers, beside other libraries."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _bench(given: dict[str, Any]) -> None:
     results = Results(machine.describe(), {"glimpse": __version__}, parameters, average, began)
     notes += [machine.load_warning(average) or ""]
     missing: dict[str, str] = {}
-    _tell(notes, given)
+    _say_all(notes, given)
     for recipe in recipes:
         measured = _measured(recipe, parameters, given)
         first = all(one.failed is not None for one in results.cases)
@@ -145,14 +145,14 @@ def _bench(given: dict[str, Any]) -> None:
         click.echo("\n" + "\n".join(report.table_of(measured)))
         for name, reason in measured.missing.items():
             missing.setdefault(name, reason)
-        _tell(report.remarks(measured), given)
+        _say_all(report.remarks(measured), given)
         for entry in measured.entries:
             if entry.wrong is not None:
                 complain(f"{entry.contender}, {entry.view}, case {recipe.name}: {entry.wrong}; it was not timed")
     sweep = report.sweep_lines(results)
     if sweep:
         click.echo("\n" + "\n".join(sweep))
-    _tell([f"without {name}: {reason}" for name, reason in missing.items()], given)
+    _say_all([f"without {name}: {reason}" for name, reason in missing.items()], given)
     lost = exporters.export(results, targets, overwrite=given["overwrite"])
     for error in lost:
         complain(error)
@@ -162,7 +162,7 @@ def _bench(given: dict[str, Any]) -> None:
 
 
 def _measured(recipe: Recipe, parameters: Parameters, given: dict[str, Any]) -> Measured:
-    """Measure a case; one that fails is told and kept, for it is no reason to lose the others."""
+    """Measure a case; a failure is printed and kept, so that the other cases are not lost."""
     from glimpsecli.bench import isolated
     from glimpsecli.bench.measuring import Measured
 
@@ -175,11 +175,11 @@ def _measured(recipe: Recipe, parameters: Parameters, given: dict[str, Any]) -> 
 
 
 def _compare(old: Results, new: Results, given: dict[str, Any]) -> bool:
-    """Progress what changed since the baseline, and whether anything became too slow, or nothing could be compared."""
+    """Print the changes since the baseline; return whether one is too slow, or nothing could be compared."""
     from glimpsecli.bench import baseline, report
 
     limit = given["fail_above"]
-    _tell(baseline.differences(old, new), given)
+    _say_all(baseline.differences(old, new), given)
     found = baseline.changes(old, new)
     if not found:
         complain(f"nothing that this run timed is in {given['baseline']} too")
@@ -195,7 +195,7 @@ def _compare(old: Results, new: Results, given: dict[str, Any]) -> bool:
     return bool(slower)
 
 
-def _tell(notes: Sequence[str], given: dict[str, Any]) -> None:
+def _say_all(notes: Sequence[str], given: dict[str, Any]) -> None:
     for note in notes:
         if note and not given["quiet"]:
             say(note)
@@ -203,7 +203,7 @@ def _tell(notes: Sequence[str], given: dict[str, Any]) -> None:
 
 @contextmanager
 def _status(given: dict[str, Any]) -> Iterator[Callable[[str], None]]:
-    """Show what is being done, in one line that goes away: on a terminal, or with -v in lines that stay."""
+    """Give a callback that shows the current step: in a passing line of a terminal, or with -v in lines that stay."""
     terminal = sys.stderr is not None and sys.stderr.isatty() and not given["quiet"]
 
     def progress(text: str) -> None:

@@ -1,4 +1,4 @@
-"""What ``glimpse bench`` is asked for, checked before any work."""
+"""The requests of ``glimpse bench``, checked before any work."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXPORTS = ("json", "csv", "markdown", "png")
 
 
 def parameters(given: dict[str, Any]) -> Parameters:
-    """Say who will be timed and how."""
+    """Give the parameters of the timing."""
     from glimpsecli.bench.measuring import Parameters
 
     check_threads(given["threads"])
@@ -33,7 +33,7 @@ def parameters(given: dict[str, Any]) -> Parameters:
 
 
 def recipes(given: dict[str, Any]) -> tuple[list[Recipe], list[str]]:
-    """Say what will be timed; the notes tell what is left out."""
+    """Give the recipes of the cases to time, and notes on cases that are left out."""
     from glimpsecli.bench import cases
     from glimpsecli.jobs.requests import SizeRequest
     from glimpsecli.window import share_outside
@@ -66,7 +66,7 @@ def recipes(given: dict[str, Any]) -> tuple[list[Recipe], list[str]]:
 
 
 def check_image(path: str) -> tuple[int, int]:
-    """Read an image before any work, and give its height and width; what is wrong is told as a mistake."""
+    """Read an image before any work, and give its height and width; one that cannot be read is an invalid input."""
     from glimpsecli.images import read
     from glimpsecli.jobs.planning import check_sources
 
@@ -85,7 +85,7 @@ def check_image(path: str) -> tuple[int, int]:
 
 
 def check_threads(threads: int) -> None:
-    """Refuse more threads than can run at once: they would take turns."""
+    """Refuse more threads than can run at once: they would only take turns."""
     from glimpsecli.jobs.pool import processors
 
     if threads > processors():
@@ -93,7 +93,7 @@ def check_threads(threads: int) -> None:
 
 
 def targets(given: dict[str, Any], inputs: Sequence[str]) -> dict[str, str]:
-    """Give the files to export to, after a look whether they could be written."""
+    """Give the files to export to, which are checked to be writable."""
     from glimpsecli.bench import exporters
 
     files = {kind: given[f"export_{kind}"] for kind in EXPORTS if given[f"export_{kind}"] is not None}
@@ -104,7 +104,7 @@ def targets(given: dict[str, Any], inputs: Sequence[str]) -> dict[str, str]:
 
 
 def older(path: str, recipes: Sequence[Recipe], parameters: Parameters, *, limited: bool) -> Results:
-    """Read a baseline, and refuse one with which nothing would be compared, or if `limited` nothing could be told."""
+    """Read a baseline; refuse one with nothing to compare, and, if `limited`, too few rounds for a limit."""
     from glimpsecli.bench.baseline import check_comparable
     from glimpsecli.bench.contenders import chosen
     from glimpsecli.bench.results import Results

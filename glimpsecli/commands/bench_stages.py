@@ -15,7 +15,7 @@ from glimpsecli.commands.bench_requests import EXPORTS, check_image, check_threa
 def time_stages(
     image: str, given: dict[str, Any], status: Callable[[Any], AbstractContextManager[Callable[[str], None]]]
 ) -> None:
-    """Time the stages and print them; `status` shows what is being done."""
+    """Time the stages and print them; `status` shows the current step."""
     import json
 
     from glimpsecli import __version__

@@ -1,4 +1,4 @@
-"""How the option values of ``glimpse bench`` are written: lists, and how much slower is too slow."""
+"""The option values of ``glimpse bench``: strides, the excess that is too slow, seconds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from glimpsecli.commands.values import Value, finite, numbers_of
 from glimpsecli.errors import InvalidInputError
 
 LONGEST = 3600
-"""Seconds that may be asked for each contender."""
+"""The most seconds for each contender."""
 
 
 class StridesValue(Value):
@@ -26,7 +26,7 @@ class StridesValue(Value):
 
 
 class ExcessValue(Value):
-    """How much slower is too slow."""
+    """The excess over the baseline that is too slow."""
 
     form = "PERCENT"
 

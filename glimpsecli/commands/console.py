@@ -15,7 +15,7 @@ from glimpsecli.commands.report import forget_output
 from glimpsecli.errors import ExitCode
 
 _OF_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""Refusals that only a write can meet; that of a file would have been explained with its name."""
+"""Errors that only a write raises; one of a file would have been explained with its name."""
 
 
 def prepare() -> None:
@@ -35,7 +35,7 @@ class _Unheard(io.FileIO):
     """A stream that may lose its reader: messages are lost then, and the work goes on."""
 
     def write(self, data: object) -> int:
-        """Write, or drop what nobody reads."""
+        """Write, or drop the bytes if the reader has left."""
         try:
             return super().write(data)  # type: ignore[arg-type]
         except BrokenPipeError:
@@ -53,7 +53,7 @@ def reader_may_leave() -> Iterator[None]:
 
 
 def explain(error: OSError) -> tuple[str, ExitCode]:
-    """Say what is behind a refusal of the system that no command has explained: one line, and the exit code."""
+    """Explain an error of the system that no command has explained: give one line, and the exit code."""
     reason = error.strerror or str(error)
     if error.filename is not None:
         return f"{error.filename}: {reason}; check the path", ExitCode.FAILED
@@ -69,7 +69,7 @@ def explain(error: OSError) -> tuple[str, ExitCode]:
 
 
 def _is_stuck() -> bool:
-    """Tell whether standard output still holds, in its buffer, what could not be written."""
+    """Return whether the buffer of standard output holds text that could not be written."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()

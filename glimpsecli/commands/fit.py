@@ -101,7 +101,7 @@ def fit(target_file: str, image: str, **given: Any) -> None:
     else:
         click.echo("\n".join(_lines(result, verbose=manners["verbose"])))
     if not manners["quiet"]:
-        _tell(task, written)
+        _say_written(task, written)
     end(ExitCode.DONE if result.fit.verdict == "found" else ExitCode.FAILED)
 
 
@@ -123,7 +123,7 @@ def _lines(result: Result, *, verbose: bool) -> list[str]:
     return lines
 
 
-def _tell(task: Task, written: list[str]) -> None:
+def _say_written(task: Task, written: list[str]) -> None:
     for name in written:
         say(f"{name} is written")
     if task.table is not None and task.table not in written:

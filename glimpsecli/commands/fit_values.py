@@ -1,4 +1,4 @@
-"""How the options of ``glimpse fit`` are written."""
+"""The option values of ``glimpse fit``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class StrideValue(Value):
 
 
 class FreeValue(Value):
-    """Numbers of a window that a search may turn."""
+    """Parameters of a window that a search may change."""
 
     form = "NAME,..."
 
@@ -45,5 +45,5 @@ class FreeValue(Value):
         unknown = [name for name in names if name not in FREE]
         if unknown or "position" not in names:
             problem = f"{unknown[0]!r} cannot be free" if unknown else f"{text!r} leaves out the position"
-            raise InvalidInputError(problem, f"write position, and of {', '.join([*FREE][1:])} what is not known")
+            raise InvalidInputError(problem, f"write position, and those of {', '.join([*FREE][1:])} that are unknown")
         return frozenset(names)

@@ -1,4 +1,4 @@
-"""``glimpse gradient``: what each sampler lets gradient descent know of a window."""
+"""``glimpse gradient``: the loss around a window and its gradient, by sampler."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def gradient(images: tuple[str, ...], target: str, name: str | None, **given: An
     )
     tables = lowering.check_streams(images, target, given)
     given["size"] = given["size"] or SizeRequest(longer=DEFAULT_SIZE)
-    # Bilinear can do all that is asked for, and the others do what they can; Gaussians alone must be able to.
+    # Bilinear takes every window, and samplers that cannot are left out; Gaussian attention alone must take it.
     given["sampler"] = "gaussian" if samplers == ("gaussian",) else "bilinear"
     requests, output = lowering.requests_of(given), lowering.output_of(target, name, given)
     arrays = chosen_format(output).name == "npy"

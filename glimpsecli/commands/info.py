@@ -1,4 +1,4 @@
-"""``glimpse info``: what this installation is and can."""
+"""``glimpse info``: the versions, backends, caches and formats of this installation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the options of attention maps are written."""
+"""The option values of attention maps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from glimpsecli.errors import InvalidInputError
 
 
 class PreprocessValue(Value):
-    """How a model saw an image."""
+    """The preprocessing of a model's images."""
 
     form = "STEP,..."
 
@@ -22,7 +22,7 @@ class PreprocessValue(Value):
 
 
 class MapRangeValue(Value):
-    """Which values are shown."""
+    """The range of values that is shown."""
 
     form = "shared|each|LO,HI|percentile:LO,HI"
 
@@ -34,7 +34,7 @@ class MapRangeValue(Value):
 
 
 class ThresholdValue(Value):
-    """Which cells are hot."""
+    """The threshold of hot cells."""
 
     form = "otsu|percentile:Q"
 

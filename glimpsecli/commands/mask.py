@@ -1,4 +1,4 @@
-"""``glimpse mask``: how much each pixel counts in what a window reads."""
+"""``glimpse mask``: how much each pixel counts in a glimpse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options that commands share, each said once; :mod:`glimpsecli.commands.lowering` reads them."""
+"""The options that commands share, each defined once; :mod:`glimpsecli.commands.lowering` reads them."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ how_options = _all(
 """How to look."""
 
 taps_options = _all(_size_option, _sampler_option, _blur_and_border_options, _fill_option, _reading_options)
-"""How to look, for what computes no glimpse."""
+"""How to look, for commands that compute no glimpse."""
 
 all_samplers_options = _all(_size_option, _blur_and_border_options, _fill_option, _computing_options, _reading_options)
 """How to look, through every sampler."""
@@ -233,7 +233,7 @@ manner_options = _all(
     manner("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     manner("--traceback", is_flag=True, help="On an error show where it came from."),
 )
-"""What every command takes."""
+"""The options of every command."""
 
 
 def examples(*lines: Sequence[str] | str) -> str:

@@ -203,7 +203,7 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
 
 
 def _check(given: dict[str, Any], target: str | None) -> None:
-    """Refuse options that contradict each other, or belong to what was not asked for."""
+    """Refuse options that contradict each other, or belong to an option that was not given."""
     of_maps = (
         "key", "layout", "prefix_tokens", "grid", "query", "head", "layer", "preprocess", "shown", "nan", "upsample",
         "colourbar", "montage", "captions", "mass_boxes", "threshold",

@@ -30,7 +30,7 @@ def say(text: str) -> None:
 
 @contextmanager
 def progress(unit: str, *, quiet: bool, verbose: bool = False) -> Iterator[Callable[[int, int], None]]:
-    """Give a callback for the number of things that are done, and of all: a bar on a terminal, lines if `verbose`."""
+    """Give a callback that takes the number of done and of all units: a bar on a terminal, lines if `verbose`."""
     from tqdm import tqdm
 
     hidden = quiet or verbose or sys.stderr is None or not sys.stderr.isatty()
@@ -74,5 +74,5 @@ def show_json(record: dict[str, Any]) -> None:
 
 
 def forget_output() -> None:
-    """Drop what is still to be written, of which Python would complain again when it closes standard output."""
+    """Drop the unwritten output, about which Python would complain again when it closes the stream."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LOG_EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
 RATED = 1.0
-"""Seconds from which a run has a rate that says something."""
+"""Seconds of the shortest run whose rate is printed."""
 
 
 def carry_out(plan: Plan, given: Mapping[str, Any]) -> None:
@@ -62,9 +62,9 @@ def run_plan(
     todo : sequence of Item, optional
         Only these items; the others were done before.
     keep : callable, optional
-        Gets what became of each image, in the order of the plan.
+        Takes the outcome of each image, in the order of the plan.
     finish : callable, optional
-        Is called behind the last image; an error that it raises comes in place of the summary.
+        Is called after the last image; an error that it raises comes in place of the summary.
     """
     from glimpsecli.jobs import engine
 
@@ -110,7 +110,7 @@ def run_batch(plan: Plan, manifest: Manifest, parameters: Mapping[str, Any], giv
 
 
 def show_plan(plan: Plan, given: Mapping[str, Any]) -> ExitCode:
-    """Print what a plan would do and what is wrong with it, and give the exit code."""
+    """Print the files that a plan would write and its problems, and give the exit code."""
     from glimpsecli.jobs import engine
     from glimpsecli.jobs.records import OUTSIDE
 
@@ -151,12 +151,12 @@ def _shared_out(plan: Plan, images: int, given: Mapping[str, Any]) -> tuple[int,
 
 
 def _is_heard(plan: Plan, given: Mapping[str, Any]) -> bool:
-    """Tell whether a person reads standard error, and not a program the output."""
+    """Return whether a person reads standard error, and not a program the output."""
     return bool(given["verbose"] or not (given["quiet"] or given.get("as_json") or plan.output.target == "-"))
 
 
 def _summarise(plan: Plan, written: int, counts: Mapping[str, int], images: int, seconds: float) -> None:
-    """Print what became of the images, in one line."""
+    """Print the outcome of the images, in one line."""
     where = f"written to {plan.output.target}" if plan.output.target else "measured"
     parts = [f"{written} {plan.noun}{'s'[: written != 1]} {where}"]
     parts += [f"{count} {name}" for name, count in counts.items() if count]
@@ -165,14 +165,14 @@ def _summarise(plan: Plan, written: int, counts: Mapping[str, int], images: int,
 
 
 def _say_left_out(plan: Plan, given: Mapping[str, Any]) -> None:
-    """Print what folders hold beside the images that were taken from them."""
+    """Print the counts of the files in folders that were not taken."""
     if plan.left_out and not given["quiet"]:
         say(f"left out: {plan.left_out}")
 
 
 @contextmanager
 def _stoppable(images: int) -> Iterator[threading.Event]:
-    """Let a first Ctrl-C finish what runs, and a second one stop at once; a single image stops at the first."""
+    """Let a first Ctrl-C finish the running images, a second one stop at once; a single image stops at the first."""
     stop = threading.Event()
     if images < 2:
         yield stop

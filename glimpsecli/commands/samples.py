@@ -47,7 +47,7 @@ def samples(folder: str, overwrite: bool, **given: Any) -> None:
 
 
 def _shipped() -> list[Traversable]:
-    """Give the files as a wheel holds them in the package, or a clone beside it."""
+    """Give the sample files, which a wheel holds in the package, and a clone beside it."""
     import importlib.resources
     from pathlib import Path
 
@@ -60,7 +60,7 @@ def _shipped() -> list[Traversable]:
 
 
 def _holds(path: str, content: bytes) -> bool:
-    """Tell whether a file has a content."""
+    """Return whether a file has this content."""
     try:
         with open(path, "rb") as stream:
             return stream.read(len(content) + 1) == content

@@ -171,7 +171,7 @@ def speed(**given: Any) -> None:
 
 
 def _design(given: dict[str, Any]) -> tuple[Design, str]:
-    """Give the experiment that is asked for, with the photos that it takes, and tell if these are not all."""
+    """Give the experiment that is asked for, with the photos that it uses, and a note if they are not all."""
     from glimpsecli.study.design import QUICK, Design
     from glimpsecli.study.mechanisms import TAPS
     from glimpsecli.study.optimisers import CLOSE
@@ -193,8 +193,8 @@ def _design(given: dict[str, Any]) -> tuple[Design, str]:
     if near:
         raise InvalidInputError(
             f"--offsets {near[0]:g}: a start within {CLOSE:g} strides counts as found before the search begins",
-            f"give more than {CLOSE / TAPS:g}, or 0, which shows that what is found is kept",
+            f"give more than {CLOSE / TAPS:g}, or 0, which shows that a found place is kept",
         )
-    used = design.photos[: HELD_OUT + design.images]  # others must not keep a run from being resumed
+    used = design.photos[: HELD_OUT + design.images]  # unused photos must not keep a run from being resumed
     note = f"{len(used)} of the {len(design.photos)} photos in {given['images']} are used"
     return design._replace(photos=used), note if len(used) < len(design.photos) else ""

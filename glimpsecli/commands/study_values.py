@@ -1,4 +1,4 @@
-"""How the option values of ``glimpse study`` are written."""
+"""The option values of ``glimpse study``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from glimpsecli.commands.values import Value, numbers_of
 from glimpsecli.errors import InvalidInputError
 
 FARTHEST = 2
-"""Windows from the true place at which a start may be."""
+"""The largest distance of a start from the true place, in windows."""
 
 
 class OffsetsValue(Value):

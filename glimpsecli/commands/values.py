@@ -1,4 +1,4 @@
-"""How option values are written: numbers with percentages, boxes, sizes, colours."""
+"""Option values and their syntax: numbers with percentages, boxes, sizes, colours."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _GEOMETRY = r"(?P<width>[^x,+-]+)x(?P<height>[^x,+-]+)(?P<x>[+-]+[^x,+-]+)(?P<y>
 
 
 class RegularPath(click.Path):
-    """A file that is read more than once, so that no pipe will do, or a folder of them."""
+    """A file that is read more than once, so that it cannot be a pipe; or a folder of files."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Refuse a pipe, a FIFO and a device."""
@@ -30,7 +30,7 @@ class RegularPath(click.Path):
 
 
 class Value(click.ParamType[Any], abc.ABC):
-    """A value whose errors are told in one line: what was given, and how it is written."""
+    """A value whose errors show in one line the text that was given and the form it must have."""
 
     form = ""
 
@@ -55,7 +55,7 @@ class Value(click.ParamType[Any], abc.ABC):
         """Give the value of a text."""
 
     def numbers(self, text: str, *counts: int) -> list[Length]:
-        """Split a text at its commas into one of so many numbers."""
+        """Split a text at its commas into numbers, as many as one of `counts`."""
         from glimpsecli.annotations.boxes import Length
 
         parts = text.split(",")
@@ -64,7 +64,7 @@ class Value(click.ParamType[Any], abc.ABC):
             raise InvalidInputError(f"{text!r} is {found}", f"write {self.form}")
         return [Length.parse(part) for part in parts]
 
-    def plain_numbers(self, text: str, *counts: int) -> tuple[float, ...]:
+    def floats(self, text: str, *counts: int) -> tuple[float, ...]:
         """Split a text into numbers that are no percentages."""
         numbers = self.numbers(text, *counts)
         if any(number.percent for number in numbers):
@@ -182,7 +182,7 @@ class DrawValue(Value):
         """Give a DrawRequest."""
         from glimpsecli.jobs.requests import DrawRequest
 
-        return DrawRequest(self.plain_numbers(text, 5))  # type: ignore[arg-type]  # five, as counted
+        return DrawRequest(self.floats(text, 5))  # type: ignore[arg-type]  # five, as counted
 
 
 class ThetaValue(Value):
@@ -192,7 +192,7 @@ class ThetaValue(Value):
 
     def parse(self, text: str) -> Any:
         """Give four or six floats."""
-        return self.plain_numbers(text, 4, 6)
+        return self.floats(text, 4, 6)
 
 
 class QuadValue(Value):
@@ -221,7 +221,7 @@ class ColourValue(Value):
 
 
 class WordsValue(Value):
-    """Some of some words."""
+    """A selection of the words."""
 
     def __init__(self, *words: str) -> None:
         self.words = words
@@ -238,7 +238,7 @@ class WordsValue(Value):
 
 
 def finite(text: str) -> float | None:
-    """Give the number that a text is; None where it is none, or not finite."""
+    """Give the finite number that a text holds; None where it holds none."""
     try:
         number = float(text.replace("_", "?"))  # Python would take 1_000
     except ValueError:
@@ -247,11 +247,11 @@ def finite(text: str) -> float | None:
 
 
 MOST_NUMBERS = 100
-"""In a list that somebody writes."""
+"""The most numbers in a list."""
 
 
 def numbers_of(text: str, noun: str, hint: str) -> tuple[float, ...]:
-    """Read a list of numbers, D,..., and give each once, in order; `noun` says what they are."""
+    """Read a list of numbers, D,..., and give each once, in order; `noun` is their name in messages."""
     numbers = [finite(part) for part in text.split(",")]
     known = [number for number in numbers if number is not None]
     if len(known) < len(numbers):
