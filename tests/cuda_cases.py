@@ -409,9 +409,9 @@ def test_cotangents_on_the_device_must_be_as_they_are(foreign):
 
 
 def test_the_device_is_described():
-    told = cuda_backend.describe()
-    assert told["device"]
-    assert (told["memory"] is None) == (not ON_GPU)
+    found = cuda_backend.describe()
+    assert found["device"]
+    assert (found["memory"] is None) == (not ON_GPU)
 
 
 def test_the_shapes_of_blocks_fit_each_other():

@@ -1,4 +1,4 @@
-"""Contenders that take the time they are told to, on a clock of their own, and runs of bench to be stopped."""
+"""Contenders that take a given time, on a clock of their own, and runs of bench to be stopped."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ clock = FakeClock()
 
 
 def fake(name, cost, *, off=0.0, **attributes):
-    """Make a class of contenders that give the definition plus an error, and take the time they are told to."""
+    """Make a class of contenders that give the definition plus an error, and take a given time."""
 
     class Fake(Contender):
         tolerance = 2e-6

@@ -88,12 +88,12 @@ def lines_of(path):
 def chunk_of(condition, stride, image, who):
     """What a chunk with two places gives: `who` names for each the successes, place by place and offset by offset."""
     runs = []
-    for name, (success, looks) in who.items():
+    for name, (success, evaluations) in who.items():
         won = np.array(success).ravel()
         runs.append(
             {
                 "sampler": name.sampler, "method": name.method, "centre": np.where(won, 0.2, 9.0).tolist(),
-                "extent": np.where(won, -0.01, 0.5).tolist(), "arrived": np.where(won, looks, -1).tolist(),
+                "extent": np.where(won, -0.01, 0.5).tolist(), "arrived": np.where(won, evaluations, -1).tolist(),
                 "looks": [40] * won.size, "seconds": 0.08 * won.size,
             }
         )  # fmt: skip

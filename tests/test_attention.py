@@ -39,9 +39,9 @@ def test_the_articles_gaussian_mask():
 
 @given(st.floats(-60, 90), st.floats(0.05, 100), st.floats(-9, 9), st.integers(1, 7), st.integers(1, 30))
 def test_filterbank_equals_the_loop(first, sigma, stride, taps, pixels):
-    bank = gaussian.filterbank(first, sigma, stride, taps, pixels)
+    weights = gaussian.filterbank(first, sigma, stride, taps, pixels)
     loop = [oracles.normalised_gaussian(first + r * stride, sigma, pixels) for r in range(taps)]
-    np.testing.assert_allclose(bank, loop, rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(weights, loop, rtol=1e-9, atol=1e-15)
 
 
 def test_far_outside_the_edge_is_repeated_and_then_all_is_black():

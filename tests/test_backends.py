@@ -453,8 +453,8 @@ class WantsGradients:
 
 
 def overlapping():
-    room = np.zeros((2, 6, 7, 3), np.float32)
-    return extract_batch(room, WINDOW, (6, 7), out=room)
+    images = np.zeros((2, 6, 7, 3), np.float32)
+    return extract_batch(images, WINDOW, (6, 7), out=images)
 
 
 IMAGE = np.zeros((6, 7, 3), np.uint8)

@@ -59,13 +59,13 @@ def snapshot(root="out"):
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(Path(root).rglob("*")) if path.is_file()}
 
 
-def test_the_tree_is_mirrored_and_each_glimpse_told_of(glimpse):
+def test_the_tree_is_mirrored_and_each_glimpse_reported(glimpse):
     code, out, err = glimpse("in -o out --at 50%,50% --extent 50%x50% --size 8x6")
     assert (code, out) == (0, "")
     assert err.startswith("glimpse: 4 glimpses written to out/")
-    told = rows()
-    assert [row["file_name"] for row in told] == ["b2_000.png", "b10_000.png", "sub/a_000.png", "sub/deep/c_000.png"]
-    for row in told:
+    listed = rows()
+    assert [row["file_name"] for row in listed] == ["b2_000.png", "b10_000.png", "sub/a_000.png", "sub/deep/c_000.png"]
+    for row in listed:
         source = np.asarray(Image.open(row["source"]))
         window = Window(**row["window"])
         expected = extract(source, window, (6, 8), backend="cpu")
@@ -145,7 +145,7 @@ def test_annotated_boxes_are_cut_out_filtered_and_named(glimpse):
     assert [row["label"] for row in rows("dogs/metadata.jsonl")] == ["dog"]
 
 
-def test_small_boxes_are_told_by_their_shorter_side_in_the_image_and_before_the_context():
+def test_small_boxes_are_recognised_by_their_shorter_side_in_the_image_and_before_the_context():
     shaping = Shaping(min_size=20, context=3)
     for width, height, percent, small in ((10, 30, False, True), (20, 20, False, False), (10, 30, True, False)):
         box = Box(Length(0), Length(0), Length(width, percent), Length(height, percent))
@@ -268,10 +268,10 @@ def test_ctrl_c_finishes_what_runs_and_says_so():
     assert "finishing the running images" in err
     assert "written" in err
     assert err.endswith("glimpse: give --resume to go on\n")
-    told = rows()
-    assert 0 < len(told) < 204 * 16
+    listed = rows()
+    assert 0 < len(listed) < 204 * 16
     assert not [name for name in snapshot() if "glimpse-tmp" in name]
-    assert {row["file_name"] for row in told} == {name for name in snapshot() if name.endswith("png")}
+    assert {row["file_name"] for row in listed} == {name for name in snapshot() if name.endswith("png")}
 
 
 def test_replay_makes_the_same_bytes_and_names_what_changed(glimpse):
@@ -487,7 +487,7 @@ def test_mistakes_are_found_before_anything_is_written(glimpse, line, words):
     assert snapshot(".") == before
 
 
-def test_twins_beside_each_other_need_the_suffix_in_the_name(glimpse):
+def test_sources_of_one_stem_beside_each_other_need_the_suffix_in_the_name(glimpse):
     Image.open("in/b2.png").save("in/b2.jpg")
     code, _, err = glimpse("in -o out")
     assert code == 2

@@ -122,7 +122,7 @@ def test_warnings_carry_advice_and_a_line_for_each_kind():
     assert report.remarks(measured(fake("steady", 0.1))) == []
 
 
-def test_a_busy_machine_is_told(monkeypatch):
+def test_a_busy_machine_is_reported(monkeypatch):
     monkeypatch.setattr(machine, "processors", lambda: 4)
     assert machine.load_warning(0.8) is None
     assert machine.load_warning(None) is None
@@ -253,13 +253,15 @@ def test_who_is_wrong_is_not_timed():
         fake("glimpse cpu", 0.1), fake("off", 0.1, off=1e-3), fake("other", 0.1, off=0.05, filter="box"),
         fake("nan", 0.1, off=np.nan), fake("shape", 0.1, off=np.zeros((2, 3, 12, 12, 1))), fake("slow", 7.0), Broken(),
     )  # fmt: skip
-    told = {entry.contender: (entry.samples is not None, entry.wrong or entry.skipped) for entry in found.entries}
-    assert told["glimpse cpu"] == (True, None)
-    assert told["off"] == (False, "it is off by 1.0e-03 of full scale, 2e-06 is allowed")
-    assert told["other"] == (True, None)
-    assert told["nan"] == told["shape"] == (False, "its result has another shape, or values that are no numbers")
-    assert told["slow"] == (False, "one call took 7.0 s, more than 5")
-    assert told["broken"] == (False, "it failed with ZeroDivisionError: of ours")
+    outcomes = {entry.contender: (entry.samples is not None, entry.wrong or entry.skipped) for entry in found.entries}
+    assert outcomes["glimpse cpu"] == (True, None)
+    assert outcomes["off"] == (False, "it is off by 1.0e-03 of full scale, 2e-06 is allowed")
+    assert outcomes["other"] == (True, None)
+    assert (
+        outcomes["nan"] == outcomes["shape"] == (False, "its result has another shape, or values that are no numbers")
+    )
+    assert outcomes["slow"] == (False, "one call took 7.0 s, more than 5")
+    assert outcomes["broken"] == (False, "it failed with ZeroDivisionError: of ours")
     assert found.reference == "glimpse cpu"
     assert found.ratio(found.find("gaussian", "slow")) is None
 
@@ -272,7 +274,7 @@ def test_only_what_compiles_is_said_to_have_been_compiled():
         assert bool(lines) == compiles
 
 
-def test_the_first_call_stands_apart():
+def test_the_first_call_is_kept_separately():
     compiling = fake("glimpse cpu", lambda call: 3.0 if call == 0 else 0.01)
     entry = measured(compiling).entries[0]
     assert entry.first == pytest.approx(3.0)
@@ -388,8 +390,8 @@ def test_json_comes_back_whole():
 
 
 def test_durations_have_three_digits_and_a_unit():
-    told = [report.duration(one) for one in (1e-7, 9.9996e-7, 1.234e-5, 9.996e-4, 0.0123456, 0.99999, 59.96, 1234.5)]
-    assert told == ["0.10 µs", "1.00 µs", "12.3 µs", "1.00 ms", "12.3 ms", "1.00 s", "60.0 s", "1230 s"]
+    texts = [report.duration(one) for one in (1e-7, 9.9996e-7, 1.234e-5, 9.996e-4, 0.0123456, 0.99999, 59.96, 1234.5)]
+    assert texts == ["0.10 µs", "1.00 µs", "12.3 µs", "1.00 ms", "12.3 ms", "1.00 s", "60.0 s", "1230 s"]
     assert report.duration(1.2e-3, bare=0.9e-3) == "1200"
 
 
@@ -435,9 +437,9 @@ def test_baseline_exit_codes(measure_fakes, tmp_path, capsys):
     assert "+0.0%" in capsys.readouterr().out
     measure_fakes(fake("glimpse cpu", 0.012), fake("peer", 0.05))
     assert bench("--case", 5, "--count", 3, *QUICK, "--baseline", old, "--fail-above", "10%") == 1
-    told = capsys.readouterr()
-    assert "SLOWER by more than 10%" in told.out
-    assert "glimpse cpu, gaussian, case 5 digits takes 20% longer" in told.err
+    printed = capsys.readouterr()
+    assert "SLOWER by more than 10%" in printed.out
+    assert "glimpse cpu, gaussian, case 5 digits takes 20% longer" in printed.err
     assert bench("--case", 5, "--count", 3, *QUICK, "--baseline", old, "--fail-above", "30%") == 0
     assert bench("--case", 5, "--count", 3, *QUICK, "--baseline", old) == 0
     assert bench("--case", 5, "--count", 4, *QUICK, "--baseline", old) == 2
@@ -447,10 +449,10 @@ def test_baseline_exit_codes(measure_fakes, tmp_path, capsys):
 def test_a_wrong_contender_ends_with_1_and_the_others_are_shown(measure_fakes, capsys):
     measure_fakes(fake("glimpse cpu", 0.01), fake("liar", 0.001, off=0.5))
     assert bench("--case", "digits", "--count", 2, *QUICK) == 1
-    told = capsys.readouterr()
-    assert "glimpse: error: liar, gaussian, case 5 digits: it is off by 5.0e-01" in told.err
-    assert "WRONG" in told.out
-    assert "10.0 ms" in told.out
+    printed = capsys.readouterr()
+    assert "glimpse: error: liar, gaussian, case 5 digits: it is off by 5.0e-01" in printed.err
+    assert "WRONG" in printed.out
+    assert "10.0 ms" in printed.out
 
 
 def test_exports_parse_back(measure_fakes, tmp_path):
@@ -498,9 +500,9 @@ def test_an_export_that_cannot_be_written_fails_before_the_run(measure_fakes, tm
     ):
         case = [] if words[0] in ("--image", "--box", "--case", "--stride") else ["--case", 5]
         assert bench(*case, *words) == 2, words
-        told = capsys.readouterr().err
-        assert told.count("\n") == 1
-        assert reason in told
+        printed = capsys.readouterr().err
+        assert printed.count("\n") == 1
+        assert reason in printed
     assert there.read_text() == "{}"
     assert sorted(tmp_path.iterdir()) == [there]
 
@@ -525,10 +527,10 @@ def test_the_list_and_a_sweep(measure_fakes, capsys, tmp_path, samples):
     measure_fakes(fake("glimpse cpu", 0.02), fake("glimpse numpy", 0.05))
     photo, chart = samples / "chelsea.png", tmp_path / "sweep.png"
     assert bench("--image", photo, "--stride", "1,2,64", "--size", 32, *QUICK, "--export-png", chart, "-q") == 0
-    told = capsys.readouterr()
-    assert told.err == ""
-    assert "gaussian / bilinear" in told.out
-    assert [line.split()[0] for line in told.out.splitlines()[-2:]] == ["1", "2"]
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "gaussian / bilinear" in printed.out
+    assert [line.split()[0] for line in printed.out.splitlines()[-2:]] == ["1", "2"]
     assert chart.stat().st_size > 10_000
     assert bench("--image", photo, "--stride", "1,64", "--size", 32, *QUICK) == 0
     assert "stride 64 is left out" in capsys.readouterr().err
@@ -560,8 +562,8 @@ def test_the_number_of_threads_is_in_the_environment_before_any_library_starts(m
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
     monkeypatch.setenv("OMP_NUM_THREADS", "64")
-    told = isolated.call({}, 3, print)
-    assert {told[name] for name in machine.THREADS} == {"3"}
+    answer = isolated.call({}, 3, print)
+    assert {answer[name] for name in machine.THREADS} == {"3"}
     assert {"OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"} <= set(machine.THREADS)
     assert os.environ["OMP_NUM_THREADS"] == "64"
 
@@ -576,24 +578,24 @@ def test_the_other_process_finds_our_modules_whatever_lies_about(monkeypatch, tm
 @pytest.mark.parametrize("line", ["welcome", "[1]", "{}", "3", "\udcff".encode("utf-8", "surrogateescape")])
 def test_what_the_other_process_does_not_say_itself_is_one_line(line, monkeypatch, tmp_path):
     program = tmp_path / "python"
-    told = line if isinstance(line, bytes) else line.encode()
-    program.write_text(f"#!{sys.executable}\nimport sys\nsys.stdin.read()\nsys.stdout.buffer.write({told!r} + b'\\n')")
+    said = line if isinstance(line, bytes) else line.encode()
+    program.write_text(f"#!{sys.executable}\nimport sys\nsys.stdin.read()\nsys.stdout.buffer.write({said!r} + b'\\n')")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
     with pytest.raises(GlimpseError, match="which is not its own; look for what prints when Python starts"):
         isolated.call({}, 1, print)
 
 
-def test_ctrl_c_ends_both_processes_quietly():
+def test_ctrl_c_ends_both_processes_without_a_traceback():
     process = start("--case", 5, "--backend", "cpu")
     for line in process.stderr:
         if "round 1" in line:
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all in the foreground
             break
-    _, told = process.communicate(timeout=20)
+    _, printed = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert told.splitlines()[-1] == "glimpse: error: interrupted"
-    assert "Traceback" not in told
+    assert printed.splitlines()[-1] == "glimpse: error: interrupted"
+    assert "Traceback" not in printed
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
 

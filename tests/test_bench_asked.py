@@ -39,10 +39,10 @@ def idle(monkeypatch):
 
 def refusal(capsys, *words):
     assert bench(*words) == 2, words
-    told = capsys.readouterr()
-    assert told.err.count("\n") == 1, told.err
-    assert told.out == ""
-    return told.err
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1, printed.err
+    assert printed.out == ""
+    return printed.err
 
 
 # --- baselines
@@ -60,7 +60,7 @@ def old(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reason"),
     [
         (("--backend", "numpy"), "it timed glimpse cpu with gaussian"),
         (("--sampler", "bilinear"), "it timed glimpse cpu with gaussian"),
@@ -69,12 +69,12 @@ def old(tmp_path):
         (("--case", 1), "it holds 5 digits"),
     ],
 )
-def test_a_baseline_with_which_nothing_would_be_compared_is_refused(idle, old, words, told, capsys):
+def test_a_baseline_with_which_nothing_would_be_compared_is_refused(idle, old, words, reason, capsys):
     case = () if "--case" in words else ("--case", 5) if "--count" in words else ("--case", 5, "--count", 3)
-    assert told in refusal(capsys, *case, *words, "--baseline", old)
+    assert reason in refusal(capsys, *case, *words, "--baseline", old)
 
 
-def test_another_size_than_the_baselines_is_told(samples, tmp_path, idle, capsys):
+def test_another_size_than_the_baselines_is_reported(samples, tmp_path, idle, capsys):
     words = ("--image", samples / "chelsea.png", "--backend", "cpu", "--sampler", "gaussian")
     recipe = cases.own(str(samples / "chelsea.png"), (300, 451), stub_window(), (5, 6), seed=0)
     path = tmp_path / "old.json"
@@ -87,21 +87,21 @@ def stub_window(*numbers):
     return Window(*(numbers or (100, 100, 60, 50)))
 
 
-def test_who_is_in_one_run_only_is_told(measure_fakes, old, capsys):
+def test_who_is_in_one_run_only_is_reported(measure_fakes, old, capsys):
     measure_fakes(fake("glimpse cpu", 0.01), fake("newcomer", 0.02))
     words = ("--case", "5", "--count", 3, "--baseline", old, *QUICK)
     assert bench(*words) == 0
-    told = capsys.readouterr().err
-    assert "the baseline lacks newcomer: gaussian of case 5 digits, bilinear of case 5 digits" in told
-    assert "the baseline lacks glimpse cpu: bilinear of case 5 digits" in told
+    printed = capsys.readouterr().err
+    assert "the baseline lacks newcomer: gaussian of case 5 digits, bilinear of case 5 digits" in printed
+    assert "the baseline lacks glimpse cpu: bilinear of case 5 digits" in printed
     measure_fakes(fake("glimpse cpu", 9.0), fake("newcomer", 0.02))  # too slow to be timed now
     assert bench(*words, "--fail-above", "10%") == 1
-    told = capsys.readouterr().err
-    assert "this run lacks glimpse cpu: gaussian of case 5 digits" in told
-    assert "nothing that this run timed is in" in told
+    printed = capsys.readouterr().err
+    assert "this run lacks glimpse cpu: gaussian of case 5 digits" in printed
+    assert "nothing that this run timed is in" in printed
 
 
-def test_cases_that_the_baseline_lacks_are_told():
+def test_cases_that_the_baseline_lacks_are_reported():
     (case,) = BASELINE.cases
     other = case._replace(recipe=case.recipe._replace(name="1 photo"))
     run = BASELINE._replace(cases=(case, other))
@@ -112,7 +112,7 @@ def test_cases_that_the_baseline_lacks_are_told():
 
 
 def damages():
-    """Give ways to spoil a file of results, each with what is told of it."""
+    """Give ways to spoil a file of results, each with what an error says of it."""
     rounds = ("cases", 0, "entries", 0, "samples", "rounds")
     return [
         (("machine",), None, "machine is None, not an object"),
@@ -137,8 +137,8 @@ def damages():
     ]
 
 
-@pytest.mark.parametrize(("place", "value", "told"), damages())
-def test_a_spoilt_baseline_is_one_line_before_the_run(idle, old, place, value, told, capsys):
+@pytest.mark.parametrize(("place", "value", "reason"), damages())
+def test_a_spoilt_baseline_is_one_line_before_the_run(idle, old, place, value, reason, capsys):
     data = json.loads(old.read_text())
     inner = data
     for step in place[:-1]:
@@ -147,7 +147,7 @@ def test_a_spoilt_baseline_is_one_line_before_the_run(idle, old, place, value, t
     old.write_text(json.dumps(data))
     said = refusal(capsys, "--case", 5, "--count", 3, "--baseline", old)
     assert f"{old} is damaged: " in said
-    assert told in said
+    assert reason in said
     assert "Error" not in said
 
 
@@ -189,7 +189,7 @@ def test_whatever_stands_in_a_baseline_it_is_read_or_refused(path, value):
     found.to_json()
 
 
-def test_plain_data_comes_back():
+def test_data_comes_back_from_json():
     recipe = Recipe("own", "t", 3, (4, 5), [[1.0, 2.0, 3.0, 4.0, 0.5]], None, "a.png", 2.0)
     job = Job("x.png", runs=4)
     found = measured(fake("glimpse cpu", 0.01), fake("slow", 9.0))
@@ -208,7 +208,7 @@ def test_options_that_cannot_be_meant_are_refused(idle, capsys, samples, tmp_pat
     (tmp_path / "empty.png").write_text("")
     (tmp_path / "torn.png").write_bytes(photo.read_bytes()[:5000])
     many = machine.processors() + 1
-    for words, told in (
+    for words, reason in (
         (("--min-time", "nan"), "'nan' is no number of seconds from 0 to 3600"),
         (("--min-time", "inf"), "seconds"),
         (("--min-time", "-1"), "seconds"),
@@ -248,7 +248,7 @@ def test_options_that_cannot_be_meant_are_refused(idle, capsys, samples, tmp_pat
         (("--stages", tmp_path / "torn.png"), "torn.png"),
     ):
         said = refusal(capsys, *words)
-        assert told in said, words
+        assert reason in said, words
         assert "percentage as" not in said
         assert "glimpse batch" not in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.png", "text.png", "torn.png"]
@@ -321,12 +321,12 @@ def test_a_window_over_the_border_keeps_out_who_would_stretch_what_is_left(kind,
     recipe = cases.own(
         str(samples / "chelsea.png"), (300, 451), stub_window(place[0] + 25, place[1] + 25, 50, 50), (8, 8)
     )
-    told = kind().obstacle(Scene(cases.build(recipe), 1))
-    assert told is not None
-    assert told.endswith(("may not leave the image", "cuts nothing outside the image"))
+    reason = kind().obstacle(Scene(cases.build(recipe), 1))
+    assert reason is not None
+    assert reason.endswith(("may not leave the image", "cuts nothing outside the image"))
     if kind().available() is None:
         (entry,) = run(recipe, kind()).entries
-        assert (entry.skipped, entry.wrong) == (told, None)
+        assert (entry.skipped, entry.wrong) == (reason, None)
 
 
 @pytest.mark.parametrize("kind", CUTTERS)
@@ -362,10 +362,10 @@ def dying(monkeypatch, *cases_that_die):
     """Let the processes of some cases die."""
     measured_before = isolated.measure_isolated
 
-    def measure_isolated(recipe, asked, tell):
+    def measure_isolated(recipe, asked, progress):
         if recipe.name in cases_that_die:
             raise FileProblemError("the process that measured died with code -9", "try fewer contenders")
-        return measured_before(recipe, asked, tell)
+        return measured_before(recipe, asked, progress)
 
     monkeypatch.setattr(isolated, "measure_isolated", measure_isolated)
 
@@ -377,11 +377,11 @@ def test_a_case_that_dies_takes_no_other_along(measure_fakes, monkeypatch, tmp_p
     options = [word for kind, path in files.items() for word in (f"--export-{kind}", path)]
     words = ("--image", samples / "chelsea.png", "--size", 8, *QUICK)
     assert bench(*words, "--stride", "1,2,3,4", *options) == 1
-    told = capsys.readouterr()
-    assert "glimpse: error: case stride 2: the process that measured died with code -9; try fewer" in told.err
-    assert "not measured: the process that measured died" in told.out
-    assert told.out.count("1 thread for everyone") == 1
-    assert told.out.count("10.0 ms") >= 4
+    printed = capsys.readouterr()
+    assert "glimpse: error: case stride 2: the process that measured died with code -9; try fewer" in printed.err
+    assert "not measured: the process that measured died" in printed.out
+    assert printed.out.count("1 thread for everyone") == 1
+    assert printed.out.count("10.0 ms") >= 4
     found = Results.from_json(files["json"].read_text(), "x")
     assert [one.failed is None for one in found.cases] == [False, False, True, True]
     assert len(list(found.entries())) == 4
@@ -394,9 +394,9 @@ def test_a_case_that_dies_takes_no_other_along(measure_fakes, monkeypatch, tmp_p
     assert files["png"].stat().st_size > 1000
     # Such a file is a baseline too, of what it has.
     assert bench(*words, "--stride", "2,3", "--baseline", files["json"], "--fail-above", "10%") == 1  # 2 dies again
-    told = capsys.readouterr()
-    assert "stride 3, gaussian, glimpse cpu" in told.out
-    assert "+0.0%" in told.out
+    printed = capsys.readouterr()
+    assert "stride 3, gaussian, glimpse cpu" in printed.out
+    assert "+0.0%" in printed.out
 
 
 def test_a_chart_of_nothing_does_not_keep_the_baseline_from_being_compared(measure_fakes, old, tmp_path, capsys):
@@ -404,10 +404,10 @@ def test_a_chart_of_nothing_does_not_keep_the_baseline_from_being_compared(measu
     words = ("--case", "5", "--count", 3, "--baseline", old, *QUICK)
     data = tmp_path / "x.json"
     assert bench(*words, "--export-png", tmp_path / "x.png", "--export-json", data) == 1
-    told = capsys.readouterr().err
-    assert "glimpse: error: nothing was timed, so there is no chart" in told
-    assert "this run lacks glimpse cpu: gaussian of case 5 digits" in told
-    assert "nothing that this run timed is in" in told
+    printed = capsys.readouterr().err
+    assert "glimpse: error: nothing was timed, so there is no chart" in printed
+    assert "this run lacks glimpse cpu: gaussian of case 5 digits" in printed
+    assert "nothing that this run timed is in" in printed
     assert data.exists()
     measure_fakes(fake("glimpse cpu", 0.01))
     assert bench(*words) == 0
@@ -415,14 +415,14 @@ def test_a_chart_of_nothing_does_not_keep_the_baseline_from_being_compared(measu
 
 def test_a_limit_needs_rounds_in_both_runs(idle, old, tmp_path, capsys):
     words = ("--case", 5, "--count", 3, "--fail-above", "10%")
-    told = refusal(capsys, *words, "--baseline", old, "--runs", 2)
-    assert "--fail-above with 2 rounds in this run, too few to tell a change from chance; time with --runs 3" in told
+    printed = refusal(capsys, *words, "--baseline", old, "--runs", 2)
+    assert "--fail-above with 2 rounds in this run, too few to tell a change from chance; time with --runs 3" in printed
     path = tmp_path / "few.json"
     path.write_text(results(measured(fake("glimpse cpu", 0.01), runs=1), runs=1).to_json())
     assert f"--fail-above with 1 round in {path}, too few" in refusal(capsys, *words, "--baseline", path)
 
 
-def test_a_window_outside_is_told(samples, measure_fakes, capsys):
+def test_a_window_outside_is_reported(samples, measure_fakes, capsys):
     measure_fakes(fake("glimpse cpu", 0.01))
     words = ("--image", samples / "chelsea.png", "--size", 8, *QUICK)
     assert bench(*words, "--box", "1000,1000,50,50") == 0
@@ -441,12 +441,12 @@ def test_stages_go_to_json_and_a_float_image_has_stages_too(tmp_path, samples, c
     assert bench(*words, "--size", 9, "--export-json", target) == 0
     out = capsys.readouterr().out
     assert "one glimpse of 9x7, bilinear on numpy, 1 thread, written as npy; 2 runs" in out
-    told = json.loads(target.read_text())
-    assert set(told["stages"]) == set(stages.STAGES)
-    assert len(told["stages"]["read"]) == 2
-    assert (told["glimpse"]["sampler"], told["job"]["runs"], told["format"]) == ("bilinear", 2, stages.FORMAT)
-    assert told["machine"]["processors"] >= 1
-    assert "numpy" in told["versions"]
+    printed = json.loads(target.read_text())
+    assert set(printed["stages"]) == set(stages.STAGES)
+    assert len(printed["stages"]["read"]) == 2
+    assert (printed["glimpse"]["sampler"], printed["job"]["runs"], printed["format"]) == ("bilinear", 2, stages.FORMAT)
+    assert printed["machine"]["processors"] >= 1
+    assert "numpy" in printed["versions"]
     assert bench(*words, "--export-json", target) == 2
     assert bench("--case", 5, "--baseline", target) == 2
 
@@ -459,24 +459,24 @@ def test_stages_that_are_stopped_leave_nothing(number, code, tmp_path, samples):
             assert list(tmp_path.glob("glimpse-bench-*"))
             os.killpg(process.pid, number)
             break
-    _, told = process.communicate(timeout=20)
+    _, printed = process.communicate(timeout=20)
     assert process.returncode == code
     assert list(tmp_path.iterdir()) == []
-    assert "Traceback" not in told
+    assert "Traceback" not in printed
     if number == signal.SIGINT:
-        assert "\n\n" not in told
-        assert told.splitlines()[-1] == "glimpse: error: interrupted"
+        assert "\n\n" not in printed
+        assert printed.splitlines()[-1] == "glimpse: error: interrupted"
 
 
-def test_the_other_process_is_quiet_when_we_are_killed():
+def test_the_other_process_says_nothing_when_we_are_killed():
     process = start("--case", "5", "--count", 9, "--backend", "numpy", "--sampler", "hard")
     for line in process.stderr:
         if "round 1 " in line:
             process.kill()  # it cannot take the other one along
             break
-    _, told = process.communicate(timeout=20)  # ends when both have
-    assert "Traceback" not in told
-    assert "BrokenPipe" not in told
+    _, printed = process.communicate(timeout=20)  # ends when both have
+    assert "Traceback" not in printed
+    assert "BrokenPipe" not in printed
 
 
 def test_nothing_is_left_in_the_temporary_folder_of_a_failure(tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ def is_nice(value):
 
 
 @given(st.floats(1e-9, 1e6), st.floats(1.01, 1e9), st.floats(50, 3000), st.floats(5, 200))
-def test_ticks_are_nice_inside_and_apart(low, factor, length, gap):
+def test_ticks_are_nice_inside_and_spaced(low, factor, length, gap):
     high = low * factor
     ticks = log_ticks(low, high, length, gap)
     assert all(is_nice(tick) and low * 0.999999 <= tick <= high * 1.000001 for tick in ticks)

@@ -28,8 +28,8 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture(params=["ascii", "latin-1"])
 def locale(request, tmp_path):
     """The environment of a locale that is not UTF-8."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHON"))}
-    plain |= {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHON"))}
+    bare |= {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
     if request.param == "latin-1":
         made = tmp_path / "en_US.ISO-8859-1"
         if shutil.which("localedef") is None:
@@ -37,8 +37,8 @@ def locale(request, tmp_path):
         subprocess.run(["localedef", "-i", "en_US", "-f", "ISO-8859-1", made], check=False, capture_output=True)
         if not made.exists():
             pytest.skip("the locale cannot be made here")
-        plain |= {"LOCPATH": str(tmp_path), "LC_ALL": made.name}
-    return plain
+        bare |= {"LOCPATH": str(tmp_path), "LC_ALL": made.name}
+    return bare
 
 
 def run(arguments, env=None):

@@ -70,17 +70,17 @@ def test_without_a_gpu_the_command_says_why_in_one_line_and_exits_3(samples, tmp
 
 
 def test_info_gives_the_reason():
-    told = json.loads(run("-m", "glimpsecli", "info", "--json", env=WITHOUT).stdout)["backends"]["cuda"]
-    assert told["available"] is False
-    assert "the cuda backend cannot run: " in told["reason"]
-    assert "\n" not in told["reason"]
+    printed = json.loads(run("-m", "glimpsecli", "info", "--json", env=WITHOUT).stdout)["backends"]["cuda"]
+    assert printed["available"] is False
+    assert "the cuda backend cannot run: " in printed["reason"]
+    assert "\n" not in printed["reason"]
 
 
 def test_info_names_the_device():
     env = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
-    told = json.loads(run("-m", "glimpsecli", "info", "--json", env=env).stdout)["backends"]["cuda"]
-    assert told["available"] is True
-    assert "simulator" in told["device"]
+    printed = json.loads(run("-m", "glimpsecli", "info", "--json", env=env).stdout)["backends"]["cuda"]
+    assert printed["available"] is True
+    assert "simulator" in printed["device"]
     assert "simulator" in run("-m", "glimpsecli", "info", env=env).stdout
 
 

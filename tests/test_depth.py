@@ -13,7 +13,7 @@ def f32(*values: float) -> np.ndarray:
     return np.array(values, np.float32)
 
 
-def test_depth_is_told_from_the_type():
+def test_depth_follows_from_the_type():
     assert [depth_of(np.zeros((1, 1, 1), kind)) for kind in (np.uint8, np.uint16, np.float32)] == list(DEPTHS)
     with pytest.raises(InvalidInputError, match="float64"):
         depth_of(np.zeros((1, 1, 1)))

@@ -47,7 +47,7 @@ def pixels(path):
 CAT = "cat.png"
 
 
-def test_a_plain_box_is_the_crop_bit_for_bit(glimpse):
+def test_an_upright_box_is_the_crop_bit_for_bit(glimpse):
     for option in ("--box 120,40,200,140", "--box 200x140+120+40", "--at 220,110 --extent 200x140"):
         code, out, err = glimpse(f"{CAT} {option} -o crop.png --overwrite")
         assert (code, out) == (0, "")
@@ -74,8 +74,8 @@ def test_percentages_zoom_angle_context_and_square_shape_the_window(glimpse):
     for option, window in cases.items():
         code, out, _ = glimpse(f"{CAT} {option} --sampler bilinear --size 20x10 -o w.png --json --overwrite")
         assert code == 0
-        told = json.loads(out)["window"]
-        assert list(told.values()) == pytest.approx([window.cx, window.cy, window.width, window.height, window.angle])
+        shown = json.loads(out)["window"]
+        assert list(shown.values()) == pytest.approx([window.cx, window.cy, window.width, window.height, window.angle])
         expected = extract(pixels(CAT), window, (10, 20), sampler="bilinear")
         assert np.abs(pixels("w.png") - expected).max() <= 0.501
 
@@ -92,8 +92,8 @@ def test_the_articles_and_draws_numbers_reach_the_definition(glimpse):
     image = pixels("camera.png")
     code, out, _ = glimpse("camera.png --gaussian 100,4,8,180,3,7.5 --size 30x20 -o g.npy --depth float --json")
     assert code == 0
-    told = json.loads(out)
-    assert told["gaussian"] == {"u_y": 100, "s_y": 4, "d_y": 8, "u_x": 180, "s_x": 3, "d_x": 7.5, "gain": 1}
+    shown = json.loads(out)
+    assert shown["gaussian"] == {"u_y": 100, "s_y": 4, "d_y": 8, "u_x": 180, "s_x": 3, "d_x": 7.5, "gain": 1}
     expected = gaussian.glimpse(image, (100, 4, 8, 180, 3, 7.5, 1), (20, 30)) / 255
     np.testing.assert_allclose(np.load("g.npy")[..., 0], expected, atol=1e-6)
 
@@ -123,11 +123,11 @@ def test_theta_reaches_the_spatial_transformer(glimpse):
 
 def test_a_retina_looks_ever_wider_at_one_size(glimpse):
     code, out, _ = glimpse(f"{CAT} --at 225,110 --extent 32x24 --retina 3 --size 16x12 -o r/ --name s{{scale}} --json")
-    told = [json.loads(line) for line in out.splitlines()]
+    shown = [json.loads(line) for line in out.splitlines()]
     assert code == 0
-    assert [row["file"] for row in told] == ["r/s1.png", "r/s2.png", "r/s4.png"]
-    assert [row["window"]["width"] for row in told] == [32, 64, 128]
-    assert {tuple(row["size"].values()) for row in told} == {(16, 12)}
+    assert [row["file"] for row in shown] == ["r/s1.png", "r/s2.png", "r/s4.png"]
+    assert [row["window"]["width"] for row in shown] == [32, 64, 128]
+    assert {tuple(row["size"].values()) for row in shown} == {(16, 12)}
 
 
 def test_a_table_gives_windows_labels_and_their_images(glimpse):
@@ -151,14 +151,14 @@ def test_a_table_gives_windows_labels_and_their_images(glimpse):
 def test_json_tells_everything_once_for_each_glimpse(glimpse):
     code, out, err = glimpse(f"{CAT} --box -50,0,100,80 --size 10x8 -o j.png --json")
     assert (code, err) == (0, "")
-    told = json.loads(out)
-    assert told["file"] == "j.png"
-    assert told["source"] == "cat.png"
-    assert told["size"] == {"width": 10, "height": 8}
-    assert told["sampler"] == "gaussian"
-    assert told["backend"] == "numpy"
-    assert told["outside"] == 0.5
-    np.testing.assert_allclose(told["matrix"], [[10, 0, -45.5], [0, 10, 4.5]])
+    shown = json.loads(out)
+    assert shown["file"] == "j.png"
+    assert shown["source"] == "cat.png"
+    assert shown["size"] == {"width": 10, "height": 8}
+    assert shown["sampler"] == "gaussian"
+    assert shown["backend"] == "numpy"
+    assert shown["outside"] == 0.5
+    np.testing.assert_allclose(shown["matrix"], [[10, 0, -45.5], [0, 10, 4.5]])
 
 
 def test_an_npz_holds_all_glimpses_with_their_windows(glimpse):
@@ -205,7 +205,7 @@ def test_backends_agree_and_verbose_says_which_and_why(glimpse):
     assert "on cpu: about" in err
 
 
-def test_depth_follows_the_input_unless_told(glimpse):
+def test_depth_follows_the_input_unless_given(glimpse):
     deep = np.random.default_rng(0).integers(0, 65536, (40, 50), dtype=np.uint16)
     Image.fromarray(deep).save("deep.png")
     assert glimpse("deep.png -o same.png")[0] == 0

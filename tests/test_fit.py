@@ -200,14 +200,14 @@ def grid_of_lines(period, size=256):
     (grid_of_lines(11), Window(56.92, 124.1, 111, 111), (37, 37), 5),
     (checker(4), Window(120.0, 131.0, 90, 96), (32, 30), 5),  # its period is less than two strides
 ])  # fmt: skip
-def test_a_place_with_twins_is_never_called_found(image, window, size, noise):
+def test_a_place_with_rivals_is_never_called_found(image, window, size, noise):
     """The coarse search sees little of such patterns, and gives up most of the places that are equal."""
     found = fit(cut(image, window, size, noise=noise), image, stride=window.width / size[1])
     assert found.verdict == "doubtful"
     assert "another place fits as well" in found.reason
 
 
-def test_a_turned_twin_is_one_too(photos):
+def test_a_turned_rival_is_one_too(photos):
     """One quarter of the image is another one, turned by a right angle."""
     photo = photos["astronaut.png"][40:200, 140:300]
     both = np.concatenate([photo, np.rot90(photo)], axis=1)
@@ -217,14 +217,14 @@ def test_a_turned_twin_is_one_too(photos):
     assert fit(target, both, **how).verdict == "doubtful"
 
 
-def test_what_goes_on_is_told(photos):
-    told = []
+def test_what_goes_on_is_reported(photos):
+    counted = []
     target = cut(photos["chelsea.png"], Window(220, 130, 160, 120), (30, 40))
-    assert fit(target, photos["chelsea.png"], stride=4, watch=lambda *counts: told.append(counts)).verdict == "found"
-    done, total = zip(*told, strict=True)
+    assert fit(target, photos["chelsea.png"], stride=4, watch=lambda *counts: counted.append(counts)).verdict == "found"
+    done, total = zip(*counted, strict=True)
     assert done == tuple(range(1, len(done) + 1))
     assert total == tuple(sorted(total))
-    assert all(some <= most for some, most in told)
+    assert all(some <= most for some, most in counted)
 
 
 def test_the_aspect_is_found(photos):
@@ -244,7 +244,7 @@ def test_the_angle_is_found(photos):
     assert distance(found, window) < 0.1
 
 
-def test_the_stride_need_not_be_told(photos):
+def test_the_stride_need_not_be_given(photos):
     window = busy_window(photos["chelsea.png"], (32, 40), 3.7, seed=9)
     found = fit(cut(photos["chelsea.png"], window, (32, 40)), photos["chelsea.png"])
     assert found.verdict == "found"

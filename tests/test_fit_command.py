@@ -33,10 +33,10 @@ def eyes(tmp_path):
 def test_a_window_is_found_again_and_looked_through(tmp_path, capsys, eyes):
     table, again = str(tmp_path / "found.csv"), tmp_path / "again.png"
     assert cli.run(["fit", eyes, CAT, "-o", table]) == 0
-    told = capsys.readouterr()
-    assert told.out.startswith("found: ")
-    assert "±" in told.out
-    assert "found.csv is written" in told.err
+    printed = capsys.readouterr()
+    assert printed.out.startswith("found: ")
+    assert "±" in printed.out
+    assert "found.csv is written" in printed.err
     box = read_windows(table)[0]
     assert box.image == CAT
     assert (box.x.value, box.y.value) == pytest.approx((220, 130), abs=0.02)
@@ -48,23 +48,23 @@ def test_a_window_is_found_again_and_looked_through(tmp_path, capsys, eyes):
 def test_the_record_and_the_json_table_say_the_same(tmp_path, capsys):
     table = str(tmp_path / "found.json")
     assert cli.run(["fit", CAT, CAT, *EYES, "--json", "-o", table, "-q"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["verdict"] == "found"
-    assert told["size"] == {"width": 50, "height": 35}
-    assert told["stride"]["x"] == pytest.approx(4, abs=1e-3)
-    assert 0 < told["deviation"]["cx"] < 0.01
-    assert told["deviation"]["angle"] == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["verdict"] == "found"
+    assert printed["size"] == {"width": 50, "height": 35}
+    assert printed["stride"]["x"] == pytest.approx(4, abs=1e-3)
+    assert 0 < printed["deviation"]["cx"] < 0.01
+    assert printed["deviation"]["angle"] == 0
     row = json.loads((tmp_path / "found.json").read_text())
-    assert {name: row[name] for name in told["window"]} == told["window"]
-    assert read_windows(table)[0].to_window((300, 451)).cx == told["window"]["cx"]
+    assert {name: row[name] for name in printed["window"]} == printed["window"]
+    assert read_windows(table)[0].to_window((300, 451)).cx == printed["window"]["cx"]
 
 
-def test_what_is_lost_is_told_and_no_table_written(tmp_path, capsys, eyes):
+def test_what_is_lost_is_reported_and_no_table_written(tmp_path, capsys, eyes):
     table = tmp_path / "found.csv"
     assert cli.run(["fit", eyes, CUP, "--stride", "3-5", "-o", str(table)]) == 1
-    told = capsys.readouterr()
-    assert told.out.startswith("lost: ")
-    assert "there is no window that could be trusted" in told.err
+    printed = capsys.readouterr()
+    assert printed.out.startswith("lost: ")
+    assert "there is no window that could be trusted" in printed.err
     assert not table.exists()
 
 
@@ -123,10 +123,10 @@ def test_transparency_is_refused_where_it_hides_something(tmp_path, capsys, eyes
     assert capsys.readouterr().out.startswith("found")
     for words in ([hidden, CAT], [eyes, hidden], [hidden, CAT, "--target-box", "0,0,40,30"]):
         assert cli.run(["fit", *words, "--stride", "4"]) == 2
-        told = capsys.readouterr().err
-        assert "hidden.png is transparent in" in told
-        assert "lay it over a colour with `glimpse extract" in told
-        assert told.count("\n") == 1
+        printed = capsys.readouterr().err
+        assert "hidden.png is transparent in" in printed
+        assert "lay it over a colour with `glimpse extract" in printed
+        assert printed.count("\n") == 1
     assert cli.run(["fit", hidden, CAT, "--stride", "4", "--target-box", "8,8,40,26"]) == 0
 
 
@@ -177,14 +177,14 @@ def test_a_gif_holds_its_frames_and_their_times():
     (("--sampler", "hard"), 2, "'hard'"),
     (("--stride", "14"), 2, "is larger than an image of 451x300"),
 ])  # fmt: skip
-def test_a_mistake_is_told_in_one_line_before_any_work(tmp_path, monkeypatch, capsys, eyes, words, code, reason):
+def test_a_mistake_is_reported_in_one_line_before_any_work(tmp_path, monkeypatch, capsys, eyes, words, code, reason):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there.csv").write_text("kept")
     assert cli.run(["fit", eyes, CAT, *words]) == code
-    told = capsys.readouterr()
-    assert reason in told.err
-    assert told.err.count("\n") == 1
-    assert told.out == ""
+    printed = capsys.readouterr()
+    assert reason in printed.err
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
     assert (tmp_path / "there.csv").read_text() == "kept"
 
 
@@ -199,8 +199,8 @@ def test_targets_that_hold_nothing_are_refused(tmp_path, capsys):
         path = tmp_path / f"{name}.npy"
         np.save(path, files[name])
         assert cli.run(["fit", str(path), CAT]) == 2
-        told = capsys.readouterr().err
-        assert reason in told
-        assert told.count("\n") == 1
+        printed = capsys.readouterr().err
+        assert reason in printed
+        assert printed.count("\n") == 1
     assert cli.run(["fit", str(tmp_path / "none.png"), CAT]) == 2
     assert cli.run(["fit", CAT, CAT, *EYES, "--animate", CAT]) == 2

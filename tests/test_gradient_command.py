@@ -24,9 +24,9 @@ def test_the_numbers_are_those_of_the_library(glimpse, folder):
     line = f"gradient cat.png {WHERE} --sampler bilinear,gaussian --blur 1 --reach 4 --steps 5 --json -o"
     code, out, err = glimpse(f"{line} surfaces.npy")
     assert (code, err) == (0, "")
-    told = json.loads(out)
-    assert (told["reach"], told["steps"], told["planes"]) == (4, 5, ["loss", "by_cx", "by_cy", "reached"])
-    assert told["windows"][0]["window"] == {"cx": 100, "cy": 60, "width": 60, "height": 40, "angle": 0}
+    printed = json.loads(out)
+    assert (printed["reach"], printed["steps"], printed["planes"]) == (4, 5, ["loss", "by_cx", "by_cy", "reached"])
+    assert printed["windows"][0]["window"] == {"cx": 100, "cy": 60, "width": 60, "height": 40, "angle": 0}
     image = np.asarray(Image.open("cat.png"))
     stored = np.load("surfaces.npy")
     assert stored.shape == (5, 5, 8)
@@ -36,13 +36,13 @@ def test_the_numbers_are_those_of_the_library(glimpse, folder):
         found = capture(surface)
         expected = np.dstack([surface.loss, surface.gradient, found.reached]).astype(np.float32)
         np.testing.assert_array_equal(stored[..., 4 * k : 4 * k + 4], expected)
-        row = told["samplers"][k]
+        row = printed["samplers"][k]
         assert (row["sampler"], row["blur"]) == (sampler, blur)
         assert (row["captured"], row["radius"]) == (found.share, found.radius)
         assert row["largest_loss"] == surface.loss.max()
     code, out, _ = glimpse(f"{line} picture.png")
     assert code == 0
-    assert json.loads(out)["samplers"] == told["samplers"]
+    assert json.loads(out)["samplers"] == printed["samplers"]
 
 
 def test_there_is_a_column_for_each_sampler_and_each_blur(glimpse):
@@ -76,7 +76,7 @@ def test_the_reach_may_go_as_far_as_some_of_the_window_is_seen(glimpse):
     assert len(np.unique(np.load("a.npy")[..., 0])) > 2
 
 
-def test_what_cannot_turn_is_left_out_and_told(glimpse):
+def test_what_cannot_turn_is_left_out_and_reported(glimpse):
     code, out, err = glimpse(f"gradient cat.png {WHERE} --angle 20 --reach 2 --steps 3 -o turned.npy --json")
     assert code == 0
     assert [row["sampler"] for row in json.loads(out)["samplers"]] == ["hard", "bilinear"]

@@ -84,9 +84,9 @@ def bowls(offsets, places):
     places = np.asarray(places, np.float64)
 
     def slope(moves):
-        apart = moves[:, None] - places
-        nearest = np.argmin((apart**2).sum(axis=2), axis=1)
-        return apart[np.arange(len(moves)), nearest]
+        away = moves[:, None] - places
+        nearest = np.argmin((away**2).sum(axis=2), axis=1)
+        return away[np.arange(len(moves)), nearest]
 
     grid = np.stack(np.meshgrid(offsets, offsets), axis=-1)
     loss = ((grid[:, :, None] - places) ** 2).sum(axis=3).min(axis=2) / 2
@@ -140,9 +140,9 @@ def test_a_surface_has_the_colours_of_its_values_and_its_ends_on_the_edges():
     panel = surface_panel(ramp, table, 50)
     np.testing.assert_allclose(panel[:, :, 0], np.tile((np.arange(50) + 0.5) / 50 * 255, (50, 1)), atol=1)
     lined = surface_panel(ramp, table, 200, contours=True)[7, :, 0].astype(int)
-    plain = surface_panel(ramp, table, 200)[7, :, 0].astype(int)
-    assert (lined >= plain).all()
-    raised = {round(k / 20) for k in np.flatnonzero(lined > plain)}
+    unlined = surface_panel(ramp, table, 200)[7, :, 0].astype(int)
+    assert (lined >= unlined).all()
+    raised = {round(k / 20) for k in np.flatnonzero(lined > unlined)}
     assert raised - {10} == set(range(1, 10))  # a line at each tenth, but none at 0
     with pytest.raises(GlimpseError, match="surface of shape"):
         surface_panel(np.zeros((3, 4)), table, 50)

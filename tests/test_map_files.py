@@ -295,7 +295,7 @@ def test_heads_and_layers_are_chosen_or_joined():
         np.testing.assert_allclose(found.maps, maps)
 
 
-def test_it_is_told_how_an_array_was_read():
+def test_it_is_reported_how_an_array_was_read():
     assert arrange(np.full((12, 197, 197), 1 / 197), "a").reading == (
         "read as hnn: 12 heads, 197 tokens, 1 prefix token, grid 14x14, attention of token 0 (guessed)"
     )

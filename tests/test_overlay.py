@@ -164,7 +164,7 @@ def test_two_maps_at_the_shared_range_keep_their_ratio(glimpse):
     assert his[0] == pytest.approx(2 * his[1])
 
 
-def test_the_numbers_are_told_as_json(glimpse):
+def test_the_numbers_are_reported_as_json(glimpse):
     grid = np.full((4, 8), 0.5)
     grid[1, 6] = 3
     save("map.npy", grid)
@@ -270,7 +270,7 @@ def test_deep_and_transparent_photos_keep_what_they_are(glimpse):
     assert (code, "--fill" in err) == (2, True)
 
 
-def test_what_of_a_float_photo_is_clipped_is_told(glimpse):
+def test_what_of_a_float_photo_is_clipped_is_reported(glimpse):
     save("photo.npy", np.linspace(-0.5, 1, 12).reshape(3, 4))
     save("map.npy", np.zeros((1, 1)))
     code, _, err = glimpse("overlay photo.npy --map map.npy --range 0,1 -o out.png")
@@ -342,7 +342,7 @@ def test_bad_maps_are_refused_in_one_line(glimpse, folder, line, words):
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
-def test_constant_and_skipped_cells_are_told_and_untouched(glimpse):
+def test_constant_and_skipped_cells_are_reported_and_untouched(glimpse):
     save("flat.npy", np.zeros((3, 4)))
     code, _, err = glimpse("overlay cat.png --map flat.npy --colorbar -o flat.png")
     assert code == 0

@@ -336,12 +336,16 @@ def test_every_window_goes_back_through_its_sampler(glimpse, where, sampler):
     code, out, err = glimpse(f"paste seen.npy --onto cat.png {where} --json -o again.npy --depth float")
     assert code == 0, err
     row = json.loads(out)
-    told = row["windows"][0]
-    assert (told["sampler"], told["size"], told["glimpse"]) == (sampler, {"width": 24, "height": 18}, "seen.npy")
+    written = row["windows"][0]
+    assert (written["sampler"], written["size"], written["glimpse"]) == (
+        sampler,
+        {"width": 24, "height": 18},
+        "seen.npy",
+    )
     assert (row["file"], row["source"], row["blend"], row["gain"]) == ("again.npy", "cat.png", "over", 1)
-    place = Affine(told["matrix"]) if len(told["matrix"]) == 2 else Projective(told["matrix"])
+    place = Affine(written["matrix"]) if len(written["matrix"]) == 2 else Projective(written["matrix"])
     if sampler == "gaussian":
-        place = GaussianParams(**told["gaussian"])
+        place = GaussianParams(**written["gaussian"])
     expected = paste(pixels("cat.png"), np.load("seen.npy"), place, sampler=sampler) / 255
     np.testing.assert_allclose(np.load("again.npy"), expected, atol=1e-6)
 
@@ -410,7 +414,7 @@ def test_alpha_goes_through_files_and_streams(glimpse, folder, monkeypatch):
         np.testing.assert_array_equal(pixels("dotted.png"), expected)
 
 
-def test_what_a_person_should_know_is_told(glimpse):
+def test_what_a_person_should_know_is_reported(glimpse):
     code, _, err = glimpse("paste cat.png --onto grey.png --box 900,10,20,20 -o x.png")
     assert code == 2
     assert "3 colour channels on an image of 1" in err

@@ -471,7 +471,7 @@ def without(figure, places, panels):
 @pytest.mark.parametrize(
     "titles", [["Input", "Hard crop"], ["Input " * 9, "Gaussianattentionwithoutanyspace" * 3], ["", ""]]
 )
-def test_a_row_keeps_panels_and_words_apart(titles):
+def test_a_row_keeps_panels_and_words_separate(titles):
     panels = [photo(np.uint8, (320, 400, 3)), photo(np.uint8, (32, 20))]
     figure = panel_row(panels, titles, ["400×320", "20×32, drawn ×10"], height=320)
     drawn = [panels[0], magnify(as_rgb(panels[1]), 10)]

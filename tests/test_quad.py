@@ -257,18 +257,18 @@ def test_the_corners_are_recorded_in_the_image_plane(glimpse):
 def test_a_comparison_says_why_gaussian_attention_is_left_out(glimpse, monkeypatch):
     from glimpsecli.jobs import comparing
 
-    told = []
+    captions = []
     row = comparing.panel_row
     monkeypatch.setattr(
         comparing,
         "panel_row",
-        lambda panels, titles, below, **how: told.append(below) or row(panels, titles, below, **how),
+        lambda panels, titles, below, **how: captions.append(below) or row(panels, titles, below, **how),
     )
     assert glimpse("compare cat.png -o a.png --quad 100,40,300,60,280,220,90,200 --size 20")[0] == 0
     assert glimpse("compare cat.png -o b.png --quad 100,40,300,60,290,220,90,200 --size 20")[0] == 0
     assert glimpse("compare cat.png -o c.png --box 100,40,90,90 --angle 9 --size 20")[0] == 0
     assert glimpse("compare cat.png -o d.png --quad 10,10,50,10,50,40,10,40 --size 20")[0] == 0
-    gaussian = [[one for one in below if "cannot" in one] for below in told]
+    gaussian = [[one for one in below if "cannot" in one] for below in captions]
     assert gaussian == [["cannot follow perspective"], ["cannot turn or shear"], ["cannot turn or shear"], []]
 
 

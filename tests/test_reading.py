@@ -271,11 +271,11 @@ def test_cmyk_goes_through_its_profile(cmyk_profile: bytes):
     through = ImageCms.profileToProfile(
         image, io.BytesIO(cmyk_profile), ImageCms.createProfile("sRGB"), outputMode="RGB"
     )
-    plain = np.asarray(image.convert("RGB"))
-    assert np.abs(np.asarray(through).astype(int) - plain).max() > 20  # so the two ways can be told apart
+    unconverted = np.asarray(image.convert("RGB"))
+    assert np.abs(np.asarray(through).astype(int) - unconverted).max() > 20  # so the two ways differ
     for with_profile in (True, False):
         icc = cmyk_profile if with_profile else None
-        expected = np.asarray(through) if with_profile else plain
+        expected = np.asarray(through) if with_profile else unconverted
         exact = read_bytes(tiff(inks, photometric="separated", planarconfig="contig", iccprofile=icc))
         assert np.array_equal(exact.pixels, expected)
         assert exact.icc is None
@@ -283,7 +283,7 @@ def test_cmyk_goes_through_its_profile(cmyk_profile: bytes):
         assert np.abs(jpeg.pixels.astype(int) - expected).max() <= 6
         assert jpeg.icc is None
     damaged = cmyk_profile[:200] + bytes(100)
-    assert np.array_equal(read_bytes(encoded(image, "TIFF", icc_profile=damaged)).pixels, plain)
+    assert np.array_equal(read_bytes(encoded(image, "TIFF", icc_profile=damaged)).pixels, unconverted)
 
 
 def test_lab_goes_to_srgb():
@@ -428,9 +428,9 @@ def test_slices_of_an_imagej_stack_with_one_directory_are_frames(dtype: type, or
     for frame in (0, 1, 4, 23):
         assert np.array_equal(read_bytes(content, frame=frame).pixels[..., 0], slices[frame])
     for frame in (24, -1):
-        for door in (read, upright_size):
+        for reader in (read, upright_size):
             with pytest.raises(InvalidInputError, match=f"no frame {frame}; it holds 24 frames, numbers 0 to 23"):
-                door(io.BytesIO(content), frame=frame)
+                reader(io.BytesIO(content), frame=frame)
     (start,) = tifffile.TiffFile(io.BytesIO(content)).pages[0].dataoffsets
     cut = content[: start + 14 * slices[0].nbytes]
     assert np.array_equal(read_bytes(cut, frame=3).pixels[..., 0], slices[3])
@@ -453,9 +453,9 @@ def test_frames_are_picked_by_number(kind: str):
     assert tuple(read_bytes(content).pixels[3, 3, :3]) == colours[0]
     assert tuple(read_bytes(content, frame=2).pixels[3, 3, :3]) == colours[2]
     for frame in (3, -1):
-        for door in (read, upright_size):
+        for reader in (read, upright_size):
             with pytest.raises(InvalidInputError, match=f"no frame {frame}; it holds 3 frames, numbers 0 to 2"):
-                door(io.BytesIO(content), frame=frame)
+                reader(io.BytesIO(content), frame=frame)
 
 
 @pytest.mark.parametrize("blend", [0, 1])
@@ -549,11 +549,11 @@ def test_types_that_would_lose_depth_are_refused(dtype: str):
     file = io.BytesIO()
     np.save(file, array)
     for content in (tiff(array), file.getvalue()):
-        for door in (read, upright_size):
+        for reader in (read, upright_size):
             if dtype == "float64" and content == file.getvalue():
                 continue  # NumPy's usual floats, read as float32
             with pytest.raises(FileProblemError, match=f"holds {dtype} .*uint8, uint16"):
-                door(io.BytesIO(content))
+                reader(io.BytesIO(content))
 
 
 def test_a_codec_that_is_not_there(bare_tifffile: None):
@@ -589,9 +589,9 @@ def test_16_bit_colour_png_names_the_extra(no_vips: None, colour_type: int, chan
 def test_heic_names_its_package(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     content = struct.pack(">I4s4sI4s4s", 24, b"ftyp", b"heic", 0, b"mif1", b"heic") + bytes(100)
-    for door in (read, upright_size):
+    for reader in (read, upright_size):
         with pytest.raises(UnavailableError, match=r"photo\.jpg is HEIF.*pip install pillow-heif"):
-            door(io.BytesIO(content), name="photo.jpg")
+            reader(io.BytesIO(content), name="photo.jpg")
 
 
 def test_heic_is_read_where_its_package_is(monkeypatch: pytest.MonkeyPatch):
@@ -617,9 +617,9 @@ def test_deep_jpeg_2000_is_refused_in_colour_and_whole_in_grey():
     depths = colour.index(b"\xff\x4f\xff\x51") + 42
     assert colour[depths : depths + 9 : 3] == b"\x07\x07\x07"
     colour[depths : depths + 9 : 3] = b"\x0f\x0f\x0f"
-    for door in (read, upright_size):
+    for reader in (read, upright_size):
         with pytest.raises(FileProblemError, match="16 bit, which would be cut to 8"):
-            door(io.BytesIO(bytes(colour)))
+            reader(io.BytesIO(bytes(colour)))
     grey = noise(32, 32, dtype=np.uint16)
     assert np.array_equal(read_bytes(encoded(grey, "JPEG2000")).pixels[..., 0], grey)
 
@@ -639,9 +639,9 @@ def test_what_is_no_readable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "n" * 300: (FileProblemError, "could not be opened: File name too long"),
     }
     for name, (error, message) in cases.items():
-        for door in (read, upright_size):
+        for reader in (read, upright_size):
             with pytest.raises(error, match=message) as caught:
-                door(tmp_path / name)
+                reader(tmp_path / name)
             assert "\n" not in str(caught.value)
 
     def deny(*_args: object) -> None:
@@ -696,26 +696,26 @@ def test_flipped_bytes_never_bring_a_traceback(capfd: pytest.CaptureFixture[str]
             damaged = bytearray(content)
             for at in rng.integers(8, min(len(damaged), 400), 6):
                 damaged[at] = rng.integers(256)
-            for door in (read, upright_size):
+            for reader in (read, upright_size):
                 with suppress(GlimpseError):
-                    door(io.BytesIO(bytes(damaged)), max_pixels=10**6)
+                    reader(io.BytesIO(bytes(damaged)), max_pixels=10**6)
     assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("kind", whole_files())
 def test_sizes_over_the_limit_are_refused_before_decoding(kind: str):
     content = whole_files()[kind]
-    for door in (read, upright_size):
+    for reader in (read, upright_size):
         with pytest.raises(FileProblemError, match="50 x 40 pixels, over the limit of 1999 pixels"):
-            door(io.BytesIO(content), max_pixels=1999)
+            reader(io.BytesIO(content), max_pixels=1999)
     assert read(io.BytesIO(content), max_pixels=2000).pixels.shape == (40, 50, 3)
 
 
 def test_a_bomb_is_refused_and_a_large_image_brings_no_warning():
     bomb = png(np.zeros((1, 1, 3), np.uint8), 2, 8).replace(struct.pack(">II", 1, 1), struct.pack(">II", 50000, 50000))
-    for door in (read, upright_size):
+    for reader in (read, upright_size):
         with pytest.raises(FileProblemError, match="50000 x 50000 pixels, over the limit of 178956970"):
-            door(io.BytesIO(bomb))
+            reader(io.BytesIO(bomb))
     large = bytearray(encoded(np.zeros((1, 1, 3), np.uint8), "BMP"))
     large[18:26] = struct.pack("<ii", 12000, 10000)  # between once and twice Pillow's limit
     assert upright_size(io.BytesIO(bytes(large))) == (10000, 12000)
@@ -774,7 +774,7 @@ def test_several_threads_leave_no_warnings_filter(tmp_path: Path):
     assert warnings.filters == before
 
 
-def test_a_plain_photo_imports_only_what_it_needs(tmp_path: Path):
+def test_an_ordinary_photo_imports_only_what_it_needs(tmp_path: Path):
     (tmp_path / "a.jpg").write_bytes(encoded(noise(40, 50, 3), "JPEG"))
     code = (
         "import sys; from glimpsecli.images.reading import read; read(sys.argv[1]);"

@@ -384,8 +384,10 @@ def test_files_are_on_the_disk_before_their_lines(copied, monkeypatch):
     sync, synced = manifest.sync_files, []
 
     def watched(paths):
-        told = {f"out/{json.loads(line)['file_name']}" for line in Path("out/metadata.jsonl").read_text().splitlines()}
-        assert told == set(synced)
+        listed = {
+            f"out/{json.loads(line)['file_name']}" for line in Path("out/metadata.jsonl").read_text().splitlines()
+        }
+        assert listed == set(synced)
         sync(paths)
         synced.extend(paths)
 

@@ -76,8 +76,8 @@ def test_the_estimate_is_the_gradient_of_the_expected_loss():
 def test_a_baseline_lowers_the_variance():
     policy, samples = drawn()
     scores, losses = policy.score(samples)[0], quadratic(samples)
-    plain, based = (((losses - b)[:, None] * scores).var(axis=0) for b in (0, losses.mean()))
-    assert (based < 0.7 * plain).all()
+    raw, based = (((losses - b)[:, None] * scores).var(axis=0) for b in (0, losses.mean()))
+    assert (based < 0.7 * raw).all()
 
 
 def test_the_score_of_a_clipped_sample_would_be_biased():

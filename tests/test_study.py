@@ -51,8 +51,8 @@ def work(design, chunk, mechanisms=MECHANISMS):
 def test_a_start_that_is_close_enough_is_no_success_if_it_is_left(texture):
     truth = np.array([[200.0, 200.0, 0.0]])
     watch = optimisers.Watch(truth, 2.0)
-    for looks, off in enumerate((0.1, 0.1, 3.0, 0.49, 0.51, 0.2, 0.1)):
-        watch.see(truth + np.array([off, 0, 0]), looks)
+    for evaluations, off in enumerate((0.1, 0.1, 3.0, 0.49, 0.51, 0.2, 0.1)):
+        watch.see(truth + np.array([off, 0, 0]), evaluations)
     assert watch.since.tolist() == [5]
     watch.see(truth + np.array([0, 9.0, 0]), 7)
     assert watch.since.tolist() == [-1]
@@ -95,7 +95,7 @@ def test_a_blurred_image_read_on_its_pixels_is_the_gaussian_glimpse(texture):
     np.testing.assert_allclose(*seen, atol=1e-5)
 
 
-def test_annealing_ends_at_the_plain_sampler_and_takes_its_share_of_the_looks():
+def test_annealing_ends_at_the_sampler_itself_and_takes_its_share_of_the_evaluations():
     assert ANNEALED[0] == 4
     assert ANNEALED[-1] == 0.5
     assert np.allclose(np.diff(np.log(ANNEALED)), -math.log(2) / 2)
@@ -117,18 +117,25 @@ def test_every_optimiser_finds_a_window_that_is_near(texture, method):
     targets = views[0].glimpses(truth)
     rate = np.full(2, 0.25)
     if method == "adam":
-        found = optimisers.adam(views, start, targets, truth, free=3, rate=rate, looks=150)
-        assert found.looks.tolist() == [150, 150]
+        found = optimisers.adam(views, start, targets, truth, free=3, rate=rate, evaluations=150)
+        assert found.evaluations.tolist() == [150, 150]
     elif method == "lm":
-        found = optimisers.levenberg_marquardt(views, start, targets, truth, free=3, looks=60)
-        assert found.looks.max() < 30
+        found = optimisers.levenberg_marquardt(views, start, targets, truth, free=3, evaluations=60)
+        assert found.evaluations.max() < 30
         np.testing.assert_allclose(found.places, truth, atol=1e-3)
     else:
         found = optimisers.score_function(
-            views[0], start, targets, truth, rate=rate, sigma=np.ones(2), looks=1200, random=np.random.default_rng(0)
+            views[0],
+            start,
+            targets,
+            truth,
+            rate=rate,
+            sigma=np.ones(2),
+            evaluations=1200,
+            random=np.random.default_rng(0),
         )
     assert np.all(found.arrived > 0)
-    assert np.all(found.arrived <= found.looks)
+    assert np.all(found.arrived <= found.evaluations)
 
 
 def test_each_trial_goes_its_own_way(texture):
@@ -140,18 +147,18 @@ def test_each_trial_goes_its_own_way(texture):
     targets = views[-1].glimpses(truth)
     rates = np.array([0.1, 0.2, 0.3, 0.4])
     together = [
-        optimisers.adam(views, start, targets, truth, free=3, rate=rates, looks=20),
-        optimisers.levenberg_marquardt(views, start, targets, truth, free=3, looks=20),
+        optimisers.adam(views, start, targets, truth, free=3, rate=rates, evaluations=20),
+        optimisers.levenberg_marquardt(views, start, targets, truth, free=3, evaluations=20),
     ]
     one = slice(2, 3)
     alone = [
-        optimisers.adam(views, start[one], targets[one], truth[one], free=3, rate=rates[one], looks=20),
-        optimisers.levenberg_marquardt(views, start[one], targets[one], truth[one], free=3, looks=20),
+        optimisers.adam(views, start[one], targets[one], truth[one], free=3, rate=rates[one], evaluations=20),
+        optimisers.levenberg_marquardt(views, start[one], targets[one], truth[one], free=3, evaluations=20),
     ]
     for many, single in zip(together, alone, strict=True):
         np.testing.assert_allclose(many.places[one], single.places, atol=1e-6)
-        assert many.looks[2] == single.looks[0]
-        assert np.all(many.looks <= 20)
+        assert many.evaluations[2] == single.evaluations[0]
+        assert np.all(many.evaluations <= 20)
 
 
 # The plan
@@ -220,7 +227,7 @@ def test_tuning_counts_what_a_single_search_finds(small):
             some.truth,
             free=2,
             rate=np.full(len(some.start), rate),
-            looks=small.adam_looks,
+            evaluations=small.adam_looks,
         )
         assert successes == np.count_nonzero(alone.arrived.reshape(places, -1) >= 0, axis=0).tolist()
 

@@ -51,7 +51,7 @@ def test_what_a_chart_names_is_a_sampler_with_a_colour_of_its_own(choice):
 
 
 @pytest.mark.parametrize("choice", [charts.SUCCESS, charts.SIGMAS], ids=["success", "sigmas"])
-def test_the_colours_of_solid_lines_can_be_told_apart_by_the_colour_blind_too(choice):
+def test_the_colours_of_solid_lines_differ_for_the_colour_blind_too(choice):
     solid = [name for name in choice.names if not (BY_NAME[name].sampler == "bilinear" and BY_NAME[name].sigmas)]
     assert len(solid) >= 4
     for seen in SEEN.values():

@@ -47,13 +47,13 @@ def test_areas_and_pairs_of_trials_that_are_known():
     assert one.area.low == pytest.approx(one.area.high)  # all images agree
     assert one.pairs[:2] == (18, 6)
     assert one.pairs.p == pytest.approx(2 * sum(math.comb(24, k) for k in range(7)) / 2**24)
-    assert one.looks == (6, 9)
+    assert one.evaluations == (6, 9)
     cell = row_of(cells(summary), condition="translation", kind="photos", offset=0.2, **GAUSSIAN._asdict())
     numbers = [cell[name] for name in ("stride", "trials", "successes", "median_error", "median_extent_error")]
     assert numbers == [2, 12, 6, 0.2, 0.01]
     assert (cell["share"], cell["low"], cell["high"]) == wilson(6, 12)
     assert cell["median_looks"] == 6
-    assert cell["median_seconds"] == pytest.approx(6 * 0.002)  # 0.08 s a trial of 40 looks
+    assert cell["median_seconds"] == pytest.approx(6 * 0.002)  # 0.08 s a trial of 40 evaluations
     never = row_of(cells(summary), condition="translation", kind="all", offset=1.0, **GAUSSIAN._asdict())
     assert (never["stride"], never["successes"]) == (2, 0)
     assert math.isnan(never["median_error"])
@@ -198,23 +198,25 @@ def test_json_and_csv_hold_the_same_tables(tmp_path):
     summary = synthetic_summary([2, 3], [1, 1], conditions)
     run = done([chunk_of(condition, 2.0, ("photos", 2), {}) for condition in conditions])
     report.export_training(run, summary, str(tmp_path))
-    told = json.loads((tmp_path / "report.json").read_text())
-    assert told["settings"] == []
+    written = json.loads((tmp_path / "report.json").read_text())
+    assert written["settings"] == []
     for name in ("cells", "areas", "pairs", "bias"):
         with open(tmp_path / f"{name}.csv", encoding="utf-8", newline="") as stream:
             rows = list(csv.DictReader(stream))
-        assert rows == [{key: "" if one is None else str(one) for key, one in row.items()} for row in told[name]]
+        assert rows == [{key: "" if one is None else str(one) for key, one in row.items()} for row in written[name]]
     area = summary.area("translation", 2.0, GAUSSIAN)
     where = {"condition": "translation", "stride": 2, **GAUSSIAN._asdict()}
-    (found,) = (one for one in told["areas"] if one.items() >= where.items())
+    (found,) = (one for one in written["areas"] if one.items() >= where.items())
     assert (found["value"], found["low"], found["high"]) == pytest.approx(area, rel=1e-5)
-    (found,) = (one for one in told["pairs"] if (one["condition"], one["stride"]) == ("translation, own target", "all"))
+    (found,) = (
+        one for one in written["pairs"] if (one["condition"], one["stride"]) == ("translation, own target", "all")
+    )
     assert (found["first"], found["second"], found["first_is"]) == ("gaussian 0.5", "bilinear", "easier")
     one = summary.compare("translation, own target", None, GAUSSIAN, BILINEAR)
     assert (found["difference"], found["low"], found["high"]) == pytest.approx(one.area, rel=1e-5)
     assert (found["only_first"], found["only_second"]) == (36, 0)
     assert (found["first_looks"], found["second_looks"]) == (6, 9)
-    assert len(told["pairs"]) == 2 * 3
+    assert len(written["pairs"]) == 2 * 3
 
 
 def test_the_bias_check_compares_two_targets_in_the_same_windows():
@@ -235,7 +237,7 @@ def test_the_bias_check_compares_two_targets_in_the_same_windows():
     assert gaussian["own_median_error"] == bilinear["average_median_error"] == 0.2
 
 
-def test_rates_with_scale_stand_apart():
+def test_rates_with_scale_are_kept_separately():
     rows = [[0.1, 0, [9, 9, 9, 9], 9], [0.2, 0, [0, 0, 0, 0], 9]]
     tuned = [
         {"chunk": ["tuning", 2.0, "photos", 0], "tried": {"bilinear": rows}},

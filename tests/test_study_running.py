@@ -106,19 +106,19 @@ def reported(design, mechanisms, folder):
 
 
 def test_samplers_whose_gradient_is_zero_recover_nothing(small, tmp_path):
-    told, text = reported(small, synthetic.BLIND, tmp_path)
-    assert {cell["sampler"] for cell in told["cells"]} == {mechanism.name for mechanism in synthetic.BLIND}
-    assert all(cell["successes"] == 0 and cell["share"] == 0 for cell in told["cells"])
-    assert all(cell["median_error"] is None for cell in told["cells"])
-    assert all(area["value"] == 0 for area in told["areas"])
+    written, text = reported(small, synthetic.BLIND, tmp_path)
+    assert {cell["sampler"] for cell in written["cells"]} == {mechanism.name for mechanism in synthetic.BLIND}
+    assert all(cell["successes"] == 0 and cell["share"] == 0 for cell in written["cells"])
+    assert all(cell["median_error"] is None for cell in written["cells"])
+    assert all(area["value"] == 0 for area in written["areas"])
     assert "easier (" not in text
 
 
 def test_from_the_exact_answer_all_recover_it(small, tmp_path):
     design = small._replace(offsets=(0.0,), conditions=("translation, own target",), adam_looks=64, lm_looks=30)
-    told, _ = reported(design, synthetic.LEARNERS, tmp_path)
-    assert {cell["sampler"] for cell in told["cells"]} == {mechanism.name for mechanism in synthetic.LEARNERS}
-    assert [cell for cell in told["cells"] if not cell["successes"] == cell["trials"] > 0] == []
+    written, _ = reported(design, synthetic.LEARNERS, tmp_path)
+    assert {cell["sampler"] for cell in written["cells"]} == {mechanism.name for mechanism in synthetic.LEARNERS}
+    assert [cell for cell in written["cells"] if not cell["successes"] == cell["trials"] > 0] == []
 
 
 # Going on
@@ -134,7 +134,7 @@ def test_an_interrupted_run_goes_on_and_ends_like_one_that_was_not(small, tmp_pa
         path.parent.mkdir()
     seen = []
     whole = running.run(
-        small, str(paths[0]), jobs=2, mechanisms=FEW, tell=lambda done, count: seen.append((done, count))
+        small, str(paths[0]), jobs=2, mechanisms=FEW, progress=lambda done, count: seen.append((done, count))
     )  # fmt: skip
     assert seen == [(done, 9) for done in range(10)]
 
@@ -143,7 +143,7 @@ def test_an_interrupted_run_goes_on_and_ends_like_one_that_was_not(small, tmp_pa
             raise EnoughError
 
     with pytest.raises(EnoughError):
-        running.run(small, str(paths[1]), jobs=2, mechanisms=FEW, tell=stop)
+        running.run(small, str(paths[1]), jobs=2, mechanisms=FEW, progress=stop)
     with open(paths[1], "ab") as stream:
         stream.write(b'{"chunk": ["transl')  # as a kill leaves it
     before = paths[1].read_bytes()
@@ -342,7 +342,7 @@ def test_two_runs_do_not_add_to_one_file(small, finished):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no disk that is full")
-def test_a_full_disk_is_told_of_the_file(small, finished):
+def test_a_full_disk_is_reported_of_the_file(small, finished):
     lines = finished.read_bytes().splitlines(keepends=True)
     finished.write_bytes(b"".join(lines[:4]))
     with trials_file.TrialsFile(str(finished), small, FEW, resume=True) as file:
@@ -379,16 +379,16 @@ def test_what_a_process_raises_comes_back_and_all_is_as_it_was(monkeypatch):
 
 @ON_LINUX
 @pytest.mark.parametrize(("done", "pause"), [(0, 0.01), (1, 0.0)])
-def test_ctrl_c_twice_ends_all_quietly(done, pause, tmp_path, samples):
+def test_ctrl_c_twice_ends_all_without_a_traceback(done, pause, tmp_path, samples):
     process = synthetic.start(tmp_path / "out", done, "--images", samples)
     others = synthetic.children(process.pid)
     for _ in range(2):
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all in the foreground
         time.sleep(pause)
-    out, told = process.communicate(timeout=20)
+    out, printed = process.communicate(timeout=20)
     assert process.returncode == 130
     assert out == ""
-    *before, last = told.splitlines()
+    *before, last = printed.splitlines()
     assert last.startswith("glimpse: error: interrupted; what is done is in ")
     assert last.endswith("trials.jsonl, and --resume goes on")
     assert all(line.startswith("glimpse: chunk") for line in before)
@@ -401,9 +401,9 @@ def test_the_processes_end_when_the_first_is_killed(tmp_path, samples):
     others = synthetic.children(process.pid)
     assert len(others) >= 2
     process.kill()
-    _, told = process.communicate(timeout=20)  # ends when all have let go of standard error
+    _, printed = process.communicate(timeout=20)  # ends when all have let go of standard error
     assert synthetic.gone(others)
-    assert "Traceback" not in told
+    assert "Traceback" not in printed
 
 
 # The command
@@ -421,10 +421,10 @@ def words(tmp_path, samples, monkeypatch):
 def test_the_command_line_of_training(words, tmp_path, capsys, samples):
     folder = tmp_path / "out"
     assert cli.run(words) == 0
-    told = capsys.readouterr()
-    assert told.out.startswith("Gaussian attention is easier to train than the spatial transformer")
-    assert f"3 of the {len(scenes.find_photos(str(samples)))} photos in {samples} are used" in told.err
-    assert "success_translation.png" in told.err
+    printed = capsys.readouterr()
+    assert printed.out.startswith("Gaussian attention is easier to train than the spatial transformer")
+    assert f"3 of the {len(scenes.find_photos(str(samples)))} photos in {samples} are used" in printed.err
+    assert "success_translation.png" in printed.err
     assert cli.run(words) == 2
     assert "exists; give --resume to go on with it" in capsys.readouterr().err
     assert cli.run([*words, "--resume", "--overwrite"]) == 2
@@ -432,7 +432,7 @@ def test_the_command_line_of_training(words, tmp_path, capsys, samples):
     (folder / "report.md").write_text("old")
     assert cli.run([*words, "--resume", "-q"]) == 0
     again = capsys.readouterr()
-    assert (again.out, again.err) == (told.out, "")
+    assert (again.out, again.err) == (printed.out, "")
     assert (folder / "report.md").read_text().startswith("# Is Gaussian")
 
 
@@ -443,9 +443,9 @@ def test_files_of_others_are_not_replaced(name, more, words, tmp_path, capsys):
     folder.mkdir()
     (folder / name).write_text("mine")
     assert cli.run([*words, *more]) == 2
-    told = capsys.readouterr().err
-    assert f"{folder / name} exists; give --overwrite" in told
-    assert told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert f"{folder / name} exists; give --overwrite" in printed
+    assert printed.count("\n") == 1
     assert [path.name for path in folder.iterdir()] == [name]
     assert (folder / name).read_text() == "mine"
 
@@ -506,9 +506,9 @@ def test_a_bad_option_is_one_line(words, said, monkeypatch, samples, tmp_path, c
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
     assert cli.run(["study", "training", "--images", str(samples), *words]) == 2
-    told = capsys.readouterr().err
-    assert said in told
-    assert told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert printed.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

@@ -139,9 +139,9 @@ def test_a_shared_blur_pays_from_the_first_number_of_glimpses_for_which_it_is_no
 def test_every_report_has_the_numbers(tmp_path):
     sweep = Sweep((1.0, 8.0), (32, 48), runs=7, min_time=0.5, seed=3)
     report.export_speed([unblurred(), synthetic()], sweep, str(tmp_path), overwrite=False)
-    told = json.loads((tmp_path / "speed.json").read_text())
-    assert told["how"] == {"strides": [1, 8], "size": [32, 48], "runs": 7, "min_time": 0.5, "seed": 3}
-    by_name = {(row["stride"], row["who"]): row for row in told["rows"]}
+    written = json.loads((tmp_path / "speed.json").read_text())
+    assert written["how"] == {"strides": [1, 8], "size": [32, 48], "runs": 7, "min_time": 0.5, "seed": 3}
+    by_name = {(row["stride"], row["who"]): row for row in written["rows"]}
     assert len(by_name) == 7
     row = by_name[8, BLURRED]
     expected = {
@@ -160,8 +160,8 @@ def test_every_report_has_the_numbers(tmp_path):
 
     with open(tmp_path / "speed.csv", newline="") as file:
         table = list(csv.DictReader(file))
-    assert [row["who"] for row in table] == [row["who"] for row in told["rows"]]
-    for row, same in zip(table, told["rows"], strict=True):
+    assert [row["who"] for row in table] == [row["who"] for row in written["rows"]]
+    for row, same in zip(table, written["rows"], strict=True):
         assert row == {name: "" if value is None else str(value) for name, value in same.items()}
 
     lines = speed.lines([unblurred(), synthetic()])
@@ -206,7 +206,7 @@ def ticks_below_the_axis(chart):
 )
 def test_the_chart_has_its_ticks_at_what_was_measured_where_there_is_room(strides, kept):
     line = Line("one", strides, [1e-3] * len(strides), [1e-3] * len(strides), [1e-3] * len(strides), (0, 0, 255))
-    chart = line_chart([line], title="", x_axis="", y_axis="", x_told=str, y_told=lambda y: "", x_ticks=strides)
+    chart = line_chart([line], title="", x_axis="", y_axis="", x_label=str, y_label=lambda y: "", x_ticks=strides)
     found = ticks_below_the_axis(chart)
     assert len(found) == len(kept)
     blue = np.flatnonzero((chart == line.colour).all(axis=2).any(axis=0))
@@ -228,9 +228,9 @@ def words(folder, *more):
 def test_the_command_line_of_speed(tmp_path, capsys):
     folder = tmp_path / "out"
     assert cli.run(words(folder, "--seed", "2")) == 0
-    told = capsys.readouterr()
-    assert "none needed" in told.out
-    assert f"written to {folder}" in told.err
+    printed = capsys.readouterr()
+    assert "none needed" in printed.out
+    assert f"written to {folder}" in printed.err
     assert sorted(path.name for path in folder.iterdir()) == ["speed.csv", "speed.json", "speed.png"]
     found = json.loads((folder / "speed.json").read_text())
     assert found["how"] == {"strides": [1, 3], "size": [8, 8], "runs": 1, "min_time": 0, "seed": 2}
@@ -255,7 +255,7 @@ def test_the_command_line_of_speed(tmp_path, capsys):
 def test_what_is_timed_for_whom(tmp_path, monkeypatch):
     """Defaults, those of --quick, and what is asked for beside it."""
     seen = []
-    monkeypatch.setattr(speed, "measure_all", lambda recipes, sweep, tell: seen.append(sweep) or [synthetic()])
+    monkeypatch.setattr(speed, "measure_all", lambda recipes, sweep, progress: seen.append(sweep) or [synthetic()])
     for more in ((), ("--quick",), ("--quick", "--size", "16x8", "--runs", "5", "--min-time", "0", "--strides", "2")):
         assert cli.run(["study", "speed", "-q", "--overwrite", "-o", str(tmp_path), *more]) == 0
     assert seen == [
@@ -279,7 +279,7 @@ def test_a_bad_option_is_one_line_and_leaves_nothing(more, said, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a file").touch()
     assert cli.run(["study", "speed", *more]) == 2
-    told = capsys.readouterr().err
-    assert said in told
-    assert told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert printed.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["a file"]

@@ -87,21 +87,21 @@ def test_noise_is_the_same_for_all_samplers_and_at_all_strides(plan, asked):
         np.testing.assert_array_equal(pixels, seen[0])
 
 
-def test_each_sampler_has_the_setting_that_was_chosen_for_it_and_its_looks(plan, asked):
+def test_each_sampler_has_the_setting_that_was_chosen_for_it_and_its_evaluations(plan, asked):
     working.work(plan, Chunk("translation", 2.0, "textures", 2), SETTINGS)
     expected = []
     for n, mechanism in enumerate(MECHANISMS):
         if mechanism.sampled:
-            expected.append(("score_function", 20 * mechanism.looks, 0.1 + n, 0.01 + n))
+            expected.append(("score_function", 20 * mechanism.evaluations, 0.1 + n, 0.01 + n))
         else:
             expected += [("levenberg_marquardt", 14, None, None), ("adam", 20, 0.1 + n, None)]
     found = []
     for name, _, start, _, _, options in asked:
         rate, sigma = (options.get(one) for one in ("rate", "sigma"))
         assert all(one is None or (len(one) == len(start) and np.ptp(one) == 0) for one in (rate, sigma))
-        found.append((name, options["looks"], *(None if one is None else one[0] for one in (rate, sigma))))
+        found.append((name, options["evaluations"], *(None if one is None else one[0] for one in (rate, sigma))))
     assert found == expected
-    assert BY_NAME["hard, 10 times the looks"].looks == 10
+    assert BY_NAME["hard, 10 times the looks"].evaluations == 10
 
 
 def test_the_spatial_transformer_looks_at_an_image_blurred_as_the_gaussians_would():
@@ -133,12 +133,19 @@ def test_no_search_leaves_the_image(monkeypatch):
     edge = np.array([[16.0, 496.0, 0.0]])
     outwards = np.array([[30.0, -30.0, 0.0]])
     monkeypatch.setattr(View, "gradients", lambda self, places, targets: outwards)
-    found = optimisers.adam([view], edge, np.zeros((1, 16, 16)), edge, free=3, rate=np.ones(1), looks=5)
+    found = optimisers.adam([view], edge, np.zeros((1, 16, 16)), edge, free=3, rate=np.ones(1), evaluations=5)
     assert found.places.tolist() == edge.tolist()
     random = np.random.default_rng(0)
     some = np.tile(edge, (50, 1))
     found = optimisers.score_function(
-        view, some, random.random((50, 16, 16)), some, rate=np.ones(50), sigma=np.ones(50), looks=20, random=random
+        view,
+        some,
+        random.random((50, 16, 16)),
+        some,
+        rate=np.ones(50),
+        sigma=np.ones(50),
+        evaluations=20,
+        random=random,
     )
     assert np.all((found.places[:, 0] >= 16) & (found.places[:, 1] <= 496))
     assert np.any(found.places != some)
@@ -155,9 +162,9 @@ def test_levenberg_marquardt_takes_no_step_that_leads_up(monkeypatch):
 
     monkeypatch.setattr(View, "jacobians", jacobians)
     start, truth = np.array([[296.0, 256.0, 0.0]]), np.array([[256.0, 256.0, 0.0]])
-    found = optimisers.levenberg_marquardt([small_view()], start, np.zeros((1, 16, 16)), truth, free=2, looks=60)
+    found = optimisers.levenberg_marquardt([small_view()], start, np.zeros((1, 16, 16)), truth, free=2, evaluations=60)
     np.testing.assert_allclose(found.places, truth, atol=1e-3)
-    assert 0 < found.arrived[0] <= found.looks[0] < 60
+    assert 0 < found.arrived[0] <= found.evaluations[0] < 60
 
 
 def test_a_loss_that_is_the_same_everywhere_moves_no_policy_for_long(monkeypatch):
@@ -165,7 +172,7 @@ def test_a_loss_that_is_the_same_everywhere_moves_no_policy_for_long(monkeypatch
     monkeypatch.setattr(View, "losses", lambda self, places, targets: np.full(len(places), 7.0))
     start = np.tile([256.0, 256.0, 0.0], (64, 1))
     found = optimisers.score_function(
-        small_view(), start, np.zeros((64, 16, 16)), start, rate=np.full(64, 0.5), sigma=np.ones(64), looks=4000,
+        small_view(), start, np.zeros((64, 16, 16)), start, rate=np.full(64, 0.5), sigma=np.ones(64), evaluations=4000,
         random=np.random.default_rng(0),
     )  # fmt: skip
     assert np.abs(found.places - start).max() < 8 * 0.5 * 2  # 8 steps of the first rate, in pixels

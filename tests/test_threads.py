@@ -89,7 +89,7 @@ def test_at_the_end_of_python_one_thread_does_it_all():
     assert (done.stdout, done.stderr) == ("True\n", "")
 
 
-def test_who_gets_no_thread_is_told(monkeypatch):
+def test_who_gets_no_thread_is_reported(monkeypatch):
     class Full:
         def submit(self, job):
             raise RuntimeError("can't start new thread")

@@ -41,15 +41,15 @@ def thetas(dtype=torch.float32):
 def dense_gaussian(images, params, size):
     """Look by products of dense filterbanks, whose gradients torch knows."""
 
-    def bank(first, sigma, stride, taps, pixels):
+    def filterbank(first, sigma, stride, taps, pixels):
         centres = first[:, None] + stride[:, None] * torch.arange(taps)
         z = (torch.arange(pixels) - centres[:, :, None]) / sigma[:, None, None]
         weights = torch.exp(-0.5 * z * z)
         return weights / (weights.sum(-1, keepdim=True) + 1e-8)
 
     u_y, s_y, d_y, u_x, s_x, d_x, gain = params.T
-    rows = bank(u_y, s_y, d_y, size[0], images.shape[2])
-    columns = bank(u_x, s_x, d_x, size[1], images.shape[3])
+    rows = filterbank(u_y, s_y, d_y, size[0], images.shape[2])
+    columns = filterbank(u_x, s_x, d_x, size[1], images.shape[3])
     return gain[:, None, None, None] * (rows[:, None] @ images @ columns[:, None].mT)
 
 
@@ -192,8 +192,10 @@ def test_windows(sampler, windows):
     if sampler == "bilinear":
         assert torch.autograd.gradcheck(lambda five: window_glimpse(pixels, five, SIZE, sampler=sampler), rows)
     blurred = window_glimpse(images, rows * torch.tensor([1, 1, 1, 1, 0.0]), SIZE, blur=0.9)
-    plain = extract_batch(images.detach().float(), np.array(windows) * [1, 1, 1, 1, 0], SIZE, layout="NCHW", blur=0.9)
-    close(blurred, torch.from_numpy(plain), 1e-6)
+    expected = extract_batch(
+        images.detach().float(), np.array(windows) * [1, 1, 1, 1, 0], SIZE, layout="NCHW", blur=0.9
+    )
+    close(blurred, torch.from_numpy(expected), 1e-6)
 
 
 def test_matrices_are_in_pixels():
@@ -316,9 +318,9 @@ def test_odd_strides(backend, count):
     params = gaussians()
     odd = wide[:, ::2, ::2].transpose(2, 3)
     found = gaussian_glimpse(odd, params, SIZE, backend=backend)
-    plain = gaussian_glimpse(wide[:, ::2, ::2].transpose(2, 3).contiguous(), params, SIZE, backend=backend)
-    close(found, plain, 1e-6)
-    for one, other in zip(gradients(found, (wide, params)), gradients(plain, (wide, params)), strict=True):
+    expected = gaussian_glimpse(wide[:, ::2, ::2].transpose(2, 3).contiguous(), params, SIZE, backend=backend)
+    close(found, expected, 1e-6)
+    for one, other in zip(gradients(found, (wide, params)), gradients(expected, (wide, params)), strict=True):
         close(one, other)
     by_sum, by_product = (  # the cotangent of a sum has strides of 0
         torch.autograd.grad(reduce(gaussian_glimpse(odd.detach(), params, SIZE, backend=backend)), params)[0]

@@ -1,4 +1,4 @@
-"""The way back through the public door: every backend against differences of the definitions and against each other."""
+"""The way back through the public functions: every backend against differences of the definitions, and the others."""
 
 import copy
 import dataclasses
@@ -106,9 +106,9 @@ def test_by_gaussians(backend, seed, params, dtype, channels, size):
     found = vjp(image, params, size, loss, backend=backend)
     row = np.array([getattr(params, name) for name in SEVEN])
     by_image, by_row = gaussian.glimpse_vjp(image, row, size, loss)
-    told = np.array([getattr(found.where, name) for name in SEVEN])
+    by_record = np.array([getattr(found.where, name) for name in SEVEN])
     full = 1.0 if dtype == "float32" else np.iinfo(dtype).max
-    assert_close(told / full, by_row / full, 1.0, 1e-5)
+    assert_close(by_record / full, by_row / full, 1.0, 1e-5)
     assert_close(found.image, by_image, of_sums(gaussian.glimpse_vjp(image, row, size, np.abs(loss))[0]), 1e-5)
 
 
@@ -171,12 +171,12 @@ def test_windows_of_one_image_add_up(backend, sampler):
     windows = np.column_stack([random.uniform(0, 90, (20, 2)), random.uniform(5, 160, (20, 2)), np.zeros(20)])
     losses = random.standard_normal((20, *SIZE, 3)).astype(np.float32)
     together = vjp(image, windows, SIZE, losses, sampler=sampler, backend=backend)
-    apart = [
+    singly = [
         vjp(image, Window(*row), SIZE, loss, sampler=sampler, backend=backend)
         for row, loss in zip(windows, losses, strict=True)
     ]
-    assert_close(together.image, np.sum([one.image for one in apart], axis=0), 1e-2, 1e-5)
-    assert_close(together.where, np.array([numbers(one.where) for one in apart]), 1e-2, 1e-6)
+    assert_close(together.image, np.sum([one.image for one in singly], axis=0), 1e-2, 1e-5)
+    assert_close(together.where, np.array([numbers(one.where) for one in singly]), 1e-2, 1e-6)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "cpu"])
@@ -222,7 +222,7 @@ def test_odd_arrays(backend, sampler):
     random = np.random.default_rng(9)
     image = random.random((30, 40, 3)).astype(np.float32)
     window, loss = Window(14, 16, 18, 22), random.standard_normal((*SIZE, 3))
-    plain = vjp(image, window, SIZE, loss, sampler=sampler, backend=backend)
+    expected = vjp(image, window, SIZE, loss, sampler=sampler, backend=backend)
     wide = np.zeros((30, 80, 6), np.float32)
     wide[:, ::2, ::2] = image
     read_only = image.copy()
@@ -230,8 +230,8 @@ def test_odd_arrays(backend, sampler):
     for odd in (wide[:, ::2, ::2], np.asfortranarray(image), image.astype(">f4"), read_only):
         found = vjp(odd, window, SIZE, np.asfortranarray(loss), sampler=sampler, backend=backend)
         assert found.image.dtype == np.float32
-        np.testing.assert_allclose(found.image, plain.image, atol=1e-6)
-        np.testing.assert_allclose(numbers(found.where), numbers(plain.where), rtol=1e-6)
+        np.testing.assert_allclose(found.image, expected.image, atol=1e-6)
+        np.testing.assert_allclose(numbers(found.where), numbers(expected.where), rtol=1e-6)
     grey = vjp(image[..., 0], window, SIZE, loss[..., 0], sampler=sampler, backend=backend)
     assert grey.image.shape == (30, 40)
 

@@ -131,15 +131,15 @@ def _gaussian(scene: Scene, view: str, n: int, rows: Array, image: Array, move: 
     height, width, channels = image.shape
     mixed = np.empty((len(rows), width, channels))
     for part in _parts(len(rows), height):
-        a_y = _bank(u_y + move, s_y, d_y, rows[part], height)
+        a_y = _filterbank(u_y + move, s_y, d_y, rows[part], height)
         mixed[part] = (a_y @ image.reshape(height, -1)).reshape(-1, width, channels)
     values = np.empty((len(rows), scene.size[1], channels))
     for part in _parts(scene.size[1], width):
-        values[:, part] = gain * (_bank(u_x + move, s_x, d_x, np.arange(scene.size[1])[part], width) @ mixed)
+        values[:, part] = gain * (_filterbank(u_x + move, s_x, d_x, np.arange(scene.size[1])[part], width) @ mixed)
     return values, np.ones(values.shape[:2], np.bool_)
 
 
-def _bank(first: float, sigma: float, stride: float, taps: Array, pixels: int) -> Array:
+def _filterbank(first: float, sigma: float, stride: float, taps: Array, pixels: int) -> Array:
     """Give some rows of a filterbank."""
     return np.concatenate(
         [gaussian.filterbank(first + tap * stride, sigma, stride, 1, pixels) for tap in taps.tolist()]

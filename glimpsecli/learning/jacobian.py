@@ -47,9 +47,9 @@ def gaussian_jacobian(image: Floats, params: Iterable[float], size: Size) -> tup
     vertical = np.concatenate([rows[None], gaussian.filterbank_slopes(u_y, s_y, d_y, rows)])
     horizontal = np.concatenate([columns[None], gaussian.filterbank_slopes(u_x, s_x, d_x, columns)])
     read = _apply(vertical, image).swapaxes(1, 2)  # (4, W, h, C): the axis that goes next comes first
-    plain, *by_x = _apply(horizontal, read[0]).swapaxes(1, 2)
+    unscaled, *by_x = _apply(horizontal, read[0]).swapaxes(1, 2)
     by_y = [_apply(horizontal[:1], one)[0].swapaxes(0, 1) for one in read[1:]]
-    return gain * plain, np.stack([*(gain * slope for slope in (*by_y, *by_x)), plain])
+    return gain * unscaled, np.stack([*(gain * slope for slope in (*by_y, *by_x)), unscaled])
 
 
 def bilinear_jacobian(image: Floats, matrix: Floats, size: Size) -> tuple[Floats, Floats]:
@@ -75,12 +75,12 @@ def bilinear_jacobian(image: Floats, matrix: Floats, size: Size) -> tuple[Floats
     return spatial.sample(image, grid, "edge"), np.stack([slope * step for slope in slopes for step in steps])
 
 
-def _apply(banks: Floats, values: Floats) -> Floats:
-    """Multiply (n, taps, pixels) banks, one of weights and the others of their slopes, by (pixels, ...) values."""
+def _apply(filterbanks: Floats, values: Floats) -> Floats:
+    """Multiply (pixels, ...) values by (n, taps, pixels) filterbanks: one of weights, and n - 1 of their slopes."""
     flat = np.ascontiguousarray(values).reshape(values.shape[0], -1)
-    total = np.empty((*banks.shape[:2], flat.shape[1]))
-    for tap, weights in enumerate(banks[0]):
+    total = np.empty((*filterbanks.shape[:2], flat.shape[1]))
+    for tap, weights in enumerate(filterbanks[0]):
         used = np.flatnonzero(weights > NEGLIGIBLE)
         part = slice(used[0], used[-1] + 1) if len(used) else slice(0, 0)
-        total[:, tap] = banks[:, tap, part] @ flat[part]
-    return total.reshape(*banks.shape[:2], *values.shape[1:])
+        total[:, tap] = filterbanks[:, tap, part] @ flat[part]
+    return total.reshape(*filterbanks.shape[:2], *values.shape[1:])

@@ -114,7 +114,7 @@ def landscape(
     offsets = np.linspace(-reach, reach, steps)
     offsets[steps // 2] = 0
     moves = np.stack(np.meshgrid(offsets, offsets), axis=-1).reshape(-1, 2)
-    loss, gradient = _looked(image, window, size, sampling, moves, derive=True)
+    loss, gradient = _evaluated(image, window, size, sampling, moves, derive=True)
     if not (np.isfinite(loss).all() and np.isfinite(gradient).all()):
         raise InvalidInputError("the window sees values that are not finite", "replace NaN and infinity in the image")
     if loss.max() <= ROUNDING:
@@ -126,14 +126,14 @@ def landscape(
         offsets,
         loss.reshape(steps, steps),
         field,
-        lambda moves: _looked(image, window, size, sampling, moves, derive=True)[1],
+        lambda moves: _evaluated(image, window, size, sampling, moves, derive=True)[1],
         min(_STRIDE * step, _CAREFUL),
     )
 
 
 def losses(image: ArrayLike, window: Window, size: Size, sampling: Sampling, moves: Floats) -> Floats:
     """Give the loss of :func:`landscape` at (N, 2) offsets (dx, dy) in pixels: (N,) float64."""
-    return _looked(image, window, size, sampling, moves, derive=False)[0]
+    return _evaluated(image, window, size, sampling, moves, derive=False)[0]
 
 
 def capture(surface: Landscape) -> Capture:
@@ -159,7 +159,7 @@ def descents(surface: Landscape, starts: Floats) -> Floats:
     return np.stack(list(_strides(surface, starts)))
 
 
-def _looked(
+def _evaluated(
     image: ArrayLike, window: Window, size: Size, sampling: Sampling, moves: Floats, *, derive: bool
 ) -> tuple[Floats, Floats]:
     """Give the losses (N,), and where they are wanted the gradients (N, 2), in parts that memory is good for."""

@@ -42,7 +42,7 @@ PEAKS = 12
 SHARP_SIDE = 64
 """Pixels of the longer side of a glimpse that is looked for once more, if there are so many."""
 
-TWINS, LIKE = 5, 0.5
+RIVALS, LIKE = 5, 0.5
 """How many rivals are given at most, and the ZNCC, unrefined, that they have at least."""
 
 
@@ -91,7 +91,7 @@ def rivals(glimpse: Floats, image: Floats, place: Floats, free: frozenset[str]) 
         found += scene.matches(glimpse.astype(np.float32), (stride * aspect, stride), turned)
     found.sort(key=lambda one: -one.zncc)
     _, *others = distinct(one for one in found if one.zncc >= LIKE)
-    return others[:TWINS]
+    return others[:RIVALS]
 
 
 def _octaves(strides: Range) -> Iterator[tuple[float, float]]:

@@ -44,14 +44,14 @@ class Mechanism(NamedTuple):
     sigmas : tuple of float
         In strides, one for each stage: of the Gaussian sampler, or of the Gaussian that the image is blurred by before
         the bilinear sampler reads it. Empty: nothing is blurred.
-    looks : int
+    evaluations : int
         How many times the glimpses of the others it may look at.
     """
 
     name: str
     sampler: str
     sigmas: tuple[float, ...] = ()
-    looks: int = 1
+    evaluations: int = 1
 
     @property
     def sampled(self) -> bool:
@@ -73,7 +73,7 @@ class Mechanism(NamedTuple):
 
 MECHANISMS = (
     Mechanism("hard", "hard"),
-    Mechanism("hard, 10 times the looks", "hard", looks=10),
+    Mechanism("hard, 10 times the looks", "hard", evaluations=10),
     Mechanism("bilinear", "bilinear"),
     Mechanism("bilinear, blurred 0.5", "bilinear", (0.5,)),
     Mechanism("bilinear, blurred 1", "bilinear", (1.0,)),

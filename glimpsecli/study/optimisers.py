@@ -45,13 +45,13 @@ class Outcome(NamedTuple):
     places : (N, 3) float64
     arrived : (N,) int64
         Looks after which the place was close, and stayed so to the end; -1 where it was not close in the end.
-    looks : (N,) int64
+    evaluations : (N,) int64
         Glimpses that were looked at.
     """
 
     places: Floats
     arrived: Whole
-    looks: Whole
+    evaluations: Whole
 
 
 class Watch:
@@ -60,10 +60,10 @@ class Watch:
     def __init__(self, truth: Floats, stride: float) -> None:
         self.truth, self.stride, self.since = truth, stride, np.full(len(truth), -1)
 
-    def see(self, places: Floats, looks: Whole | int) -> None:
+    def see(self, places: Floats, evaluations: Whole | int) -> None:
         """Take note of where all are after so many looks."""
         near = close(places, self.truth, self.stride)
-        self.since = np.where(near, np.where(self.since < 0, looks, self.since), -1)
+        self.since = np.where(near, np.where(self.since < 0, evaluations, self.since), -1)
 
 
 def errors(places: Floats, truth: Floats, stride: float) -> tuple[Floats, Floats]:
@@ -80,7 +80,7 @@ def close(places: Floats, truth: Floats, stride: float) -> NDArray[np.bool_]:
 
 
 def adam(
-    views: Sequence[View], start: Floats, targets: Floats, truth: Floats, *, free: int, rate: Floats, looks: int
+    views: Sequence[View], start: Floats, targets: Floats, truth: Floats, *, free: int, rate: Floats, evaluations: int
 ) -> Outcome:
     """Follow the gradient with Adam (Kingma and Ba 2015), whose rate falls to 0 along half a cosine.
 
@@ -95,23 +95,23 @@ def adam(
         Numbers of a place that are searched.
     rate : (N,) float64
         Strides; each trial may have its own.
-    looks : int
+    evaluations : int
         Forward and backward passes of each trial.
     """
     stride, places, watch = views[0].stride, start.copy(), Watch(truth, views[0].stride)
-    mover = _Adam(places.shape[0], free, rate, looks)
+    mover = _Adam(places.shape[0], free, rate, evaluations)
     watch.see(places, 0)
-    for step in range(looks):
-        view = views[stage(step, looks, len(views))]
+    for step in range(evaluations):
+        view = views[stage(step, evaluations, len(views))]
         slopes = view.gradients(places, targets)[:, :free]
         places[:, :free] -= mover.step(slopes) * _scales(stride)[:free]
         _keep(places, view)
         watch.see(places, step + 1)
-    return Outcome(places, watch.since, np.full(len(start), looks))
+    return Outcome(places, watch.since, np.full(len(start), evaluations))
 
 
 def levenberg_marquardt(
-    views: Sequence[View], start: Floats, targets: Floats, truth: Floats, *, free: int, looks: int
+    views: Sequence[View], start: Floats, targets: Floats, truth: Floats, *, free: int, evaluations: int
 ) -> Outcome:
     """Minimise the squares by Levenberg and Marquardt's method, which has nothing to tune.
 
@@ -121,14 +121,14 @@ def levenberg_marquardt(
     ----------
     views, start, targets, truth, free
         As for :func:`adam`.
-    looks : int
+    evaluations : int
         Glimpses of each trial, with their derivatives.
     """
     stride, places, watch = views[0].stride, start.copy(), Watch(truth, views[0].stride)
     wanted, used = targets.reshape(len(targets), -1), np.zeros(len(start), np.int64)
     watch.see(places, 0)
     for number, view in enumerate(views):
-        end = _stage_ends(looks, len(views))[number]
+        end = _stage_ends(evaluations, len(views))[number]
         cost, normal, descent = _normal(view, places, wanted, free)
         used += 1
         damping = np.full(len(start), 1e-3)
@@ -157,7 +157,7 @@ def levenberg_marquardt(
 
 
 def score_function(
-    view: View, start: Floats, targets: Floats, truth: Floats, *, rate: Floats, sigma: Floats, looks: int,
+    view: View, start: Floats, targets: Floats, truth: Floats, *, rate: Floats, sigma: Floats, evaluations: int,
     random: np.random.Generator,
 ) -> Outcome:  # fmt: skip
     """Move policies, Gaussians over the centre, by the score function: Adam again, on its estimates.
@@ -168,12 +168,12 @@ def score_function(
         As for :func:`adam`; what counts in the end is the mean of the policy.
     rate, sigma : (N,) float64
         Of Adam and of the policies, in strides.
-    looks : int
+    evaluations : int
         Samples that each trial looks at, :data:`SAMPLES` a step.
     random : numpy Generator
     """
     stride, places, watch = view.stride, start.copy(), Watch(truth, view.stride)
-    count, steps = len(start), looks // SAMPLES
+    count, steps = len(start), evaluations // SAMPLES
     mover = _Adam(count, 2, rate, steps)
     total = np.zeros(count)
     watch.see(places, 0)
@@ -194,9 +194,9 @@ def score_function(
     return Outcome(places, watch.since, np.full(count, steps * SAMPLES))
 
 
-def stage(step: int, looks: int, stages: int) -> int:
+def stage(step: int, evaluations: int, stages: int) -> int:
     """Give the stage of a step: all but the last share the first part of the looks."""
-    return min(int(step * (stages - 1) / (ANNEALING * looks)), stages - 1)
+    return min(int(step * (stages - 1) / (ANNEALING * evaluations)), stages - 1)
 
 
 class _Adam:
@@ -217,9 +217,11 @@ class _Adam:
         return move
 
 
-def _stage_ends(looks: int, stages: int) -> list[int]:
+def _stage_ends(evaluations: int, stages: int) -> list[int]:
     """Give after how many looks each stage ends."""
-    return [round(ANNEALING * looks * (number + 1) / (stages - 1)) for number in range(stages - 1)] + [looks]
+    return [round(ANNEALING * evaluations * (number + 1) / (stages - 1)) for number in range(stages - 1)] + [
+        evaluations
+    ]
 
 
 def _normal(view: View, places: Floats, wanted: Floats, free: int) -> tuple[Floats, Floats, Floats]:

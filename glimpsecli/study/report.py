@@ -98,8 +98,8 @@ def tables(done: Done, summary: Summary) -> dict[str, Rows]:
                 "condition": one.condition, "stride": ALL if one.stride is None else one.stride,
                 "first": one.first.sampler, "first_method": one.first.method, "second": one.second.sampler,
                 "second_method": one.second.method, "difference": one.area.value, "low": one.area.low,
-                "high": one.area.high, "first_is": word(one), "first_looks": one.looks[0],
-                "second_looks": one.looks[1], "only_first": one.pairs.only_first,
+                "high": one.area.high, "first_is": word(one), "first_looks": one.evaluations[0],
+                "second_looks": one.evaluations[1], "only_first": one.pairs.only_first,
                 "only_second": one.pairs.only_second, "mcnemar_p": one.pairs.p,
             }
             for condition in summary.conditions for one in compared(summary, condition, strides)
@@ -238,7 +238,7 @@ def _condition(design: Design, name: str) -> str:
 def _area(summary: Summary, condition: str, stride: float | None, who: Who) -> dict[str, Any]:
     """Give a row of the areas."""
     runs = summary.pooled(condition, stride, who)
-    failed = runs.looks[~runs.success]
+    failed = runs.evaluations[~runs.success]
     return {
         "condition": condition, "stride": ALL if stride is None else stride, **who._asdict(),
         **summary.area(condition, stride, who)._asdict(), **medians(runs, runs.success),

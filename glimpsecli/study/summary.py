@@ -41,8 +41,8 @@ class Runs(NamedTuple):
     success : (places, offsets) bool
     centre, extent : (places, offsets) float64
         Errors in the end: strides, and a share.
-    arrived, looks : (places, offsets) int64
-    per_look : (places,) float64
+    arrived, evaluations : (places, offsets) int64
+    per_evaluation : (places,) float64
         Seconds of the processor for a look, in the chunk of each place.
     """
 
@@ -51,8 +51,8 @@ class Runs(NamedTuple):
     centre: Floats
     extent: Floats
     arrived: NDArray[np.int64]
-    looks: NDArray[np.int64]
-    per_look: Floats
+    evaluations: NDArray[np.int64]
+    per_evaluation: Floats
 
 
 class Compared(NamedTuple):
@@ -67,7 +67,7 @@ class Compared(NamedTuple):
     area : Interval
         Of the first minus that of the second.
     pairs : Pairs
-    looks : (float, float)
+    evaluations : (float, float)
         Medians of the looks to success of both, in trials that both won; NaN where there were none.
     """
 
@@ -77,7 +77,7 @@ class Compared(NamedTuple):
     second: Who
     area: Interval
     pairs: Pairs
-    looks: tuple[float, float]
+    evaluations: tuple[float, float]
 
 
 class Summary(NamedTuple):
@@ -123,9 +123,9 @@ class Summary(NamedTuple):
         ahead = statistics.areas(one.success, self.offsets) - statistics.areas(other.success, self.offsets)
         area = _clipped(statistics.mean_over_images(ahead, one.images), -1.0, 1.0)
         both = one.success & other.success
-        looks = _median(one.arrived[both]), _median(other.arrived[both])
+        evaluations = _median(one.arrived[both]), _median(other.arrived[both])
         pairs = statistics.mcnemar(one.success, other.success)
-        return Compared(condition, stride, first, second, area, pairs, looks)
+        return Compared(condition, stride, first, second, area, pairs, evaluations)
 
 
 def summarise(done: Done) -> Summary:
@@ -135,11 +135,13 @@ def summarise(done: Done) -> Summary:
     for result in done.worked:
         chunk = Chunk(*result["chunk"])
         for run in result["runs"]:
-            arrived, looks = (np.array(run[name], np.int64).reshape(-1, columns) for name in ("arrived", "looks"))
+            arrived, evaluations = (np.array(run[name], np.int64).reshape(-1, columns) for name in ("arrived", "looks"))
             centre, extent = (np.array(run[name], np.float64).reshape(-1, columns) for name in ("centre", "extent"))
             places = len(arrived)
-            per_look = np.full(places, run["seconds"] / max(int(looks.sum()), 1))
-            part = Runs([(chunk.kind, chunk.image)] * places, arrived >= 0, centre, extent, arrived, looks, per_look)
+            per_evaluation = np.full(places, run["seconds"] / max(int(evaluations.sum()), 1))
+            part = Runs(
+                [(chunk.kind, chunk.image)] * places, arrived >= 0, centre, extent, arrived, evaluations, per_evaluation
+            )
             parts.setdefault((chunk.condition, chunk.stride, Who(run["sampler"], run["method"])), []).append(part)
     order = {name: n for n, name in enumerate(done.design.conditions)}
     keys = sorted(parts, key=lambda key: (order[key[0]], key[1]))
@@ -169,7 +171,7 @@ def medians(runs: Runs, where: NDArray[np.bool_]) -> dict[str, float]:
     They are errors of the centre, in strides, and of the extent, as a share; looks to success, and seconds of the
     processor.
     """
-    seconds = runs.arrived * runs.per_look[:, None]
+    seconds = runs.arrived * runs.per_evaluation[:, None]
     values = {"error": runs.centre, "extent_error": np.abs(runs.extent), "looks": runs.arrived, "seconds": seconds}
     return {f"median_{name}": _median(some[where]) for name, some in values.items()}
 

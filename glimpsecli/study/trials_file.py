@@ -207,7 +207,9 @@ def _check_runs(runs: Any, chunk: Chunk, design: Design, mechanisms: Sequence[Me
             values = run.get(name)
             if not isinstance(values, list) or len(values) != count or not all(_is_number(one, kind) for one in values):
                 raise ValueError(f"{name} of {run['sampler']} is not {count} finite numbers")
-        if not all(-1 <= arrived <= looks for arrived, looks in zip(run["arrived"], run["looks"], strict=True)):
+        if not all(
+            -1 <= arrived <= evaluations for arrived, evaluations in zip(run["arrived"], run["looks"], strict=True)
+        ):
             raise ValueError(f"{run['sampler']} arrived after more looks than it had")
         if not _is_number(run.get("seconds"), float) or run["seconds"] < 0:
             raise ValueError(f"seconds of {run['sampler']} is no time")

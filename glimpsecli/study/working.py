@@ -134,7 +134,7 @@ def work(
                 {
                     "sampler": mechanism.name, "method": method,
                     "centre": centre.round(_DIGITS).tolist(), "extent": extent.round(_DIGITS).tolist(),
-                    "arrived": outcome.arrived.tolist(), "looks": outcome.looks.tolist(),
+                    "arrived": outcome.arrived.tolist(), "looks": outcome.evaluations.tolist(),
                     "seconds": round(seconds, 4),
                 }
             )  # fmt: skip
@@ -166,13 +166,17 @@ def _search(
     """
     free = 3 if condition_named(chunk.condition).scaled else 2
     if settings is None:
-        return optimisers.levenberg_marquardt(views, some.start, targets, some.truth, free=free, looks=design.lm_looks)
-    looks = design.adam_looks * mechanism.looks
+        return optimisers.levenberg_marquardt(
+            views, some.start, targets, some.truth, free=free, evaluations=design.lm_looks
+        )
+    evaluations = design.adam_looks * mechanism.evaluations
     if mechanism.sampled:
         entropy = [design.seed, 2, KINDS.index(chunk.kind), chunk.image, round(1000 * chunk.stride)]
         random = np.random.default_rng(entropy)
         return optimisers.score_function(
-            views[0], some.start, targets, some.truth, rate=settings[:, 0], sigma=settings[:, 1], looks=looks,
-            random=random,
+            views[0], some.start, targets, some.truth, rate=settings[:, 0], sigma=settings[:, 1],
+            evaluations=evaluations, random=random,
         )  # fmt: skip
-    return optimisers.adam(views, some.start, targets, some.truth, free=free, rate=settings[:, 0], looks=looks)
+    return optimisers.adam(
+        views, some.start, targets, some.truth, free=free, rate=settings[:, 0], evaluations=evaluations
+    )

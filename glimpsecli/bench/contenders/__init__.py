@@ -9,32 +9,32 @@ from glimpsecli.bench.contenders.base import Contender, Scene
 
 __all__ = ["OURS", "PEERS", "Contender", "Scene", "chosen"]
 
-_ROOM = "glimpsecli.bench.contenders"
+_PACKAGE = "glimpsecli.bench.contenders"
 OURS = {
-    "numpy": (f"{_ROOM}.ours:Numpy",),
-    "cpu": (f"{_ROOM}.ours:Cpu",),
-    "cuda": (f"{_ROOM}.ours:Cuda", f"{_ROOM}.ours:CudaResident"),
+    "numpy": (f"{_PACKAGE}.ours:Numpy",),
+    "cpu": (f"{_PACKAGE}.ours:Cpu",),
+    "cuda": (f"{_PACKAGE}.ours:Cuda", f"{_PACKAGE}.ours:CudaResident"),
 }
 """The contenders of each of our backends."""
 
 PEERS = (
-    f"{_ROOM}.numpy_peers:Dense",
-    f"{_ROOM}.numpy_peers:Cropped",
-    f"{_ROOM}.scipy_peers:AffineTransform",
-    f"{_ROOM}.pillow_peers:Transform",
-    f"{_ROOM}.pillow_peers:Bicubic",
-    f"{_ROOM}.pillow_peers:BicubicReduced",
-    f"{_ROOM}.pillow_peers:Bilinear",
-    f"{_ROOM}.pillow_peers:Box",
-    f"{_ROOM}.opencv_peers:WarpAffine",
-    f"{_ROOM}.opencv_peers:Resize",
-    f"{_ROOM}.opencv_peers:Area",
-    f"{_ROOM}.torch_peers:GridSample",
-    f"{_ROOM}.torch_peers:Matmul",
-    f"{_ROOM}.torch_peers:GridSampleCuda",
-    f"{_ROOM}.torch_peers:MatmulCuda",
-    f"{_ROOM}.vips_peers:Affine",
-    f"{_ROOM}.vips_peers:Cubic",
+    f"{_PACKAGE}.numpy_peers:Dense",
+    f"{_PACKAGE}.numpy_peers:Cropped",
+    f"{_PACKAGE}.scipy_peers:AffineTransform",
+    f"{_PACKAGE}.pillow_peers:Transform",
+    f"{_PACKAGE}.pillow_peers:Bicubic",
+    f"{_PACKAGE}.pillow_peers:BicubicReduced",
+    f"{_PACKAGE}.pillow_peers:Bilinear",
+    f"{_PACKAGE}.pillow_peers:Box",
+    f"{_PACKAGE}.opencv_peers:WarpAffine",
+    f"{_PACKAGE}.opencv_peers:Resize",
+    f"{_PACKAGE}.opencv_peers:Area",
+    f"{_PACKAGE}.torch_peers:GridSample",
+    f"{_PACKAGE}.torch_peers:Matmul",
+    f"{_PACKAGE}.torch_peers:GridSampleCuda",
+    f"{_PACKAGE}.torch_peers:MatmulCuda",
+    f"{_PACKAGE}.vips_peers:Affine",
+    f"{_PACKAGE}.vips_peers:Cubic",
 )
 """What somebody might use instead."""
 

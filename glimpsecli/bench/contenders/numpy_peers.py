@@ -11,7 +11,7 @@ from glimpsecli.backends.footprint import gaussian_support
 from glimpsecli.bench.contenders.base import SMALLEST, Array, Contender, Scene
 
 
-def bank(first: Any, sigma: Any, stride: Any, taps: int, start: int, stop: int) -> Array:
+def filterbank(first: Any, sigma: Any, stride: Any, taps: int, start: int, stop: int) -> Array:
     """Make filterbanks over the pixels `start` to `stop`: (..., taps, pixels) float32 of (..., 1, 1) parameters."""
     z = (np.arange(start, stop) - (first + stride * np.arange(taps)[:, None])) / sigma
     weights = np.exp(-0.5 * z * z)
@@ -44,8 +44,8 @@ class Dense(Contender):
 
     def _product(self, planes: Array, rows: Array) -> Array:
         u_y, s_y, d_y, u_x, s_x, d_x, _ = rows.T[..., None, None]
-        a_y = bank(u_y, s_y, d_y, self.size[0], 0, planes.shape[2])[:, None]
-        a_x = bank(u_x, s_x, d_x, self.size[1], 0, planes.shape[3])[:, None]
+        a_y = filterbank(u_y, s_y, d_y, self.size[0], 0, planes.shape[2])[:, None]
+        a_x = filterbank(u_x, s_x, d_x, self.size[1], 0, planes.shape[3])[:, None]
         product: Array = a_y @ planes @ np.swapaxes(a_x, -1, -2)
         return product
 
@@ -74,7 +74,7 @@ class Cropped(Contender):
         out = []
         for n, ((u_y, s_y, d_y, u_x, s_x, d_x, _), (top, bottom, left, right)) in enumerate(self.windows):
             cut = self.scene.image(n)[top:bottom, left:right].astype(np.float32)
-            a_y, a_x = bank(u_y, s_y, d_y, h, top, bottom), bank(u_x, s_x, d_x, w, left, right)
+            a_y, a_x = filterbank(u_y, s_y, d_y, h, top, bottom), filterbank(u_x, s_x, d_x, w, left, right)
             mixed = (a_y @ cut.reshape(len(cut), -1)).reshape(h, right - left, -1)
             planes = np.moveaxis(mixed, 2, 0).reshape(-1, right - left)  # one large product is quicker than many
             out.append((planes @ a_x.T).reshape(-1, h, w))

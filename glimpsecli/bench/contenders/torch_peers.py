@@ -92,8 +92,8 @@ class Matmul(Torch):
         """Make the filterbanks and multiply; for many windows of one image, one after the other."""
         with self.torch.inference_mode():
             height, width = self.planes.shape[2:]
-            a_y = self._banks(self.places[:, :3], self.size[0], height)
-            a_x = self._banks(self.places[:, 3:6], self.size[1], width).transpose(-1, -2)
+            a_y = self._filterbanks(self.places[:, :3], self.size[0], height)
+            a_x = self._filterbanks(self.places[:, 3:6], self.size[1], width).transpose(-1, -2)
             if len(self.planes) > 1:
                 result = a_y[:, None] @ self.planes @ a_x[:, None]
             else:  # all at once would take gigabytes
@@ -101,7 +101,7 @@ class Matmul(Torch):
             self._finish()
         return result
 
-    def _banks(self, places: Any, taps: int, pixels: int) -> Any:
+    def _filterbanks(self, places: Any, taps: int, pixels: int) -> Any:
         first, sigma, stride = (places[:, k, None, None] for k in range(3))
         steps = self.torch.arange(taps, device=self.device)[None, :, None]
         z = (self.torch.arange(pixels, device=self.device) - (first + stride * steps)) / sigma

@@ -14,12 +14,12 @@ from glimpsecli.errors import InvalidInputError
 from glimpsecli.pictures.charts import Dot, Group, Line, dot_chart, line_chart
 
 OURS = (31, 95, 168)
-PLAIN = (120, 163, 212)
+NUMPY = (120, 163, 212)
 SAME = (104, 112, 122)
 OTHER = (184, 191, 200)
 TIMES = "×"
 HUES = {"gaussian": (31, 95, 168), "bilinear": (204, 92, 18), "rotated": (26, 133, 92), "hard": (128, 62, 152)}
-LEGEND = (("glimpse", OURS), ("glimpse numpy", PLAIN), ("the same mathematics", SAME), ("another filter", OTHER))
+LEGEND = (("glimpse", OURS), ("glimpse numpy", NUMPY), ("the same mathematics", SAME), ("another filter", OTHER))
 
 
 def encode(results: Results) -> bytes:
@@ -75,8 +75,8 @@ def _dot(measured: Measured, entry: Entry) -> Dot:
     if ratio is not None and entry.contender != measured.reference:
         words += f"   {TIMES} {number(ratio.median)}"
     ours = _is_ours(entry)
-    plain = PLAIN if entry.contender == "glimpse numpy" else OTHER if entry.filter else SAME
-    return Dot(entry.contender, *seconds, colour=OURS if ours else plain, words=words, strong=ours)
+    paler = NUMPY if entry.contender == "glimpse numpy" else OTHER if entry.filter else SAME
+    return Dot(entry.contender, *seconds, colour=OURS if ours else paler, words=words, strong=ours)
 
 
 def _lines(steps: list[Measured]) -> list[Line]:
