@@ -1,4 +1,4 @@
-"""Which of some places is the target's: all that might be are followed to the end, and so are the winner's rivals."""
+"""The contest of places for a target: candidates are followed to the end, and so are the winner's rivals."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     Watch = Callable[[int, int], object]
 
 HOPELESS = 4.0
-"""A place that leaves so many times as much unexplained as the first, at the coarse level, is followed no further."""
+"""Cost of a place, relative to the first's at the coarse level, above which it is followed no further."""
 
 FAINT = 0.45
-"""Coarse ZNCC below which only the first is followed: noise is averaged away there, and a match has far more."""
+"""Coarse ZNCC below which only the first place is followed: noise is averaged away there, and a match has far more."""
 
 ROUNDS = 3
-"""How often a rival may beat the winner before the search is taken for restless."""
+"""Times that a rival may beat the winner; after them the search counts as not converged."""
 
-_COARSE = 1.0
+_COARSE = 1.0  # softness of the coarse level
 
 
 class Search(NamedTuple):
@@ -45,7 +45,7 @@ class Search(NamedTuple):
     sampling : Sampling
         Gaussian or bilinear.
     watch : callable, optional
-        Told how many places have been followed, and how many there are so far.
+        Called with the number of places that have been followed, and of all so far.
     """
 
     target: Floats
@@ -57,18 +57,18 @@ class Search(NamedTuple):
 
 
 def contest(search: Search) -> tuple[list[Found], list[State]]:
-    """Search an image.
+    """Search an image for a target.
 
-    Rivals of the best place, where the image looks as it does there, may be missed by the coarse search, which sees
-    little of a fine pattern and keeps few of many equal places. So they are looked for once more with what is seen at
-    that place, in full sharpness, and followed to the end like every other.
+    The coarse search may miss rivals of the best place, which look like it: it sees little of a fine pattern, and keeps
+    few of many equal places. So the glimpse of the best place, in full sharpness, is searched for once more, and each
+    rival is followed to the end like every other place.
 
     Returns
     -------
     starts : list of Found
         The candidates of the coarse search, the likeliest first; empty where the image is constant.
     states : list of State
-        Places followed to the end, the best first, then those that were given up, all of them apart.
+        Places followed to the end, the best first, then those that were given up; all distinct.
     """
     target, image, strides, free = search[:4]
     starts = candidates(target, image, strides, free)
@@ -80,7 +80,7 @@ def contest(search: Search) -> tuple[list[Found], list[State]]:
     places = [*distinct(warm)]
     hopeful = sum(one.cost <= HOPELESS * places[0].cost for one in places) if places[0].zncc >= FAINT else 1
     ends = _to_the_end(search, places[:hopeful], fine, tally)
-    if ends[0].zncc >= LEAST_ZNCC:  # softened, a place is as good as it can become: what comes near is not hopeless
+    if ends[0].zncc >= LEAST_ZNCC:  # a soft ZNCC bounds the sharp one: a place that comes near is not hopeless
         more = [one for one in places[hopeful:] if is_as_good(one.zncc, ends[0].zncc)]
         ends += _to_the_end(search, more, fine, tally)
         hopeful += len(more)
@@ -104,7 +104,7 @@ def contest(search: Search) -> tuple[list[Found], list[State]]:
 
 
 class _Tally:
-    """Counts the places that have been followed."""
+    """Count of the places that have been followed."""
 
     def __init__(self, watch: Watch | None, total: int) -> None:
         self.watch, self.done, self.total = watch, 0, total
@@ -142,6 +142,6 @@ def _levels(shape: tuple[int, ...], sampler: str, strides: Range) -> tuple[list[
     reduction = 2 ** max(0, math.floor(math.log2(max(shape[:2]) / SIDE)))
     coarse = [Level(reduction, _COARSE)]
     fine = [Level(2**power, 0.6) for power in reversed(range(reduction.bit_length()))]
-    if sampler == "bilinear":  # it reads single pixels: a stride is many of them, and the way is found in smaller steps
+    if sampler == "bilinear":  # it reads few pixels of a stride, so its way needs smaller steps
         fine += [Level(1, 0.6 / 2**halving) for halving in range(1, 1 + max(0, math.ceil(math.log2(strides.high))))]
     return coarse, [*fine, Level(1, 0.0)]

@@ -1,4 +1,4 @@
-"""Find the window of an image whose glimpse is a target: the door to the search."""
+"""The fit of a window: :func:`fit` searches an image for the window whose glimpse is a target."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
     Images = NDArray[Any]
 
-LEAST_SIDE = 8
+LEAST_SIDE = 8  # pixels of a target
 LEAST_ENERGY = 0.01
 """Gradient energy below which a target is refused: see :func:`gradient_energy`."""
 
 ROUGH = 1.25
-"""A single stride is searched from a 1.25th of it to 1.25 times it."""
+"""Factor by which the searched strides may differ from a single one that is given."""
 
 LEAST_EXTENT = 4.0
-"""Pixels of the image that the shorter side of a target covers at least."""
+"""Least number of pixels of the image that the shorter side of a target covers."""
 
 
 class Fit(NamedTuple):
@@ -52,11 +52,11 @@ class Fit(NamedTuple):
     zncc : float
         Zero-mean normalised cross-correlation of target and glimpse, over all channels together.
     next_best : float
-        The ZNCC of the best place that is another; 0 where there is none.
+        The ZNCC of the best other place; 0 where there is none.
     gain : float
-        Contrast of the target, in that of the glimpse.
+        Contrast of the target, relative to the glimpse's.
     noise : float
-        Standard deviation of what the glimpse does not explain, 1 being white.
+        Standard deviation of the residual that the glimpse does not explain, 1 being white.
     energy : float
         The target's gradient energy.
     verdict : {"found", "doubtful", "lost"}
@@ -94,8 +94,8 @@ def fit(
 
     A coarse search by normalised cross-correlation over positions, scales and whatever else is free gives candidates.
     Each is refined by Levenberg and Marquardt's method with the sampler's own derivatives, on ever less blurred copies
-    of target and image. Brightness and contrast are solved for on the way, so that the ZNCC is what grows. Then the
-    image is searched for other places that look like the best one, and each is followed as far.
+    of target and image. Brightness and contrast are solved for on the way, so that the search maximises the
+    ZNCC. Then the image is searched for other places that look like the best one, and each is refined likewise.
 
     Parameters
     ----------
@@ -105,16 +105,16 @@ def fit(
     image : (H, W) or (H, W, C)
         Likewise; its type may be another, its channels not.
     sampler : {"gaussian", "bilinear"}
-        What the target was made with.
+        The sampler that made the target.
     blur : float
         Sigma of the Gaussian sampler, in strides.
     stride : float or (float, float), optional
         Pixels of the image to one of the target: a rough value, which may be wrong by 20 %, or the least and the
         greatest. By default from 1 to what fits into the image. Where the scale is not free it is needed, and exact.
     free : iterable of {"position", "scale", "aspect", "angle"}
-        What is searched; the position always is. The angle only with the bilinear sampler.
+        Numbers to search, the position among them. The angle only with the bilinear sampler.
     watch : callable, optional
-        Told, now and then, how many places have been followed, and how many there are so far.
+        Called now and then with the number of places that have been followed, and of all so far.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def fit(
     Raises
     ------
     InvalidInputError
-        An argument cannot mean anything, or the target has nothing to hold on to.
+        An argument has no meaning, or the target is almost constant in some direction.
     """
     turned = frozenset(free)
     _check_options(sampler, turned)
@@ -162,11 +162,11 @@ def fit(
 
 
 def gradient_energy(target: Images) -> float:
-    """Measure how much there is to hold on to in an (h, w, C) target whose white is 1.
+    """Measure how firmly an (h, w, C) target, whose white is 1, fixes its position.
 
     The lesser eigenvalue of the sum over pixels and channels of ``grad grad^T`` (central differences, after a Gaussian
-    of one pixel, so that noise counts little): what fixes the position in the direction in which it is fixed least, as
-    for the corners of Shi and Tomasi 1994. With noise of standard deviation n, white being 1, that position is known to
+    of one pixel, so that noise counts little): that of the direction in which the position is fixed least, as for the
+    corners of Shi and Tomasi 1994. With noise of standard deviation n, white being 1, that position is known to
     about ``n / sqrt(energy)`` strides.
     """
     soft = Level(1, 1.0).soften(target).astype(np.float64)

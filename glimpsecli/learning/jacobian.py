@@ -1,8 +1,8 @@
-"""How each pixel of a glimpse changes with what its sampler is told: derivative images, float64.
+"""Derivative images, float64: how each pixel of a glimpse changes with the parameters of its sampler.
 
-For the Gaussian sampler ``dG/dp = (dA_y/dp) I A_x^T`` for the numbers of y, and likewise for those of x. For the
-bilinear one the differences of the neighbours of a point, times how the point moves with the matrix. `attention` has
-the derivatives of filterbanks and samples, and contracts them where a single loss is wanted.
+For the Gaussian sampler ``dG/dp = (dA_y/dp) I A_x^T`` for the parameters of y, and likewise for those of x. For
+the bilinear one it is the difference of a point's neighbours, times the point's derivative with respect to the matrix.
+`attention` has the derivatives of filterbanks and samples, and contracts them for a single loss.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def gaussian_jacobian(image: Floats, params: Iterable[float], size: Size) -> tup
     columns = gaussian.filterbank(u_x, s_x, d_x, size[1], image.shape[1])
     vertical = np.concatenate([rows[None], gaussian.filterbank_slopes(u_y, s_y, d_y, rows)])
     horizontal = np.concatenate([columns[None], gaussian.filterbank_slopes(u_x, s_x, d_x, columns)])
-    read = _apply(vertical, image).swapaxes(1, 2)  # (4, W, h, C): the axis that goes next comes first
+    read = _apply(vertical, image).swapaxes(1, 2)  # (4, W, h, C): the axis that is contracted next comes first
     unscaled, *by_x = _apply(horizontal, read[0]).swapaxes(1, 2)
     by_y = [_apply(horizontal[:1], one)[0].swapaxes(0, 1) for one in read[1:]]
     return gain * unscaled, np.stack([*(gain * slope for slope in (*by_y, *by_x)), unscaled])

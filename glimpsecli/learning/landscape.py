@@ -1,4 +1,4 @@
-"""The loss about a window as it is moved, its gradient, and from where descent leads back."""
+"""The loss around a window as it is moved, its gradient, and the offsets from which descent leads back."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 STILL = 1e-10
-"""Slope per pixel, of a loss whose white is 1, that is rounding and leads nowhere."""
+"""Slope per pixel, of a loss whose white is 1, up to which it is rounding and leads nowhere."""
 
 ROUNDING = 2e-12
-"""A loss of glimpses that are 2e-6 of full scale apart, which is what backends may differ by."""
+"""Loss of glimpses that differ by 2e-6 of full scale, as those of two backends may."""
 
-_STRIDE = 0.25  # of a descent, in steps of the grid,
-_CAREFUL = 0.5  # and where the grid is too coarse at most so many pixels
-_PATIENCE = 8  # strides after which one that is no farther from where it was has ended
+_STRIDE = 0.25  # of a descent, in steps of the grid
+_CAREFUL = 0.5  # longest stride where the grid is too coarse, in pixels
+_PATIENCE = 8  # strides in which a descent must get farther than one, or it has ended
 _NUMBERS = 2**22  # of glimpses that are in memory at once
 
 
@@ -44,7 +44,7 @@ class Landscape(NamedTuple):
     loss : (S, S) float64
         Row k holds the offsets (x, ``offsets[k]``).
     gradient : (S, S, 2) float64
-        Derivatives of the loss by the centre's x and y, per pixel.
+        Of the loss, with respect to the centre's x and y, per pixel.
     slope : callable
         Gives the (N, 2) gradients at (N, 2) offsets (dx, dy) in pixels.
     stride : float
@@ -59,7 +59,7 @@ class Landscape(NamedTuple):
 
 
 class Capture(NamedTuple):
-    """From where descent leads to the truth.
+    """The offsets from which descent leads to the truth.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Capture(NamedTuple):
     share : float
         Of the offsets other than 0, from 0 to 1.
     radius : float
-        The largest distance, in pixels, at which and below which all offsets are captured; the reach at most.
+        The largest distance, in pixels, up to which all offsets are captured; the reach at most.
     """
 
     reached: NDArray[np.bool_]
@@ -79,14 +79,14 @@ class Capture(NamedTuple):
 def landscape(
     image: ArrayLike, window: Window, size: Size, sampling: Sampling, *, reach: float, steps: int = 41
 ) -> Landscape:
-    """Move a window about and compare what is seen with what is seen where it belongs.
+    """Give the loss and its gradient as a window is moved away from the truth.
 
     The loss is L(dx, dy) = |g(cx + dx, cy + dy) - g(cx, cy)|^2 / (2 n), where g is the glimpse of n numbers on a scale
     whose white is 1. The gradient is what :func:`~glimpsecli.vjp` makes of (g - g(cx, cy)) / n.
 
     Between offsets the gradient is interpolated where the sampler is a Gaussian whose 2 sigma are no less than the
-    grid's step. Others make surfaces with dents from pixel to pixel, which such a grid steps over: there it is computed
-    wherever it is asked for. A loss that is rounding everywhere is 0, and so is its gradient.
+    grid's step. Other surfaces have dents from pixel to pixel, which the grid misses: their gradient is computed at
+    each point. A loss that is rounding everywhere is 0, and so is its gradient.
 
     Parameters
     ----------
@@ -139,8 +139,8 @@ def losses(image: ArrayLike, window: Window, size: Size, sampling: Sampling, mov
 def capture(surface: Landscape) -> Capture:
     """Find the offsets from which descent reaches the truth.
 
-    It follows the negative gradient in strides of one length, and has arrived when two strides away; whoever leaves the
-    grid is lost.
+    Descent follows the negative gradient in strides of one length. It has arrived within two strides of the truth, and
+    is lost once it leaves the grid.
     """
     steps, reach = len(surface.offsets), float(surface.offsets[-1])
     moves = np.stack(np.meshgrid(surface.offsets, surface.offsets), axis=-1).reshape(-1, 2)
@@ -162,7 +162,7 @@ def descents(surface: Landscape, starts: Floats) -> Floats:
 def _evaluated(
     image: ArrayLike, window: Window, size: Size, sampling: Sampling, moves: Floats, *, derive: bool
 ) -> tuple[Floats, Floats]:
-    """Give the losses (N,), and where they are wanted the gradients (N, 2), in parts that memory is good for."""
+    """Give the losses (N,), and with `derive` the gradients (N, 2), in parts that fit into memory."""
     pixels = checked_image(image)
     scale = FULL_SCALE.get(pixels.dtype.name, 1.0)
     truth = Sampler(window, size, pixels.shape, sampling)(pixels)
@@ -175,14 +175,14 @@ def _evaluated(
         sampler = Sampler(windows[some], size, pixels.shape, sampling)
         difference = (sampler(pixels) - truth) / np.float32(scale)
         loss[some] = np.mean(np.square(difference, dtype=np.float64), axis=tuple(range(1, difference.ndim))) / 2
-        if derive and sampling.sampler != "hard":  # which moves in jumps: its derivative is 0
+        if derive and sampling.sampler != "hard":  # hard glimpses change in jumps: their derivative is 0
             found = sampler.vjp(pixels, difference / np.float32(truth.size), by="where").where
             gradient[some] = np.asarray(found)[:, :2] / scale
     return loss, gradient
 
 
 def _is_smooth(window: Window, size: Size, sampling: Sampling, step: float) -> bool:
-    """Tell whether a grid of this step, in pixels, holds all that the loss does."""
+    """Whether a grid of this step, in pixels, shows all details of the loss."""
     if sampling.sampler != "gaussian":
         return False
     _, s_y, _, _, s_x, _, _ = stack_gaussians(window, size, sampling.blur)[0]
@@ -190,7 +190,7 @@ def _is_smooth(window: Window, size: Size, sampling: Sampling, step: float) -> b
 
 
 def _interpolated(field: Floats, step: float) -> Callable[[Floats], Floats]:
-    """Give what interpolates an (S, S, 2) field bilinearly; beyond its edges it goes on as there."""
+    """Give a function that interpolates an (S, S, 2) field bilinearly; beyond the edges it repeats them."""
     last = len(field) - 1
 
     def at(moves: Floats) -> Floats:
@@ -206,14 +206,14 @@ def _interpolated(field: Floats, step: float) -> Callable[[Floats], Floats]:
 
 
 def _strides(surface: Landscape, starts: Floats) -> Iterator[Floats]:
-    """Generate where descents from some offsets are after each stride, in pixels."""
+    """Generate the offsets of descents, in pixels: the starts, and those after each stride."""
     reach, stride = float(surface.offsets[-1]), surface.stride
     points = np.array(starts, np.float64)
     before, active = points.copy(), np.arange(len(points))
     for count in range(1, math.ceil(8 * reach / stride) + 1):
         yield points.copy()
         here = points[active]
-        # A stride goes as its middle does, so that a narrow valley does not make it swing from side to side.
+        # A stride takes the direction at its middle, so that a narrow valley does not make it swing from side to side.
         ahead = _downhill(surface.slope(here + stride / 2 * _downhill(surface.slope(here))))
         here += stride * ahead
         arrived = np.hypot(*here.T) <= 2 * stride

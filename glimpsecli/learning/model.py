@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     Images = NDArray[Any]
 
 ROOM = 0.3
-"""How far a window may move within a scene, as a share of half its extent, beside two strides."""
+"""Share of half its extent by which a window may move within a scene, in addition to two strides."""
 
 GROWTH = 1.15
-"""How much it may grow."""
+"""Factor by which a window may grow within a scene."""
 
 _REDUCING = 0.5  # sigma of the Gaussians that reduce a scene, in its own pixels
 
 
 class Level(NamedTuple):
-    """How soft target and glimpse are made, so that the way down leads to the right place.
+    """A level of softness of target and glimpse, from which the way down leads to the right place.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Scene(NamedTuple):
     Attributes
     ----------
     pixels : (H, W, C) float64
-        At a soft level of a large stride it is reduced: the Gaussians are many pixels wide there.
+        Reduced at a soft level of a large stride, where the Gaussians are many pixels wide.
     origin : (2,) float64
         x and y in the image of the corner of its first pixel.
     shrink : int
@@ -73,7 +73,7 @@ class Scene(NamedTuple):
     sampling : Sampling
         Its blur is in strides of the level.
     bounds : (2, 2) float64
-        Least and greatest cx and cy for which it shows all that is read.
+        Least and greatest cx and cy for which it holds all pixels that are read.
     """
 
     pixels: Floats
@@ -111,17 +111,17 @@ class Scene(NamedTuple):
         return cls(pixels.astype(np.float64), low + 0.0, shrink, sampling, bounds)
 
     def holds(self, place: Floats) -> bool:
-        """Tell whether a place is one that the scene was cut for."""
+        """Whether a place lies within the bounds of the scene."""
         return bool(np.all(place[:2] >= self.bounds[0]) and np.all(place[:2] <= self.bounds[1]))
 
     def look(self, place: Floats, target_size: Size, size: Size) -> tuple[Floats, Floats]:
-        """See a glimpse of `size` at a place.
+        """Give the glimpse of `size` at a place, and its derivatives.
 
         Returns
         -------
         glimpse : (h, w, C) float64
         slopes : (5, h, w, C) float64
-            Its derivatives by the numbers of the place.
+            With respect to the numbers of the place.
         """
         window = to_window(place, target_size)
         window[:2] -= self.origin

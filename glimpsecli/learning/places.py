@@ -1,4 +1,4 @@
-"""The numbers that a search turns, and the window they stand for.
+"""Places: the numbers that a search varies, and the windows that they stand for.
 
 A place is (cx, cy, log stride, log aspect, angle): the centre on the image plane in pixels, the pixels of the image
 between the taps of a row, how much longer a step down is than a step to the right, and degrees clockwise. For a target
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 FREE = {"position": (0, 1), "scale": (2,), "aspect": (3,), "angle": (4,)}
-"""Numbers of a place that a search may turn, by name."""
+"""Indices of the numbers of a place that a search may vary, by name."""
 
 
 class Range(NamedTuple):
@@ -33,7 +33,7 @@ class Range(NamedTuple):
 
 
 class Placed(Protocol):
-    """Something at a place."""
+    """A record with a place."""
 
     @property
     def place(self) -> Floats:
@@ -44,7 +44,7 @@ T = TypeVar("T", bound=Placed)
 
 
 class Found(NamedTuple):
-    """A place, and how well the glimpse there is the target.
+    """A place, and how well its glimpse matches the target.
 
     Attributes
     ----------
@@ -80,10 +80,10 @@ def window_slopes(place: Floats, size: Size) -> Floats:
 
 
 def are_distinct(one: Floats, other: Floats, within: float = 1.0) -> bool:
-    """Tell whether two places are different answers, and not one that was reached twice.
+    """Whether two places are different answers, and not one that was reached twice.
 
-    Centres further apart than `within` strides, scales by 12 %, or a turn by 8 degrees. A pattern that taps one stride
-    apart can show, a chequered one of single taps, repeats at the square root of 2 strides at the nearest.
+    They are where the centres differ by more than `within` strides, scale or aspect by 12 %, or the angle by 8 degrees.
+    The finest pattern that taps can show, a chequered one of single taps, repeats after the square root of 2 strides.
     """
     stride = math.exp(max(one[2], other[2]))
     turn = abs((one[4] - other[4] + 180) % 360 - 180)

@@ -1,10 +1,10 @@
 """Levenberg and Marquardt's method: from about the right window to the best.
 
-What is minimised is ``|t - a g|^2``, with the target ``t`` and the glimpse ``g`` each of mean zero in every channel.
+It minimises ``|t - a g|^2``, with the target ``t`` and the glimpse ``g`` each of mean zero in every channel.
 The gain ``a = <t, g> / <g, g>`` and the offset of each channel are solved for at each step and not searched (variable
 projection, Golub and Pereyra 1973, in Kaufman's approximation), so brightness and contrast do not matter and the least
-value is that of the greatest ZNCC: ``|t|^2 (1 - zncc^2)``. Its derivative by a number p of the place is, dg/dp being
-likewise of mean zero::
+value is that of the greatest ZNCC: ``|t|^2 (1 - zncc^2)``. The derivative of the residual r with respect to a
+number p of the place is, dg/dp being likewise of mean zero::
 
     dr/dp = -a (dg/dp - g <g, dg/dp> / <g, g>)
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Images = NDArray[Any]
 
 MOST_STEPS, SOFT_STEPS = 25, 8
-"""At the last level, and at a soft one."""
+"""Greatest number of steps, at the last level and at a soft one."""
 
 CLOSE, ABOUT = 1e-4, 2e-2
 """A step shorter than this, in strides at the window's corner, ends the search at the last level and at a soft one."""
@@ -55,14 +55,14 @@ class Step(NamedTuple):
 
 
 class State(NamedTuple):
-    """A place, and what is known there.
+    """A place, and the fit there.
 
     Attributes
     ----------
     place : (5,) float64
     zncc, gain : float
     residual : (h, w, C) float64
-        Target minus what of it the glimpse explains.
+        The part of the target that the glimpse does not explain.
     normal : (n, n) float64
         J^T J, for the free numbers of the place.
     descent : (n,) float64
@@ -70,7 +70,7 @@ class State(NamedTuple):
     converged : bool
         Whether the search came to rest here.
     steps : tuple of Step
-        How it came here.
+        The way to the place.
     """
 
     place: Floats
@@ -148,7 +148,7 @@ def _descend(
         else:
             damping *= 8
             if damping > 1e8:
-                return state._replace(converged=True)  # no way leads down: rounding
+                return state._replace(converged=True)  # only rounding leads down
     return state
 
 
@@ -170,7 +170,7 @@ def _state(target: Floats, scene: Scene, place: Floats, indices: list[int], size
 
 
 def _sane(move: Floats, indices: list[int]) -> bool:
-    """Tell whether a step is one from which the way back could be found."""
+    """Whether a step is small enough for a way back to be found."""
     limits = np.array([np.inf, np.inf, 0.3, 0.3, 20.0])[indices]
     return bool(np.all(np.abs(move) <= limits))
 

@@ -31,7 +31,7 @@ SIDE, TURNED_SIDE = 28, 16
 """Pixels of the longer side of the reduced target; fewer where angles are tried as well."""
 
 OCTAVE = 1.5
-"""Strides up to this factor apart share one reduced image."""
+"""Greatest ratio of strides that share one reduced image."""
 
 OVERHANG = 0.06
 """A candidate may reach over the image's edge by this share of its longer side."""
@@ -40,10 +40,10 @@ PEAKS = 12
 """Local maxima kept for each scale, aspect and angle."""
 
 SHARP_SIDE = 64
-"""Pixels of the longer side of a glimpse that is looked for once more, if there are so many."""
+"""Pixels, at most, of the longer side of a glimpse whose rivals are searched."""
 
 RIVALS, LIKE = 5, 0.5
-"""How many rivals are given at most, and the ZNCC, unrefined, that they have at least."""
+"""Greatest number of rivals, and their least ZNCC, unrefined."""
 
 
 def candidates(target: Floats, image: Floats, strides: Range, free: frozenset[str], most: int = 10) -> list[Found]:
@@ -55,13 +55,13 @@ def candidates(target: Floats, image: Floats, strides: Range, free: frozenset[st
     image : (H, W, C) float32
     strides : Range
     free : set of str
-        What is searched, beside the position: ``scale``, ``aspect``, ``angle``.
+        Names of what to search beside the position: ``scale``, ``aspect``, ``angle``.
     most : int
 
     Returns
     -------
     list of Found
-        At most `most`, apart from each other; empty where the target fits nowhere.
+        At most `most`, all distinct; empty where the target fits nowhere.
     """
     found: list[Found] = []
     for low, high in _octaves(strides):
@@ -71,12 +71,12 @@ def candidates(target: Floats, image: Floats, strides: Range, free: frozenset[st
 
 
 def rivals(glimpse: Floats, image: Floats, place: Floats, free: frozenset[str]) -> list[Found]:
-    """Give other places that look like one, in full sharpness, the likeliest first.
+    """Give the rivals of a place, which look like it in full sharpness, the likeliest first.
 
     Parameters
     ----------
     glimpse : (h, w, C)
-        What is seen at the place.
+        The glimpse at the place.
     image : (H, W, C) float32
     place : (5,) float64
     free : set of str
@@ -173,7 +173,7 @@ class _Scene:
             squares -= np.square(self._back(self.waves[..., channel] * share[..., 0], rows, columns)) / weight
         own = float(np.sum(np.square(centred)))
         bound = np.sqrt(own * np.maximum(squares, 0))
-        flat = squares < 1e-6 * weight  # a hundredth of a grey level in 255: nothing to compare with
+        flat = squares < 1e-6 * weight  # a deviation of a quarter of a grey level in 255: nothing to compare with
         return np.where(flat, 0, likeness / np.where(flat, 1, bound))
 
     def _transform(self, values: Floats) -> Floats:

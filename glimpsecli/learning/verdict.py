@@ -1,4 +1,4 @@
-"""Whether a match is one: how well it fits, given its noise; whether it is the only one; how sharply it is placed."""
+"""The verdict on a match: how well it fits, given its noise; whether it is the only one; how sharply it is placed."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 LEAST_ZNCC = 0.7
-"""Below it more than half of the target is not explained."""
+"""ZNCC below which more than half of the target is not explained."""
 
 LEAST_LIKENESS = 0.98
-"""ZNCC once white noise is taken off: what a true match has, and a similar scene has not."""
+"""ZNCC, less white noise, that a true match has and a similar scene has not."""
 
 LEAST_ODDS = 12.0
 """Natural logarithm of how much likelier the best place must be than the next."""
 
 LEAST_MARGIN = 1.25
-"""How many times as much the next best place must leave unexplained."""
+"""Least ratio of the share of the target that the next best place leaves unexplained to that of the best."""
 
 LEAST_GAP = 0.005
-"""Share of the target that it must leave beside that: copies in an image differ as much by rounding alone."""
+"""Share of the target that it must leave in addition: copies in an image differ as much by rounding alone."""
 
 MOST_STRIDES = 0.025
 """Standard deviation of the position, in strides, above which a place is not known."""
 
 GAINS = (0.4, 2.5)
-"""Contrast of the target, in that of the glimpse, beyond which it is taken for another scene."""
+"""Contrast of the target, relative to the glimpse's, outside which it is taken for another scene."""
 
-MOST_OUTSIDE = 0.02
+MOST_OUTSIDE = 0.02  # share of a window outside the image
 
 
 class Spread(NamedTuple):
-    """Standard deviations of a window: pixels and degrees; 0 for what was not searched."""
+    """Standard deviations of a window: pixels and degrees; 0 where not searched."""
 
     cx: float
     cy: float
@@ -63,9 +63,9 @@ class Noise(NamedTuple):
     variance : float
         Of the residual, not below that of rounding.
     scene : float
-        The part of it that neighbours share: not noise, but something that the glimpse does not show.
+        The part of it that neighbours share: not noise, but structure that the glimpse lacks.
     independent : float
-        How many independent values the residual counts for.
+        Number of independent values that the residual is worth.
     """
 
     variance: float
@@ -74,7 +74,7 @@ class Noise(NamedTuple):
 
 
 def noise_of(residual: Floats, free: int, rounding: float) -> Noise:
-    """Measure an (h, w, C) residual of so many free numbers; `rounding` is the step between grey levels."""
+    """Measure an (h, w, C) residual of `free` searched numbers; `rounding` is the step between grey levels."""
     values = residual - residual.mean(axis=(0, 1))
     count = values.size
     floor = rounding**2 / 12
@@ -90,7 +90,7 @@ def noise_of(residual: Floats, free: int, rounding: float) -> Noise:
 def spread_of(state: State, indices: Sequence[int], noise: Noise, size: Size) -> Spread:
     """Give ``sqrt(diag(variance (J^T J)^-1))``, carried to the window's numbers.
 
-    Values that are not independent count for less: the variance grows by how many there are for each independent one.
+    Values that are not independent count for less: the variance grows by the ratio of all values to independent ones.
     """
     full = np.zeros((5, 5))
     try:
@@ -114,12 +114,12 @@ def judge(
     state : State
         The best place.
     next_best : float
-        ZNCC of the best place that is another.
+        ZNCC of the best other place.
     noise : Noise
     spread : Spread
     size, image_size : (int, int)
     strides : Range
-        What was searched.
+        The strides that were searched.
     """
     if state.zncc < LEAST_ZNCC:
         return "lost", f"the best place has a ZNCC of {state.zncc:.3f}, and below {LEAST_ZNCC:g} it is not the target"
@@ -127,7 +127,7 @@ def judge(
     likeness = math.sqrt(explained / (explained + noise.scene))
     if likeness < LEAST_LIKENESS:
         return "lost", (
-            f"what the best place leaves unexplained is no noise but another scene: without noise its ZNCC is "
+            f"the best place leaves another scene unexplained, and not noise: without noise its ZNCC is "
             f"{likeness:.3f}, and a match has {LEAST_LIKENESS:g}"
         )
     if not state.converged:
@@ -156,7 +156,7 @@ def judge(
 
 
 def is_as_good(zncc: float, best: float) -> bool:
-    """Tell whether a place of some ZNCC is so near the best that the two could be one as well as the other."""
+    """Whether a place of some ZNCC is so near the best that either could be the target's."""
     return _left(zncc) < LEAST_MARGIN * _left(best) + LEAST_GAP
 
 
