@@ -26,7 +26,7 @@ Colour = tuple[int, int, int]
 
 
 class Choice(NamedTuple):
-    """Samplers that make up a chart, in order, and what the chart's title says of them."""
+    """The samplers of a chart, in order, and the words for them in its title."""
 
     said: str
     names: tuple[str, ...]
@@ -63,7 +63,7 @@ COLOURS: dict[str, Colour] = {
     "bilinear, blur annealed": (0, 98, 44),
 }
 STRONG = ("bilinear", "gaussian 0.5")
-"""The two that the article compares."""
+"""The two samplers that the article compares."""
 
 _BLURRED = frozenset(one.name for one in MECHANISMS if one.sampler == "bilinear" and one.sigmas)
 _ROWS = ((LM,), (ADAM, SCORE))

@@ -1,4 +1,4 @@
-"""The plan of the experiment, as plain data: what is tried, on what, and how long."""
+"""The plan of the experiment, as data: its conditions, its trials, and its chunks of work."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ NOISE = 20 / 255
 """Standard deviation of the noise on each pixel of noisy images, white being 1."""
 
 FRACTION = 0.37
-"""Added to strides that are not to be whole: taps then fall between the pixels in as many ways as there are taps."""
+"""Pixels added to strides that are not to be whole: each tap then lies in its own way between the pixels."""
 
 ALIKE = 0.01
-"""Areas under success against offset that differ by less, on the images that are held out, are taken for equal."""
+"""Difference up to which areas under success against offset, on the images that are held out, count as equal."""
 
 WIDEST = 1.25
-"""Where the scale is searched, the start is up to so many times too large or too small."""
+"""Largest factor by which the start is too large or too small where the scale is searched."""
 
 OFFSETS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
 """Distance of the start's centre from the true one, in widths of the window."""
@@ -40,12 +40,12 @@ class Condition(NamedTuple):
     scaled : bool
         Whether the scale is searched as well, from a wrong one.
     noisy : bool
-        Whether the image that is looked at is noisy; targets never are.
+        Whether the image that is sampled is noisy; targets never are.
     own : bool
         Whether the target is the sampler's own glimpse, and not the exact average over each cell.
     fractional : bool
-        Whether strides get a fraction. At a whole one all taps lie alike between their pixels, and pass from one pixel
-        to the next at the same moment.
+        Whether strides get a fraction. At a whole stride all taps lie alike between their pixels, and pass from one
+        pixel to the next at the same moment.
     """
 
     name: str
@@ -67,11 +67,10 @@ CONDITIONS = (
     Condition("translation and scale, noise", scaled=True, noisy=True),
     Condition("translation, own target", own=True),
 )
-"""The first is the main one, and has the most trials."""
+"""The conditions of the study; the first is the main one, and has the most trials."""
 
 TUNING = (Condition("tuning"), Condition("tuning with scale", scaled=True))
-"""In these rates are tried, on images that are held out: the first for conditions without a scale, the other for those
-with one."""
+"""The conditions in which rates are tried, on images that are held out: without a scale, and with one."""
 
 NAMES = tuple(one.name for one in CONDITIONS)
 
@@ -84,21 +83,21 @@ class Design(NamedTuple):
     photos : tuple of str
         Paths; the first :data:`~glimpsecli.study.scenes.HELD_OUT` are for choosing rates only.
     strides : tuple of float
-        Pixels from tap to tap of the true window, where nothing is added.
+        Pixels from tap to tap of the true window, before :data:`FRACTION` is added.
     offsets : tuple of float
     conditions : tuple of str
     images : int
-        Of each kind, beside those that are held out; there may be fewer photos.
+        Images of each kind, beside those that are held out; there may be fewer photos.
     places : int
         True windows in each image, in the main condition.
     other_places : int
-        In the others: the first of the same windows, or where the stride is another one nearly so.
+        True windows in each image, in the other conditions: the first of the main one's, or nearly so.
     tuning_places : int
-        In each image that is held out.
+        True windows in each image that is held out.
     rates, policies : tuple of float
-        From which Adam's rate is chosen, and the sigma of the score function's policy; in strides.
+        Values to try for Adam's rate, and for the sigma of the score function's policy; in strides.
     adam_looks, lm_looks : int
-        Glimpses that a trial may look at, with Adam and with Levenberg and Marquardt's method.
+        Evaluations that a trial may use, with Adam and with Levenberg and Marquardt's method.
     seed : int
     """
 
@@ -117,17 +116,17 @@ class Design(NamedTuple):
     seed: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it as data for JSON; photos by their names, for folders differ."""
+        """Give the design as data for JSON; photos by their names, for folders differ."""
         return self._asdict() | {"photos": [path.replace("\\", "/").rpartition("/")[2] for path in self.photos]}
 
     def count(self, chunk: Chunk) -> int:
-        """Give how many true windows a chunk has."""
+        """Give the number of true windows of a chunk."""
         if condition_named(chunk.condition) in TUNING:
             return self.tuning_places
         return self.places if chunk.condition == self.conditions[0] else self.other_places
 
     def scenes(self, *, held_out: bool) -> Iterator[tuple[str, int]]:
-        """Give kind and number of each image that is for choosing rates, or that is not."""
+        """Generate kind and number of each image: of those held out for choosing rates, or of the others."""
         for kind in KINDS:
             last = HELD_OUT + self.images
             there = min(last, len(self.photos)) if kind == "photos" else last
@@ -158,7 +157,7 @@ class Chunk(NamedTuple):
     Attributes
     ----------
     condition : str
-        One of those of the experiment, or of :data:`TUNING`.
+        Name of a condition of the experiment, or of :data:`TUNING`.
     stride : float
     kind : str
     image : int
@@ -196,7 +195,7 @@ def condition_named(name: str) -> Condition:
     Raises
     ------
     InvalidInputError
-        There is none of that name.
+        There is no condition of that name.
     """
     for condition in (*CONDITIONS, *TUNING):
         if condition.name == name:
@@ -205,7 +204,7 @@ def condition_named(name: str) -> Condition:
 
 
 def fingerprint(design: Design) -> str:
-    """Progress apart designs, photos of other contents, and versions of the study that would give other numbers."""
+    """Give a hash of a design, the contents of its photos, and all constants on which the numbers depend."""
     fixed = {
         "noise": NOISE, "fraction": FRACTION, "widest": WIDEST, "alike": ALIKE, "energy": LEAST_ENERGY, "side": SIDE,
         "taps": mechanisms.TAPS, "mechanisms": mechanisms.MECHANISMS,

@@ -1,7 +1,7 @@
-"""Who looks: the samplers that are compared, with their gradients, at each stage of an annealing.
+"""The mechanisms that are compared: samplers with their gradients, at each stage of an annealing.
 
-A place here is (cx, cy, u): the centre on the image plane in pixels, and how far the window's edge has moved, in
-strides, by a change of its size from the nominal one::
+A place here is (cx, cy, u): the centre on the image plane in pixels, and the distance in strides by which a change of
+size has moved the window's edge from the nominal one::
 
     extent = TAPS stride exp(2 u / TAPS)
 
@@ -45,7 +45,7 @@ class Mechanism(NamedTuple):
         In strides, one for each stage: of the Gaussian sampler, or of the Gaussian that the image is blurred by before
         the bilinear sampler reads it. Empty: nothing is blurred.
     evaluations : int
-        How many times the glimpses of the others it may look at.
+        Multiple of the others' evaluations that it may use.
     """
 
     name: str
@@ -55,14 +55,14 @@ class Mechanism(NamedTuple):
 
     @property
     def sampled(self) -> bool:
-        """Whether it learns by the score function."""
+        """Whether the mechanism learns by the score function."""
         return self.sampler == "hard"
 
     def views(self, image: Image, stride: float) -> list[View]:
         """Prepare an (H, W) image for each stage.
 
-        `stride` is that of the true window: images are blurred by it, wherever the search is, while the Gaussians grow
-        and shrink with the window.
+        `stride` is that of the true window. The blur of an image depends on it alone, while the Gaussians grow and
+        shrink with the window that is searched.
         """
         sampling = Sampling(sampler=self.sampler, backend="cpu", threads=1)
         if self.sampler == "gaussian":
@@ -85,20 +85,20 @@ MECHANISMS = (
     Mechanism("gaussian 2", "gaussian", (2.0,)),
     Mechanism("gaussian annealed", "gaussian", ANNEALED),
 )
-"""All samplers that are compared."""
+"""All mechanisms that are compared."""
 
 
 class View(NamedTuple):
-    """An image as one stage of a sampler sees it.
+    """An image at one stage of a mechanism.
 
     Attributes
     ----------
     pixels : (H, W) float32
-        Blurred already, where the sampler takes it so.
+        Already blurred, where the mechanism blurs the image.
     stride : float
         Nominal pixels from tap to tap.
     sampling : Sampling
-        Its blur is in strides of the window as it is.
+        Its blur is in strides of the window that is searched.
     """
 
     pixels: Image
@@ -109,7 +109,7 @@ class View(NamedTuple):
     def bounds(self) -> Floats:
         """Least and greatest cx, cy and u: the window of nominal size inside the image, and half to twice that size.
 
-        Inside the image all samplers see the same; beyond it each has its own way.
+        Inside the image all samplers read the same pixels; beyond it each has its own border.
         """
         height, width = self.pixels.shape
         half, widest = TAPS * self.stride / 2, TAPS / 2 * np.log(2)
@@ -125,16 +125,16 @@ class View(NamedTuple):
         return Sampler(self.windows(places), SIZE, self.pixels.shape, self.sampling)
 
     def glimpses(self, places: Floats) -> Floats:
-        """Look: (N, 3) places to (N, TAPS, TAPS)."""
+        """Give the glimpses (N, TAPS, TAPS) of (N, 3) places."""
         return self.sampler(places)(self.pixels).astype(np.float64)
 
     def losses(self, places: Floats, targets: Floats) -> Floats:
-        """Give the mean squared errors (N,) of what is seen at (N, 3) places against (N, TAPS, TAPS) targets."""
+        """Give the mean squared errors (N,) of the glimpses at (N, 3) places against (N, TAPS, TAPS) targets."""
         losses: Floats = np.mean(np.square(self.glimpses(places) - targets), axis=(1, 2))
         return losses
 
     def gradients(self, places: Floats, targets: Floats) -> Floats:
-        """Give the derivatives (N, 3) of :meth:`losses` by cx / stride, cy / stride and u: forth and back."""
+        """Give the gradients (N, 3) of :meth:`losses` with respect to ``(cx / stride, cy / stride, u)``."""
         sampler = self.sampler(places)
         cotangents = (sampler(self.pixels) - targets) * (2 / TAPS**2)
         by_windows = np.asarray(sampler.vjp(self.pixels, cotangents, by="where").where)
@@ -142,13 +142,13 @@ class View(NamedTuple):
         return np.column_stack([by_windows[:, :2] * self.stride, by_extent * (2 / TAPS)])
 
     def jacobians(self, places: Floats) -> tuple[Floats, Floats]:
-        """Look, and tell how each pixel changes with the place.
+        """Give the glimpses at (N, 3) places, and their derivatives.
 
         Returns
         -------
         glimpses : (N, TAPS * TAPS) float64
         slopes : (N, TAPS * TAPS, 3) float64
-            By cx / stride, cy / stride and u.
+            With respect to cx / stride, cy / stride and u.
         """
         windows = self.windows(places)
         if self.sampling.sampler == "gaussian":

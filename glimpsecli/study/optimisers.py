@@ -1,7 +1,7 @@
 """The searches, for many trials at once: Adam, Levenberg and Marquardt's method, and Adam on the score function.
 
-Places are (N, 3): see ``mechanisms``. All move in strides: ``(cx / stride, cy / stride, u)``. All are kept inside the
-image, and between half and twice the nominal size.
+Places are (N, 3): see ``mechanisms``. Steps are in strides, of ``(cx / stride, cy / stride, u)``. Places are kept
+inside the image, and between half and twice the nominal size.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ CLOSE, CLOSE_EXTENT = 0.25, 0.02
 """Errors within which a window counts as found: of the centre, in strides, and of the extent, as a share."""
 
 ANNEALING = 0.6
-"""Share of the looks after which annealing ends."""
+"""Share of the evaluations after which annealing ends."""
 
 SAMPLES, DECAY = 4, 0.9
-"""Of the score function: samples from each policy at a step, and what is kept of the baseline."""
+"""Of the score function: samples from each policy at a step, and the share of the baseline that a step keeps."""
 
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8
-_SHORT = 1e-4  # strides: a step that no longer matters
+_SHORT = 1e-4  # strides: a shorter step no longer matters
 
 
 class Outcome(NamedTuple):
@@ -44,9 +44,9 @@ class Outcome(NamedTuple):
     ----------
     places : (N, 3) float64
     arrived : (N,) int64
-        Looks after which the place was close, and stayed so to the end; -1 where it was not close in the end.
+        Evaluations after which the place was close, and stayed so to the end; -1 where it was not close in the end.
     evaluations : (N,) int64
-        Glimpses that were looked at.
+        Evaluations that were used.
     """
 
     places: Floats
@@ -55,25 +55,25 @@ class Outcome(NamedTuple):
 
 
 class Watch:
-    """Notes since when each trial has been close to the truth."""
+    """Record of the evaluation since which each trial has been close to the truth."""
 
     def __init__(self, truth: Floats, stride: float) -> None:
         self.truth, self.stride, self.since = truth, stride, np.full(len(truth), -1)
 
     def see(self, places: Floats, evaluations: Whole | int) -> None:
-        """Take note of where all are after so many looks."""
+        """Record the places of all trials after a number of evaluations."""
         near = close(places, self.truth, self.stride)
         self.since = np.where(near, np.where(self.since < 0, evaluations, self.since), -1)
 
 
 def errors(places: Floats, truth: Floats, stride: float) -> tuple[Floats, Floats]:
-    """Give how far (N, 3) places are off: the centre in strides, the extent as a share of the true one."""
+    """Give the errors of (N, 3) places: of the centre in strides, of the extent as a share of the true one."""
     centre = np.hypot(*(places - truth)[:, :2].T) / stride
     return centre, np.expm1(2 / TAPS * (places - truth)[:, 2])
 
 
 def close(places: Floats, truth: Floats, stride: float) -> NDArray[np.bool_]:
-    """Progress which places are found."""
+    """Whether each place counts as found."""
     centre, extent = errors(places, truth, stride)
     found: NDArray[np.bool_] = (centre <= CLOSE) & (np.abs(extent) <= CLOSE_EXTENT)
     return found
@@ -115,7 +115,7 @@ def levenberg_marquardt(
 ) -> Outcome:
     """Minimise the squares by Levenberg and Marquardt's method, which has nothing to tune.
 
-    A trial that has come to rest looks no more, until the next stage begins.
+    A trial that has come to rest is not evaluated until the next stage begins.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def levenberg_marquardt(
             places[won], cost[won] = there[better], new_cost[better]
             normal[won], descent[won] = new_normal[better], new_descent[better]
             damping[rows] = np.where(better, np.maximum(damping[rows] / 8, 1e-9), damping[rows] * 8)
-            active[rows] = (used[rows] < end) & (damping[rows] < 1e8)  # beyond it no way leads down: rounding
+            active[rows] = (used[rows] < end) & (damping[rows] < 1e8)  # beyond it only rounding leads down
             watch.see(places, used)
     return Outcome(places, watch.since, used)
 
@@ -160,16 +160,16 @@ def score_function(
     view: View, start: Floats, targets: Floats, truth: Floats, *, rate: Floats, sigma: Floats, evaluations: int,
     random: np.random.Generator,
 ) -> Outcome:  # fmt: skip
-    """Move policies, Gaussians over the centre, by the score function: Adam again, on its estimates.
+    """Move policies, Gaussians over the centre, by Adam on the score function's estimates.
 
     Parameters
     ----------
     view, start, targets, truth
-        As for :func:`adam`; what counts in the end is the mean of the policy.
+        As for :func:`adam`; a place is the mean of a policy.
     rate, sigma : (N,) float64
         Of Adam and of the policies, in strides.
     evaluations : int
-        Samples that each trial looks at, :data:`SAMPLES` a step.
+        Samples of each trial, :data:`SAMPLES` a step.
     random : numpy Generator
     """
     stride, places, watch = view.stride, start.copy(), Watch(truth, view.stride)
@@ -184,7 +184,7 @@ def score_function(
         looked = np.concatenate([np.column_stack([one, places[:, 2]]) for one in seen])
         losses = view.losses(looked, np.tile(targets, (SAMPLES, 1, 1))).reshape(SAMPLES, count)
         scores = np.stack([policy.score(sample)[0] for sample in samples])
-        # As attention.score's MovingMean and score_gradient, for each trial its own; the baseline is from before.
+        # MovingMean and score_gradient of attention.score, for each trial; the baseline is that before this step.
         baseline = total / (1 - DECAY**step) if step else total
         slopes = np.mean((losses - baseline)[..., None] * scores, axis=0) * stride
         total = DECAY * total + (1 - DECAY) * losses.mean(axis=0)
@@ -195,19 +195,19 @@ def score_function(
 
 
 def stage(step: int, evaluations: int, stages: int) -> int:
-    """Give the stage of a step: all but the last share the first part of the looks."""
+    """Give the stage of a step: all but the last share the evaluations up to :data:`ANNEALING`."""
     return min(int(step * (stages - 1) / (ANNEALING * evaluations)), stages - 1)
 
 
 class _Adam:
-    """Adam's moments, for many trials that do not know of each other."""
+    """Adam's moments, for many independent trials."""
 
     def __init__(self, count: int, numbers: int, rate: Floats, steps: int) -> None:
         self.first, self.second = np.zeros((2, count, numbers))
         self.rate, self.steps, self.done = rate, steps, 0
 
     def step(self, slopes: Floats) -> Floats:
-        """Take gradients (N, numbers) and give what to subtract."""
+        """Give the steps (N, numbers) to subtract, from gradients of the same shape."""
         rate = self.rate * (1 + math.cos(math.pi * self.done / self.steps)) / 2
         self.done += 1
         self.first += (1 - _BETAS[0]) * (slopes - self.first)
@@ -218,7 +218,7 @@ class _Adam:
 
 
 def _stage_ends(evaluations: int, stages: int) -> list[int]:
-    """Give after how many looks each stage ends."""
+    """Give the number of evaluations after which each stage ends."""
     return [round(ANNEALING * evaluations * (number + 1) / (stages - 1)) for number in range(stages - 1)] + [
         evaluations
     ]
@@ -233,7 +233,7 @@ def _normal(view: View, places: Floats, wanted: Floats, free: int) -> tuple[Floa
 
 
 def _damped_step(normal: Floats, descent: Floats, damping: Floats) -> Floats:
-    """Solve ``(J^T J + damping diag(J^T J)) step = J^T r``; where nothing has a slope the step is 0."""
+    """Solve ``(J^T J + damping diag(J^T J)) step = J^T r``; without any slope the step is 0."""
     scales = np.diagonal(normal, axis1=1, axis2=2)
     scales = np.maximum(scales, np.maximum(1e-12 * scales.max(axis=1, keepdims=True), 1e-30))
     damped = normal + (damping[:, None] * scales)[:, :, None] * np.eye(normal.shape[1])

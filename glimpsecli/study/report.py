@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Rows = list[dict[str, Any]]
 
 TRIALS = "trials.jsonl"
-"""The file that a run of training adds to as it goes on."""
+"""Name of the file to which a run of training adds its chunks."""
 
 SPEED_FILES = ("speed.json", "speed.csv", "speed.png")
 
@@ -114,9 +114,10 @@ def tables(done: Done, summary: Summary) -> dict[str, Rows]:
 
 
 def bias(summary: Summary, own: str) -> Rows:
-    """Compare targets by average, those of the main condition, with a sampler's own, in the windows that both have.
+    """Compare the main condition, whose targets are averages, with that of the samplers' own targets, in equal windows.
 
-    Each has the share recovered from the nearest starts, and the median error of the centre where it was recovered.
+    A row has for each condition the share recovered from the nearest starts, and the median error of the centre where
+    it was recovered.
     """
     nearest, rows = summary.offsets.index(min(summary.offsets)), []
     for who in summary.who(own):
@@ -135,33 +136,33 @@ def bias(summary: Summary, own: str) -> Rows:
 
 
 def markdown(done: Done, summary: Summary, about: dict[str, Any]) -> str:
-    """Give the verdicts of training, and the words that its tables need; `about` holds the machine and the versions."""
+    """Give the verdicts of training, and the legend of its tables; `about` holds the machine and the versions."""
     design, main, own = done.design, summary.conditions[0], _own(summary.conditions)
     edges, versions = edge_settings(done), about["versions"]
     files = {
-        "areas.csv": "the area under success against offset, 1 being success at every offset, each counting for the "
-        f"room to its neighbours, and, if there are {FEWEST} images or more, the 95 % interval of its mean over "
-        "places, whose standard error is taken over the images. Medians of all offsets where it succeeded: the errors "
-        "of the centre, in strides, and of the extent, as a share; looks, and seconds of one processor until it was "
-        "close. Adam's times are those of this tool's kernels, Levenberg-Marquardt's those of derivatives in NumPy; "
-        "the time to blur an image is left out. Other samplers succeed in other trials: pairs have looks of the same. "
-        "The median looks where it failed: with fewer than all, Levenberg-Marquardt came to rest where it saw no way "
-        "down.",
-        "cells.csv": "successes at each offset, with Wilson's 95 % intervals, which take trials for independent, which "
-        "those of one image are not quite, and medians as above.",
-        "pairs.csv": "the area of the first minus that of the second, with its 95 % interval, and what it shows of the "
-        "first; median looks to success in trials that both won; trials that only one of them won, and McNemar's exact "
-        "p of these, which takes trials for independent and is not corrected for their number.",
-        "settings.csv": "what Adam had, chosen on images that were held out, in strides. Tried were rates of "
+        "areas.csv": "the area under success against offset, 1 being success at every offset, each weighted by the "
+        f"distance to its neighbours, and, if there are {FEWEST} images or more, the 95 % interval of its mean over "
+        "places, whose standard error is taken over the images. Medians over all trials that succeeded: the errors of "
+        "the centre, in strides, and of the extent, as a share; evaluations (*looks* in the names of columns), and "
+        "seconds of one processor, until the window was close. Adam's times are those of this tool's kernels, "
+        "Levenberg-Marquardt's those of derivatives in NumPy; the time to blur an image is left out. Samplers succeed "
+        "in different trials: pairs.csv has evaluations in the same ones. The median evaluations of failures: where "
+        "they are fewer than all, Levenberg-Marquardt came to rest, for no way led down.",
+        "cells.csv": "successes at each offset, with Wilson's 95 % intervals, and medians as above. The intervals "
+        "take trials for independent, which those of one image are not quite.",
+        "pairs.csv": "the area of the first minus that of the second, with its 95 % interval, and the word for it; "
+        "median evaluations to success in trials in which both succeeded; trials in which only one succeeded, and "
+        "their exact p after McNemar, which takes trials for independent and is not corrected for the number of pairs.",
+        "settings.csv": "Adam's settings, chosen on images that were held out, in strides. Tried were rates of "
         f"{', '.join(f'{rate:g}' for rate in design.rates)}, falling along a cosine, and for the score function "
         f"policies with sigma {', '.join(f'{sigma:g}' for sigma in design.policies)}. Taken was the smallest whose "
         f"area is within {ALIKE:g} of the greatest."
-        + f" At the end of what was tried, so that another might be better: {'; '.join(edges)}."
+        + f" At the end of the range, so that another might be better: {'; '.join(edges)}."
         * bool(edges),
         "bias.csv": "targets by exact average beside each sampler's own output, all strides together: the share "
         f"recovered from {min(summary.offsets):g} windows away, and the median error of the centre, in strides, where "
-        "it was recovered at all. A sampler that is worse with the average looks for something that it does not see "
-        "itself: its optimum lies elsewhere. At stride 1 the average is what the bilinear sampler sees.",
+        "it was recovered at all. A sampler that is worse with the average has a target that it does not see at "
+        "the true window: its optimum lies elsewhere. At stride 1 the average is what the bilinear sampler sees.",
     }
     parts = [
         "# Is Gaussian attention easier to train?",
@@ -198,7 +199,7 @@ def edge_settings(done: Done) -> list[str]:
 
 
 def _method(done: Done, summary: Summary) -> list[str]:
-    """Say what was done, and in which conditions."""
+    """Describe the trials and their conditions."""
     design = done.design
     pictures = len({tuple(result["chunk"][2:4]) for result in done.worked})
     offsets = ", ".join(f"{offset:g}" for offset in design.offsets)
@@ -206,26 +207,26 @@ def _method(done: Done, summary: Summary) -> list[str]:
         f"A window of {TAPS}x{TAPS} taps is recovered from a displaced start by minimising the mean squared error to a "
         "target, the exact average over each cell. It is recovered if in the end the centre is within "
         f"{CLOSE:g} strides, and the extent within {100 * CLOSE_EXTENT:g} %. {pictures} images; starts {offsets} "
-        "windows away; every sampler had the same trials, but that hard attention searches no scale.",
-        f"A look is a glimpse with its gradient: Adam had {design.adam_looks}, Levenberg-Marquardt {design.lm_looks}. "
-        f"Hard attention looks without a gradient, {SAMPLES} times a step, so that as many looks are fewer steps; the "
-        "sigma of its policy stays.",
+        "windows away; every sampler had the same trials, except that hard attention searches no scale.",
+        f"An evaluation is a glimpse with its gradient: Adam had {design.adam_looks}, Levenberg-Marquardt "
+        f"{design.lm_looks}. Hard attention has no gradient, and {SAMPLES} evaluations a step, so that as many "
+        "evaluations are fewer steps; the sigma of its policy stays.",
         "The numbers in the names of samplers are sigmas in strides, of the Gaussians or of the blur; annealed are "
         f"those from {ANNEALED[0]:g} to {ANNEALED[-1]:g} in {len(ANNEALED)} stages, the last of which begins after "
-        f"{100 * ANNEALING:g} % of the looks at the latest.",
-        "A sampler that blurs has its optimum elsewhere than at the truth when the target is sharp; where the target "
-        "is its own it has not, and what is left is how it gets there.",
+        f"{100 * ANNEALING:g} % of the evaluations at the latest.",
+        "With a sharp target, the optimum of a sampler that blurs lies beside the truth. With its own glimpse for a "
+        "target it lies at the truth, and only the way there matters.",
         "\n".join(f"- {name}: {_condition(design, name)}" for name in summary.conditions),
     ]
 
 
 def _condition(design: Design, name: str) -> str:
-    """Say what a condition is."""
+    """Describe a condition."""
     condition = condition_named(name)
     places = design.places if name == design.conditions[0] else design.other_places
     parts = [
         f"{places} windows in each image",
-        f"each stride is {FRACTION:g} greater than it is called, so that taps lie in all ways between the pixels"
+        f"each stride is {FRACTION:g} greater than its name says, so that each tap lies in its own way between pixels"
         if condition.fractional else "",
         f"the start up to {WIDEST:g} times too large or too small; images are blurred by the true stride, Gaussians "
         "follow the window" if condition.scaled else "",
@@ -247,7 +248,7 @@ def _area(summary: Summary, condition: str, stride: float | None, who: Who) -> d
 
 
 def _first(runs: Runs, fewer: Runs) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Give successes and errors in the windows of each image that were tried in `fewer`, too: its first."""
+    """Give successes and errors in the windows that `fewer` has, too: the first of each image."""
     counts, seen, rows = Counter(fewer.images), Counter[tuple[str, int]](), []
     for row, image in enumerate(runs.images):
         seen[image] += 1
@@ -266,7 +267,7 @@ def _chart_of(condition: str) -> str:
 
 
 def _rounded(rows: Rows) -> Rows:
-    """Give None for a number that is not finite, and of others no more digits than are of use."""
+    """Round numbers to six digits, and give None for one that is not finite."""
     return [
         {
             name: (float(f"{one:.6g}") if math.isfinite(one) else None) if isinstance(one, float) else one

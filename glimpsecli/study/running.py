@@ -1,4 +1,4 @@
-"""The run: chunks in processes of one thread each, and a file that keeps what is done, so that a run can go on."""
+"""The run: chunks in processes of one thread each, and a file of finished chunks, so that a run can be resumed."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ Progress = Callable[[int, int], None]
 Result = dict[str, Any]
 
 _MOST_ON_WINDOWS = 61
-"""Processes: Windows waits for no more at a time."""
+"""Most processes on Windows, which cannot wait for more at a time."""
 
 
 class Done(NamedTuple):
-    """All that a run found.
+    """The results of a run.
 
     Attributes
     ----------
     design : Design
     tuned, worked : list of dict
-        What :func:`~glimpsecli.study.working.tune` and ``work`` gave, in the order of the design.
+        Results of :func:`~glimpsecli.study.working.tune` and ``work``, in the order of the design.
     """
 
     design: Design
@@ -50,14 +50,14 @@ def run(
     design: Design, path: str, *, jobs: int, mechanisms: Sequence[Mechanism] = MECHANISMS, resume: bool = False,
     overwrite: bool = False, progress: Progress = lambda done, count: None,
 ) -> Done:  # fmt: skip
-    """Do an experiment, or what is left of it.
+    """Run an experiment, or the rest of it.
 
     Parameters
     ----------
     design : Design
         One whose trials can be drawn, see :func:`~glimpsecli.study.trials.check`.
     path : str
-        The file that each chunk is added to when it is done.
+        The file to which each chunk is added when it is done.
     jobs : int
         Processes, at most.
     mechanisms : sequence of Mechanism
@@ -65,13 +65,13 @@ def run(
     resume, overwrite : bool
         Go on with the file, which must be of the same design; or replace it. Without either there must be none.
     progress : callable
-        Told how many chunks are done, of how many.
+        Called with the number of chunks that are done, and of all.
 
     Raises
     ------
     GlimpseError
-        The file is in the way or damaged, see
-        :class:`~glimpsecli.study.trials_file.TrialsFile`; or a process was ended by somebody else.
+        The file exists or is damaged, see :class:`~glimpsecli.study.trials_file.TrialsFile`; or a process was ended
+        from outside.
     """
     first, second = tuning_chunks(design), chunks(design)
     total = len(first) + len(second)
@@ -95,7 +95,7 @@ def run(
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Let processes that are started now give their libraries one thread: two that share a core slow each other."""
+    """Limit libraries in processes that are started now to one thread: threads that share a core slow each other."""
     before = {name: os.environ[name] for name in THREADS if name in os.environ}
     os.environ.update(dict.fromkeys(THREADS, "1"))
     try:
@@ -108,18 +108,18 @@ def one_thread_each() -> Iterator[None]:
 
 @contextmanager
 def processes(jobs: int, hint: str = "close other programs, and try again") -> Iterator[ProcessPoolExecutor]:
-    """Start processes, and end them whatever happens: they end with this one, too, if it is killed.
+    """Start processes, and end them whatever happens, even if this process is killed.
 
     Parameters
     ----------
     jobs : int
     hint : str
-        What to do when one of them is ended by somebody else.
+        What to do when a process is ended from outside.
 
     Raises
     ------
     GlimpseError
-        One of them was.
+        A process was ended from outside.
     """
     others = {process.pid for process in multiprocessing.active_children()}
     context = multiprocessing.get_context("spawn")  # threads and forks do not mix
@@ -144,7 +144,7 @@ def processes(jobs: int, hint: str = "close other programs, and try again") -> I
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """Put a Ctrl-C off, and let processes that are started now never hear of one: it is this one that ends them."""
+    """Delay a Ctrl-C, and hide it from processes that are started now: this process ends them."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return

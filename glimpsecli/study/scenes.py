@@ -59,7 +59,7 @@ def scene(kind: str, index: int, seed: int, photos: Sequence[str]) -> Image:
     ----------
     kind : {"photos", "textures", "glyphs"}
     index : int
-        Which of them.
+        Which image of its kind.
     seed : int
     photos : sequence of path
 
@@ -99,7 +99,7 @@ def area_average(image: Image, windows: Floats, taps: int) -> Floats:
 
 
 def _shares(start: float, extent: float, taps: int, pixels: int) -> tuple[int, Floats]:
-    """Give the first pixel of an axis that a window reads, and how much of each cell lies in each: (taps, read)."""
+    """Give the first pixel of an axis that a window reads, and the share of each cell in each pixel: (taps, pixels)."""
     edges = start + extent / taps * np.arange(taps + 1)
     first = max(math.floor(edges[0]), 0)
     k = np.arange(first, min(math.ceil(edges[-1]), pixels))
@@ -119,7 +119,7 @@ def _photo(path: str) -> Image:
 
 
 def _texture(random: np.random.Generator) -> Image:
-    """Make noise with a power of 1 / f^p: coarse and fine structure everywhere, and nothing that stands out."""
+    """Make noise with an amplitude of 1 / f^p: coarse and fine structure everywhere, and nothing that stands out."""
     frequency = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE))
     frequency[0, 0] = np.inf
     waves = np.fft.rfft2(random.standard_normal((SIDE, SIDE)))
@@ -129,7 +129,7 @@ def _texture(random: np.random.Generator) -> Image:
 
 
 def _glyphs(random: np.random.Generator) -> Image:
-    """Scatter letters of many sizes over black: most of the image says nothing."""
+    """Scatter letters of many sizes over black: most of the image is black."""
     from glimpsecli.pictures.text import render
 
     canvas = np.zeros((SIDE, SIDE), np.float32)

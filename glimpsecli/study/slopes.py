@@ -1,7 +1,7 @@
 """The derivatives of many glimpses with respect to the centre and the size of their windows.
 
-Those of the samplers, in three combinations: hundreds of thousands of them are wanted, so of the image only the pixels
-that the Gaussians reach are read.
+They are the samplers' own derivatives, combined. A study needs hundreds of thousands, so only the pixels that the
+Gaussians reach are read.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def bilinear_slopes(pixels: Image, windows: Floats, taps: int) -> tuple[Floats, 
 
 
 def gaussian_slopes(pixels: Image, windows: Floats, taps: int, sigma: float) -> tuple[Floats, Floats]:
-    """Do the same for Gaussians whose sigma, in strides, grows with the window.
+    """Read Gaussian glimpses and differentiate them, as :func:`bilinear_slopes` does; `sigma` is in strides.
 
-    Where the stride is below one pixel sigma stays, as in ``window``.
+    It grows with the window, but where the stride is below one pixel it stays, as in ``window``.
     """
     size = taps, taps
     rows = stack_gaussians(windows, size, sigma)

@@ -1,4 +1,4 @@
-"""The other claim: what Gaussian attention costs beside the spatial transformer, and for an equal picture."""
+"""The claim about speed: times of Gaussian attention and of the spatial transformer, also for equal pictures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from glimpsecli.window import GaussianParams, Size, Window, stack_matrices
 
 BILINEAR, CUT, DENSE, BLURRED = "bilinear", "gaussian, tails cut", "gaussian, dense", "blurred, then bilinear"
 WHOLE_CALLS = 3
-"""How often the blur of all of the image is timed: it takes long enough for few to do."""
+"""Timed calls of the blur of a whole image; each is long, so few suffice."""
 
 
 _HEAD = (
@@ -45,7 +45,7 @@ class Sweep(NamedTuple):
     runs : int
         Rounds.
     min_time : float
-        Seconds for each, all rounds together.
+        Seconds for each sampler, all rounds together.
     seed : int
         Of the image and the orders.
     """
@@ -68,15 +68,15 @@ class Step(NamedTuple):
     ----------
     stride : float
     seconds : dict of Quartiles
-        Of a call, by who was timed. Nobody is ``BLURRED`` where no blur is needed.
+        Of a call, by sampler; without ``BLURRED`` where no blur is needed.
     to_bilinear, to_gaussian : dict of Quartiles
-        How many times as long as bilinear, and as the cut Gaussians, each of the others takes, round by round.
+        Ratios of the other samplers' times to those of bilinear, and of the cut Gaussians, round by round.
     alias_gaussian, alias_bilinear : float
         Share of alias in the energy of a photo's glimpse; see :mod:`~glimpsecli.study.aliasing`.
     blur : float, optional
-        Sigma in strides of the blur after which bilinear aliases as little as the Gaussians. None: none is needed.
+        Sigma in strides of the blur after which bilinear aliases as little as the Gaussians. None where none is needed.
     whole : float, optional
-        Seconds to blur all of the image by it, the median of a few calls.
+        Seconds to blur the whole image by it, the median of a few calls.
     """
 
     stride: float
@@ -90,9 +90,9 @@ class Step(NamedTuple):
 
     @property
     def glimpses(self) -> int | None:
-        """From how many of one image on it is no dearer to blur all of it once, and read that with bilinear taps.
+        """The number of glimpses of one image from which it pays to blur it once, and read that with bilinear taps.
 
-        Taps of the blurred image are taken to cost what those of the image do. None where no blur is needed, or where
+        Taps are taken to cost as much in the blurred image as in the image. None where no blur is needed, or where
         the Gaussians are not dearer than bilinear, so that it never pays.
         """
         saved = self.seconds[CUT].median - self.seconds[BILINEAR].median
@@ -100,7 +100,7 @@ class Step(NamedTuple):
 
 
 def measure_all(recipes: Sequence[cases.Recipe], sweep: Sweep, progress: Callable[[int, int], None]) -> list[Step]:
-    """Time every stride in a process with one thread; `progress` is told how many are done, of how many."""
+    """Time every stride in a process with one thread; `progress` gets the number done, and of all."""
     steps: list[Step] = []
     progress(0, len(recipes))
     with processes(1) as pool:
@@ -111,7 +111,7 @@ def measure_all(recipes: Sequence[cases.Recipe], sweep: Sweep, progress: Callabl
 
 
 def measure(recipe: cases.Recipe, sweep: Sweep) -> Step:
-    """Time one stride, all in turn; libraries must have been given one thread before they were loaded."""
+    """Time all samplers at one stride; libraries must have been given one thread before they were loaded."""
     assert recipe.stride is not None
     scene = Scene(cases.build(recipe), 1)
     own, taps = Sampling.blur * max(recipe.stride, 1.0), max(recipe.size)
@@ -128,7 +128,7 @@ def measure(recipe: cases.Recipe, sweep: Sweep) -> Step:
         window = Window(*scene.case.upright[0])
         runs[BLURRED] = lambda: blurred_glimpse(scene.case.images, window, recipe.size, sigma)
     for run in runs.values():
-        run()  # what is compiled, is compiled here
+        run()  # kernels are compiled here
     found = timing.time_all(runs, rounds=sweep.runs, min_time=sweep.min_time, seed=sweep.seed)
     blurs = [] if sigma is None else timeit.repeat(lambda: blur(scene.case.images, sigma), number=1, repeat=WHOLE_CALLS)
     return Step(
@@ -144,7 +144,7 @@ def measure(recipe: cases.Recipe, sweep: Sweep) -> Step:
 
 
 def rows(steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """Give a row for each stride and who was timed."""
+    """Give a row for each stride and sampler."""
     return [_row(step, who) for step in steps for who in step.seconds]
 
 
@@ -165,7 +165,7 @@ def lines(steps: Sequence[Step]) -> list[str]:
 
 
 def blurred_glimpse(image: np.ndarray, window: Window, size: Size, sigma: float) -> np.ndarray:
-    """Blur the part of an image that a window needs, and look at it with the bilinear sampler.
+    """Blur the part of an image that a window needs, and read it with the bilinear sampler.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ def blurred_glimpse(image: np.ndarray, window: Window, size: Size, sigma: float)
 
 
 def _row(step: Step, who: str) -> dict[str, Any]:
-    """Give a row of the times, with None for a number that there is not."""
+    """Give a row of the times, with None for a missing number."""
     seconds = step.seconds[who]
     return {
         "stride": step.stride, "who": who, "median_seconds": seconds.median, "quartile1_seconds": seconds.low,

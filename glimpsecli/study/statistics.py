@@ -1,8 +1,7 @@
 """Intervals and tests: Wilson's for shares, McNemar's for pairs, and that of a mean over images.
 
-Trials of one image are alike, and those of one place more so. So what the verdicts rest on, the area under the curve
-of success against offset and the difference of two such areas, is a mean over places whose standard error is taken
-over images.
+Trials of one image are alike, and trials of one place more so. The verdicts rest on the area under the curve of success
+against offset, and on differences of two areas. These are means over places, whose standard error is taken over images.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 Z = 1.959963984540054
-"""Of a normal distribution, 95 % lie within so many standard deviations."""
+"""Standard deviations about the mean within which 95 % of a normal distribution lie."""
 
 FEWEST = 5
-"""Images from which an interval over images is given: of fewer, some agree by chance."""
+"""Least number of images for an interval over images: fewer may agree by chance."""
 
 
 class Interval(NamedTuple):
@@ -35,12 +34,12 @@ class Interval(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """McNemar's table of two that had the same trials.
+    """McNemar's table of two samplers with the same trials.
 
     Attributes
     ----------
     only_first, only_second : int
-        Trials in which one of them alone succeeded.
+        Trials in which only that one succeeded.
     p : float
         Two-sided, exact: the chance of a split at least so uneven if both were equally good.
     """
@@ -65,7 +64,7 @@ def wilson(successes: int, count: int) -> Interval:
 
 
 def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Pairs:
-    """Test whether two are equally good, by the trials in which they differ (McNemar 1947, with the exact binomial)."""
+    """Test whether two samplers are equally good, by the trials in which they differ (McNemar 1947, exact binomial)."""
     b, c = int(np.count_nonzero(first & ~second)), int(np.count_nonzero(second & ~first))
     n, fewer = b + c, min(b, c)
     tail = term = 1

@@ -40,10 +40,10 @@ class Runs(NamedTuple):
         Kind and number of each place's image.
     success : (places, offsets) bool
     centre, extent : (places, offsets) float64
-        Errors in the end: strides, and a share.
+        Final errors, in strides and as a share.
     arrived, evaluations : (places, offsets) int64
     per_evaluation : (places,) float64
-        Seconds of the processor for a look, in the chunk of each place.
+        Seconds of the processor for an evaluation, in the chunk of each place.
     """
 
     images: list[tuple[str, int]]
@@ -65,10 +65,10 @@ class Compared(NamedTuple):
         None: all strides together.
     first, second : Who
     area : Interval
-        Of the first minus that of the second.
+        The first's area minus the second's.
     pairs : Pairs
     evaluations : (float, float)
-        Medians of the looks to success of both, in trials that both won; NaN where there were none.
+        Median evaluations to success of each, in trials in which both succeeded; NaN where there are none.
     """
 
     condition: str
@@ -104,7 +104,7 @@ class Summary(NamedTuple):
         return sorted({stride for _, stride, _ in self.runs})
 
     def who(self, condition: str) -> list[Who]:
-        """Name who took part in a condition."""
+        """Give the samplers, with their optimisers, of a condition."""
         return list(dict.fromkeys(who for name, _, who in self.runs if name == condition))
 
     def pooled(self, condition: str, stride: float | None, who: Who) -> Runs:
@@ -118,7 +118,7 @@ class Summary(NamedTuple):
         return _clipped(statistics.mean_over_images(values, runs.images), 0.0, 1.0)
 
     def compare(self, condition: str, stride: float | None, first: Who, second: Who) -> Compared:
-        """Compare two that took part in a condition."""
+        """Compare two samplers of a condition."""
         one, other = (self.pooled(condition, stride, who) for who in (first, second))
         ahead = statistics.areas(one.success, self.offsets) - statistics.areas(other.success, self.offsets)
         area = _clipped(statistics.mean_over_images(ahead, one.images), -1.0, 1.0)
@@ -166,10 +166,10 @@ def cells(summary: Summary) -> Iterator[dict[str, Any]]:
 
 
 def medians(runs: Runs, where: NDArray[np.bool_]) -> dict[str, float]:
-    """Give the medians of the trials for which `where`, (places, offsets), is true; NaN where it is nowhere.
+    """Give medians over the trials for which `where`, (places, offsets), is true; NaN where it is nowhere.
 
-    They are errors of the centre, in strides, and of the extent, as a share; looks to success, and seconds of the
-    processor.
+    Errors of the centre, in strides, and of the extent, as a share; evaluations to success, named ``looks``; and
+    seconds of the processor.
     """
     seconds = runs.arrived * runs.per_evaluation[:, None]
     values = {"error": runs.centre, "extent_error": np.abs(runs.extent), "looks": runs.arrived, "seconds": seconds}

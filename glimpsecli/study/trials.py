@@ -38,15 +38,15 @@ class Trials(NamedTuple):
 
 
 def check(design: Design) -> None:
-    """Draw all trials once: what cannot be drawn is better known before the first is tried.
+    """Draw all trials once, so that one that cannot be drawn is known before the first is tried.
 
     Raises
     ------
     InvalidInputError
         An image has no place for a window, or cannot be read.
     """
-    # In each image and at each stride the trials of one chunk are the first of those of another, or their starts differ
-    # in scale only, for which there is always room.
+    # In each image and at each stride the chunk with the most trials holds those of the others, but for the scale of
+    # their starts, which always fits.
     seen: dict[tuple[str, int, float, bool], Chunk] = {}
     for chunk in (*tuning_chunks(design), *chunks(design)):
         key = chunk.kind, chunk.image, chunk.stride, condition_named(chunk.condition).fractional
@@ -62,9 +62,8 @@ def check(design: Design) -> None:
 def draw(design: Design, chunk: Chunk, image: Image) -> Trials:
     """Draw the trials of a chunk.
 
-    Places are the same in every condition whose strides are, and so are their starts but for the scale. A place is
-    drawn until its target has something to hold on to in every direction, and until all its starts lie inside the
-    image.
+    Conditions of the same strides have the same places, and the same starts but for the scale. A place is drawn until
+    its target has structure in every direction, and until all its starts lie inside the image.
 
     Raises
     ------

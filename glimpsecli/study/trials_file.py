@@ -1,4 +1,4 @@
-"""The file that keeps what a run has done: a line that tells the experiment, and one for each chunk that is done."""
+"""The file of a run: a line that identifies the experiment, and a line for each chunk that is done."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ FORMAT = "glimpse study training 2"
 _FIELDS = {"centre": float, "extent": float, "arrived": int, "looks": int}
 """Fields of a run that have a number for each trial."""
 _LARGEST = 2**53
+"""Absolute value that numbers of a line stay below."""
 
 
 class TrialsFile:
@@ -42,14 +43,14 @@ class TrialsFile:
     Attributes
     ----------
     known : dict
-        What is done, by chunk.
+        The results so far, by chunk.
 
     Raises
     ------
     InvalidInputError
-        The file exists and is neither to be gone on with nor replaced, or it is another's; it stays as it is.
+        The file exists without `resume` or `overwrite`, or is of something else; it stays as it is.
     FileProblemError
-        It is damaged, or cannot be written.
+        The file is damaged, or cannot be written.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class TrialsFile:
         self.close()
 
     def add(self, result: dict[str, Any]) -> None:
-        """Keep what a chunk gave."""
+        """Add the result of a chunk."""
         try:
             self._write(result)
         except OSError as error:
@@ -92,12 +93,12 @@ class TrialsFile:
         self.known[Chunk(*result["chunk"])] = result
 
     def close(self) -> None:
-        """Let go of the file."""
-        with suppress(OSError):  # every line was flushed, or its failure told
+        """Close the file, and unlock it."""
+        with suppress(OSError):  # every line was flushed, or its failure raised
             self._stream.close()
 
     def _begin(self, design: Design, mechanisms: Sequence[Mechanism], *, overwrite: bool) -> None:
-        """Learn what is done; nothing is written before all of it has been understood."""
+        """Read the results so far; nothing is written before all of them are understood."""
         head = {"format": FORMAT, "fingerprint": fingerprint(design), "design": design.as_dict()}
         content = b"" if overwrite else self._stream.read()
         if _line(head).startswith(content) and content != _line(head):  # empty, or killed as it began
@@ -120,7 +121,7 @@ class TrialsFile:
                     "delete that line to have its part done again, or begin another folder",
                 ) from None
             self.known[chunk] = result
-        self._stream.seek(len(content) - len(lines[-1]))  # half a line, of a run that was killed, goes
+        self._stream.seek(len(content) - len(lines[-1]))  # drops half a line of a run that was killed
         self._stream.truncate()
 
     def _write(self, data: dict[str, Any]) -> None:
@@ -152,7 +153,7 @@ def _line(data: dict[str, Any]) -> bytes:
 
 
 def _check_head(path: str, line: bytes, head: dict[str, Any]) -> None:
-    """Refuse a file of something else."""
+    """Refuse a file of another format or experiment."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):
@@ -180,7 +181,7 @@ def _checked(result: Any, planned: Sequence[Chunk], design: Design, mechanisms: 
 
 
 def _check_tried(tried: Any, chunk: Chunk, design: Design, mechanisms: Sequence[Mechanism]) -> None:
-    """Refuse counts of successes that are not those of the settings that are tried."""
+    """Refuse successes that are not of each setting that is tried."""
     there = [mechanism for mechanism in mechanisms if methods(mechanism, chunk)]
     if not isinstance(tried, dict) or list(tried) != [mechanism.name for mechanism in there]:
         raise ValueError("what was tried is not there for each sampler")
@@ -216,12 +217,12 @@ def _check_runs(runs: Any, chunk: Chunk, design: Design, mechanisms: Sequence[Me
 
 
 def _are_counts(values: Any, count: int, most: int) -> bool:
-    """Progress so many counts."""
+    """Whether a value is a list of `count` whole numbers from 0 to `most`."""
     return isinstance(values, list) and len(values) == count and all(
         _is_number(one, int) and 0 <= one <= most for one in values
     )  # fmt: skip
 
 
 def _is_number(value: Any, kind: type) -> bool:
-    """Progress a finite number, for int a whole one; true and false are none."""
+    """Whether a value is a finite number, for int a whole one; true and false are none."""
     return type(value) in (int, kind) and -_LARGEST < value < _LARGEST

@@ -1,4 +1,4 @@
-"""The article's claims, and what the intervals say of each: the words follow from the numbers."""
+"""The article's claims, and the answers that follow from the intervals."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from glimpsecli.study.summary import Compared, Summary, Who
 from glimpsecli.study.working import ADAM, LM, METHODS, SCORE
 
 MARGIN = 0.05
-"""Differences of areas below this are small, and two whose interval lies within it are equal.
+"""Difference of areas below which it is small; two samplers whose interval lies within it are equal.
 
-It was set before the run that the README shows.
+It was set before the run that ``glimpse help study`` shows.
 """
 
 _LITTLE, _EQUAL = f"by less than {MARGIN:g}", f"equal within {MARGIN:g}"
@@ -71,7 +71,7 @@ def compared(summary: Summary, condition: str, strides: Sequence[float | None]) 
 
 
 def verdicts(summary: Summary) -> list[Verdict]:
-    """Answer each claim by the main condition, all strides together; the others are counted.
+    """Answer each claim by the main condition, all strides together; the other conditions are counted.
 
     Yes, if the first is easier in every comparison; in part, if in some; no, if in none and harder in some, or equal in
     all; else it is undecided.
@@ -99,7 +99,7 @@ def short(summary: Summary) -> list[str]:
 
 
 def word(one: Compared) -> str:
-    """Say what an interval shows of the first."""
+    """Give the word for the first sampler that an interval allows."""
     low, high = one.area.low, one.area.high
     if low > 0:
         return "easier" if high >= MARGIN else f"easier, {_LITTLE}"
@@ -129,7 +129,7 @@ def _counted(contests: Sequence[Compared]) -> str:
 def _contests(
     summary: Summary, condition: str, pair: tuple[str, str], strides: Sequence[float | None]
 ) -> list[Compared]:
-    """Compare two samplers by each optimiser, where both took part; the score function stands beside Adam."""
+    """Compare two samplers by each optimiser, where both have it; the score function counts as Adam."""
     there = summary.who(condition)
     sampled = {who.sampler for who in there if who.method == SCORE}
     found = []

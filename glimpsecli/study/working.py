@@ -1,4 +1,4 @@
-"""The work of one chunk: its trials, by every sampler and every optimiser. Plain data come out."""
+"""The work of one chunk: its trials, by every sampler and every optimiser, as data for JSON."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Settings = Mapping[Key, Setting]
 
 
 def settings_for(mechanism: Mechanism, design: Design) -> list[Setting]:
-    """Give what is tried for a sampler on the images that are held out."""
+    """Give the settings to try for a sampler, on the images that are held out."""
     sigmas = design.policies if mechanism.sampled else (0.0,)
     return [Setting(rate, sigma) for rate in design.rates for sigma in sigmas]
 
@@ -83,7 +83,7 @@ def tune(design: Design, chunk: Chunk, mechanisms: Sequence[Mechanism] = MECHANI
 def choose(tuned: Sequence[Mapping[str, Any]], offsets: Sequence[float]) -> dict[Key, Setting]:
     """Choose for each sampler and stride the setting with the greatest area under success against offset.
 
-    Of those whose areas are within ``ALIKE`` of it that with the smallest rate is taken, and then sigma.
+    Of the settings within ``ALIKE`` of that area the one with the smallest rate is taken, and then the smallest sigma.
     """
     counts: dict[Key, dict[Setting, Any]] = {}
     for one in tuned:
@@ -144,7 +144,7 @@ def work(
 def _warm_up(
     mechanism: Mechanism, views: list[View], some: Trials, design: Design, chunk: Chunk, settings: Floats | None
 ) -> None:
-    """Search for a moment, so that what is loaded or compiled at the first call is not timed."""
+    """Search for a moment, so that loading and compiling at the first call are not timed."""
     one = Trials(*(part[:1] for part in some))
     first = None if settings is None else settings[:1]
     _search(mechanism, views, one, one.targets, design._replace(adam_looks=8, lm_looks=8), chunk, first)
@@ -162,7 +162,7 @@ def _search(
 ) -> optimisers.Outcome:  # fmt: skip
     """Search with one sampler.
 
-    `settings` are (N, 2), rate and sigma of each trial; without them it is by Levenberg and Marquardt's method.
+    `settings` are (N, 2), rate and sigma of each trial; without them the search is by Levenberg and Marquardt's method.
     """
     free = 3 if condition_named(chunk.condition).scaled else 2
     if settings is None:
