@@ -1,1 +1,1 @@
-"""Timing the samplers honestly, beside what else there is: cases, contenders, clock, statistics and reports."""
+"""Times of the samplers beside those of other libraries: cases, contenders, clock, statistics and reports."""

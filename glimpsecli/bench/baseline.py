@@ -1,4 +1,4 @@
-"""One run against an older one."""
+"""The comparison of a run with an older one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Key = tuple[str, str, str]
 """Case, view and contender."""
 
 MADE_OF = {"source": "image", "seed": "seed", "size": "size", "many": "count", "windows": "windows", "title": "title"}
-"""What a case is made of, as people call it."""
+"""Fields of a recipe, and their names in messages."""
 
 
 class Change(NamedTuple):
@@ -35,7 +35,7 @@ class Change(NamedTuple):
 
     @property
     def old(self) -> Quartiles:
-        """The median and the quartiles of the older rounds' medians, seconds: samples of one round are no strangers."""
+        """The median and the quartiles of the older rounds' medians, seconds: samples of one round are alike."""
         return _of_rounds(self.before)
 
     @property
@@ -55,17 +55,17 @@ class Change(NamedTuple):
 
     @property
     def certain(self) -> bool:
-        """Whether the middle halves of the two lie apart."""
+        """Whether both have rounds enough, and their middle halves do not overlap."""
         old, new = self.old, self.new
         return self.enough and (new.low > old.high or new.high < old.low)
 
     def fails(self, limit: float) -> bool:
-        """Progress whether it became slower by more than `limit`, and not by chance."""
+        """Whether the contender became slower by more than `limit`, and not by chance."""
         return self.relative > limit and self.certain
 
 
 def check_comparable(old: Results, recipes: Sequence[Recipe], wanted: Iterable[tuple[str, str]], label: str) -> None:
-    """Refuse a baseline that timed nothing of what a run will time.
+    """Refuse a baseline that has no time in common with a run.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def check_comparable(old: Results, recipes: Sequence[Recipe], wanted: Iterable[t
     recipes : sequence of Recipe
         The cases that will run.
     wanted : iterable of (view, contender)
-        Who will be timed in them.
+        Contenders that will be timed in them.
     label : str
         What an error calls the baseline.
     """
@@ -97,7 +97,7 @@ def check_comparable(old: Results, recipes: Sequence[Recipe], wanted: Iterable[t
 
 
 def changes(old: Results, new: Results) -> list[Change]:
-    """Give what both runs timed: the same contender in the same view of the same case."""
+    """Give the changes that both runs timed: of the same contender in the same view of the same case."""
     before = _samples(old)
     return [
         Change(*key, before[key], now)
@@ -107,7 +107,7 @@ def changes(old: Results, new: Results) -> list[Change]:
 
 
 def differences(old: Results, new: Results) -> list[str]:
-    """Progress what makes the two hard to compare, and who is in one of them only."""
+    """Describe the differences that make two runs hard to compare, and name contenders that only one of them has."""
     found = [
         f"the baseline was taken on another {what}, {old.machine.get(what)}"
         for what in ("cpu", "gpu")
@@ -135,7 +135,7 @@ def differences(old: Results, new: Results) -> list[str]:
 
 
 def _was_asked(results: Results, view: str, contender: str) -> bool:
-    """Progress whether a run was to time a contender; what nobody asked for is not missed."""
+    """Whether a run was to time a contender; one that nobody asked for is not missed."""
     timed = {entry.contender for _, entry in results.entries()}
     return view in results.parameters.views and any(
         contender in timed or contender in measured.missing for measured in results.cases
@@ -148,7 +148,7 @@ def _same_cases(old: Results, new: Results) -> set[str]:
 
 
 def _otherwise(before: Mapping[str, Recipe], recipe: Recipe) -> str | None:
-    """Say how the older case of a name differs; None where there was none, or it is the same."""
+    """Describe how the older case of a name differs; None where there was none, or it is the same."""
     old = before.get(recipe.name)
     if old is None or old == recipe:
         return None

@@ -1,4 +1,4 @@
-"""What is looked at: five cases by name, a user's own image, and sweeps over the stride."""
+"""The cases that are timed: five by name, a user's own image, and sweeps over the stride."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ TURN = math.degrees(0.5)
 """Degrees by which the window of a single glimpse is turned; the windows of many are turned at random."""
 SWEPT: Size = (64, 64)
 """Size of the glimpses of a sweep for which none is asked."""
-_BYTES_OF_A_WINDOW = 1000
+_BYTES_OF_A_WINDOW = 1000  # as numbers, and in JSON
 
 
 class Recipe(NamedTuple):
-    """How a case is made. It is plain data, so that the process that measures can be told of it.
+    """The recipe of a case, as data that JSON can carry to the process that measures.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Recipe(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A case that is there: images and windows.
+    """A case as arrays: images and windows.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ CASES = {
 
 
 def case_named(name: str) -> str:
-    """Give the number of a case that is called by its number or its word."""
+    """Give the number of a case from its number or its word."""
     for number, kind in CASES.items():
         if name in (number, kind.word):
             return number
@@ -177,7 +177,7 @@ def sweep(
     -------
     recipes : list of Recipe
     notes : list of str
-        Which strides are left out, because their window does not fit into the image.
+        A note on each stride that is left out, because its window does not fit into the image.
 
     Raises
     ------
@@ -234,7 +234,7 @@ def _with_windows(picture: Array, recipe: Recipe) -> Case:
 
 
 def _picture(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
-    """Make waves under noise: zeros or pure noise would flatter one or another."""
+    """Make waves under noise: zeros or pure noise would favour some contenders."""
     scale = 255.0 if dtype == "uint8" else 1.0
     picture: Array = rng.integers(0, 97, shape, np.uint8) if dtype == "uint8" else rng.random(shape, np.float32) * 0.38
     last = shape[-1] <= 4  # channels
@@ -256,8 +256,8 @@ def _some_windows(rng: np.random.Generator, count: int, extents: tuple[float, fl
 
 
 def _check_memory(count: int, size: Size, image: int = 0) -> None:
-    """Refuse glimpses that memory could not hold with the images, of so many bytes, that come with each."""
-    # Two float32 RGB results of a contender at a time, and what a window takes as numbers and in JSON.
+    """Refuse glimpses that memory could not hold; each comes with `image` bytes of images."""
+    # Two float32 RGB results of a contender at a time.
     needed = count * (8 * size[0] * size[1] * 3 + image + _BYTES_OF_A_WINDOW)
     there = machine.memory()
     if there is not None and needed > there:

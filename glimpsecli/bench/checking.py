@@ -1,4 +1,4 @@
-"""What the result ought to be: the float64 definitions, over as much of a case as can be afforded."""
+"""The expected results: the float64 definitions, over as much of a case as can be afforded."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Array = np.ndarray[Any, np.dtype[Any]]
 AFFORDABLE = 4e9
 """Multiply-adds of a check. A larger case is checked in windows, and a larger glimpse in rows, chosen at random."""
 HELD = 2**22
-"""Values of a check at most, and about as many numbers of a filterbank: this bounds its memory."""
+"""Greatest number of values of a check, and about that of a filterbank: this bounds the memory of a check."""
 TELLING = 64
-"""Values from which on their mean tells whether another filter looks at the right place."""
+"""Least number of values whose mean error shows whether another filter reads the right place."""
 UNLIKE = 0.03
-"""How far filters differ on average, relative to full scale, in whatever image."""
+"""Mean difference between filters, relative to full scale, that is allowed in every image."""
 
 
 class Truth(NamedTuple):
@@ -35,14 +35,14 @@ class Truth(NamedTuple):
         Which rows of each.
     values : (n, r, w, C) float64
     inner : (n, r, w) bool
-        Which taps read nothing beyond the border of the image, where each contender has its own ways.
+        Which taps read nothing beyond the border of the image, which each contender treats in its own way.
     scale : float
-        What stands for white.
+        The value of white.
     checked : str
-        How much this is of the case.
+        The part of the case that this is, in words.
     slack : float
-        How far the result of another filter may be off on average, relative to full scale; infinite where that was not
-        asked for, or too little is seen to tell.
+        Mean error, relative to full scale, that another filter may have; infinite where that was not asked for, or the
+        values are too few.
     """
 
     windows: Array
@@ -55,13 +55,13 @@ class Truth(NamedTuple):
 
 
 def truth(scene: Scene, view: str, seed: int, *, filters: bool = False) -> Truth:
-    """Compute a view of a scene by the definitions, and with `filters` how far other filters may be off."""
+    """Compute a view of a scene by the definitions, and with `filters` the mean error that other filters may have."""
     h, w = scene.size
     height, width = scene.case.image_size
     rng = np.random.default_rng([seed, 2])
     channels = scene.image(0).shape[2]
-    # Of a row of a glimpse: A_y I reads the whole image, and A_x its mixed row; the bilinear sampler a few neighbours,
-    # slowly.
+    # The cost of a row of a glimpse: A_y I reads the whole image, and A_x the mixed row; the bilinear sampler reads a
+    # few neighbours, slowly.
     cost = channels * (width * (height + w) if view == "gaussian" else 200 * w)
     rows = _some(rng, h, min(AFFORDABLE / cost, HELD / (w * channels)))
     windows = _some(rng, scene.windows, min(AFFORDABLE / cost, HELD / (w * channels)) / len(rows))
@@ -102,7 +102,7 @@ def distance(result: Array, expected: Truth) -> float:
 
 
 def _seen(result: Array, expected: Truth) -> Array | None:
-    """Take what is compared out of a result; None where it has another shape."""
+    """Take the rows that are compared out of a result; None where it has another shape."""
     if result.ndim != 4:
         return None
     try:
@@ -113,10 +113,10 @@ def _seen(result: Array, expected: Truth) -> Array | None:
 
 
 def _slack(value: Array, scene: Scene, view: str, n: int, rows: Array, image: Array) -> float:
-    """Give how far another filter may be off on average, for all that a glimpse shows.
+    """Give the mean error that another filter may have in a glimpse.
 
-    A window in whole pixels looks up to half a pixel away. Of the details that the Gaussians take away another filter
-    leaves some: the fewer pixels lie from tap to tap, the more.
+    A window in whole pixels lies up to half a pixel away. Another filter keeps some of the details that the Gaussians
+    remove: the smaller the stride, the more.
     """
     if view != "gaussian":
         return float(np.abs(_affine(scene, view, n, rows, image, 0.5)[0] - value).mean())

@@ -2,8 +2,8 @@
 
 OpenBLAS, MKL, OpenMP and Numba read how many threads they may use from the environment, when they are loaded. The
 process of the command line has loaded NumPy by then, so each case is handed to a fresh process with the right
-environment. That has more merits: first calls are first calls, what one case allocates or heats does not weigh on the
-next, and a contender that crashes takes one case with it. The two talk in lines of JSON.
+environment. There are more merits: first calls are first calls, what one case allocates or heats does not weigh on the
+next, and a contender that crashes takes one case with it. The processes talk in lines of JSON.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from glimpsecli.errors import FileProblemError, GlimpseError
 
 Progress = Callable[[str], None]
 
-# It finds the modules that we find, whatever lies in the current folder, which -c puts first: only sys, which is built
-# in, is imported before that is mended. On Ctrl-C we end it.
+# It finds the same modules as this process, though -c puts the current folder first: only sys, which is built in, is
+# imported before the path is set. On Ctrl-C this process ends it.
 _PROGRAM = """
 import sys
 sys.path[:] = {path!r}
@@ -40,13 +40,13 @@ main()
 
 
 def measure_isolated(recipe: Recipe, parameters: Parameters, progress: Progress) -> Measured:
-    """Do what :func:`~glimpsecli.bench.measuring.measure` does, in a process of its own."""
+    """Run :func:`~glimpsecli.bench.measuring.measure` in a process of its own."""
     asked = {"do": "measure", "recipe": to_json(recipe), "parameters": to_json(parameters)}
     return from_json(Measured, call(asked, parameters.threads, progress))
 
 
 def split_isolated(job: Job, progress: Progress) -> Any:
-    """Do what :func:`~glimpsecli.bench.stages.split` does, in a process of its own.
+    """Run :func:`~glimpsecli.bench.stages.split` in a process of its own.
 
     The folder in which it writes is made and removed here: that process may be killed.
     """
@@ -60,7 +60,7 @@ def call(asked: Mapping[str, Any], threads: int, progress: Progress) -> Any:
     Raises
     ------
     GlimpseError
-        What went wrong there; FileProblemError where the process died, or said something else than it should.
+        The error of that process; FileProblemError where it died, or printed anything else.
     """
     environment = os.environ | dict.fromkeys(THREADS, str(threads)) | {"OMP_DYNAMIC": "FALSE", "MKL_DYNAMIC": "FALSE"}
     command = [sys.executable, "-c", _PROGRAM.format(path=sys.path)]
@@ -94,7 +94,7 @@ def call(asked: Mapping[str, Any], threads: int, progress: Progress) -> Any:
 
 
 def _message(line: str) -> dict[str, Any]:
-    """Read a line of what the process says."""
+    """Read a line of the output of the process."""
     with suppress(ValueError):
         message = json.loads(line)
         if isinstance(message, dict) and message.keys() & {"doing", "failure", "answer"}:
@@ -107,7 +107,7 @@ def _message(line: str) -> dict[str, Any]:
 
 
 def answer(asked: Mapping[str, Any], stream: TextIO) -> None:
-    """Do what is asked and write lines of JSON: what is being done, and then the answer or the failure."""
+    """Answer a request in lines of JSON: the steps as they begin, and then the answer or the failure."""
 
     def send(**message: Any) -> None:
         stream.write(json.dumps(message) + "\n")
@@ -135,5 +135,5 @@ def main() -> None:
         with os.fdopen(os.dup(1), "w", encoding="utf-8") as stream:
             os.dup2(2, 1)
             answer(asked, stream)
-    except BrokenPipeError:  # whoever asked is gone, and nobody is there to be told
+    except BrokenPipeError:  # the process that asked is gone
         sys.exit(1)

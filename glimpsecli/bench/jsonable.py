@@ -1,4 +1,4 @@
-"""Named tuples to plain data and back, so that JSON can carry them: between processes, and in files."""
+"""Named tuples as data for JSON, and back: between processes, and in files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def to_json(value: Any) -> Any:
 
 
 def from_json(kind: type[Kind], data: Any, where: str = "") -> Kind:
-    """Take back what `to_json` gave, and check all of it against the annotations.
+    """Read a value that `to_json` gave, and check all of it against the annotations.
 
     Parameters
     ----------
@@ -33,14 +33,14 @@ def from_json(kind: type[Kind], data: Any, where: str = "") -> Kind:
         A named tuple whose fields are named tuples, tuples, lists and dicts with str keys, str, bool, int and float,
         each perhaps with None. Floats are finite. A field of type Any takes any scalar.
     data : object
-        What JSON gave. Names that the named tuple does not have are left out.
+        Data from JSON. Names that the named tuple does not have are left out.
     where : str
-        What an error calls the data.
+        Name of the data in errors.
 
     Raises
     ------
     InvalidInputError
-        Something is missing or is of another type; it says where.
+        A field is missing or of another type; the error names it.
     """
     return typing.cast("Kind", _read(kind, data, where))
 

@@ -1,4 +1,4 @@
-"""What the times were taken on."""
+"""The machine on which times are taken."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ THREADS = (
 )  # fmt: skip
 """Environment variables that libraries read, once, when they start."""
 BUSY = 0.5
-"""Load average for each processor above which something else is running."""
+"""Load average for each processor above which the machine is busy with something else."""
 
 
 def describe() -> dict[str, Any]:
@@ -44,7 +44,7 @@ def load() -> float | None:
 
 
 def load_warning(average: float | None) -> str | None:
-    """Warn of a machine that had work before we came."""
+    """Warn of a machine that was busy before the run."""
     count = processors()
     if average is None or average <= BUSY * count:
         return None
@@ -74,7 +74,7 @@ def _cores() -> int | None:
 
 
 def memory() -> int | None:
-    """Give the bytes of memory; None where the system does not tell."""
+    """Give the bytes of memory; None where the system does not report it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):

@@ -17,7 +17,7 @@ Progress = Callable[[str], None]
 
 
 class Parameters(NamedTuple):
-    """How to time."""
+    """The parameters of the timing."""
 
     views: tuple[str, ...]
     backends: tuple[str, ...]
@@ -29,21 +29,21 @@ class Parameters(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What is known about one contender in one view of one case.
+    """The record of one contender in one view of one case.
 
     Attributes
     ----------
     view, contender : str
     filter : str or None
-        What it computes, where that is not the same mathematics.
+        The filter of the contender, where it is not the same mathematics.
     outside : str
-        What was done before the clock ran.
+        Work that was done before the clock ran.
     error : float or None
         Largest error relative to full scale; of another filter, how much it differs. None: there is no result.
     checked : str
-        How much of the case was checked.
+        The part of the case that was checked, in words.
     first : float or None
-        Seconds of the first call: what is compiled, is compiled here. None: there was none.
+        Seconds of the first call, in which kernels are compiled. None: there was none.
     samples : Samples or None
         None where it was not timed.
     wrong : str or None
@@ -73,13 +73,13 @@ class Entry(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """A case and all that was found in it.
+    """A case and its results.
 
     Attributes
     ----------
     recipe : Recipe
     reference : str or None
-        The contender that the ratios are to.
+        The reference of the ratios: a contender.
     entries : tuple of Entry
     missing : dict
         Contenders that could not take part, and why.
@@ -118,7 +118,7 @@ def measure(
 ) -> Measured:
     """Check and time the contenders of a case.
 
-    Each result is held against the float64 definition before its maker is timed. Who is wrong is not timed.
+    The result of each contender is checked against the float64 definition before it is timed; a wrong one is not timed.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def measure(
     clock : callable
         Gives seconds.
     progress : callable
-        Told, in a few words, what is being done.
+        Called with a few words on each step.
     """
     progress("making images")
     scene = Scene(cases.build(recipe), parameters.threads)
@@ -166,7 +166,7 @@ def measure(
 
 
 def _checked(entry: Entry, contender: Contender, scene: Scene, expected: checking.Truth, clock: timing.Clock) -> Entry:
-    """Call a contender for the first time and hold the result against the definition."""
+    """Call a contender for the first time and check the result against the definition."""
     try:
         contender.prepare(scene, entry.view)
         begin = clock()
@@ -191,6 +191,6 @@ def _checked(entry: Entry, contender: Contender, scene: Scene, expected: checkin
 
 
 def _reference(entries: Sequence[Entry]) -> str | None:
-    """Choose what ratios are to: our cpu backend, or whichever stands first."""
+    """Choose the reference of the ratios: our cpu backend, or else the first contender."""
     names = [entry.contender for entry in entries if entry.samples is not None]
     return "glimpse cpu" if "glimpse cpu" in names else names[0] if names else None

@@ -1,4 +1,4 @@
-"""The results in words: tables of a case, what stands out, what changed."""
+"""The results as text: tables of cases, remarks and changes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from glimpsecli.bench.timing import Quartiles
 COLUMNS = ("contender", "median", "quartiles", "ratio", "error", "first call", "computes")
 UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 NAMED = 5
-"""Contenders that a warning names."""
+"""Greatest number of contenders that a warning names."""
 IN_BRACKETS = "an error in brackets is of another filter: so much does its result differ from ours"
-"""What the tables do not say themselves."""
+"""Note on tables in which another filter stands."""
 NOT_MEASURED = "not measured"
 _LEFT = {"contender", "computes"}
 
 
 def heading(results: Results) -> list[str]:
-    """Say what the times were taken on and with."""
+    """Describe the machine, the versions and the parameters."""
     machine, parameters = results.machine, results.parameters
     threads = parameters.threads
     versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
@@ -36,7 +36,7 @@ def heading(results: Results) -> list[str]:
 
 
 def machine_line(machine: Mapping[str, Any]) -> str:
-    """Say what the times were taken on."""
+    """Describe the machine."""
     cores = f"{machine['cores']} core{'s'[: machine['cores'] > 1]}, " if machine["cores"] else ""
     memory = f", {machine['memory'] / 2**30:.0f} GiB" if machine["memory"] else ""
     count, gpu = machine["processors"], f", {machine['gpu']}" if machine["gpu"] else ""
@@ -69,7 +69,7 @@ def row_of(measured: Measured, entry: Entry) -> tuple[str, ...]:
     text = f"WRONG: {entry.wrong}" if entry.wrong else entry.filter or "the same"
     if entry.skipped is not None:
         text += f"; not timed: {entry.skipped}"
-    # What another filter is off by is no error but the difference between the two.
+    # The difference of another filter from ours is no error, and stands in brackets.
     error = "-" if entry.error is None else f"({entry.error:.0e})" if entry.filter else f"{entry.error:.0e}"
     return (
         entry.contender,
@@ -99,14 +99,14 @@ def number(value: float) -> str:
 
 
 def duration(seconds: float, *, bare: float | None = None) -> str:
-    """Write seconds in a unit that suits them; with `bare` in that duration's unit, and without it."""
+    """Write seconds in a unit that suits them; with `bare`, in the unit of that duration, which is left out."""
     size = float(f"{seconds if bare is None else bare:.3g}")
     unit, scale = next((one for one in UNITS if size >= one[1]), UNITS[-1])
     return number(seconds / scale) + ("" if bare is not None else f" {unit}")
 
 
 def remarks(measured: Measured) -> list[str]:
-    """Warn, with advice, of all that makes a case doubtful: a line for each kind of doubt."""
+    """Warn, with advice, of doubtful times in a case: a line for each kind of doubt."""
     found: dict[str, list[str]] = {kind: [] for kind in timing.ADVICE}
     for entry in measured.entries:
         if entry.samples is not None:
@@ -122,7 +122,7 @@ def remarks(measured: Measured) -> list[str]:
 
 
 def sweep_lines(results: Results) -> list[str]:
-    """Say for each stride how many times the bilinear sampler's time the Gaussian takes, both ours."""
+    """Lay out for each stride the ratio of the Gaussian sampler's time to the bilinear one's, both ours."""
     rows = [("stride", "gaussian", "bilinear", "gaussian / bilinear")]
     for measured in results.cases:
         pair = measured.find("gaussian", measured.reference), measured.find("bilinear", measured.reference)
@@ -157,7 +157,7 @@ def change_lines(found: Sequence[Change], limit: float | None) -> list[str]:
 
 
 def stage_heading(found: Mapping[str, Any]) -> list[str]:
-    """Say what was looked at, how and on what."""
+    """Describe the machine, the versions and the glimpse whose stages were timed."""
     glimpse, job, versions = found["glimpse"], found["job"], found["versions"]
     size, image = ("{width}x{height}".format(**glimpse[name]) for name in ("size", "image_size"))
     threads, count = job["threads"], len(found["stages"]["read"])

@@ -1,4 +1,4 @@
-"""A whole run: what was measured, how and on what. It can be written down, read again and compared."""
+"""The results of a run: they can be written to JSON, read again and compared."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FORMAT = "glimpse bench 1"
 
 
 class Results(NamedTuple):
-    """A run.
+    """The results of a run.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class Results(NamedTuple):
     load : float or None
         The load average before the run.
     began : str
-        When, in UTC, as ISO 8601 has it.
+        The time at which the run began, UTC, ISO 8601.
     cases : tuple of Measured
     """
 
@@ -38,7 +38,7 @@ class Results(NamedTuple):
     cases: tuple[Measured, ...] = ()
 
     def to_json(self) -> str:
-        """Write everything down, every sample too."""
+        """Give everything as JSON, every sample too."""
         content = to_json(self) | {"format": FORMAT, "cases": [_with_summary(measured) for measured in self.cases]}
         return json.dumps(content, indent=1) + "\n"
 
@@ -49,7 +49,7 @@ class Results(NamedTuple):
         Raises
         ------
         InvalidInputError
-            It is something else, or damaged.
+            The text is of another format, or damaged.
         """
         hint = "give a file that --export-json wrote"
         try:
@@ -76,7 +76,7 @@ class Results(NamedTuple):
 
     @property
     def wrong(self) -> list[tuple[Measured, Entry]]:
-        """Those whose results were refused."""
+        """The entries whose results were refused."""
         return [(measured, entry) for measured, entry in self.entries() if entry.wrong is not None]
 
 

@@ -1,4 +1,4 @@
-"""Where the time of a real ``glimpse extract`` goes: read, decode, sample, encode, write."""
+"""The times of the stages of a real ``glimpse extract``: read, decode, sample, encode, write."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ class Job(NamedTuple):
 
     @property
     def how(self) -> How:
-        """How it looks."""
+        """The options of the extract, with its sampling."""
         options = dict(self.options or {})
         if options.get("backend", "cpu") == "cpu":
             options["threads"] = self.threads
         return How.of(Shaping(self.size), options)
 
     def plan(self, folder: str) -> Plan:
-        """Plan it as the command does; this finds what is wrong with it."""
+        """Plan the extract as the command does; a wrong one is refused."""
         target = os.path.join(folder, "glimpse")
         return make_plan([self.source], [BoxRequest(self.box)], self.how, Output(target, format="png"))
 
@@ -74,7 +74,7 @@ def split(
     folder : str
         Where the glimpse is written, again and again: as PNG, or as .npy where PNG cannot hold it.
     progress : callable
-        Told, in a few words, what is being done.
+        Called with a few words on each step.
     clock : callable
         Gives seconds.
 
@@ -82,8 +82,8 @@ def split(
     -------
     dict
         ``stages``: for each of :data:`STAGES` its samples in seconds. ``first``: the seconds of the first run's stages,
-        in which kernels are compiled or loaded; it is not among the samples. ``glimpse``: what a manifest tells of the
-        glimpse. ``written``: the format of its file. ``versions``: of the packages that did the work.
+        in which kernels are compiled or loaded; it is not among the samples. ``glimpse``: its record in a
+        manifest. ``written``: the format of its file. ``versions``: of the packages that did the work.
     """
     plan = job.plan(folder)
     progress("first run")

@@ -1,4 +1,4 @@
-"""The clock: contenders in random order, blocks of calls, and what their times say."""
+"""The clock: contenders in random order, blocks of calls, and statistics of their times."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ FEWEST = 3
 """Rounds from which times can be called noisy."""
 
 ADVICE = {
-    "noisy": "the middle half of the samples spans so much of the median: close other programs, or raise --min-time "
+    "noisy": "the middle half of the samples spans that share of the median: close other programs, or raise --min-time "
     "and --runs",
-    "outliers": "so many samples lie far above the rest: look for programs that wake now and then",
-    "slow start": "the first round took so much of the median: the processor may have been asleep, raise --min-time",
+    "outliers": "that number of samples lies far above the rest: look for programs that wake now and then",
+    "slow start": "the first round took that much of the median: the processor may have been asleep, raise --min-time",
     "slow first call": "it may have been compiled, and the next process will find it in the cache, see glimpse info",
 }
-"""What can be doubtful about times, what it means, and what to do about it."""
+"""Doubts about times: the meaning of each, and the remedy."""
 
 Run = Callable[[], Any]
 Clock = Callable[[], float]
@@ -77,10 +77,10 @@ def time_all(
     clock: Clock = time.perf_counter,
     progress: Callable[[int], None] = lambda done: None,
 ) -> dict[Any, Samples]:
-    """Time some calls against each other.
+    """Time some contenders against each other.
 
-    In each round every one has its turn, in an order drawn anew, so that what comes and goes on the machine hits all
-    alike. A turn is a block of samples that lasts at least ``min_time / rounds``; a sample is as many calls as last a
+    In each round every one has its turn, in an order drawn anew, so that disturbances of the machine hit all alike. A
+    turn is a block of samples that lasts at least ``min_time / rounds``; a sample is as many calls as last a
     millisecond. So all but the first calls of a turn find their data in the caches. The garbage collector rests.
 
     Parameters
@@ -95,7 +95,7 @@ def time_all(
     clock : callable
         Gives seconds.
     progress : callable
-        Told the number of rounds that are done.
+        Called with the number of rounds that are done.
     """
     order = random.Random(seed)
     calls = {name: _calls_in_a_sample(run, clock) for name, run in runs.items()}
@@ -125,16 +125,16 @@ def quartiles(numbers: Sequence[float]) -> Quartiles:
 
 
 def ratio(samples: Samples, reference: Samples) -> Quartiles:
-    """Give how many times as long as the reference one takes: of each round its own ratio, and of these the quartiles.
+    """Give the ratio of times to those of a reference: the quartiles of the rounds' ratios.
 
-    Both stood in the same round a moment apart, so what slows the machine for a while leaves the ratio alone.
+    Both were timed in the same round, a moment apart, so a slow phase of the machine leaves the ratio alone.
     """
     pairs = zip(samples.rounds, reference.rounds, strict=True)
     return quartiles([quartiles(one).median / quartiles(other).median for one, other in pairs])
 
 
 def doubts(samples: Samples, first: float) -> dict[str, str]:
-    """Progress what to mistrust in the times of one contender.
+    """Find reasons to doubt the times of one contender.
 
     Parameters
     ----------

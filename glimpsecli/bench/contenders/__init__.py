@@ -1,4 +1,4 @@
-"""Who is timed. To add somebody, write a :class:`~glimpsecli.bench.contenders.base.Contender` and name it here."""
+"""The contenders. To add one, write a :class:`~glimpsecli.bench.contenders.base.Contender` and name it here."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PEERS = (
     f"{_PACKAGE}.vips_peers:Affine",
     f"{_PACKAGE}.vips_peers:Cubic",
 )
-"""What somebody might use instead."""
+"""The contenders of other libraries."""
 
 
 def chosen(backends: Sequence[str], *, peers: bool) -> list[Contender]:

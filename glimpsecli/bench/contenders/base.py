@@ -1,4 +1,4 @@
-"""What a contender is, and the scene that all of one case share."""
+"""The base of all contenders, and the scene that those of one case share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SMALLEST = 1e-18
 """Weights below this are zero in everybody's filterbanks: products with denormal numbers run many times slower."""
 
 ROUNDED = 5e-3
-"""Error relative to full scale that whole numbers of 8 bits may have: more than one, for some round down."""
+"""Error relative to full scale that 8-bit results may have: more than a grey level, for some libraries round down."""
 
 VIEWS = {
     "gaussian": ("gaussian", False),
@@ -27,17 +27,17 @@ VIEWS = {
     "rotated": ("bilinear", True),
     "hard": ("hard", False),
 }
-"""What is timed under each name: the sampler, and whether the windows are turned."""
+"""The views that are timed, by name: the sampler, and whether the windows are turned."""
 
 
 class Scene:
-    """A case and the forms of it that contenders share. Making a form is outside of all times.
+    """A case and the forms of it that contenders share. Making a form is not timed.
 
     Parameters
     ----------
     case : Case
     threads : int
-        How many everybody may use.
+        Threads that each contender may use.
     """
 
     def __init__(self, case: Case, threads: int) -> None:
@@ -80,12 +80,12 @@ class Scene:
         return np.stack([first, np.maximum(last, first + 1)], axis=2).reshape(-1, 4).astype(np.int64)
 
     def leave_the_image(self, edges: Array) -> bool:
-        """Tell whether some of the windows with these edges reach over the border."""
+        """Whether some of the windows with these edges reach over the border."""
         first, last = edges[:, ::2], edges[:, 1::2]
         return bool((first < 0).any() or (last > self.case.image_size).any())
 
     def image(self, window: int) -> Array:
-        """Give the image that a window looks at as (H, W, C), a view."""
+        """Give the image of a window as (H, W, C), a view."""
         images = self.case.images
         if self.case.layout is None:
             return images
@@ -105,7 +105,7 @@ class Scene:
 
 
 class Contender(abc.ABC):
-    """Something that makes glimpses.
+    """A way of making glimpses.
 
     Attributes
     ----------
@@ -117,7 +117,7 @@ class Contender(abc.ABC):
     views : tuple of str
         Which of :data:`VIEWS` it can do.
     filter : str or None
-        None for the same mathematics as ours; else what a user would pick, in a few words.
+        None for the same mathematics as ours; else the filter that a user would pick, in a few words.
     tolerance : float
         Largest error relative to full scale with which the same mathematics are believed.
     rounds : bool
@@ -125,9 +125,9 @@ class Contender(abc.ABC):
     everywhere : bool
         Whether it is checked at the border of the image too; peers have borders of their own.
     compiles : bool
-        Whether a slow first call says nothing of the next.
+        Whether kernels are compiled in the first call, so that a slow one says nothing of the next.
     outside : str
-        What a user would do once, and is not timed.
+        Work that a user would do once, and that is not timed.
     """
 
     name: str
@@ -142,7 +142,7 @@ class Contender(abc.ABC):
     outside = ""
 
     def available(self) -> str | None:
-        """Tell why it cannot run here; None where it can."""
+        """Give the reason why the contender cannot run here; None where it can."""
         if self.module is not None and importlib.util.find_spec(self.module) is None:
             return f"{self.package} is not installed"
         return None
@@ -159,7 +159,7 @@ class Contender(abc.ABC):
             return getattr(importlib.import_module(self.module), "__version__", None) if self.module else None
 
     def obstacle(self, scene: Scene) -> str | None:
-        """Tell why it cannot take part in a scene, though it has the view; None where it can."""
+        """Give the reason why the contender cannot take part in a scene of its view; None where it can."""
         return None
 
     @abc.abstractmethod

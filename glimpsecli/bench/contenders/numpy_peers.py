@@ -1,4 +1,4 @@
-"""Gaussian attention as products of matrices in NumPy: as the article writes it, and cut to what counts."""
+"""Gaussian attention as products of matrices in NumPy: as the article writes it, and cut to the pixels that count."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from glimpsecli.bench.contenders.base import Array, Contender, Scene, stacked
 
 
 class OpenCV(Contender):
-    """What OpenCV's contenders share.
+    """The base of OpenCV's contenders.
 
     Places are float32 inside, which on an image 4000 pixels wide leaves samples uncertain by 3e-4 of the contrast of
     neighbours.
@@ -63,7 +63,7 @@ class Resize(OpenCV):
     interpolation = "INTER_LINEAR"
 
     def obstacle(self, scene: Scene) -> str | None:
-        """Tell of windows beyond the image: what is left of them would be stretched to the whole glimpse."""
+        """Refuse windows beyond the image: the part inside would be stretched to the whole glimpse."""
         return "slices may not leave the image" if scene.leave_the_image(scene.whole_pixels) else None
 
     def prepare(self, scene: Scene, view: str) -> None:

@@ -1,4 +1,4 @@
-"""Our own backends, through the public door: whole calls, as a user makes them."""
+"""Our own backends, through the public functions: whole calls, as a user makes them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Ours(Contender):
             self.options["threads"] = scene.threads
 
     def run(self) -> Any:
-        """Call the door."""
+        """Call the public function."""
         if self.layout is None:
             return extract(self.images, self.places, self.size, **self.options)
         return extract_batch(self.images, self.places, self.size, layout=self.layout, **self.options)  # type: ignore[arg-type]

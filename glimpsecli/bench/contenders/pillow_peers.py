@@ -11,13 +11,13 @@ from glimpsecli.bench.contenders.base import Array, Contender, Scene, stacked
 
 
 class Pillow(Contender):
-    """What Pillow's contenders share: the images as Pillow's own, float32 as one image for each channel."""
+    """The base of Pillow's contenders: the images as Pillow's own, float32 as one image for each channel."""
 
     package, module = "pillow", "PIL"
     outside = "images as PIL.Image"
 
     def obstacle(self, scene: Scene) -> str | None:
-        """Tell of 16 bits, and of a fourth channel, which Pillow takes for alpha."""
+        """Refuse 16 bits, and a fourth channel, which Pillow takes for alpha."""
         if scene.case.images.dtype == np.uint16:
             return "Pillow has no 16-bit colour"
         if scene.case.images.dtype == np.uint8 and scene.image(0).shape[2] == 4:
@@ -65,7 +65,7 @@ class Transform(Pillow):
     rounds = True
 
     def prepare(self, scene: Scene, view: str) -> None:
-        """Look up Pillow's words too."""
+        """Look up Pillow's constants too."""
         super().prepare(scene, view)
         self.affine, self.bilinear = self.pillow.Transform.AFFINE, self.pillow.Resampling.BILINEAR
 
@@ -84,12 +84,12 @@ class Bicubic(Pillow):
     gap: float | None = None
 
     def obstacle(self, scene: Scene) -> str | None:
-        """Tell of windows beyond the image too."""
+        """Refuse windows beyond the image too."""
         outside = "Pillow's boxes may not leave the image" if scene.leave_the_image(scene.edges) else None
         return super().obstacle(scene) or outside
 
     def prepare(self, scene: Scene, view: str) -> None:
-        """Look up Pillow's word too."""
+        """Look up Pillow's constant too."""
         super().prepare(scene, view)
         self.resampling = self.pillow.Resampling[self.method]
 

@@ -34,7 +34,7 @@ class AffineTransform(Contender):
         """Sample each channel of each window."""
         size, channels = self.scene.size, self.scene.image(0).shape[2]
         out = np.empty((len(self.linear), channels, *size), np.float32)
-        with warnings.catch_warnings():  # a diagonal means something else since SciPy 0.18, it says each time
+        with warnings.catch_warnings():  # SciPy warns that a diagonal means something else since 0.18
             warnings.simplefilter("ignore", UserWarning)
             for n, (linear, offset) in enumerate(zip(self.linear, self.offsets, strict=True)):
                 image = self.scene.image(n)

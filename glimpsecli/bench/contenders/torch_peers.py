@@ -13,7 +13,7 @@ from glimpsecli.window import Window
 
 
 class Torch(Contender):
-    """What torch's contenders share: float32 planes on a device.
+    """The base of torch's contenders: float32 planes on a device.
 
     Places are float32 too. On an image 4000 pixels wide that leaves coordinates uncertain by 2e-4 of a pixel, and more
     after some arithmetic, and samples by as much of the contrast of neighbours.

@@ -11,7 +11,7 @@ from glimpsecli.bench.contenders.base import Array, Contender, Scene, stacked
 
 
 class Vips(Contender):
-    """What libvips's contenders share: images that it reads from memory, and no cache of results."""
+    """The base of libvips's contenders: images that it reads from memory, and no cache of results."""
 
     package, module = "pyvips", "pyvips"
     outside = "images as pyvips.Image"
@@ -69,7 +69,7 @@ class Cubic(Vips):
     filter = "bicubic, window in whole pixels"
 
     def obstacle(self, scene: Scene) -> str | None:
-        """Tell of windows beyond the image: what is left of them would be stretched to the whole glimpse."""
+        """Refuse windows beyond the image: the part inside would be stretched to the whole glimpse."""
         return "libvips cuts nothing outside the image" if scene.leave_the_image(scene.whole_pixels) else None
 
     def prepare(self, scene: Scene, view: str) -> None:

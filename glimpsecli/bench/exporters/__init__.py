@@ -18,11 +18,11 @@ EXPORTERS = {
     "png": "glimpsecli.bench.exporters.png_file",
 }
 SUFFIXES = {"json": (".json",), "csv": (".csv",), "markdown": (".md", ".markdown"), "png": (".png",)}
-"""How the files of each may be called, the usual first."""
+"""Suffixes of the files of each exporter, the usual first."""
 
 
 def check(targets: Mapping[str, str], inputs: Sequence[str], *, overwrite: bool) -> None:
-    """Refuse, before anything is timed, a file that could not be written behind it.
+    """Refuse, before anything is timed, a file that could not be written afterwards.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def check(targets: Mapping[str, str], inputs: Sequence[str], *, overwrite: bool)
 
 
 def export(results: Results, targets: Mapping[str, str], *, overwrite: bool) -> list[GlimpseError]:
-    """Write results, each file whole or not at all, and give what went wrong: one file lost is not the run."""
+    """Write results, each file whole or not at all, and give the failures: one lost file is not the run."""
     failures = []
     for kind, path in targets.items():
         try:

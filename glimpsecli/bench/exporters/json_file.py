@@ -1,4 +1,4 @@
-"""Everything: each sample, the machine, versions and parameters."""
+"""All results: each sample, the machine, versions and parameters."""
 
 from __future__ import annotations
 

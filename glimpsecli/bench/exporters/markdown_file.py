@@ -8,7 +8,7 @@ from glimpsecli.bench.results import Results
 
 
 def encode(results: Results) -> bytes:
-    """Give the results as Markdown, with what makes them doubtful."""
+    """Give the results as Markdown, with remarks on doubtful times."""
     lines = [f"{line}  " for line in heading(results)]
     busy = load_warning(results.load)
     lines += ["", f"Note: {busy}."] if busy else []

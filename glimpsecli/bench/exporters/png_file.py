@@ -99,14 +99,14 @@ def _lines(steps: list[Measured]) -> list[Line]:
 
 
 def _tint(entry: Entry) -> tuple[int, int, int]:
-    """Give the hue of a sampler, paler for what is not ours."""
+    """Give the hue of a sampler, paler for other contenders."""
     white = 0.0 if _is_ours(entry) else 0.65 if entry.filter else 0.25 if "glimpse" in entry.contender else 0.45
     r, g, b = (round(c + (255 - c) * white) for c in HUES[entry.view])
     return r, g, b
 
 
 def _is_ours(entry: Entry) -> bool:
-    """Tell our kernels; the numpy backend is there where they are not."""
+    """Whether an entry is of our kernels, which the numpy backend is not."""
     return entry.contender.startswith("glimpse") and entry.contender != "glimpse numpy"
 
 
