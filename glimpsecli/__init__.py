@@ -46,7 +46,7 @@ _HOMES = {
 }
 _MODULES: dict[str, tuple[str, ...]] = {
     "attention": ("gaussian", "hard", "masks", "pasting", "score", "soft", "spatial"),
-    "torch": (),  # not among __all__: it can only be had where torch is
+    "torch": (),  # not in __all__, because it needs torch
 }
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The way from images and windows to glimpses: :func:`extract`, :func:`extract_batch` and what they are made of."""
+"""Sampling: images and windows become glimpses, by :func:`extract` and :func:`extract_batch`."""
 
 from glimpsecli.sampling.dispatch import choose_backend
 from glimpsecli.sampling.glimpses import extract, extract_batch

@@ -1,4 +1,4 @@
-"""What images and batches must be, and one line for each that is not."""
+"""Checks of images, batches and outputs, each with an error of one line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Glimpses = NDArray[np.float32]
 
 _SHORTEST_SIDE, _LONGEST_RATIO = 24, 3
-"""Bounds on the sides of (C, H, W) pictures: the shorter in pixels, and the ratio of the longer to it."""
+"""Of a shape taken for (C, H, W): the least pixels of its shorter side, and the largest ratio of longer to shorter."""
 
 
 def checked_image(image: ArrayLike, name: str = "an image") -> Images:
@@ -38,10 +38,9 @@ def check_shape(shape: tuple[int, ...], name: str = "an image") -> None:
 
 
 def check_channels_last(shape: tuple[int, ...], hint: str) -> None:
-    """Refuse the shape (H, W, C) where it can only be (C, H, W).
+    """Refuse a shape (H, W, C) that is rather (C, H, W).
 
-    That is: 1, 3 or 4 "rows", and "columns" and "channels" that are the sides of a picture: 24 or more, and neither
-    more than three times the other.
+    It has 1, 3 or 4 "rows", and "columns" and "channels" of 24 or more, neither more than three times the other.
     """
     rows, columns, channels = shape
     shorter, longer = min(columns, channels), max(columns, channels)
@@ -54,13 +53,13 @@ def check_channels_last(shape: tuple[int, ...], hint: str) -> None:
 
 
 def checked_stack(images: ArrayLike | Sequence[ArrayLike], layout: str | None) -> Images:
-    """Give a batch of images as one array of four axes, in the order of `layout`; by default NHWC, if it can be."""
+    """Give a batch of images as one array of four axes, in the order of `layout`, NHWC by default."""
     if layout not in ("NHWC", "NCHW", None):
         raise InvalidInputError(f"unknown layout {layout!r}", "choose NHWC or NCHW")
     stack: Images = device_images(images) if is_on_device(images) else _stacked(images)
     if stack.ndim != 4 or 0 in stack.shape[1:]:
         raise InvalidInputError(
-            f"a batch of shape {stack.shape} is not {layout or 'NHWC'}", "give four axes, only the first of which is 0"
+            f"a batch of shape {stack.shape} is not {layout or 'NHWC'}", "give four axes; only the first may be 0"
         )
     if layout is None:
         check_channels_last(stack.shape[1:], 'give layout="NCHW", or "NHWC" if it is so')
@@ -80,11 +79,11 @@ def _stacked(images: ArrayLike | Sequence[ArrayLike]) -> Images:
 
 
 def on_host(array: Any, name: str = "an image") -> Images:
-    """Give an array, or lists, on the host as NumPy's array."""
+    """Give an array or lists on the host as a NumPy array."""
     check_unmasked(array, name)
     try:
         return np.asarray(array)
-    except Exception as error:  # ragged lists, torch tensors that want gradients, and what else has __array__
+    except Exception as error:  # ragged lists, tensors that require gradients, any other __array__
         reason = " ".join(str(error).split())
         raise InvalidInputError(
             f"{name} of {type(array).__name__} is no array: {reason}", "give numbers in even rows, or a NumPy array"

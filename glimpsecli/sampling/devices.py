@@ -1,7 +1,7 @@
 """Images that are on a GPU already: torch tensors, CuPy arrays, Numba device arrays.
 
-Whatever has ``__cuda_array_interface__`` goes in without a copy, and what is seen stays on the device. Kernels run on
-the default stream; who uses other streams waits for them, before and after.
+An array with ``__cuda_array_interface__`` goes in without a copy, and its glimpses stay on the device. Kernels run on
+the default stream: a caller on another stream waits for that stream before a call, and for the kernels after it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ CONTIGUOUS = "make it contiguous: .contiguous() in torch, ascontiguousarray() in
 
 
 def is_on_device(array: Any) -> bool:
-    """Tell whether an array is in the memory of a GPU."""
+    """Return whether an array is in the memory of a GPU."""
     if isinstance(array, np.ndarray):
         return False
     try:
-        # The second is what Numba's own arrays have, in its simulator too.
+        # Numba's own arrays have the second, in its simulator too.
         return hasattr(array, "__cuda_array_interface__") or hasattr(array, "__cuda_ndarray__")
-    except Exception as error:  # torch refuses tensors that want gradients
+    except Exception as error:  # torch refuses tensors that require gradients
         reason = " ".join(str(error).split())
         raise InvalidInputError(f"an array on the device cannot be read: {reason}", "give a detached one") from None
 
@@ -56,7 +56,7 @@ def device_images(images: Any) -> Any:
 
 
 def device_out(out: Any, shape: tuple[int, ...]) -> Any:
-    """Give the array that takes the glimpses as Numba's device array, or a new one."""
+    """Give `out` as Numba's device array, or a new one where it is None."""
     backend = backends.load("cuda")
     if out is None:
         return backend.empty(shape)
@@ -87,7 +87,7 @@ def device_zeros(shape: tuple[int, ...]) -> Any:
 
 
 def device_cotangents(cotangents: Any) -> Any:
-    """Give gradients by glimpses as Numba's device array, contiguous float32, from either side."""
+    """Give gradients with respect to glimpses, wherever they are, as Numba's device array, contiguous float32."""
     backend = backends.load("cuda")
     if not is_on_device(cotangents):
         return backend.upload(np.asarray(cotangents, dtype=np.float32))

@@ -1,4 +1,4 @@
-"""From taps to a backend, which is chosen and called: forward for glimpses, backward for gradients."""
+"""The choice of a backend, and its calls: forward for glimpses, backward for gradients."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 GRID_POINTS = 2**19
-"""Points of grids that are in memory at once, or those of one row."""
+"""The most points of grids in memory at once, but for a row that has more."""
 
 QUICK = 0.4
-"""Seconds of NumPy's work below which it is done before Numba would have started."""
+"""Seconds of NumPy's work below which it is done before Numba has started."""
 
 BACKWARD = {"hard": 8, "bilinear": 8, "gaussian": 3}
-"""What gradients cost, in glimpses."""
+"""Time of the gradients of a glimpse, in multiples of the time of the glimpse."""
 
 
 def prepare(taps: Taps, image_shape: ImageShape, colours: Glimpses, sampling: Sampling) -> Read:
@@ -40,7 +40,7 @@ def prepare(taps: Taps, image_shape: ImageShape, colours: Glimpses, sampling: Sa
     taps : Taps
     image_shape : (1 or N, H, W, C)
     colours : (N, C) float32
-        The surroundings of each image.
+        The colour outside each image.
     sampling : Sampling
         Its backend and threads.
 
@@ -70,7 +70,7 @@ def _read_nothing(images: Images, out: Glimpses) -> None:
     """Read no window."""
 
 
-@np.errstate(over="ignore", invalid="ignore")  # what an infinite pixel is worth is infinite, or a NaN
+@np.errstate(over="ignore", invalid="ignore")  # gradients of infinite pixels are infinities and NaN
 def call_vjp(
     images: Images,
     taps: Taps,
@@ -80,9 +80,10 @@ def call_vjp(
     colours: Glimpses,
     sampling: Sampling,
 ) -> None:
-    """Pull the gradients by the glimpses back: add to those by the images, fill those by the places, in their shapes.
+    """Pull gradients with respect to the glimpses back to the images and to the places.
 
-    Both are contiguous; one that is None is not computed. On whole pixels, too, the bilinear sampler has derivatives.
+    `by_images`, of the shape of the images, is added to; `by_places`, of that of the places, is filled. They are
+    contiguous; one that is None is not computed. The bilinear sampler has derivatives on whole pixels, too.
     """
     backend = _backend(taps, images.shape[3], sampling.backend, backward=True)
     if not taps.windows:
@@ -113,7 +114,7 @@ def _backend(taps: Taps, channels: int, name: str, backward: bool = False) -> Ba
 
 
 def _grids(taps: Taps) -> Iterator[tuple[slice, slice, Floats]]:
-    """Generate the grids of projective places: of some windows, or of some rows of one, as memory is good for."""
+    """Generate the grids of projective places, some at a time: of some windows, or of some rows of one window."""
     h, w = taps.size
     windows, rows = max(1, GRID_POINTS // (h * w)), min(h, max(1, GRID_POINTS // w))
     for first in range(0, taps.windows, windows):
@@ -132,9 +133,9 @@ def choose_backend(taps: Taps, channels: int, repeats: int = 1, backward: bool =
     channels : int
         Of the image.
     repeats : int
-        How many images like it there are.
+        Number of images.
     backward : bool
-        Whether gradients are wanted, not glimpses.
+        Whether gradients are computed, and not glimpses.
 
     Returns
     -------
@@ -148,7 +149,7 @@ def choose_backend(taps: Taps, channels: int, repeats: int = 1, backward: bool =
 
 
 def numpy_seconds(taps: Taps, channels: int, backward: bool = False) -> float:
-    """Estimate what the numpy backend needs, within a factor of three on a processor of 2020 or later."""
+    """Estimate the seconds of the numpy backend, within a factor of three on a processor of 2020 or later."""
     h, w = taps.size
     cost = BACKWARD[taps.sampler] if backward else 1
     if taps.sampler != "gaussian":

@@ -45,13 +45,13 @@ def extract(
     Parameters
     ----------
     image : array_like, (H, W) or (H, W, C)
-        uint8, uint16 or float32. The part that is read of any other floating-point numbers, integers or bool (0 and
-        1) is converted to float32. Values stay as they are: integers beyond 2^24 and numbers that float32 does not
-        hold are refused, as are masked values. Channels come last: 1, 3 or 4 rows whose columns and channels are 24
-        or more, neither of these more than three times the other, are taken for (C, H, W) and refused
-        (:func:`extract_batch` with ``layout="NHWC"`` takes them).
-        Anything on a GPU, contiguous, with ``__cuda_array_interface__`` stays there and is seen by the cuda backend:
-        a torch or CuPy array, for instance, of uint8, uint16 or float32.
+        uint8, uint16 or float32. Of other floating-point numbers, integers and bool (0 and 1), the part that is read
+        is converted to float32. Values stay as they are: integers beyond 2^24, numbers that float32 does not hold and
+        masked values are refused. Channels come last: a shape of 1, 3 or 4 rows, and columns and channels of 24 or
+        more, neither more than three times the other, is taken for (C, H, W) and refused (:func:`extract_batch` with
+        ``layout="NHWC"`` takes it).
+        A contiguous array on a GPU with ``__cuda_array_interface__``, of torch or CuPy for instance, in uint8, uint16
+        or float32, stays there and is read by the cuda backend.
     where : Window, Affine, Projective, GaussianParams, a sequence of one of them, or array_like
         Numbers are windows if there are 4 or 5 in a row: (cx, cy, width, height, angle), the angle 0 if it is left
         out. (cx, cy) is the centre: a box (x, y, width, height) is ``Window.from_box``. They are matrices, as in
@@ -118,7 +118,7 @@ def extract_batch(
         Height and width of the glimpses in pixels.
     layout : {"NHWC", "NCHW"}, optional
         Order of the axes of `images` and of the result. By default NHWC, and images that :func:`extract` would take
-        for (C, H, W) are refused. Contiguous arrays are not copied; of others, what is read.
+        for (C, H, W) are refused. Contiguous arrays are not copied; of others, the part that is read is.
     out : (N, h, w, C) or (N, C, h, w) float32, optional
         Where the glimpses go: on the device if the images are there, else on the host, in memory of its own.
     sampler, blur, border, fill, backend, threads, alpha

@@ -1,4 +1,4 @@
-"""The way back: from the gradient of a loss by glimpses to that by the images and by where they were looked at."""
+"""Gradients of a loss with respect to images and places, from its gradient with respect to the glimpses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BY = ("image", "where")
 
 
 class Gradients(NamedTuple):
-    """What a small change of each number would do to the loss; None what was not asked for.
+    """Derivatives of the loss with respect to each number; None where they were not asked for.
 
     Attributes
     ----------
@@ -58,25 +58,25 @@ def vjp(
     threads: int | None = None,
     by: Collection[str] = BY,
 ) -> Gradients:
-    """Pull the gradient of a loss by glimpses back to the image and to the window: a vector-Jacobian product.
+    """Pull the gradient of a loss with respect to a glimpse back to image and window: a vector-Jacobian product.
 
     Parameters
     ----------
     image, where, size, sampler, blur, border, fill, backend, threads
         As for :func:`~glimpsecli.extract`, of which this is the derivative.
-    cotangent : array_like, shape of what :func:`~glimpsecli.extract` gives
-        The gradient of the loss by each number of it.
+    cotangent : array_like, shape of the result of :func:`~glimpsecli.extract`
+        The gradient of the loss with respect to that result.
     by : {"image", "where"}, one or both
-        What to differentiate by; one alone takes less time.
+        The arguments whose gradients are wanted; one alone takes less time.
 
     Returns
     -------
     Gradients
-        ``.image`` is float32; ``.where`` has the names of the numbers of `where` (for numbers it is a float64 array of
-        their shape) and holds the derivatives with respect to them: to positions and extents per pixel, to an angle per
-        degree. Those with respect to sigma are there where `where` has a sigma of its own; otherwise they have gone
-        into the extent. The hard sampler moves in jumps: its derivatives are zeros. On a pixel's centre, where the
-        bilinear sampler has a kink, the derivative is that to the right, and down.
+        ``.image`` is float32. ``.where`` has a derivative for each number of `where`, by its name, or in a float64
+        array where `where` is an array: per pixel for positions and extents, per degree for an angle. Where sigma
+        follows from the extent, its derivative is part of the extent's. The hard sampler moves in jumps: its
+        derivatives are zeros. On a pixel's centre, where the bilinear sampler has a kink, the derivative is that to the
+        right, and down.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def vjp(
 def pull_back(
     pixels: Any, places: PlaceRows, taps: Taps, cotangent: ArrayLike, sampling: Sampling, by: Collection[str]
 ) -> Gradients:
-    """Do what :func:`vjp` does, with an image that is checked and places that are taps already."""
+    """Pull back as :func:`vjp`, with a checked image, and the taps of the places."""
     wanted, taps = _checked_by(by), _free(taps, places)
     (height, width), channels = pixels.shape[:2], pixels.shape[2:]
     stack = pixels.reshape(1, height, width, *(channels or (1,)))
@@ -173,7 +173,7 @@ def vjp_batch(
 
 
 def _free(taps: Taps, places: PlaceRows) -> Taps:
-    """Give the taps of projective places that happen to be affine 3x3 matrices, which can move in all their numbers."""
+    """Give projective places that happen to be affine as 3x3 matrices: each of their numbers has a derivative."""
     if places.kind is Projective and taps.places.shape[1:] == (2, 3):
         last = np.broadcast_to([[0.0, 0.0, 1.0]], (taps.windows, 1, 3))
         return taps._replace(places=np.concatenate([taps.places, last], axis=1))
@@ -195,10 +195,10 @@ def _pull_back(
 
 
 def _checked_by(by: Collection[str]) -> tuple[bool, bool]:
-    """Tell whether the gradient by the image is wanted, and that by where."""
+    """Return whether the gradient with respect to the image is wanted, and that with respect to `where`."""
     try:
         names = {by} if isinstance(by, str) else set(by)
-    except TypeError:  # nothing to iterate over, or what no set can hold
+    except TypeError:  # not iterable, or of items that no set can hold
         names = set()
     if not names or not names <= set(BY):
         raise InvalidInputError(f"by is {by!r}", f"name {' or '.join(BY)}, or both")
@@ -218,13 +218,13 @@ def _checked_cotangent(cotangent: Any, shape: tuple[int, ...], on_device: bool) 
     if tuple(loss.shape) != shape:
         raise InvalidInputError(
             f"a cotangent of shape {tuple(loss.shape)} for glimpses of shape {shape}",
-            "give the gradient by each of their numbers",
+            "give the gradient with respect to each of their numbers",
         )
     return loss
 
 
 def _host_cotangent(cotangent: Any) -> Glimpses:
-    """Give a cotangent on the host as contiguous float32; what that cannot hold is refused."""
+    """Give a cotangent on the host as contiguous float32; numbers that it cannot hold are refused."""
     given = on_host(cotangent, "a cotangent")
     if given.dtype.kind not in "biuf":
         kind = type(cotangent).__name__ if given.dtype.kind in "OSU" else given.dtype

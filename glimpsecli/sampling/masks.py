@@ -1,4 +1,4 @@
-"""The door to attention masks: checked like a glimpse, computed by the definitions on the part that is read."""
+"""Attention masks: checked like a glimpse, computed by the definitions on the part of the image that is read."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def mask(
     Returns
     -------
     (H, W) float32, 0 to 1
-        What the sampler really reads: the adjoint of the sampler applied to ones, relative to the peak that the same
-        taps have on an unbounded image; of several windows the maximum. See :mod:`glimpsecli.attention.masks`.
+        The weight with which the sampler reads each pixel: its adjoint applied to ones, relative to the peak that the
+        same taps have on an unbounded image; of several windows the maximum. See :mod:`glimpsecli.attention.masks`.
 
     Raises
     ------

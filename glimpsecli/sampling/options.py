@@ -84,7 +84,7 @@ class Sampling:
         return _colour(self.fill, channels, dtype)  # type: ignore[arg-type]  # a number, a tuple of them or None by now
 
     def colours(self, images: int, channels: int) -> NDArray[np.float32]:
-        """Give the same for each of several images, (N, C)."""
+        """Give :meth:`colour` for each of several images, (N, C)."""
         colour = self.colour(channels)
         return colour[None] if images == 1 else np.broadcast_to(colour, (images, channels))
 

@@ -1,4 +1,4 @@
-"""The door back: glimpses go onto an image, each where its window says."""
+"""Pasting: glimpses go back onto an image, each where its window says."""
 
 from __future__ import annotations
 
@@ -52,29 +52,29 @@ def paste(
         numbers, in the scale of the image: what :func:`~glimpsecli.extract` gives. One channel of colour may go onto
         several, as grey.
     where : as in :func:`~glimpsecli.extract`
-        Where the glimpse was seen, or is to be. Several are pasted in order, the last on top.
+        Where the glimpse goes. Several are pasted in order, the last on top.
     sampler : {"gaussian", "bilinear", "hard"}
         ``bilinear`` and ``hard`` invert the spatial transformer's grid: each pixel whose centre lies in the window
-        shows the point of the glimpse that falls on it, interpolated, or the cell that it is in. Where a window has
-        fewer pixels than the glimpse some of these are skipped.
+        shows the point of the glimpse that falls on it, interpolated, or the cell of that point. Where a window has
+        fewer pixels than the glimpse, some pixels of the glimpse are skipped.
         ``gaussian`` is DRAW's write ``A_y^T w A_x / gain``, the transpose of the read and not its inverse: each pixel
         of the glimpse is spread over its Gaussian. It needs no area: with a stride of 0 all pixels go onto one spot.
     blend : {"over", "add"}
         ``over`` lays the glimpse over the image: opaque inside the window, or as its alpha says. With ``gaussian`` the
-        write is divided by what it makes of ones, so that brightness is kept, and the attention mask (as
+        write is divided by the write of ones, so that brightness is kept, and the attention mask (as
         :func:`~glimpsecli.mask` gives it) is its opacity.
         ``add`` adds the write, or the pixels inside the window, to the colours of the image; its alpha stays.
     blur : float
         Sigma of the Gaussians in strides (in pixels where the stride is below one), for a `where` without its own.
     gain : float
-        What ``add`` multiplies the glimpse by; negative to take it away.
+        Factor of the glimpse for ``add``; a negative one takes the glimpse away.
     alpha, glimpse_alpha : bool
         Whether the last channel of the image, and of the glimpse, is straight alpha.
 
     Returns
     -------
     (H, W) or (H, W, C) float32, in the scale of the image
-        Nothing is clipped. What is outside the windows is as it was.
+        Nothing is clipped. Pixels outside the windows are as they were.
 
     Raises
     ------
@@ -127,13 +127,13 @@ def paste_onto(
 ) -> list[bool]:
     """Paste (1 or N, h, w, C) glimpses onto an (H, W, C) canvas, which is changed; `scale` is its white.
 
-    The rest is as in :func:`paste`. Tells for each window whether it reaches any pixel.
+    The other arguments are as in :func:`paste`. Returns for each window whether it reaches any pixel.
     """
     if blend not in BLENDS:
         raise InvalidInputError(f"unknown blend {blend!r}", f"choose from {', '.join(BLENDS)}")
     gain = number(gain, "the gain")
     if not np.isfinite(gain) or (gain != 1 and blend != "add"):
-        raise InvalidInputError(f"a gain of {gain:g} to paste {blend}", "give a finite number, and only to add")
+        raise InvalidInputError(f"a gain of {gain:g} with the blend {blend}", "give a finite number, and only with add")
     layers = _layers(glimpses, canvas.shape[2], alpha=alpha, glimpse_alpha=glimpse_alpha, scale=scale)
     size = (layers.shape[1], layers.shape[2])
     taps = Taps.make(where, size, canvas.shape[:2], sampling)
@@ -189,9 +189,9 @@ def _layers(glimpses: NDArray[Any], channels: int, *, alpha: bool, glimpse_alpha
 def _layer_rows(
     glimpse: Canvas, one: Taps, box: tuple[int, ...], top: int, left: int, blend: str, repeats: int
 ) -> Iterator[tuple[slice, Any, bool]]:
-    """Generate what one window puts on a part of the image that begins at (top, left), as many rows as memory is for.
+    """Generate the layer of one window over a part of the image that begins at (top, left), some rows at a time.
 
-    They come as the rows of the part, (rows, W, colours + 1), and whether the window reaches any of them.
+    Yields the rows of the part, their layer, (rows, W, colours + 1), and whether the window reaches any of them.
     """
     height, width = box
     deep = max(1, GRID_POINTS // max(1, width))

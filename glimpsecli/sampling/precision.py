@@ -1,4 +1,4 @@
-"""Images of types that the backends do not read: they become float32, or are refused where it cannot hold them.
+"""Images of types that the backends do not read: they become float32, or are refused where float32 cannot hold them.
 
 Rounding to float32 is no change: glimpses are float32 themselves.
 """
@@ -35,7 +35,7 @@ def full_scale(dtype: np.dtype[Any]) -> float:
     Raises
     ------
     InvalidInputError
-        Integers but uint8 and uint16: no value of them stands for white.
+        The dtype is of other integers than uint8 and uint16: none of their values stands for white.
     """
     if dtype.kind in "bf":
         return 1.0
@@ -74,7 +74,7 @@ def to_float32(values: Images, name: str) -> Glimpses:
 
 
 def is_read(dtype: np.dtype[Any]) -> bool:
-    """Tell whether backends read a dtype as it is."""
+    """Return whether backends read a dtype as it is."""
     return dtype.isnative and dtype.type in READ_TYPES
 
 
@@ -86,10 +86,11 @@ def native(images: Images) -> Images:
 
 
 def readable(images: Images, taps: Taps) -> tuple[Images, Taps]:
-    """Give (N, H, W, C) images in a type that backends read, and the taps over them; of others, what the windows read.
+    """Give (N, H, W, C) images in a type that backends read, and the taps over them.
 
-    Gaussians move along with the cut. Any other tap would round otherwise if it moved, and on a tie see another pixel:
-    it keeps its coordinates, over an image that is 0 above and to the left of the cut.
+    Images of other types are cut to the part that the windows read. Gaussians move along with the cut. Other taps keep
+    their coordinates, over an image that is 0 above and to the left of the cut: moved, they would round differently,
+    and on a tie read another pixel.
     """
     if is_read(images.dtype) or taps.windows == 0:
         return images, taps
@@ -98,7 +99,7 @@ def readable(images: Images, taps: Taps) -> tuple[Images, Taps]:
     if taps.sampler == "gaussian":
         return cut, taps.moved(top, left, (bottom - top, right - left))
     if top or left:
-        placed = np.zeros((len(images), bottom, right, images.shape[3]), cut.dtype)  # memory that nobody touches
+        placed = np.zeros((len(images), bottom, right, images.shape[3]), cut.dtype)  # untouched, it takes no memory
         placed[:, top:, left:] = cut
         cut = placed
     return cut, taps.moved(0, 0, (bottom, right))

@@ -35,7 +35,7 @@ def read_taps(images: Images, taps: Taps, out: Glimpses, sampling: Sampling, alp
         return
     cut, moved = _cut(images, taps)
     gain = np.ones(taps.windows, np.float32)
-    if taps.sampler == "gaussian":  # gain is for the colours: it would cancel in the division
+    if taps.sampler == "gaussian":  # the division by alpha would cancel the gain
         gain = taps.places[:, 6].astype(np.float32)
         moved.places[:, 6] = 1
     weighted = weigh_by_alpha(cut, scale)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 LARGEST_GLIMPSE = 2**27
-"""Pixels of one glimpse; more is taken for a slip of the keyboard."""
+"""The most pixels of one glimpse; a larger size is taken for a slip of the keyboard."""
 
 
 class Taps(NamedTuple):
@@ -44,12 +44,12 @@ class Taps(NamedTuple):
 
     @classmethod
     def make(cls, where: Where | PlaceRows, size: Size, image_size: Size, sampling: Sampling) -> Taps:
-        """Check and convert places, for glimpses of a size of images of a size.
+        """Check and convert places, for glimpses and images of these sizes.
 
         Raises
         ------
         InvalidInputError
-            The places cannot mean anything or cannot be had with the sampler, or the glimpse is over the limit.
+            The places cannot mean anything, or not with this sampler, or the glimpse is over the limit.
         """
         size = _checked_size(size)
         if sampling.sampler == "gaussian":
@@ -82,11 +82,11 @@ class Taps(NamedTuple):
 
     @property
     def order(self) -> int:
-        """0 to read single pixels, 1 to interpolate; where all windows are on whole pixels there is nothing to."""
+        """0 to read single pixels, 1 to interpolate; 0, too, where all windows are on whole pixels."""
         return 0 if self.sampler == "hard" or self.whole_pixels().all() else 1
 
     def whole_pixels(self) -> NDArray[np.bool_]:
-        """Tell which windows are crops: whole pixels, one by one, through a sampler that keeps them as they are."""
+        """Return which windows are crops: on whole pixels, with a stride of 1, and not through Gaussians."""
         if self.sampler == "gaussian":
             return np.zeros(self.windows, np.bool_)
         return whole_pixels(self.places)
@@ -98,13 +98,13 @@ class Taps(NamedTuple):
         return affine_support(self.places, self.size, self.image_size, self.border)
 
     def for_each(self, images: int) -> Taps:
-        """Give every image a window."""
+        """Give the taps with one window for each image."""
         if self.windows not in (1, images):
             raise InvalidInputError(f"{self.windows} windows for {images} images", "give one for each image, or one")
         return self if self.windows == images else self.repeated(images)
 
     def repeated(self, times: int) -> Taps:
-        """Give each window so many times in a row."""
+        """Give each window `times` times in a row."""
         return self._replace(places=np.repeat(self.places, times, axis=0))
 
     def only(self, chosen: NDArray[np.bool_]) -> Taps:
@@ -124,7 +124,7 @@ class Taps(NamedTuple):
 
 
 def _checked_size(size: Size) -> Size:
-    """Give the size of a glimpse as two ints if there can be one."""
+    """Give the size of a glimpse as two ints, or raise."""
     h, w = check_size(size)
     if h * w > LARGEST_GLIMPSE:
         raise InvalidInputError(

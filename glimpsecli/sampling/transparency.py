@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def weigh_by_alpha(pixels: NDArray[Any], full_scale: float) -> NDArray[np.float32]:
-    """Weight the colours of (..., C) pixels by their last channel, straight alpha; where that is 0 they are 0."""
+    """Weight the colours of (..., C) pixels by their last channel, straight alpha; under an alpha of 0 they are 0."""
     weighted = pixels.astype(np.float32)
     colours, alpha = weighted[..., :-1], weighted[..., -1:]
-    if pixels.dtype.kind == "f":  # times 0 a NaN is still one
+    if pixels.dtype.kind == "f":  # 0 times NaN is NaN
         np.copyto(colours, 0, where=alpha == 0)
     with np.errstate(over="ignore"):
         colours *= alpha / np.float32(full_scale)
@@ -22,7 +22,7 @@ def weigh_by_alpha(pixels: NDArray[Any], full_scale: float) -> NDArray[np.float3
 
 
 def unweigh(glimpses: NDArray[np.float32], full_scale: float) -> None:
-    """Undo :func:`weigh_by_alpha` in place. What is fully transparent has no colour: 0."""
+    """Undo :func:`weigh_by_alpha` in place. Fully transparent pixels have the colour 0."""
     alpha = glimpses[..., -1:] / np.float32(full_scale)
-    with np.errstate(over="ignore", invalid="ignore"):  # pixels that are not finite, or hardly
+    with np.errstate(over="ignore", invalid="ignore"):  # infinities, NaN, and numbers near the largest
         np.divide(glimpses[..., :-1], alpha, out=glimpses[..., :-1], where=alpha != 0)
