@@ -1,4 +1,4 @@
-"""Where to look, and every conversion between the ways of saying it: the only room that converts.
+"""Where to look, and all conversions of coordinates: no other package converts any.
 
 * **Image plane**: continuous, x right, y down; pixel ``k`` covers ``[k, k + 1)`` and the image ``[0, W] x [0, H]``.
   Windows and boxes live here.

@@ -1,4 +1,4 @@
-"""What a size, a coordinate and a row of numbers must be, said once."""
+"""Checks of sizes, coordinates and rows of numbers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
 
 
 def check_unmasked(values: Any, name: str) -> None:
-    """Raise if an array, or one in a list, has masked values: NumPy would drop the mask without a word."""
+    """Raise if an array, or one in a list, has masked values: NumPy would drop the mask silently."""
     if type(values) is np.ndarray:
         return
     parts = values if isinstance(values, (list, tuple)) else (values,)
@@ -109,7 +109,7 @@ def check_gaussians(rows: NDArray[np.float64]) -> None:
 
 
 def check_matrices(matrices: NDArray[np.float64], kind: str = "affine") -> None:
-    """Raise, naming the first culprit, unless all (N, 2 or 3, 3) matrices are finite and of sensible size."""
+    """Raise, naming the first culprit, unless all (N, 2 or 3, 3) matrices are finite and within the limit."""
     bad = np.flatnonzero(~np.all(np.abs(matrices) <= LARGEST_COORDINATE, axis=(1, 2)))
     if len(bad):
         check_finite(matrices[bad[0]], f"the {kind} matrix" if len(matrices) == 1 else f"{kind} matrix {bad[0]}")

@@ -139,7 +139,7 @@ def matrix_to_theta(matrix: Floats, image_size: Size, size: Size, align_corners:
         elif taps > 1:
             theta[:, axis] = column * (taps - 1) / span
         elif np.hypot(*column) <= 1 and not np.array_equal(column, np.eye(2)[axis]):
-            # From the centre of its first to that of its last pixel there is no way that could have a direction.
+            # An extent of one pixel is 0 from centre to centre, and 0 has no direction.
             raise InvalidInputError(
                 "theta with align_corners=True cannot give a single tap an extent of a pixel or less",
                 "use align_corners=False",

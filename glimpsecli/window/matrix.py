@@ -34,7 +34,7 @@ class Matrix:
 
     @staticmethod
     def _normalised(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give the one matrix that stands for all that do the same."""
+        """Give the matrix that stands for all matrices with the same effect."""
         return matrix
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

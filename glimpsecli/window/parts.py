@@ -51,8 +51,8 @@ def tap_steps(place: Affine | Projective, size: Size) -> NDArray[np.float64]:
     Returns
     -------
     (2, 2) or (4, 2, 2) float64
-        The last two axes are x and y of the image, and x and y of the glimpse. Of a projective place, whose steps
-        differ, those at each corner of the glimpse.
+        The last two axes are x and y of the image, and x and y of the glimpse. A projective place, whose steps differ,
+        has them at each corner of the glimpse.
     """
     if isinstance(place, Affine):
         return place.matrix[:, :2]

@@ -132,7 +132,7 @@ class Affine(Matrix):
     def from_box(cls, x: float, y: float, width: float, height: float, size: Size, convention: str = "cells") -> Affine:
         """Place the taps of a glimpse in a box.
 
-        `convention` is ``cells``, ``corners`` or ``hart``; `glimpsecli.window.conversions` tables who uses which.
+        `convention` is ``cells``, ``corners`` or ``hart``; see the table in `glimpsecli.window.conversions`.
         """
         h, w = check_size(size)
         Window.from_box(x, y, width, height)  # for its checks
@@ -211,7 +211,7 @@ class GaussianParams:
     d_y, d_x : float
         Distance from one Gaussian to the next; 0 and negative (a flip) are fine.
     gain : float, default 1
-        What the glimpse is multiplied by: DRAW's gamma.
+        Factor of the glimpse: DRAW's gamma.
     """
 
     u_y: float

@@ -1,4 +1,4 @@
-"""The projective window: any convex quadrilateral, for what stands at an angle to the camera."""
+"""The projective window: any convex quadrilateral, for surfaces at an angle to the camera."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from glimpsecli.window.conversions import Floats
 
 _FLAT = 1e-9
-"""A corner whose sine is below this is none: the quadrilateral is flat there."""
+"""Sine of a corner's turn up to which its sides lie in a line; of two corners that are one, distance over extent."""
 _SMALLEST = 1e-6
-"""Pixels below which a quadrilateral is taken for a point."""
+"""Extent, in pixels, below which a quadrilateral is taken for a point."""
 
 
 class Projective(Matrix):
@@ -97,7 +97,7 @@ def _check_convex(points: Floats) -> None:
     if not flat.any() and 0 in (left, right):
         return
     distances = np.hypot(*(points[:, None] - points).transpose(2, 0, 1))
-    if np.count_nonzero(distances <= _FLAT * extent) > 4:  # more than each from itself
+    if np.count_nonzero(distances <= _FLAT * extent) > 4:  # more than the 4 from a corner to itself
         reason = "two of its corners are in one place"
     elif flat.any():
         reason = "its corners lie in a line, so it has no area" if flat.all() else "three of its corners lie in a line"

@@ -1,4 +1,4 @@
-"""The chain rule through the conversions: from gradients by what a sampler takes to gradients by what was said.
+"""The chain rule through the conversions, for gradients with respect to places.
 
 Each function is the transpose of the derivative of the conversion that it is named after.
 """
@@ -53,9 +53,9 @@ Gradient: TypeAlias = "WindowGradient | GaussianGradient | MatrixGradient"
 
 
 def windows_to_matrices_vjp(windows: Floats, size: Size, by_matrices: Floats) -> Floats:
-    """Give the gradients by (N, 5) windows (cx, cy, width, height, angle) from those by their (N, 2, 3) matrices.
+    """Give the gradients with respect to (N, 5) windows from those with respect to their (N, 2, 3) matrices.
 
-    By the angle it is per degree.
+    Rows are (cx, cy, width, height, angle), the angle in degrees.
     """
     h, w = size
     _, _, width, height, angle = windows.T
@@ -71,10 +71,10 @@ def windows_to_matrices_vjp(windows: Floats, size: Size, by_matrices: Floats) ->
 
 
 def matrices_to_gaussians_vjp(matrices: Floats, blur: float, by_gaussians: Floats) -> Floats:
-    """Give the gradients by (N, 2, 3) matrices from those by their (N, 7) Gaussians.
+    """Give the gradients with respect to (N, 2, 3) matrices from those with respect to their (N, 7) Gaussians.
 
-    Sigma is ``blur * max(|stride|, 1)``: up to a stride of one pixel it does not change, and where it begins to, the
-    derivative is that of the larger side.
+    Sigma is ``blur * max(|stride|, 1)``: constant below a stride of one pixel. At one pixel its derivative is that of
+    the longer strides.
     """
     u_y, s_y, d_y, u_x, s_x, d_x, _ = by_gaussians.T
     strides = matrices[:, [0, 1], [0, 1]]
@@ -86,7 +86,7 @@ def matrices_to_gaussians_vjp(matrices: Floats, blur: float, by_gaussians: Float
 
 
 def gaussians_to_matrices_vjp(by_matrices: Floats) -> Floats:
-    """Give the gradients by (N, 7) Gaussians from those by the (N, 2, 3) matrices of their centres."""
+    """Give the gradients with respect to (N, 7) Gaussians from those with respect to their (N, 2, 3) matrices."""
     found = np.zeros((len(by_matrices), 7))
     found[:, 0], found[:, 2] = by_matrices[:, 1, 2], by_matrices[:, 1, 1]
     found[:, 3], found[:, 5] = by_matrices[:, 0, 2], by_matrices[:, 0, 0]
@@ -97,7 +97,7 @@ def gaussians_to_matrices_vjp(by_matrices: Floats) -> Floats:
 def stack_vjp(
     where: Where | PlaceRows, size: Size, blur: float, by_places: Floats
 ) -> Gradient | list[Gradient] | Floats:
-    """Give the gradient by `where`, of its kind, from that by what :mod:`~glimpsecli.window.stacks` makes of it.
+    """Give the gradient with respect to `where`, of its kind, from that with respect to the stack made of it.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def stack_vjp(
     if kind is Projective and found.shape[1] == 2:
         found = np.concatenate([found, np.zeros((len(found), 1, 3))], axis=1)
     if given is not None:
-        if kind is Projective:  # a factor of the whole matrix moves no tap, so its slopes go with one over that factor
+        if kind is Projective:  # a factor of the whole matrix moves no tap, so the derivatives are divided by it
             found = found / given.reshape(-1, 3, 3)[:, 2:, 2:]
         elif kind is Window and given.shape[-1] == 4:
             found = found[:, :4]

@@ -1,4 +1,4 @@
-"""One or many places to look, as plain arrays: what the samplers take."""
+"""One or several places to look, as the arrays that samplers take."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class PlaceRows(NamedTuple):
     single : bool
         Whether one place was given, and not a sequence or an array of places.
     given : ndarray, float64, or None
-        The numbers as they were given; None where places were.
+        The numbers as they were given; None where the places were objects.
     """
 
     kind: type[Any]
@@ -146,7 +146,7 @@ def _rows_of_numbers(where: Any) -> PlaceRows:
     check_unmasked(where, "the array of windows")
     try:
         array = np.asarray(where)
-    except Exception as error:  # ragged lists, tensors on a device, and what else has __array__
+    except Exception as error:  # ragged lists, tensors on a device, any other __array__
         reason = " ".join(str(error).split())
         raise InvalidInputError(f"{type(where).__name__} holds no windows: {reason}", _HINT) from None
     shape = array.shape
