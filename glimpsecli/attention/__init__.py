@@ -1,4 +1,4 @@
-"""The definitions, in clear float64 NumPy: what every backend must equal.
+"""The definitions, in clear float64 NumPy: every backend must equal them.
 
 Everything here is in index coordinates: the centre of pixel ``k`` is ``k``. Images are (H, W) or (H, W, C).
 

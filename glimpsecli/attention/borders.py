@@ -1,4 +1,4 @@
-"""What an index beyond the image means.
+"""Borders: the pixel or colour that an index beyond the image stands for.
 
 ============  ========================================================================================================
 ``zeros``     a missing pixel counts 0

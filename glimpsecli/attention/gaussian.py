@@ -69,9 +69,9 @@ def filterbank(first: float, sigma: float, stride: float, taps: int, pixels: int
     (taps, pixels) float64
         Rows sum to 1 where the Gaussian lies in the image, and to less far outside.
     """
-    bank = vector(first + stride * np.arange(taps, dtype=np.float64)[:, None], sigma, pixels)
-    bank /= bank.sum(axis=1, keepdims=True) + EPSILON
-    return bank
+    weights = vector(first + stride * np.arange(taps, dtype=np.float64)[:, None], sigma, pixels)
+    weights /= weights.sum(axis=1, keepdims=True) + EPSILON
+    return weights
 
 
 def glimpse(image: ArrayLike, params: Iterable[float], size: tuple[int, int]) -> Floats:
@@ -119,7 +119,7 @@ def write(patch: ArrayLike, params: Iterable[float], image_size: tuple[int, int]
 def write_rows(
     patch: ArrayLike, params: Iterable[float], image_size: tuple[int, int], deep: int
 ) -> Iterator[tuple[slice, Floats]]:
-    """Generate what :func:`write` gives, `deep` rows at a time: the rows, and (deep, W) or (deep, W, C) float64."""
+    """Generate the result of :func:`write`, `deep` rows at a time: the rows, and (deep, W) or (deep, W, C) float64."""
     values = np.asarray(patch, dtype=np.float64)
     u_y, s_y, d_y, u_x, s_x, d_x, gain = params
     if gain == 0:
@@ -131,11 +131,11 @@ def write_rows(
         yield part, _both_axes(rows[:, part].T, values, columns.T) / gain
 
 
-@np.errstate(over="ignore", invalid="ignore")  # what an infinite pixel is worth is infinite, or a NaN, and no surprise
+@np.errstate(over="ignore", invalid="ignore")  # gradients of infinite pixels are infinities and NaN
 def glimpse_vjp(
     image: ArrayLike, params: Iterable[float], size: tuple[int, int], cotangent: ArrayLike
 ) -> tuple[Floats, Floats]:
-    """Give the gradients of a read: what `cotangent`, the gradient of the loss by the glimpse, means for its inputs.
+    """Give the gradients of a loss with respect to image and parameters, from that with respect to the glimpse.
 
     With ``z = (k - c[r]) / s`` and ``psi_u = z / s``, ``psi_s = z^2 / s``, ``psi_d = r z / s`` ::
 
@@ -150,6 +150,7 @@ def glimpse_vjp(
     size : (int, int)
         Height and width of the glimpse.
     cotangent : (h, w) or (h, w, C)
+        The gradient with respect to the glimpse, ``G``.
 
     Returns
     -------
@@ -161,20 +162,20 @@ def glimpse_vjp(
     if weights.shape != tuple(size) + pixels.shape[2:]:
         raise InvalidInputError(
             f"a cotangent of shape {weights.shape} for a glimpse of shape {tuple(size) + pixels.shape[2:]}",
-            "it has a number for each of the glimpse",
+            "give it the shape of the glimpse",
         )
     row = tuple(params)
     return image_vjp(row, weights, (pixels.shape[0], pixels.shape[1])), params_vjp(pixels, row, weights)
 
 
 def image_vjp(params: Iterable[float], cotangent: ArrayLike, image_size: tuple[int, int]) -> Floats:
-    """Give the gradient by the image, (H, W) or (H, W, C) float64, alone; see :func:`glimpse_vjp`."""
+    """Give the gradient with respect to the image alone, (H, W) or (H, W, C) float64; see :func:`glimpse_vjp`."""
     *grid, gain = params
     return gain * write(cotangent, (*grid, 1), image_size)
 
 
 def params_vjp(image: ArrayLike, params: Iterable[float], cotangent: ArrayLike) -> Floats:
-    """Give the gradient by the parameters, (7,) float64, alone; see :func:`glimpse_vjp`."""
+    """Give the gradient with respect to the parameters alone, (7,) float64; see :func:`glimpse_vjp`."""
     pixels, weights = np.asarray(image, dtype=np.float64), np.asarray(cotangent, dtype=np.float64)
     u_y, s_y, d_y, u_x, s_x, d_x, gain = params
     size = weights.shape[:2]
@@ -190,38 +191,38 @@ def params_vjp(image: ArrayLike, params: Iterable[float], cotangent: ArrayLike) 
     return np.array([*vertical, *horizontal, by_gain])
 
 
-def _filterbank_vjp(bank: Floats, by_bank: Floats, first: float, sigma: float, stride: float) -> list[float]:
-    """Give the gradients by the first centre, sigma and stride from that by the filterbank."""
-    return [float(np.sum(by_bank * slope)) for slope in filterbank_slopes(first, sigma, stride, bank)]
+def _filterbank_vjp(weights: Floats, by_weights: Floats, first: float, sigma: float, stride: float) -> list[float]:
+    """Give the gradients with respect to first centre, sigma and stride, from that with respect to the filterbank."""
+    return [float(np.sum(by_weights * slope)) for slope in filterbank_slopes(first, sigma, stride, weights)]
 
 
-def filterbank_slopes(first: float, sigma: float, stride: float, bank: Floats) -> Floats:
+def filterbank_slopes(first: float, sigma: float, stride: float, weights: Floats) -> Floats:
     """Give the derivatives of a filterbank: ``A (psi_p - sum_k A psi_p)``, see :func:`glimpse_vjp`.
 
     Parameters
     ----------
     first, sigma, stride : float
         As for :func:`filterbank`.
-    bank : (taps, pixels) float64
-        What it gave.
+    weights : (taps, pixels) float64
+        Its result.
 
     Returns
     -------
     (3, taps, pixels) float64
-        By the first centre, the sigma and the stride.
+        With respect to the first centre, sigma and the stride.
     """
-    taps, pixels = bank.shape
+    taps, pixels = weights.shape
     r = np.arange(taps)[:, None]
     z = (np.arange(pixels) - (first + r * stride)) / sigma
-    # Where nothing is read nothing changes, however far it is.
-    psi = np.where(bank > 0, [z / sigma, z * z / sigma, r * z / sigma], 0)
-    slopes: Floats = bank * (psi - np.sum(bank * psi, axis=2, keepdims=True))
+    # A weight of 0 stays 0, even where psi is infinite.
+    psi = np.where(weights > 0, [z / sigma, z * z / sigma, r * z / sigma], 0)
+    slopes: Floats = weights * (psi - np.sum(weights * psi, axis=2, keepdims=True))
     return slopes
 
 
 def _both_axes(left: Floats, values: Floats, right: Floats) -> Floats:
     """Give ``left @ values @ right.T`` for each channel."""
-    with np.errstate(invalid="ignore"):  # an infinite pixel without weight is a NaN, and no surprise
+    with np.errstate(invalid="ignore"):  # infinity times a weight of 0 is NaN
         vertical = np.tensordot(left, values, axes=(1, 0))
         both = np.tensordot(vertical, right, axes=(1, 1))  # the new axis comes last
     return np.moveaxis(both, -1, 1)

@@ -1,9 +1,9 @@
-"""The attention mask of a glimpse: how much each pixel of the image counts in what its sampler reads.
+"""The attention mask of a glimpse: how much each pixel of the image counts in it.
 
 It is the adjoint of the sampler applied to ones, ``B^T 1`` (for each pixel the sum of its weights over all taps),
 divided by the peak that the same taps have on an unbounded image, and cut at 1: a window over the border piles the
-weight of what it misses on the border's pixels, which must not darken the rest. Where the taps follow the axes it is
-the outer product of two profiles.
+weight of the missing pixels on those of the border, which must not darken the rest. Where the taps follow the axes it
+is the outer product of two profiles.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 REACH = 8.5
 """Sigmas beyond which a Gaussian is 0 to double precision."""
 
-_MOST_WEIGHTS = 2**28
+_MOST_WEIGHTS = 2**28  # the most weights of the Gaussians of one axis
 _BLOCK = 2**18  # taps at a time
 _LARGEST_PLANE = 2**25  # pixels of the unbounded image that are counted in an array rather than in a sorted list
 
@@ -38,7 +38,7 @@ def gaussian_mask(params: Iterable[float], size: tuple[int, int], image_size: tu
     Parameters
     ----------
     params : GaussianParams, or (u_y, s_y, d_y, u_x, s_x, d_x, gain)
-        Index coordinates, pixels; the gain has no say in it.
+        Index coordinates, pixels; the gain does not matter.
     size, image_size : (int, int)
         Height and width of the glimpse and of the image.
 
@@ -73,7 +73,7 @@ def affine_mask(
     size, image_size : (int, int)
         Height and width of the glimpse and of the image.
     border : {"zeros", "constant", "edge", "reflect"}
-        With the last two a tap beyond the image counts for the pixel that stands in for it.
+        With ``edge`` and ``reflect`` a tap beyond the image counts for the pixel that stands in for it.
     order : {0, 1}
 
     Returns
@@ -99,7 +99,7 @@ def affine_mask(
 
 
 def _blocks(matrix: Floats, size: tuple[int, int], order: int) -> Iterator[tuple[Pixels, Pixels, Floats]]:
-    """Give row, column and weight of what all taps read, some rows of taps at a time."""
+    """Give row, column and weight of the pixels that taps read, some rows of taps at a time."""
     deep = max(1, _BLOCK // size[1])
     for start in range(0, size[0], deep):
         part = matrix.copy()

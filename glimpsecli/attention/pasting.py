@@ -1,14 +1,14 @@
 """Pasting: a glimpse goes back onto an image, where its window says.
 
-What lies on the image is a layer: for each pixel a colour, weighted by an opacity from 0 to 1 in the last channel. With
+A layer has a colour for each pixel of the image, weighted by an opacity from 0 to 1, which is its last channel. With
 the glimpse ``w``, weighted by its own opacity, and that opacity ``o``::
 
     Gaussian    m (A_y^T w A_x) / (A_y^T 1 A_x) / gain,   opacity  m (A_y^T o A_x) / (A_y^T 1 A_x)
     spatial     w and o at the point of the glimpse that the pixel shows, inside the window
 
-``m`` is the attention mask (:mod:`~glimpsecli.attention.masks`). The Gaussian layer is DRAW's write divided by what it
-makes of ones, the mean of the glimpse's pixels that reach a pixel of the image: the plain write, the transpose of the
-read, would be brighter or darker the more or the fewer of them do.
+``m`` is the attention mask (:mod:`~glimpsecli.attention.masks`). The Gaussian layer is DRAW's write divided by
+the write of ones: at each pixel of the image, the mean of the glimpse's pixels that reach it. The write alone, the
+transpose of the read, is brighter where more of them do.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 THINNEST = 1e-6
-"""Pixels across which a window is at least; of what is thinner, rounding decides where it lies."""
+"""The least thickness of a window, in pixels: rounding decides where a thinner one lies."""
 
 
 def gaussian_layer(glimpse: ArrayLike, params: Iterable[float], image_size: tuple[int, int]) -> Floats:
@@ -40,7 +40,7 @@ def gaussian_layer(glimpse: ArrayLike, params: Iterable[float], image_size: tupl
     glimpse : (h, w, C + 1)
         Colours times opacity, and the opacity, 0 to 1.
     params : GaussianParams, or (u_y, s_y, d_y, u_x, s_x, d_x, gain)
-        Index coordinates, pixels. Colours are divided by the gain, so that what was read comes back as it was.
+        Index coordinates, pixels. Colours are divided by the gain, so that a glimpse comes back in the image's colours.
     image_size : (int, int)
         Height and width of the image.
 
@@ -55,7 +55,7 @@ def gaussian_layer(glimpse: ArrayLike, params: Iterable[float], image_size: tupl
 def gaussian_layer_rows(
     glimpse: ArrayLike, params: Iterable[float], image_size: tuple[int, int], deep: int
 ) -> Iterator[tuple[slice, Floats]]:
-    """Generate what :func:`gaussian_layer` gives, `deep` rows at a time: the rows, and (deep, W, C + 1) float64."""
+    """Generate the result of :func:`gaussian_layer`, `deep` rows at a time: the rows, and (deep, W, C + 1) float64."""
     u_y, s_y, d_y, u_x, s_x, d_x, gain = params
     unit, divisor = (u_y, s_y, d_y, u_x, s_x, d_x, 1), checked_gain(gain)
     size = (np.shape(glimpse)[0], np.shape(glimpse)[1])
@@ -116,7 +116,7 @@ def inverse_grid(
     points : (H, W, 2) float64
         (x, y) in index coordinates of the glimpse; 0 where there is none.
     inside : (H, W) bool
-        Whether the pixel's centre lies in a cell of the glimpse: their edges at the left and the top belong to them.
+        Whether the pixel's centre lies in a cell of the glimpse, left and top edge included.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def inverse_grid(
     backward = np.stack([np.cross(y_column, shift), np.cross(shift, x_column), np.cross(x_column, y_column)])
     x, y = np.meshgrid(left + np.arange(image_size[1], dtype=np.float64), top + np.arange(image_size[0]))
     across, down, depth = ((row[0] * x + row[1] * y) + row[2] for row in backward)
-    # Nothing is on the horizon of a projective window, and what is beyond it falls in no cell: they are on this side.
+    # All cells lie on this side of a projective window's horizon: pixels on it or beyond it are in none.
     points = np.full((*image_size, 2), -1.0)
     np.divide(np.stack([across, down], axis=-1), depth[..., None], out=points, where=depth[..., None] != 0)
     cells = np.floor(points + 0.5)
@@ -140,7 +140,7 @@ def inverse_grid(
 
 
 def check_area(matrix: ArrayLike, size: tuple[int, int]) -> None:
-    """Refuse a window without area: one that is a point, a line, or thinner than :data:`THINNEST`.
+    """Refuse a window without area: a point, a line, or one thinner than :data:`THINNEST`.
 
     Parameters
     ----------
@@ -167,18 +167,18 @@ def over(image: ArrayLike, layer: ArrayLike, *, alpha: bool = False, scale: floa
     Parameters
     ----------
     image : (H, W, C), or (H, W, C + 1) with `alpha`
-        What lies below.
+        The image below.
     layer : (H, W, C + 1)
         Colours times opacity, and the opacity, 0 to 1.
     alpha : bool
         Whether the image's last channel is straight alpha.
     scale : float
-        The alpha that is opaque.
+        Value of an opaque alpha.
 
     Returns
     -------
     float64, shape of the image
-        The layer where it is opaque, whatever stands below, and the image where the layer is clear.
+        The layer where it is opaque, and the image where the layer is clear.
     """
     below, colours = np.asarray(image, dtype=np.float64), np.asarray(layer, dtype=np.float64)
     rest = 1 - colours[..., -1:]
@@ -194,12 +194,12 @@ def over(image: ArrayLike, layer: ArrayLike, *, alpha: bool = False, scale: floa
 
 
 def checked_gain(gain: float) -> float:
-    """Refuse a gain that nothing can be divided by."""
+    """Refuse a gain of 0."""
     if gain == 0:
         raise InvalidInputError("pasting divides by the window's gain, which is 0", "give another gain")
     return gain
 
 
 def _product(share: Floats, values: Floats) -> Floats:
-    """Multiply, where a share of 0 takes nothing of anything: neither of an infinity nor of a NaN."""
+    """Multiply; a share of 0 gives 0, of infinities and NaN, too."""
     return np.multiply(share, values, out=np.zeros(values.shape), where=share != 0)

@@ -1,6 +1,6 @@
 """The score function: how hard attention, which has no gradient of its own, learns where to look.
 
-A location is drawn from a policy, ``l ~ p(l; parameters)``, and the loss ``L(l)`` of what is seen there needs no
+A location is drawn from a policy, ``l ~ p(l; parameters)``, and the loss ``L(l)`` of the glimpse there needs no
 derivative (REINFORCE, Williams 1992; for glimpses Mnih et al. 2014, https://arxiv.org/abs/1406.6247)::
 
     d E[L] / d parameters = E[(L - b) d log p(l) / d parameters]          for any b that does not depend on l
@@ -8,9 +8,8 @@ derivative (REINFORCE, Williams 1992; for glimpses Mnih et al. 2014, https://arx
 The score ``d log p / d parameters`` is 0 on average, so a baseline ``b`` leaves the expectation as it is; near the mean
 of the loss it lowers the variance. Policies move on the image plane, in pixels, locations are (x, y).
 
-Gaussians reach beyond every image. The score belongs to the sample *as it was drawn*: that of a location which was
-clipped has another mean than 0, and drags the policy away from the edge. So nothing here clips but
-:func:`clip_to_image`, for looking.
+Gaussians reach beyond every image. The score belongs to the sample *as it was drawn*: the score of a clipped location
+has another mean than 0, and drags the policy away from the edge. Only :func:`clip_to_image`, for looking, clips here.
 """
 
 from __future__ import annotations
@@ -78,7 +77,7 @@ class GaussianPolicy:
         by_mean : (..., 2) float64
             ``(l - mean) / sigma^2``
         by_sigma : (...) float64
-            ``(|l - mean|^2 / sigma^2 - 2) / sigma``; of one sigma for many, what each location adds.
+            ``(|l - mean|^2 / sigma^2 - 2) / sigma``; where many share one sigma, the part of each location.
         """
         z = self._z(sample)
         return z / self.sigma[..., None], (np.sum(z * z, axis=-1) - 2) / self.sigma
@@ -136,7 +135,7 @@ class CategoricalPolicy:
         return np.asarray(np.sum(np.where(self._onehot(cells), self._log, 0), axis=(-2, -1)))
 
     def score(self, cells: ArrayLike) -> Floats:
-        """Give the derivative of :meth:`log_prob` by the logits, ``onehot - p``: (..., rows, columns) float64."""
+        """Give the gradient of :meth:`log_prob` with respect to the logits, (..., rows, columns): ``onehot - p``."""
         return self._onehot(cells) - self.probabilities
 
     def locations(self, cells: ArrayLike, image_size: tuple[int, int]) -> Floats:
@@ -191,14 +190,14 @@ class MovingMean(NamedTuple):
         return self.total / (1 - self.decay**self.steps) if self.steps else 0.0
 
     def update(self, losses: ArrayLike) -> tuple[float, MovingMean]:
-        """Take the losses of one step in.
+        """Take in the losses of one step.
 
         Returns
         -------
         baseline : float
             The value from *before* these losses: one that knew them would bias the gradient.
         after : MovingMean
-            The next one; this one stays as it is.
+            The mean with these losses; this one stays as it is.
         """
         if not 0 <= self.decay < 1:
             raise InvalidInputError(f"decay is {self.decay!r}", "give a number from 0 up to 1, 1 excluded")
@@ -214,7 +213,7 @@ def score_gradient(losses: ArrayLike, baseline: ArrayLike, scores: ArrayLike) ->
     losses : (N,)
         Of each sample; a reward is a negative loss.
     baseline : scalar or (N,)
-        Anything that does not depend on the sample that it is taken from.
+        A value does not depend on its own sample.
     scores : (N, ...)
         Of each sample, as drawn.
 

@@ -61,7 +61,7 @@ def matrix_grid(matrix: ArrayLike, size: tuple[int, int], rows: slice | NDArray[
 
     Returns
     -------
-    (h, w, 2) float64, h of the rows
+    (h, w, 2) or (r, w, 2) float64
         (x, y) in index coordinates.
     """
     x, y = np.meshgrid(np.arange(size[1], dtype=np.float64), np.arange(size[0], dtype=np.float64)[rows])
@@ -102,13 +102,13 @@ def sample(image: ArrayLike, grid: ArrayLike, border: str = "zeros", order: int 
         if pixels.ndim == 3:
             weight, present = weight[..., None], present[..., None]
         value = np.where(present, pixels[y, x], colour)
-        # What has no weight is not looked at: a NaN next to a whole-pixel window stays outside.
-        with np.errstate(invalid="ignore"):  # infinity minus infinity is a NaN, and no surprise
+        # A pixel without weight is not read: a NaN next to a whole-pixel window stays outside.
+        with np.errstate(invalid="ignore"):  # infinity minus infinity is NaN
             total += np.multiply(weight, value, where=weight != 0, out=np.zeros_like(total))
     return total
 
 
-@np.errstate(over="ignore", invalid="ignore")  # what an infinite pixel is worth is infinite, or a NaN, and no surprise
+@np.errstate(over="ignore", invalid="ignore")  # gradients of infinite pixels are infinities and NaN
 def sample_vjp(
     image: ArrayLike,
     grid: ArrayLike,
@@ -117,18 +117,18 @@ def sample_vjp(
     order: int = 1,
     fill: ArrayLike = 0,
 ) -> tuple[Floats, Floats]:
-    """Give the gradients of :func:`sample`: what the gradient of the loss by its result means for its inputs.
+    """Give the gradients of a loss with respect to image and grid, from that with respect to the samples.
 
-    By a coordinate the bilinear sampler's derivative is the difference of the two neighbours on that axis. On a pixel's
-    centre, where it has a kink, this is the right-hand derivative. Where `edge` clips a coordinate it is 0, as it is
-    everywhere for `order` 0.
+    With respect to a coordinate the bilinear sampler's derivative is the difference of the two neighbours on that axis;
+    on a pixel's centre, where it has a kink, the right-hand derivative. It is 0 where ``edge`` clips the coordinate,
+    and everywhere for `order` 0.
 
     Parameters
     ----------
     image, grid, border, order, fill
         As for :func:`sample`.
     cotangent : (...) or (..., C)
-        A number for each of the result.
+        The gradient with respect to the samples, the result of :func:`sample`.
 
     Returns
     -------
@@ -140,7 +140,7 @@ def sample_vjp(
     if np.shape(cotangent) != samples:
         raise InvalidInputError(
             f"a cotangent of shape {np.shape(cotangent)} for samples of shape {samples}",
-            "it has a number for each of them",
+            "give it the shape of the samples",
         )
     by_image = np.zeros(pixels.shape)
     add_samples(by_image, grid, cotangent, border, order)
@@ -150,7 +150,7 @@ def sample_vjp(
 def add_samples(
     by_image: NDArray[Any], grid: ArrayLike, cotangent: ArrayLike, border: str = "zeros", order: int = 1
 ) -> None:
-    """Add the image's part of the way back: what each point is worth, shared among the pixels that it reads.
+    """Add the gradient with respect to the image: each point's cotangent, shared among the pixels that it reads.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def grid_vjp(
     order: int = 1,
     fill: ArrayLike = 0,
 ) -> Floats:
-    """Give the gradient by the points of a grid, (..., 2) float64, alone; see :func:`sample_vjp`."""
+    """Give the gradient with respect to the grid alone, (..., 2) float64; see :func:`sample_vjp`."""
     points, loss = np.asarray(grid, dtype=np.float64), np.asarray(cotangent, dtype=np.float64)
     if order == 0:
         return np.zeros(points.shape)
@@ -188,9 +188,9 @@ def grid_vjp(
 def sample_slopes(
     image: ArrayLike, grid: ArrayLike, border: str = "zeros", order: int = 1, fill: ArrayLike = 0
 ) -> tuple[Floats, Floats]:
-    """Give the derivatives of :func:`sample` by the x and by the y of each point.
+    """Give the derivatives of :func:`sample` with respect to the x and the y of each point.
 
-    They are the differences of the two neighbours on that axis: see :func:`sample_vjp`, which contracts them.
+    They are the differences of the two neighbours on that axis; :func:`sample_vjp` contracts them.
 
     Parameters
     ----------
@@ -216,11 +216,11 @@ def sample_slopes(
     return by_x, by_y
 
 
-@np.errstate(over="ignore", invalid="ignore")  # as in what it takes
+@np.errstate(over="ignore", invalid="ignore")  # as in sample_vjp
 def matrix_grid_vjp(matrix: ArrayLike, by_grid: ArrayLike, first_row: int = 0) -> Floats:
-    """Give the gradient by the (2, 3) or (3, 3) matrix of :func:`matrix_grid` from that by its (h, w, 2) grid.
+    """Give the gradient with respect to a (2, 3) or (3, 3) matrix, from that with respect to its (h, w, 2) grid.
 
-    Of some rows, the first of which is `first_row`, it is their share.
+    Where the grid has only some rows, from `first_row` on, it is their share.
     """
     transform, loss = np.asarray(matrix, dtype=np.float64), np.asarray(by_grid, dtype=np.float64)
     last_row = first_row + loss.shape[0]
@@ -259,7 +259,7 @@ def axis_neighbours(coordinate: Floats, order: int) -> list[tuple[NDArray[np.int
 
 
 def _transform(matrix: Floats, x: Floats, y: Floats) -> Floats:
-    """Apply a matrix to points, in an order of operations that every backend repeats: ties round alike."""
+    """Apply a matrix to points, in an order of operations that every backend repeats, so that ties round alike."""
     return np.stack([(row[0] * x + row[1] * y) + row[2] for row in matrix], axis=-1)
 
 
