@@ -1,7 +1,7 @@
 """The samplers as functions of torch that a model can be trained through. Needs torch, which nothing else here imports.
 
 Images are tensors (B, C, H, W), places one for each image; one image serves all places, and one place all images.
-Gradients go to whichever of them want some, and add up over what is shared.
+Gradients go to those that require them, and add up over shared images and places.
 
 ============================  ======================================================================================
 images                        computed by
@@ -15,7 +15,7 @@ for them; their gradients have their dtype and are on their device. Kernels run 
 stream, a call waits for that stream before it and for the kernels after it.
 
 Gradients are those of ``backward()`` and ``torch.autograd.grad``. ``torch.func`` (``grad``, ``vmap``) and second
-derivatives are not supported, and torch or this module says so: a batch is what ``vmap`` would be needed for.
+derivatives are not supported, and refused by torch or by this module; a batch takes the place of ``vmap``.
 """
 
 from glimpsecli.errors import UnavailableError, extra

@@ -50,13 +50,13 @@ class Glimpse(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, ...]:
-        """Give the gradients by images and places."""
+        """Give the gradients with respect to images and places."""
         images, places = ctx.saved_tensors
         return *GlimpseGradient.apply(images, places, cotangent, *ctx.how, ctx.needs_input_grad[:2]), None, None
 
 
 class GlimpseGradient(torch.autograd.Function):
-    """The way back from glimpses; a function of its own, so that who would differentiate it is told."""
+    """The gradients of glimpses: a function of its own, which refuses to be differentiated again."""
 
     @staticmethod
     def forward(
@@ -91,13 +91,13 @@ class Places(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, by_places: Tensor) -> tuple[Tensor | None, ...]:
-        """Give the gradient by the windows."""
+        """Give the gradient with respect to the windows."""
         (windows,) = ctx.saved_tensors
         return PlacesGradient.apply(windows, by_places, ctx.size, ctx.blur), None, None
 
 
 class PlacesGradient(torch.autograd.Function):
-    """The way back from places to windows, which cannot be differentiated either."""
+    """The gradients of places with respect to windows, which cannot be differentiated again either."""
 
     @staticmethod
     def forward(ctx: Any, windows: Tensor, by_places: Tensor, size: Size, blur: float) -> Tensor:
@@ -114,9 +114,9 @@ class _Job(NamedTuple):
     ----------
     images : (B, C, H, W) tensor
     taps : Taps
-        N, or N * C where each plane of the images is taken for a grey image of its own, which leaves it in its place.
+        N, or N * C where each plane of the images is taken for a grey image of its own and is not moved.
     layout : torch.memory_format
-        Order in memory of all that is made: channels last, but for planes.
+        Order in memory of glimpses and gradients: channels last, but for planes.
     colours : (N, C) or (N * C, 1)
     sampling : Sampling
     """
@@ -129,7 +129,7 @@ class _Job(NamedTuple):
 
     @classmethod
     def of(cls, images: Tensor, places: Tensor, size: Size, sampling: Sampling) -> _Job:
-        """Check what is left to check, and arrange."""
+        """Check places and backend, and arrange."""
         _, channels, height, width = images.shape
         taps = Taps.at(_host(places), size, (height, width), sampling)
         colour = sampling.colour(channels, np.float64 if images.dtype == torch.float64 else np.float32)
@@ -151,7 +151,7 @@ class _Job(NamedTuple):
 
     @np.errstate(over="ignore", invalid="ignore")  # infinities may add up to a NaN
     def pull_back(self, cotangent: Tensor, by_images: bool, by_places: bool) -> tuple[Tensor | None, Tensor | None]:
-        """Give the gradients by images and places, those that are wanted."""
+        """Give the wanted gradients with respect to images and places."""
         loss = cotangent.to(self._kind).contiguous(memory_format=self.layout)
         onto = torch.empty_like(self.images, dtype=self._kind, memory_format=self.layout).zero_() if by_images else None
         moving = np.zeros(self.taps.places.shape) if by_places else None
@@ -164,7 +164,7 @@ class _Job(NamedTuple):
 
     @property
     def _kind(self) -> torch.dtype:
-        """What glimpses and gradients are computed in."""
+        """Dtype of glimpses and gradients."""
         return torch.float64 if self.images.dtype == torch.float64 else torch.float32
 
     @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What tensors must be, and one line for each that is not."""
+"""Checks of tensors, each with an error of one line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DTYPES = ("uint8", "uint16", "float32", "float64")
 
 
 def checked_images(images: Tensor) -> Tensor:
-    """Give the images if they are (B, C, H, W) of a type, and in a place, that can be looked at."""
+    """Give the images if they are (B, C, H, W), of a dtype and on a device that can be read."""
     if not isinstance(images, torch.Tensor):
         raise InvalidInputError(f"images are {type(images).__name__}", "give a tensor, (B, C, H, W)")
     if images.ndim != 4 or 0 in images.shape[1:]:
@@ -96,7 +96,7 @@ def checked_backend(images: Tensor, backend: str) -> str:
 
 
 def without_gradient(value: Any, name: str) -> Any:
-    """Give what may be a tensor for NumPy, if nobody waits for a gradient by it."""
+    """Give a value, which may be a tensor without gradients, for NumPy."""
     if not isinstance(value, torch.Tensor):
         return value
     if value.requires_grad:

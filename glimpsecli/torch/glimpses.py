@@ -1,4 +1,4 @@
-"""The functions: places in each convention, brought to what the samplers take."""
+"""The functions of torch: places in each convention become places of the samplers."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def gaussian_glimpse(
     >>> ramp = torch.arange(9.0).expand(1, 1, 9, 9)
     >>> params = torch.tensor([[4.0, 1, 1, 4, 1, 1]], requires_grad=True)
     >>> gaussian_glimpse(ramp, params, (1, 1)).sum().backward()
-    >>> params.grad[0, 3]  # a pixel further to the right the ramp is higher by nearly 1: it ends at 8
+    >>> params.grad[0, 3]  # a pixel to the right the ramp is higher by nearly 1: it ends at 8
     tensor(0.9999)
     """
     places = checked_places(params, "params", (7,), (6,))
@@ -98,7 +98,7 @@ def affine_glimpse(
     Returns
     -------
     (B or N, C, h, w) tensor
-        As :func:`gaussian_glimpse`. By `theta`, the derivative on a pixel's centre is that to the right, and down.
+        As :func:`gaussian_glimpse`. On a pixel's centre the derivative is that to the right, and down.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def window_glimpse(
     """
     if sampler not in DIFFERENTIABLE:
         raise InvalidInputError(
-            f"the sampler {sampler!r} has no gradient by windows",
+            f"the sampler {sampler!r} has no gradient with respect to windows",
             f"choose from {', '.join(DIFFERENTIABLE)}; or use extract_batch",
         )
     rows = checked_places(windows, "windows", (5,), (4,))
