@@ -185,10 +185,9 @@ def params_vjp(image: ArrayLike, params: Iterable[float], cotangent: ArrayLike) 
     mixed_rows = np.einsum("yxc,jx->yjc", flat, columns, optimize=True)
     by_rows = np.einsum("ijc,yjc->iy", loss, mixed_rows, optimize=True)
     by_columns = np.einsum("ijc,iy,yxc->jx", loss, rows, flat, optimize=True)
-    by_gain = float(np.sum(rows * by_rows))
     vertical = _filterbank_vjp(rows, gain * by_rows, u_y, s_y, d_y)
     horizontal = _filterbank_vjp(columns, gain * by_columns, u_x, s_x, d_x)
-    return np.array([*vertical, *horizontal, by_gain])
+    return np.array([*vertical, *horizontal, float(np.sum(rows * by_rows))])
 
 
 def _filterbank_vjp(weights: Floats, by_weights: Floats, first: float, sigma: float, stride: float) -> list[float]:

@@ -137,12 +137,11 @@ def _gaussian_peak(first: float, sigma: float, stride: float, taps: int) -> floa
 def _tap_profile(coordinates: Floats, pixels: int, border: str, order: int) -> Floats:
     """Give the profile of one axis for taps at these index coordinates."""
     profile = np.zeros(pixels)
-    unbounded, weights = [], []
-    for index, weight in spatial.axis_neighbours(coordinates, order):
+    read = spatial.axis_neighbours(coordinates, order)
+    for index, weight in read:
         pixel, present = resolve(index, pixels, border)
         profile += np.bincount(pixel, weight * present, pixels)
-        unbounded.append(index)
-        weights.append(weight)
+    unbounded, weights = zip(*read, strict=True)
     _, where = np.unique(np.concatenate(unbounded), return_inverse=True)
     return _relative(profile, float(np.bincount(where, np.concatenate(weights)).max()))
 

@@ -88,8 +88,7 @@ class GaussianPolicy:
             raise InvalidInputError(
                 f"a sample of shape {drawn.shape} for means of shape {self.mean.shape}", "give a location for each mean"
             )
-        z: Floats = (drawn - self.mean) / self.sigma[..., None]
-        return z
+        return (drawn - self.mean) / self.sigma[..., None]
 
 
 class CategoricalPolicy:
@@ -120,8 +119,7 @@ class CategoricalPolicy:
     @property
     def grid(self) -> tuple[int, int]:
         """Rows and columns."""
-        rows, columns = self._log.shape[-2:]
-        return rows, columns
+        return self._log.shape[-2], self._log.shape[-1]
 
     def sample(self, random: np.random.Generator) -> NDArray[np.int64]:
         """Draw one cell (row, column) for each grid: (..., 2) int64."""
@@ -233,8 +231,7 @@ def score_gradient(losses: ArrayLike, baseline: ArrayLike, scores: ArrayLike) ->
             f"losses of shape {worth.shape}, a baseline of shape {offset.shape}, scores of shape {slopes.shape}",
             "give (N,), one number or (N,), and (N, ...)",
         )
-    gradient: Floats = np.tensordot(worth - offset, slopes, axes=1) / len(worth)
-    return gradient
+    return np.tensordot(worth - offset, slopes, axes=1) / len(worth)
 
 
 def clip_to_image(sample: ArrayLike, image_size: tuple[int, int]) -> Floats:

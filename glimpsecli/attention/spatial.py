@@ -43,8 +43,7 @@ def affine_grid(theta: ArrayLike, size: tuple[int, int], image_size: tuple[int, 
     x, y = (_normalised_taps(taps, align_corners) for taps in (size[1], size[0]))
     source = _transform(np.asarray(theta, dtype=np.float64), *np.meshgrid(x, y))
     extent = np.array([image_size[1], image_size[0]], dtype=np.float64)
-    grid: Floats = (source + 1) / 2 * (extent - 1) if align_corners else ((source + 1) * extent - 1) / 2
-    return grid
+    return (source + 1) / 2 * (extent - 1) if align_corners else ((source + 1) * extent - 1) / 2
 
 
 def matrix_grid(matrix: ArrayLike, size: tuple[int, int], rows: slice | NDArray[np.int64] = slice(None)) -> Floats:
@@ -181,8 +180,7 @@ def grid_vjp(
     if order == 0:
         return np.zeros(points.shape)
     slopes = sample_slopes(image, points, border, order, fill)
-    by_axis = [np.sum((slope * loss).reshape(*points.shape[:-1], -1), axis=-1) for slope in slopes]
-    return np.stack(by_axis, axis=-1)
+    return np.stack([np.sum((slope * loss).reshape(*points.shape[:-1], -1), axis=-1) for slope in slopes], axis=-1)
 
 
 def sample_slopes(
@@ -223,8 +221,9 @@ def matrix_grid_vjp(matrix: ArrayLike, by_grid: ArrayLike, first_row: int = 0) -
     Where the grid has only some rows, from `first_row` on, it is their share.
     """
     transform, loss = np.asarray(matrix, dtype=np.float64), np.asarray(by_grid, dtype=np.float64)
-    last_row = first_row + loss.shape[0]
-    x, y = np.meshgrid(np.arange(loss.shape[1], dtype=np.float64), np.arange(first_row, last_row, dtype=np.float64))
+    x, y = np.meshgrid(
+        np.arange(loss.shape[1], dtype=np.float64), first_row + np.arange(loss.shape[0], dtype=np.float64)
+    )
     taps = np.stack([x, y, np.ones_like(x)], axis=-1)
     if len(transform) == 3:
         points = _transform(transform, x, y)

@@ -13,10 +13,9 @@ from glimpsecli.sampling.precision import FULL_SCALE, READ_TYPES
 from glimpsecli.window.checks import check_unmasked
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
-    Images = NDArray[Any]
-    Glimpses = NDArray[np.float32]
+    from glimpsecli.sampling.precision import Glimpses, Images
 
 _SHORTEST_SIDE, _LONGEST_RATIO = 24, 3
 """Of a shape taken for (C, H, W): the least pixels of its shorter side, and the largest ratio of longer to shorter."""

@@ -17,8 +17,6 @@ from glimpsecli.errors import InvalidInputError
 if TYPE_CHECKING:
     from glimpsecli.sampling.options import Sampling
 
-CONTIGUOUS = "make it contiguous: .contiguous() in torch, ascontiguousarray() in CuPy"
-
 
 def is_on_device(array: Any) -> bool:
     """Return whether an array is in the memory of a GPU."""
@@ -49,7 +47,10 @@ def device_images(images: Any) -> Any:
     """Give an image, or several, as Numba's device array, contiguous."""
     array = _device_array(images)
     if not array.is_c_contiguous():
-        raise InvalidInputError(f"an image of shape {tuple(array.shape)} with gaps or turned axes", CONTIGUOUS)
+        raise InvalidInputError(
+            f"an image of shape {tuple(array.shape)} with gaps or turned axes",
+            "make it contiguous: .contiguous() in torch, ascontiguousarray() in CuPy",
+        )
     if not array.dtype.isnative:
         raise InvalidInputError(f"an image of {array.dtype} on the device", "give it in the byte order of this machine")
     return array

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,15 +12,10 @@ from glimpsecli.attention import spatial
 from glimpsecli.backends.protocol import Interpolation
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from glimpsecli.backends.protocol import Backend, ImageShape, Read
     from glimpsecli.sampling.options import Sampling
+    from glimpsecli.sampling.precision import Floats, Glimpses, Images
     from glimpsecli.sampling.taps import Taps
-
-    Images = NDArray[Any]
-    Glimpses = NDArray[np.float32]
-    Floats = NDArray[np.float64]
 
 GRID_POINTS = 2**19
 """The most points of grids in memory at once, but for a row that has more."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,12 +19,10 @@ from glimpsecli.sampling.taps import Taps
 if TYPE_CHECKING:
     from typing import Literal
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
+    from glimpsecli.sampling.precision import Glimpses
     from glimpsecli.window import Size, Where
-
-    Images = NDArray[Any]
-    Glimpses = NDArray[np.float32]
 
 
 def extract(
@@ -154,14 +152,13 @@ def extract_batch(
         planes, glimpses = stack.reshape(count, *stack.shape[2:], 1), result.reshape(count, *taps.size, 1)
         colours = np.tile(sampling.colour(channels), len(stack))[:, None]
         prepare(taps.repeated(channels), planes.shape, colours, sampling)(planes, glimpses)
-        return given
-    if is_on_device(stack):
+    elif is_on_device(stack):
         read_taps(stack, taps, result, sampling, alpha)
-        return given
-    last = np.moveaxis(stack, 1, 3) if channels_first else stack
-    view = np.moveaxis(result, 1, 3) if channels_first else result
-    target = view if view.flags.c_contiguous else np.empty(view.shape, np.float32)
-    read_taps(last, taps, target, sampling, alpha)
-    if target is not view:
-        view[...] = target
+    else:
+        last = np.moveaxis(stack, 1, 3) if channels_first else stack
+        view = np.moveaxis(result, 1, 3) if channels_first else result
+        target = view if view.flags.c_contiguous else np.empty(view.shape, np.float32)
+        read_taps(last, taps, target, sampling, alpha)
+        if target is not view:
+            view[...] = target
     return given

@@ -20,12 +20,10 @@ from glimpsecli.window.pullbacks import stack_vjp
 if TYPE_CHECKING:
     from typing import Literal
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
+    from glimpsecli.sampling.precision import Floats, Glimpses
     from glimpsecli.window import PlaceRows, Size, Where
-
-    Glimpses = NDArray[np.float32]
-    Floats = NDArray[np.float64]
 
 BY = ("image", "where")
 
@@ -189,8 +187,7 @@ def _pull_back(
     if wanted[0]:
         by_images = device_zeros(images.shape) if is_on_device(images) else np.zeros(images.shape, np.float32)
     by_places = np.zeros(taps.places.shape) if wanted[1] else None
-    moving = by_places if taps.sampler != "hard" else None
-    call_vjp(images, taps, loss, by_images, moving, colours, sampling)
+    call_vjp(images, taps, loss, by_images, None if taps.sampler == "hard" else by_places, colours, sampling)
     return by_images, by_places
 
 

@@ -202,8 +202,7 @@ def _layer_rows(
         for rows, layer in write(glimpse, params, (height, width), deep):
             yield rows, layer, True
         return
-    fill = np.zeros((1, glimpse.shape[2]), np.float32)
-    interpolation = Interpolation(int(one.sampler == "bilinear"), "edge", fill)
+    interpolation = Interpolation(int(one.sampler == "bilinear"), "edge", np.zeros((1, glimpse.shape[2]), np.float32))
     for start in range(0, height, deep):
         rows = slice(start, min(start + deep, height))
         extent = (rows.stop - start, width)

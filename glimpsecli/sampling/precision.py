@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     Images = NDArray[Any]
     Glimpses = NDArray[np.float32]
+    Floats = NDArray[np.float64]
 
 FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 """The dtypes that backends read, and the value that stands for white and for opaque."""

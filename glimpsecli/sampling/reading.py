@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,13 +13,9 @@ from glimpsecli.sampling.precision import full_scale, readable
 from glimpsecli.sampling.transparency import unweigh, weigh_by_alpha
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from glimpsecli.sampling.options import Sampling
+    from glimpsecli.sampling.precision import Glimpses, Images
     from glimpsecli.sampling.taps import Taps
-
-    Images = NDArray[Any]
-    Glimpses = NDArray[np.float32]
 
 
 def read_taps(images: Images, taps: Taps, out: Glimpses, sampling: Sampling, alpha: bool) -> None:
@@ -33,7 +29,8 @@ def read_taps(images: Images, taps: Taps, out: Glimpses, sampling: Sampling, alp
     if not alpha or taps.order == 0:  # single pixels keep their own alpha
         prepare(taps, images.shape, colours, sampling)(images, out)
         return
-    cut, moved = _cut(images, taps)
+    top, bottom, left, right = union(taps.boxes())
+    cut, moved = images[:, top:bottom, left:right], taps.moved(top, left, (bottom - top, right - left))
     gain = np.ones(taps.windows, np.float32)
     if taps.sampler == "gaussian":  # the division by alpha would cancel the gain
         gain = taps.places[:, 6].astype(np.float32)
@@ -47,11 +44,5 @@ def read_taps(images: Images, taps: Taps, out: Glimpses, sampling: Sampling, alp
     if np.any(whole):  # crops keep the colours that alpha hides
         crops = np.empty((int(whole.sum()), *out.shape[1:]), np.float32)
         some = images if len(images) == 1 else images[whole]
-        prepare(taps.only(whole), some.shape, colours[whole], sampling)(some, crops)
+        prepare(taps._replace(places=taps.places[whole]), some.shape, colours[whole], sampling)(some, crops)
         out[whole] = crops
-
-
-def _cut(images: Images, taps: Taps) -> tuple[Images, Taps]:
-    """Cut images to what all windows read of them, and move the windows along."""
-    top, bottom, left, right = union(taps.boxes())
-    return images[:, top:bottom, left:right], taps.moved(top, left, (bottom - top, right - left))

@@ -19,13 +19,11 @@ from glimpsecli.sampling.taps import Taps
 from glimpsecli.window import places_of
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from glimpsecli.backends.protocol import ImageShape, Read
+    from glimpsecli.sampling.precision import Glimpses, Images
     from glimpsecli.window import Size, Where
-
-    Images = NDArray[Any]
-    Glimpses = NDArray[np.float32]
 
 _FLOAT32 = np.dtype(np.float32)
 

@@ -107,10 +107,6 @@ class Taps(NamedTuple):
         """Give each window `times` times in a row."""
         return self._replace(places=np.repeat(self.places, times, axis=0))
 
-    def only(self, chosen: NDArray[np.bool_]) -> Taps:
-        """Give the windows that are chosen."""
-        return self._replace(places=self.places[chosen])
-
     def moved(self, top: int, left: int, image_size: Size) -> Taps:
         """Give the same windows over a cut of the image whose first pixel is (top, left)."""
         places = self.places.copy()

@@ -56,5 +56,4 @@ def _clip(outline: list[Point], axis: int, bound: float, sign: int) -> list[Poin
 
 
 def _area(outline: list[Point]) -> float:
-    pairs = zip(outline, outline[1:] + outline[:1], strict=True)
-    return abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in pairs)) / 2
+    return abs(sum(x * v - u * y for (x, y), (u, v) in zip(outline, outline[1:] + outline[:1], strict=True))) / 2

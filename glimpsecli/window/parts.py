@@ -60,5 +60,4 @@ def tap_steps(place: Affine | Projective, size: Size) -> NDArray[np.float64]:
     taps = np.array([[0, 0, 1], [w - 1, 0, 1], [0, h - 1, 1], [w - 1, h - 1, 1]], dtype=np.float64)
     points = taps @ place.matrix.T
     ahead = points[:, :, None] + place.matrix[:, :2]
-    steps: NDArray[np.float64] = ahead[:, :2] / ahead[:, 2:] - (points[:, :2] / points[:, 2:])[:, :, None]
-    return steps
+    return ahead[:, :2] / ahead[:, 2:] - (points[:, :2] / points[:, 2:])[:, :, None]

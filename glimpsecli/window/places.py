@@ -84,8 +84,6 @@ class Window:
 
     def scaled(self, factor: float) -> Window:
         """Enlarge or shrink the window about its centre."""
-        if factor == 1:
-            return self
         return Window(self.cx, self.cy, self.width * factor, self.height * factor, self.angle)
 
     def squared(self) -> Window:

@@ -71,8 +71,6 @@ def places_of(where: Where | PlaceRows) -> PlaceRows:
         return where
     if type(where) in _FIELDS:
         return PlaceRows(type(where), np.array([_FIELDS[type(where)](where)], dtype=np.float64), True, None)
-    if isinstance(where, np.ndarray):
-        return _rows_of_numbers(where)
     single = isinstance(where, _PLACES)
     if single:
         places: list[object] = [where]
