@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from glimpsecli.sampling.precision import Glimpses, Images
 
 _SHORTEST_SIDE, _LONGEST_RATIO = 24, 3
-"""Of a shape taken for (C, H, W): the least pixels of its shorter side, and the largest ratio of longer to shorter."""
+"""Of a shape taken for (C, H, W): the least shorter side, in pixels, and the largest ratio of the sides."""
 
 
 def checked_image(image: ArrayLike, name: str = "an image") -> Images:

@@ -71,10 +71,10 @@ def vjp(
     -------
     Gradients
         ``.image`` is float32. ``.where`` has a derivative for each number of `where`, by its name, or in a float64
-        array where `where` is an array: per pixel for positions and extents, per degree for an angle. Where sigma
-        follows from the extent, its derivative is part of the extent's. The hard sampler moves in jumps: its
-        derivatives are zeros. On a pixel's centre, where the bilinear sampler has a kink, the derivative is that to the
-        right, and down.
+        array of the same shape where `where` is an array: per pixel for positions and extents, per degree for an angle.
+        Where sigma follows from the extent, its derivative is part of the extent's. The hard sampler moves in jumps:
+        its derivatives are zeros. On a pixel's centre, where the bilinear sampler has a kink, the derivative is that to
+        the right, and down.
 
     Raises
     ------

@@ -100,7 +100,7 @@ def readable(images: Images, taps: Taps) -> tuple[Images, Taps]:
     if taps.sampler == "gaussian":
         return cut, taps.moved(top, left, (bottom - top, right - left))
     if top or left:
-        placed = np.zeros((len(images), bottom, right, images.shape[3]), cut.dtype)  # untouched, it takes no memory
+        placed = np.zeros((len(images), bottom, right, images.shape[3]), cut.dtype)  # untouched zeros take no memory
         placed[:, top:, left:] = cut
         cut = placed
     return cut, taps.moved(0, 0, (bottom, right))
