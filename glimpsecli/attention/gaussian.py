@@ -24,9 +24,10 @@ import numpy as np
 from glimpsecli.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
-    Floats = NDArray[np.float64]
+    from glimpsecli.arrays import Floats
+
 
 EPSILON = 1e-8
 """Added to the sum of each row, as the article does."""

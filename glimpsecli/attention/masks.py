@@ -21,7 +21,8 @@ from glimpsecli.errors import InvalidInputError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    Floats = NDArray[np.float64]
+    from glimpsecli.arrays import Floats
+
     Pixels = NDArray[np.int64]
 
 REACH = 8.5

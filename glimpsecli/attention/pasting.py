@@ -26,7 +26,8 @@ from glimpsecli.errors import InvalidInputError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    Floats = NDArray[np.float64]
+    from glimpsecli.arrays import Floats
+
 
 THINNEST = 1e-6
 """The least thickness of a window, in pixels: rounding decides where a thinner one lies."""

@@ -24,7 +24,7 @@ from glimpsecli.errors import InvalidInputError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    Floats = NDArray[np.float64]
+    from glimpsecli.arrays import Floats
 
 
 class GaussianPolicy:

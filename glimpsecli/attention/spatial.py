@@ -19,7 +19,7 @@ from glimpsecli.errors import InvalidInputError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    Floats = NDArray[np.float64]
+    from glimpsecli.arrays import Floats
 
 
 def affine_grid(theta: ArrayLike, size: tuple[int, int], image_size: tuple[int, int], align_corners: bool) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,12 +19,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from glimpsecli.arrays import Array, Figure
     from glimpsecli.learning import Fit
     from glimpsecli.learning.refine import Step
     from glimpsecli.sampling import Sampling
 
-    Array = NDArray[Any]
-    Figure = NDArray[np.uint8]
 
 HEIGHT, WIDTH = 400, 560
 """Largest height and width of the image in a frame, in pixels."""

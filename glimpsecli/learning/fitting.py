@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -23,11 +23,11 @@ from glimpsecli.sampling.precision import to_float32
 from glimpsecli.window import Window
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
+    from glimpsecli.arrays import Images
     from glimpsecli.window import Size
 
-    Images = NDArray[Any]
 
 LEAST_SIDE = 8  # pixels of a target
 LEAST_ENERGY = 0.01

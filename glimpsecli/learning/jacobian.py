@@ -16,11 +16,9 @@ from glimpsecli.attention import gaussian, spatial
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from numpy.typing import NDArray
-
+    from glimpsecli.arrays import Floats
     from glimpsecli.window import Size
 
-    Floats = NDArray[np.float64]
 
 NEGLIGIBLE = 1e-10
 """Weights below this are left out: each Gaussian reads few pixels of a large image."""

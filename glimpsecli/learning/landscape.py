@@ -17,10 +17,10 @@ from glimpsecli.window import stack_gaussians
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from glimpsecli.arrays import Floats
     from glimpsecli.sampling import Sampling
     from glimpsecli.window import Size, Window
 
-    Floats = NDArray[np.float64]
 
 STILL = 1e-10
 """Slope per pixel, of a loss whose white is 1, up to which it is rounding and leads nowhere."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,12 +15,9 @@ from glimpsecli.window import GaussianParams, Window, stack_matrices
 from glimpsecli.window.pullbacks import matrices_to_gaussians_vjp, windows_to_matrices_vjp
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from glimpsecli.arrays import Floats, Images
     from glimpsecli.window import Size
 
-    Floats = NDArray[np.float64]
-    Images = NDArray[Any]
 
 ROOM = 0.3
 """Share of half its extent by which a window may move within a scene, in addition to two strides."""

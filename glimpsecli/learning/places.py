@@ -15,11 +15,9 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from numpy.typing import NDArray
-
+    from glimpsecli.arrays import Floats
     from glimpsecli.window import Size
 
-    Floats = NDArray[np.float64]
 
 FREE = {"position": (0, 1), "scale": (2,), "aspect": (3,), "angle": (4,)}
 """Indices of the numbers of a place that a search may vary, by name."""

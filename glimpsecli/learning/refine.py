@@ -12,7 +12,7 @@ number p of the place is, dg/dp being likewise of mean zero::
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -22,12 +22,9 @@ from glimpsecli.learning.places import FREE, to_window
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from glimpsecli.arrays import Floats, Images
     from glimpsecli.sampling import Sampling
 
-    Floats = NDArray[np.float64]
-    Images = NDArray[Any]
 
 MOST_STEPS, SOFT_STEPS = 25, 8
 """Greatest number of steps, at the last level and at a soft one."""

@@ -13,13 +13,11 @@ from glimpsecli.window import Window, share_outside
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from glimpsecli.arrays import Floats
     from glimpsecli.learning.places import Range
     from glimpsecli.learning.refine import State
     from glimpsecli.window import Size
 
-    Floats = NDArray[np.float64]
 
 LEAST_ZNCC = 0.7
 """ZNCC below which more than half of the target is not explained."""

@@ -15,7 +15,7 @@ from glimpsecli.window.checks import check_unmasked
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from glimpsecli.sampling.precision import Glimpses, Images
+    from glimpsecli.arrays import Glimpses, Images
 
 _SHORTEST_SIDE, _LONGEST_RATIO = 24, 3
 """Of a shape taken for (C, H, W): the least shorter side, in pixels, and the largest ratio of the sides."""

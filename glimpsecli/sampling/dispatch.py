@@ -12,9 +12,9 @@ from glimpsecli.attention import spatial
 from glimpsecli.backends.protocol import Interpolation
 
 if TYPE_CHECKING:
+    from glimpsecli.arrays import Floats, Glimpses, Images
     from glimpsecli.backends.protocol import Backend, ImageShape, Read
     from glimpsecli.sampling.options import Sampling
-    from glimpsecli.sampling.precision import Floats, Glimpses, Images
     from glimpsecli.sampling.taps import Taps
 
 GRID_POINTS = 2**19

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from glimpsecli.sampling.precision import Glimpses
+    from glimpsecli.arrays import Glimpses
     from glimpsecli.window import Size, Where
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from glimpsecli.sampling.precision import Floats, Glimpses
+    from glimpsecli.arrays import Floats, Glimpses
     from glimpsecli.window import PlaceRows, Size, Where
 
 BY = ("image", "where")

@@ -13,13 +13,9 @@ from glimpsecli.backends.footprint import union
 from glimpsecli.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from glimpsecli.arrays import Glimpses, Images
     from glimpsecli.sampling.taps import Taps
 
-    Images = NDArray[Any]
-    Glimpses = NDArray[np.float32]
-    Floats = NDArray[np.float64]
 
 FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 """The dtypes that backends read, and the value that stands for white and for opaque."""

@@ -13,8 +13,8 @@ from glimpsecli.sampling.precision import full_scale, readable
 from glimpsecli.sampling.transparency import unweigh, weigh_by_alpha
 
 if TYPE_CHECKING:
+    from glimpsecli.arrays import Glimpses, Images
     from glimpsecli.sampling.options import Sampling
-    from glimpsecli.sampling.precision import Glimpses, Images
     from glimpsecli.sampling.taps import Taps
 
 

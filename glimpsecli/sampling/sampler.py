@@ -21,8 +21,8 @@ from glimpsecli.window import places_of
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from glimpsecli.arrays import Glimpses, Images
     from glimpsecli.backends.protocol import ImageShape, Read
-    from glimpsecli.sampling.precision import Glimpses, Images
     from glimpsecli.window import Size, Where
 
 _FLOAT32 = np.dtype(np.float32)

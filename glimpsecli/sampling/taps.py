@@ -14,10 +14,10 @@ from glimpsecli.window.checks import check_gaussians, check_matrices
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from glimpsecli.arrays import Floats
     from glimpsecli.sampling.options import Sampling
     from glimpsecli.window import PlaceRows, Size, Where
 
-    Floats = NDArray[np.float64]
 
 LARGEST_GLIMPSE = 2**27
 """The most pixels of one glimpse; a larger size is taken for a slip of the keyboard."""

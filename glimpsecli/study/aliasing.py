@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from glimpsecli.arrays import Floats
 
-    Floats = NDArray[np.float64]
 
 _STEPS = 512
 _ANGLES = 64

@@ -23,7 +23,8 @@ from glimpsecli.window import GaussianParams
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
+    from glimpsecli.arrays import Floats
+
     Image = NDArray[np.float32]
 
 TAPS = 16

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from glimpsecli.arrays import Floats
     from glimpsecli.study.mechanisms import View
 
-    Floats = NDArray[np.float64]
     Whole = NDArray[np.int64]
 
 CLOSE, CLOSE_EXTENT = 0.25, 0.02

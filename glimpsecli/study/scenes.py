@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
+    from glimpsecli.arrays import Floats
+
     Image = NDArray[np.float32]
 
 KINDS = ("photos", "textures", "glyphs")

@@ -17,7 +17,8 @@ from glimpsecli.window import stack_gaussians, stack_matrices
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
+    from glimpsecli.arrays import Floats
+
     Image = NDArray[np.float32]
 
 

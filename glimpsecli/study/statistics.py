@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
+    from glimpsecli.arrays import Floats
+
 
 Z = 1.959963984540054
 """Standard deviations about the mean within which 95 % of a normal distribution lie."""

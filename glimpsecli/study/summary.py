@@ -16,10 +16,10 @@ from glimpsecli.study.statistics import Interval
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from glimpsecli.arrays import Floats
     from glimpsecli.study.running import Done
     from glimpsecli.study.statistics import Pairs
 
-    Floats = NDArray[np.float64]
 
 ALL = "all"
 

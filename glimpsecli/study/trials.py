@@ -15,7 +15,8 @@ from glimpsecli.study.scenes import KINDS, area_average, scene
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
+    from glimpsecli.arrays import Floats
+
     Image = NDArray[np.float32]
 
 _TRIES = 20_000  # a photo of something on white has few places that show something

@@ -17,9 +17,9 @@ from glimpsecli.study.trials import Trials, draw
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from glimpsecli.arrays import Floats
     from glimpsecli.study.mechanisms import View
 
-    Floats = NDArray[np.float64]
 
 ADAM, LM, SCORE = "adam", "lm", "score function"
 METHODS = {ADAM: "Adam", LM: "Levenberg-Marquardt", SCORE: "Adam on the score function"}

@@ -24,11 +24,9 @@ from glimpsecli.errors import InvalidInputError
 from glimpsecli.window.checks import check_size, checked_blur
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from glimpsecli.arrays import Floats
     from glimpsecli.window.checks import Size
 
-    Floats = NDArray[np.float64]
 
 CONVENTIONS = ("cells", "corners", "hart")
 

@@ -9,8 +9,8 @@ import numpy as np
 from glimpsecli.window.checks import check_size
 
 if TYPE_CHECKING:
+    from glimpsecli.arrays import Floats
     from glimpsecli.window.checks import Size
-    from glimpsecli.window.conversions import Floats
     from glimpsecli.window.places import Affine
     from glimpsecli.window.projective import Projective
 

@@ -17,8 +17,8 @@ from glimpsecli.window.matrix import Matrix
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from glimpsecli.arrays import Floats
     from glimpsecli.window.checks import Size
-    from glimpsecli.window.conversions import Floats
 
 
 @dataclass(frozen=True)

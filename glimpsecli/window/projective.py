@@ -13,8 +13,8 @@ from glimpsecli.window.matrix import Matrix
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from glimpsecli.arrays import Floats
     from glimpsecli.window.checks import Size
-    from glimpsecli.window.conversions import Floats
 
 _FLAT = 1e-9
 """Sine of a corner's turn up to which its sides lie in a line; of two corners that are one, distance over extent."""

@@ -16,8 +16,8 @@ from glimpsecli.window.projective import Projective
 from glimpsecli.window.stacks import places_of
 
 if TYPE_CHECKING:
+    from glimpsecli.arrays import Floats
     from glimpsecli.window.checks import Size
-    from glimpsecli.window.conversions import Floats
     from glimpsecli.window.stacks import PlaceRows, Where
 
 

@@ -17,8 +17,8 @@ from glimpsecli.window.projective import Projective
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from glimpsecli.arrays import Floats
     from glimpsecli.window.checks import Size
-    from glimpsecli.window.conversions import Floats
 
 _FIELDS = {
     Window: attrgetter("cx", "cy", "width", "height", "angle"),
