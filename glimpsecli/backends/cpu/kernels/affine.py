@@ -162,8 +162,8 @@ def _gather_words(image, tile, count):
             continue
         a = np.uintp(image.first + np.int64(y) * image.pitch + np.int64(x) * 3)
         upper, c = load_word(pixels, a), a + np.uintp(image.pitch)
-        # In the last row a word might reach past the end of the image.
-        last = y == image.height - 2
+        # At the end a word would reach two bytes past it.
+        last = c + np.uintp(8) > np.uintp(len(pixels))
         lower = load_word(pixels, c - np.uintp(2)) >> np.uint64(16) if last else load_word(pixels, c)
         words[j], words[size + j] = np.int32(upper), np.int32(upper >> np.uint64(24))
         words[size + size + j], words[size + size + size + j] = np.int32(lower), np.int32(lower >> np.uint64(24))
