@@ -1,7 +1,6 @@
 """Every backend against the definitions, over everything that may come."""
 
 import ctypes
-import math
 import mmap
 import os
 import tracemalloc
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from glimpsecli import Affine, GaussianParams, GlimpseError, Projective, Window, extract, extract_batch, vjp
 from glimpsecli.attention import gaussian, spatial
 from glimpsecli.backends import footprint, load, numpy_backend
+from glimpsecli.backends.cpu import backend as cpu
 from glimpsecli.backends.cpu.kernels import filterbank
 from glimpsecli.backends.cpu.kernels import gaussian as cpu_gaussian
 from glimpsecli.backends.protocol import Interpolation
@@ -200,24 +200,65 @@ def test_a_nan_next_to_what_a_gaussian_keeps_stays_outside():
         np.testing.assert_allclose(extract(image, params, (3, 3), backend=backend), 1, atol=1e-6)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="guards pages by mprotect")
-@pytest.mark.parametrize("shape", [(2, 2, 3), (2, 5, 3), (5, 2, 3), (30, 40, 3)])
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("sampler", ["hard", "bilinear", "gaussian"])
-def test_no_byte_beside_an_image_is_read(sampler, shape):
-    page, count = mmap.PAGESIZE, math.prod(shape)
-    memory = mmap.mmap(-1, 3 * page)
-    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    protect = ctypes.CDLL(None).mprotect
-    protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    for guarded in (start, start + 2 * page):  # who reads there ends with a segmentation fault
-        assert protect(guarded, page, 0) == 0
-    for first in (page, 2 * page - count):
-        image = np.frombuffer(memory, np.uint8, count, first).reshape(shape)
-        image[...] = np.random.default_rng(1).integers(0, 256, shape)
-        for angle in (0, 13)[: 1 if sampler == "gaussian" else 2]:
-            where = Window(shape[1] / 2, shape[0] / 2, shape[1], shape[0], angle)
-            found, expected = (extract(image, where, (9, 8), sampler=sampler, backend=one) for one in BACKENDS)
-            np.testing.assert_allclose(found, expected, atol=255 * TOLERANCE)
+def test_a_view_whose_values_lie_one_step_apart_is_read_like_its_copy(backend, sampler):
+    noise = np.random.default_rng(3).integers(0, 256, (20, 30, 6), dtype=np.uint8)
+    turned = noise[..., :3].copy()[::-1, ::-1, ::-1]
+    for view in (turned, noise[..., ::2], np.broadcast_to(np.uint8(7), (20, 30, 3)), turned[..., 0], turned[5:9]):
+        where = Window(view.shape[1] / 2, view.shape[0] / 2, view.shape[1], view.shape[0])
+        found, expected = (
+            extract(one, where, (7, 9), sampler=sampler, backend=backend) for one in (view, np.array(view, order="C"))
+        )
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.fixture
+def guarded(monkeypatch):
+    """A function that copies an array to where the byte before it, or that after it, cannot be read."""
+    libc, page = ctypes.CDLL(None), mmap.PAGESIZE
+    libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+
+    def copy(array, last=True):
+        whole = -(-array.nbytes // page) * page
+        memory = mmap.mmap(-1, whole + 2 * page)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        for away in (start, start + page + whole):  # who reads there ends with a segmentation fault
+            assert libc.mprotect(away, page, 0) == 0
+        first = page + whole - array.nbytes if last else page
+        placed = np.frombuffer(memory, array.dtype, array.size, first).reshape(array.shape)
+        placed[...] = array
+        return placed
+
+    monkeypatch.setattr(
+        cpu, "_flat", lambda images, flat=cpu._flat: flat(copy(images)) if images.ndim == 4 else flat(images)
+    )
+    return copy
+
+
+@pytest.mark.skipif(os.name != "posix", reason="guards pages by mprotect")
+@pytest.mark.parametrize("sampler", ["hard", "bilinear", "gaussian"])
+def test_no_byte_beside_an_image_or_a_part_of_it_is_read(guarded, sampler):
+    noise = np.random.default_rng(1).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    places = [Window(30, 20, 30, 20), Window(30, 20, 60, 41), Window(78, 58, 4, 4)]
+    if sampler != "gaussian":
+        places += [Window(30, 20, 20, 20, 30), Projective([[1, 0, 9], [0, 1, 4], [0, 1e-3, 1]])]
+    for image in (noise[:2, :2], noise[:2], noise[:, :2], noise[5:45, 5:65], noise[:, ::-1], noise):
+        for last in (True, False):
+            for where in (*places, Window(image.shape[1] / 2, image.shape[0] / 2, image.shape[1], image.shape[0])):
+                seen = guarded(image, last) if image.flags.c_contiguous else image
+                found, expected = (extract(seen, where, (20, 30), sampler=sampler, backend=b) for b in ("cpu", "numpy"))
+                np.testing.assert_allclose(found, expected, atol=255 * TOLERANCE)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="guards pages by mprotect")
+def test_no_byte_beside_a_batch_is_read(guarded):
+    images = np.random.default_rng(4).integers(0, 256, (3, 5, 4, 3), dtype=np.uint8)
+    where = np.array([[2, 2.5, 4, 5, angle] for angle in (0, 11, 0)])
+    options = {"sampler": "bilinear", "border": "edge", "layout": "NHWC"}
+    for batch in (images, images[:, ::-1], images[:, :2]):
+        found, expected = (extract_batch(batch, where, (9, 8), backend=b, **options) for b in ("cpu", "numpy"))
+        np.testing.assert_allclose(found, expected, atol=255 * TOLERANCE)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -194,9 +194,9 @@ def test_data_comes_back_from_json():
     job = Job("x.png", runs=4)
     found = measured(fake("glimpse cpu", 0.01), fake("slow", 9.0))
     for kind, value in ((Recipe, recipe), (Job, job), (Measured, found)):
-        assert jsonable.from_json(kind, json.loads(json.dumps(jsonable.to_json(value)))) == value
+        assert jsonable.from_jsonable(kind, json.loads(json.dumps(jsonable.to_jsonable(value)))) == value
     with pytest.raises(InvalidInputError, match="title is missing"):
-        jsonable.from_json(Recipe, {"name": "a"})
+        jsonable.from_jsonable(Recipe, {"name": "a"})
 
 
 # --- what is asked for

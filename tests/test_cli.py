@@ -321,3 +321,16 @@ def test_ctrl_c_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr(info.info, "invoke", interrupted)
     assert cli.run(["info"]) == 130
     assert capsys.readouterr().err == "glimpse: error: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "extract {}", "mask {}", "compare {}", "batch {}", "paste {} --onto {}", "gradient {}",
+        "overlay {} --at 50%,50% --extent 9x9",
+    ],
+)  # fmt: skip
+def test_an_output_without_a_name_is_refused(line, samples, capsys):
+    photo = str(samples / "coffee.png")
+    assert cli.run([*line.format(photo, photo).split(), "-o", ""]) == 2
+    assert "--output '' names nothing" in capsys.readouterr().err

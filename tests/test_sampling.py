@@ -1,6 +1,8 @@
 """How to look, one record that is checked where it is made; and a sampler that is prepared once and called often."""
 
+import copy
 import dataclasses
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -19,6 +21,7 @@ from glimpsecli import Affine, GlimpseError, Projective, Sampler, Sampling, Wind
         ({"blur": 0}, "blur is 0"),
         ({"blur": float("nan")}, "blur is nan"),
         ({"blur": "wide"}, "blur is 'wide'"),
+        ({"blur": np.array([0.5, 0.3])}, "blur is array"),
         ({"sampler": "hard", "border": "constant"}, "needs a colour"),
         ({"sampler": "hard", "fill": 3}, "fill 3 with the border zeros"),
         ({"sampler": "hard", "border": "constant", "fill": [[1, 2]]}, "is no colour"),
@@ -113,6 +116,15 @@ def test_a_sampler_moves_with_what_it_follows():
         np.testing.assert_array_equal(look(IMAGE), extract(IMAGE, window, (9, 9), sampler="bilinear"))
 
 
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_sampler_and_its_record_can_be_copied(again):
+    how = Sampling(sampler="bilinear", border="constant", fill=[3, 2, 1], backend="cpu")
+    assert again(how) == how
+    look = Sampler(ROTATED, (4, 6), IMAGE.shape, how)
+    expected = look(IMAGE)
+    np.testing.assert_array_equal(again(look)(IMAGE), expected)
+
+
 def test_threads_may_share_a_sampler():
     look = Sampler(ROTATED, (64, 48), IMAGE.shape, Sampling(sampler="bilinear", backend="cpu", threads=1))
     images = [np.roll(IMAGE, n, axis=1) for n in range(24)]
@@ -132,6 +144,9 @@ def test_threads_may_share_a_sampler():
         (lambda look: look.vjp(IMAGE, np.ones((4, 4, 3)), by="size"), "by is 'size'"),
         (lambda look: look.moved("there"), "'there'"),
         (lambda look: Sampler(Window(1, 1, 1, 1), (4, 4), (40,)), r"shape \(40,\)"),
+        (lambda look: Sampler(Window(1, 1, 1, 1), (4, 4), (-4, 5)), r"shape \(-4, 5\)"),
+        (lambda look: Sampler(Window(1, 1, 1, 1), (4, 4), (4.5, 5)), r"shape \(4.5, 5\)"),
+        (lambda look: Sampler(Window(1, 1, 1, 1), (4, 4), None), "shape None"),
         (lambda look: Sampler(Window(1, 1, 1, 1), (4, 4), (3, 40, 50)), "channels first"),
         (lambda look: Sampler(Window(1, 1, 1, 1), (4, 4), (4, 4, 4), alpha=True).vjp(IMAGE, 0), "alpha"),
     ],

@@ -19,7 +19,7 @@ from typing import Any, TextIO
 
 from glimpsecli import errors
 from glimpsecli.bench.cases import Recipe
-from glimpsecli.bench.jsonable import from_json, to_json
+from glimpsecli.bench.jsonable import from_jsonable, to_jsonable
 from glimpsecli.bench.machine import THREADS
 from glimpsecli.bench.measuring import Measured, Parameters, measure
 from glimpsecli.bench.stages import Job, split
@@ -41,8 +41,8 @@ main()
 
 def measure_isolated(recipe: Recipe, parameters: Parameters, progress: Progress) -> Measured:
     """Run :func:`~glimpsecli.bench.measuring.measure` in a process of its own."""
-    asked = {"do": "measure", "recipe": to_json(recipe), "parameters": to_json(parameters)}
-    return from_json(Measured, call(asked, parameters.threads, progress))
+    asked = {"do": "measure", "recipe": to_jsonable(recipe), "parameters": to_jsonable(parameters)}
+    return from_jsonable(Measured, call(asked, parameters.threads, progress))
 
 
 def split_isolated(job: Job, progress: Progress) -> Any:
@@ -51,7 +51,7 @@ def split_isolated(job: Job, progress: Progress) -> Any:
     The folder in which it writes is made and removed here: that process may be killed.
     """
     with tempfile.TemporaryDirectory(prefix="glimpse-bench-") as folder:
-        return call({"do": "stages", "job": to_json(job), "folder": folder}, job.threads, progress)
+        return call({"do": "stages", "job": to_jsonable(job), "folder": folder}, job.threads, progress)
 
 
 def call(asked: Mapping[str, Any], threads: int, progress: Progress) -> Any:
@@ -118,10 +118,10 @@ def answer(asked: Mapping[str, Any], stream: TextIO) -> None:
 
     try:
         if asked["do"] == "measure":
-            recipe, parameters = from_json(Recipe, asked["recipe"]), from_json(Parameters, asked["parameters"])
-            send(answer=to_json(measure(recipe, parameters, progress=progress)))
+            recipe, parameters = from_jsonable(Recipe, asked["recipe"]), from_jsonable(Parameters, asked["parameters"])
+            send(answer=to_jsonable(measure(recipe, parameters, progress=progress)))
         else:
-            send(answer=split(from_json(Job, asked["job"]), asked["folder"], progress))
+            send(answer=split(from_jsonable(Job, asked["job"]), asked["folder"], progress))
     except GlimpseError as error:
         send(failure=[type(error).__name__, error.message, error.hint])
     except MemoryError:

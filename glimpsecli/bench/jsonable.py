@@ -15,17 +15,17 @@ Kind = TypeVar("Kind")
 _WORDS = {str: "a text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
 
 
-def to_json(value: Any) -> Any:
+def to_jsonable(value: Any) -> Any:
     """Give a value as dicts, lists and scalars."""
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {name: to_json(one) for name, one in value._asdict().items()}
+        return {name: to_jsonable(one) for name, one in value._asdict().items()}
     if isinstance(value, dict):
-        return {name: to_json(one) for name, one in value.items()}
-    return [to_json(one) for one in value] if isinstance(value, list | tuple) else value
+        return {name: to_jsonable(one) for name, one in value.items()}
+    return [to_jsonable(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def from_json(kind: type[Kind], data: Any, where: str = "") -> Kind:
-    """Read a value that `to_json` gave, and check all of it against the annotations.
+def from_jsonable(kind: type[Kind], data: Any, where: str = "") -> Kind:
+    """Read a value that `to_jsonable` gave, and check all of it against the annotations.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from glimpsecli.bench.jsonable import from_json, to_json
+from glimpsecli.bench.jsonable import from_jsonable, to_jsonable
 from glimpsecli.bench.measuring import Entry, Measured, Parameters
 from glimpsecli.errors import InvalidInputError
 
@@ -39,7 +39,7 @@ class Results(NamedTuple):
 
     def to_json(self) -> str:
         """Give everything as JSON, every sample too."""
-        content = to_json(self) | {"format": FORMAT, "cases": [_with_summary(measured) for measured in self.cases]}
+        content = to_jsonable(self) | {"format": FORMAT, "cases": [_with_summary(measured) for measured in self.cases]}
         return json.dumps(content, indent=1) + "\n"
 
     @classmethod
@@ -59,7 +59,7 @@ class Results(NamedTuple):
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise InvalidInputError(f"{label} is not of the format {FORMAT!r}", hint)
         try:
-            results = from_json(cls, data)
+            results = from_jsonable(cls, data)
         except InvalidInputError as error:
             raise InvalidInputError(f"{label} is damaged: {error.message}", hint) from None
         for measured, entry in results.entries():
@@ -81,7 +81,7 @@ class Results(NamedTuple):
 
 
 def _with_summary(measured: Measured) -> dict[str, Any]:
-    data: dict[str, Any] = to_json(measured)
+    data: dict[str, Any] = to_jsonable(measured)
     for row, entry in zip(data["entries"], measured.entries, strict=True):
         seconds, ratio = entry.seconds, measured.ratio(entry)
         row["summary"] = {"seconds": seconds and seconds._asdict(), "ratio": ratio and ratio._asdict()}

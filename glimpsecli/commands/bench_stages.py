@@ -47,7 +47,7 @@ def time_stages(
     with status(given) as progress:
         found = isolated.split_isolated(job, progress)
     found |= {"format": FORMAT, "machine": machine.describe(), "versions": {"glimpse": __version__} | found["versions"]}
-    found |= {"job": jsonable.to_json(job)}
+    found |= {"job": jsonable.to_jsonable(job)}
     click.echo("\n".join(report.stage_heading(found)))
     click.echo("\n" + "\n".join(report.stage_lines(found)))
     if target is not None:

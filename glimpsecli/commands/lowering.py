@@ -82,12 +82,14 @@ def how_of(options: dict[str, Any]) -> How:
     return How.of(shaping, {name: options.pop(name) for name in names if name in options})
 
 
-def output_of(target: str, name: str | None, options: dict[str, Any]) -> Output:
-    """Take the options of :data:`options.encoding_options`."""
+def output_of(target: str | None, name: str | None, options: dict[str, Any]) -> Output:
+    """Take the options of :data:`options.encoding_options`; without a target no file is written."""
     from glimpsecli.jobs.plan import Output
 
     names = ("depth", "quality", "compress", "overwrite")
-    return Output(target, name, options.pop("format_name"), **{name: options.pop(name) for name in names})
+    if target == "":
+        raise click.UsageError("--output '' names nothing; give a file, or a folder that ends in /.")
+    return Output(target or "", name, options.pop("format_name"), **{name: options.pop(name) for name in names})
 
 
 def refuse(given: Mapping[str, Any], names: Sequence[str], reason: str, *, unless: bool) -> None:

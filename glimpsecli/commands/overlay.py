@@ -168,7 +168,7 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
     reading = _reading(given)
     mass_boxes = given.pop("mass_boxes")
     requests, how = lowering.requests_of(given), lowering.how_of(given)
-    output = lowering.output_of(target or "", name, given)
+    output = lowering.output_of(target, name, given)
     make: Any = WindowOverlay(style)
     labels, failures = None, {}
     if files:

@@ -31,20 +31,19 @@ def say(text: str) -> None:
 @contextmanager
 def progress(unit: str, *, quiet: bool, verbose: bool = False) -> Iterator[Callable[[int, int], None]]:
     """Give a callback that takes the number of done and of all units: a bar on a terminal, lines if `verbose`."""
+    if quiet or verbose or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda done, total: say(f"{unit} {done} of {total} done") if verbose else None
+        return
     from tqdm import tqdm
 
-    hidden = quiet or verbose or sys.stderr is None or not sys.stderr.isatty()
-    with tqdm(unit=unit, disable=hidden, leave=False) as bar:
+    with tqdm(unit=unit, leave=False) as bar:
 
         def callback(done: int, total: int) -> None:
-            if verbose:
-                say(f"{unit} {done} of {total} done")
-            elif not hidden:
-                if bar.total is None:
-                    bar.reset(total)
-                    bar.initial = bar.n = done  # the rate is that of this run
-                bar.total = total
-                bar.update(done - bar.n)
+            if bar.total is None:
+                bar.reset(total)
+                bar.initial = bar.n = done  # the rate is that of this run
+            bar.total = total
+            bar.update(done - bar.n)
 
         yield callback
 

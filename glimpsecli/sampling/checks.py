@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,16 +25,21 @@ _SHORTEST_SIDE, _LONGEST_RATIO = 24, 3
 def checked_image(image: ArrayLike, name: str = "an image") -> Images:
     """Give the image as (H, W) or (H, W, C), of any type that can be read."""
     pixels = _checked_dtype(device_images(image) if is_on_device(image) else on_host(image, name), name)
-    check_shape(pixels.shape, name)
+    checked_shape(pixels.shape, name)
     return pixels
 
 
-def check_shape(shape: tuple[int, ...], name: str = "an image") -> None:
-    """Refuse a shape that is neither (H, W) nor (H, W, C)."""
-    if len(shape) not in (2, 3) or 0 in shape:
-        raise InvalidInputError(f"{name} of shape {tuple(shape)}", "give (H, W) or (H, W, C), none of them 0")
-    if len(shape) == 3:
-        check_channels_last(shape, "put them last: np.moveaxis(image, 0, -1)")
+def checked_shape(shape: Any, name: str = "an image") -> tuple[int, ...]:
+    """Give a shape that is (H, W) or (H, W, C) as ints."""
+    try:
+        sides = tuple(map(operator.index, shape))
+    except TypeError:
+        sides = ()
+    if len(sides) not in (2, 3) or min(sides) < 1:
+        raise InvalidInputError(f"{name} of shape {shape}", "give (H, W) or (H, W, C), none of them 0")
+    if len(sides) == 3:
+        check_channels_last(sides, "put them last: np.moveaxis(image, 0, -1)")
+    return sides
 
 
 def check_channels_last(shape: tuple[int, ...], hint: str) -> None:

@@ -64,8 +64,7 @@ class Sampling:
             )
         if self.backend != "auto" and self.backend not in BACKENDS:
             raise InvalidInputError(f"unknown backend {self.backend!r}", f"choose from auto, {', '.join(BACKENDS)}")
-        if self.blur != 0.5:
-            object.__setattr__(self, "blur", checked_blur(self.blur))
+        object.__setattr__(self, "blur", checked_blur(self.blur))
         if self.fill is not None:
             object.__setattr__(self, "fill", _checked_fill(self.fill, self.border))
         elif self.border == "constant":

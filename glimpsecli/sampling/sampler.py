@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.sampling.checks import check_shape, checked_image
+from glimpsecli.sampling.checks import checked_image, checked_shape
 from glimpsecli.sampling.devices import device_out, device_sampling, is_on_device
 from glimpsecli.sampling.dispatch import prepare
 from glimpsecli.sampling.gradients import BY, Gradients, pull_back
@@ -51,7 +52,7 @@ class Sampler:
     Raises
     ------
     InvalidInputError, UnavailableError
-        As :func:`~glimpsecli.extract`.
+        As :func:`~glimpsecli.extract`; what concerns channels, pixels or the backend at the first call.
 
     Examples
     --------
@@ -63,7 +64,7 @@ class Sampler:
     >>> for t, frame in enumerate(frames):
     ...     frame[20 + 2 * t, 30 + 3 * t] = 255
     >>> window = Window(30, 20, 16, 16)
-    >>> look = Sampler(window, (16, 16), frames[0].shape, Sampling(sampler="bilinear"))
+    >>> look = Sampler(window, (16, 16), frames[0].shape, Sampling(sampler="bilinear", backend="cpu"))
     >>> for frame in frames:
     ...     row, column = np.unravel_index(look(frame).argmax(), (16, 16))
     ...     window = Window(window.cx + column - 7.5, window.cy + row - 7.5, 16, 16)
@@ -83,9 +84,8 @@ class Sampler:
         *,
         alpha: bool = False,
     ) -> None:
-        check_shape(image_shape)
-        self.image_shape, self.sampling, self.alpha = tuple(image_shape), sampling or Sampling(), alpha
-        height, width, *channels = image_shape
+        self.image_shape, self.sampling, self.alpha = checked_shape(image_shape), sampling or Sampling(), alpha
+        height, width, *channels = self.image_shape
         self._places = places_of(where)
         self._taps = taps = Taps.make(self._places, size, (height, width), self.sampling)
         self._images: ImageShape = (1, height, width, channels[0] if channels else 1)
@@ -123,6 +123,11 @@ class Sampler:
             self._read(pixels.reshape(self._images), out)
             self._dtype = pixels.dtype
         return out.reshape(self._result)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Make a copy from what this sampler was made of."""
+        make = functools.partial(Sampler, alpha=self.alpha)
+        return make, (self._places, self._taps.size, self.image_shape, self.sampling)
 
     def vjp(self, image: ArrayLike, cotangent: ArrayLike, by: Collection[str] = BY) -> Gradients:
         """Pull the gradient of a loss with respect to the glimpses back, as :func:`~glimpsecli.vjp`.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Glimpses = NDArray[np.float32]
 
 KEPT = 2**14
-"""Values of a glimpse's row up to which the arrays that interpolate it, some 40 bytes a value, are kept."""
+"""Values of a tile up to which the arrays that interpolate it are kept: less than a megabyte."""
 
 _NO_MATRICES, _NO_GRIDS = np.empty((0, 2, 3)), np.empty((0, 0, 0, 2))
 _NO_MATRICES.flags.writeable = _NO_GRIDS.flags.writeable = False
@@ -104,6 +104,7 @@ def _prepare(
     places = _read_only(matrices), _read_only(grids), order, cpu_affine.BORDERS[border], _read_only(colours)
     units, work = n * -(-h // cpu_affine.ROWS), 10.0 * n * h * w * channels
 
+    scratch_for = _scratch if max(w, cpu_affine.TOGETHER) * channels <= KEPT else _scratch.__wrapped__
     whole = _geometry((0, height, 0, width), image_shape)
 
     def read(images: Images, out: Glimpses) -> None:
@@ -111,7 +112,7 @@ def _prepare(
         if not images.flags.c_contiguous:
             box = top, bottom, left, right = union(footprint())
             images, geometry = images[:, top:bottom, left:right], _geometry(box, image_shape)
-        scratch = (_scratch if w * channels <= KEPT else _scratch.__wrapped__)(w, channels, images.dtype)
+        scratch = scratch_for(w, channels, images.dtype)
         arguments = _flat(images), *geometry, *places, h, w, channels, out.reshape(-1)
         run(cpu_affine.interpolating_kernel, arguments, scratch, units=units, work=work, threads=threads)
 
@@ -133,7 +134,7 @@ def _scratch(w: int, channels: int, dtype: np.dtype[Any]) -> Scratch:
 
 def _flat(images: Images) -> Images:
     """Give all values in one row, read-only, copied only if they must be."""
-    flat = images.reshape(-1)  # another array, whose flag is its own
+    flat = images.ravel()  # contiguous, which reshape does not promise; another array, whose flag is its own
     flat.setflags(write=False)  # half the time of setting flags.writeable
     return flat
 
