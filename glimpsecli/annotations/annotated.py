@@ -131,16 +131,21 @@ def unread_angle(entry: Mapping[Any, Any], notes: Notes, names: Sequence[str] = 
             return
 
 
-def claimed_size(width: object, height: object) -> tuple[int, int] | None:
-    """Give (height, width), or None where one is missing or empty, or both are 0, as some tools write for unknown."""
-    if any(value is None or value == "" for value in (width, height)):
-        return None
-    pixels = number(height), number(width)
-    if pixels == (0, 0):
-        return None
-    if not all(0 < extent <= LARGEST and extent.is_integer() for extent in pixels):
-        raise InvalidInputError(f"an image of {shown(width)}x{shown(height)} pixels")
-    return int(pixels[0]), int(pixels[1])
+def claimed_size(width: object, height: object, problems: list[str], where: str) -> tuple[int, int] | None:
+    """Give (height, width), or None where one is missing or empty, or both are 0, as some tools write for unknown.
+
+    A size that no image can have is None too, and one of the `problems`.
+    """
+    with noted(problems, where):
+        if any(value is None or value == "" for value in (width, height)):
+            return None
+        pixels = number(height), number(width)
+        if pixels == (0, 0):
+            return None
+        if not all(0 < extent <= LARGEST and extent.is_integer() for extent in pixels):
+            raise InvalidInputError(f"an image of {shown(width)}x{shown(height)} pixels")
+        return int(pixels[0]), int(pixels[1])
+    return None
 
 
 def label_of(value: object) -> str | None:

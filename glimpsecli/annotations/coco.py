@@ -13,7 +13,6 @@ that vanished in silence would be the worse surprise.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from glimpsecli.annotations.annotated import (
     unread_angle,
 )
 from glimpsecli.annotations.boxes import Box
-from glimpsecli.annotations.text import read_text, shown
+from glimpsecli.annotations.text import from_json, read_text, shown
 from glimpsecli.annotations.turned import box_of_list
 from glimpsecli.errors import InvalidInputError
 
@@ -45,9 +44,8 @@ def read_coco(path: Path, problems: list[str], notes: Notes) -> Iterator[Annotat
             identity = _identity(entry, "id")
             if identity in images:
                 raise InvalidInputError("this id was given before")
-            name, size = image_name(entry.get("file_name")), None
-            with noted(problems, where):
-                size = claimed_size(entry.get("width"), entry.get("height"))
+            name = image_name(entry.get("file_name"))
+            size = claimed_size(entry.get("width"), entry.get("height"), problems, where)
             images[identity] = Annotated(name, size, (), where)
     labels = dict(_categories(whole, path, problems))
     boxes: dict[Any, list[Box]] = {identity: [] for identity in images}
@@ -85,14 +83,7 @@ def _box(entry: dict[str, Any], labels: dict[str | None, str | None], notes: Not
 
 
 def _load(path: Path) -> dict[str, Any]:
-    try:
-        whole = json.loads(read_text(path))
-    except ValueError as error:
-        if isinstance(error, InvalidInputError):
-            raise
-        raise InvalidInputError(f"{path} is not JSON: {error}") from None
-    except RecursionError:
-        raise InvalidInputError(f"{path} is nested too deeply") from None
+    whole = from_json(read_text(path), f"{path} is ")
     if not isinstance(whole, dict) or not isinstance(whole.get("images"), list):
         raise InvalidInputError(f"{path} is no COCO file", "it has no list of images, as in {images, annotations}")
     return whole

@@ -78,9 +78,8 @@ def read_csv(
             if len(cells) != len(header):
                 raise InvalidInputError(f"{len(cells)} cells under {len(header)} columns")
             row: dict[str | None, str] = dict(zip(header, map(str.strip, cells), strict=True))
-            name, label, size = image_name(row[image]), label_of(row.get(label_column)), None
-            with noted(problems, where):
-                size = claimed_size(row.get(width), row.get(height))
+            name, label = image_name(row[image]), label_of(row.get(label_column))
+            size = claimed_size(row.get(width), row.get(height), problems, where)
             boxes: tuple[Box, ...] = ()
             if any(row[column] for column in columns):
                 a, b, c, d = (number(row[column] or None) for column in columns)

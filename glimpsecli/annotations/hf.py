@@ -10,7 +10,6 @@ A box of five numbers is read by :mod:`glimpsecli.annotations.turned`; an angle 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from glimpsecli.annotations.annotated import (
     noted,
     unread_angle,
 )
-from glimpsecli.annotations.text import read_text, shown
+from glimpsecli.annotations.text import from_json, read_text, shown
 from glimpsecli.annotations.turned import box_of_list
 from glimpsecli.errors import InvalidInputError
 
@@ -43,9 +42,8 @@ def read_jsonl(path: Path, problems: list[str], notes: Notes) -> Iterator[Annota
         with noted(problems, where):
             row = _row(source)
             boxed = boxed or "objects" in row or "bbox" in row
-            name, size = image_name(row.get("file_name")), None
-            with noted(problems, where):
-                size = claimed_size(row.get("width"), row.get("height"))
+            name = image_name(row.get("file_name"))
+            size = claimed_size(row.get("width"), row.get("height"), problems, where)
             boxes = []
             pairs = _pairs(row)
             for entry in _entries(row):
@@ -59,12 +57,7 @@ def read_jsonl(path: Path, problems: list[str], notes: Notes) -> Iterator[Annota
 
 
 def _row(source: str) -> dict[str, Any]:
-    try:
-        row = json.loads(source)
-    except ValueError as error:
-        raise InvalidInputError(f"not JSON: {error}") from None
-    except RecursionError:
-        raise InvalidInputError("nested too deeply") from None
+    row = from_json(source)
     if not isinstance(row, dict):
         raise InvalidInputError(f"{shown(row)} is not an object")
     return row

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import reprlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glimpsecli.encodings import encoding_of
 from glimpsecli.errors import InvalidInputError
@@ -37,6 +38,16 @@ def decoded(data: bytes, name: str, hint: str | None = None) -> str:
             f"{name} holds NUL characters: it is no text, or UTF-16 without a mark", "save as UTF-8"
         )
     return text
+
+
+def from_json(text: str, subject: str = "") -> Any:
+    """Read JSON; `subject` begins the message where it is none, as ``a.json is``, with a space behind."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InvalidInputError(f"{subject}not JSON: {error}") from None
+    except RecursionError:
+        raise InvalidInputError(f"{subject}nested too deeply") from None
 
 
 def read_bytes(path: str | Path, hint: str | None = None) -> bytes:

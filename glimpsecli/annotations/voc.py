@@ -68,9 +68,7 @@ def _read_one(file: Path, folder: Path, problems: list[str], notes: Notes) -> An
         name = image_name(_text(root, "filename") or name)
     if "/" not in name:
         name = (below.parent / name).as_posix()
-    size = None
-    with noted(problems, str(file)):
-        size = claimed_size(_text(root, "size/width"), _text(root, "size/height"))
+    size = claimed_size(_text(root, "size/width"), _text(root, "size/height"), problems, str(file))
     boxes = []
     for n, found in enumerate(root.findall("object"), 1):
         with noted(problems, f"{file}, object {n}"):
