@@ -170,10 +170,9 @@ def files_under(folder: Path, suffix: str, problems: list[str]) -> list[Path]:
     def note(error: OSError) -> None:
         problems.append(f"{error.filename}: {error.strerror}")
 
-    found = [
+    return sorted(
         Path(root, name)
         for root, _, names in os.walk(folder, onerror=note)
         for name in names
         if name.lower().endswith(suffix) and not name.startswith(".")
-    ]
-    return sorted(found)
+    )

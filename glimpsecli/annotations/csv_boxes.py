@@ -61,10 +61,8 @@ def read_csv(
     for name, value, known in (("box format", box_format, COLUMNS), ("unit", unit, BOX_UNITS)):
         if value not in known:
             raise InvalidInputError(f"{value!r} is no {name}", f"choose {', '.join(known)}")
-    numbers = [*(name for names in COLUMNS[box_format] for name in names), "angle"]
-    numbers += [name for names in _SIZES for name in names]
-    columns_known = {*numbers, *_IMAGE, *_LABEL}
-    header, rows = read_delimited(read_text(path), str(path), columns_known, numbers, problems)
+    numbers = ["angle", *(name for names in (*COLUMNS[box_format], *_SIZES) for name in names)]
+    header, rows = read_delimited(read_text(path), str(path), {*numbers, *_IMAGE, *_LABEL}, numbers, problems)
     image = _column(header, _IMAGE)
     columns = [_column(header, names) for names in COLUMNS[box_format]]
     if image is None or None in columns:

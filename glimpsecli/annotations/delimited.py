@@ -60,12 +60,11 @@ def read_delimited(
     for column in columns:
         if header.count(column) > 1:
             raise InvalidInputError(f"{name}: the column {column} is there twice", "leave one out")
-    rows = _rows(text, name, separator, problems)
-    next(rows, None)
+    rows = _body(text, name, separator, problems)
     if separator == ",":
         return header, rows
     places = [n for n, column in enumerate(header) if column in numbers]
-    cells = [row[n] for _, row in _body(text, name, separator) for n in places if n < len(row)]
+    cells = [row[n] for _, row in _body(text, name, separator, []) for n in places if n < len(row)]
     commas = next(filter(_WITH_COMMA.fullmatch, cells), None)
     points = next(filter(_WITH_POINT.fullmatch, cells), None)
     if commas and points:
@@ -110,8 +109,8 @@ def _rows(text: str, name: str, separator: str, problems: list[str] | None) -> R
             yield reader.line_num, row
 
 
-def _body(text: str, name: str, separator: str) -> Rows:
-    rows = _rows(text, name, separator, [])
+def _body(text: str, name: str, separator: str, problems: list[str] | None) -> Rows:
+    rows = _rows(text, name, separator, problems)
     next(rows, None)
     return rows
 

@@ -38,14 +38,9 @@ def choose(images: Iterable[Annotated], wanted: Sequence[str]) -> Choice:
     InvalidInputError
         No box has such a label or number; the message lists the nearest labels.
     """
-    labels: dict[str, None] = {}
-    categories: set[str] = set()
-    for image in images:
-        for box in image.boxes:
-            if box.label is not None:
-                labels[box.label] = None
-            if box.category is not None:
-                categories.add(box.category)
+    boxes = [box for image in images for box in image.boxes]
+    labels = dict.fromkeys(box.label for box in boxes if box.label is not None)
+    categories = {box.category for box in boxes if box.category is not None}
     names = [part for text in wanted for part in ([text] if text in labels else map(str.strip, text.split(",")))]
     for name in names:
         if name not in labels and name not in categories:

@@ -69,6 +69,8 @@ def check_size(annotated: Annotated, image_size: Size) -> None:
 def _best(annotations: Annotations, keys: list[str], relative_path: str) -> tuple[Rank, str] | None:
     rank, numbers = annotations.by_name.best(relative_path)
     if len(numbers) > 1:
-        problem = f"{shown(relative_path)} fits the annotations of {listed([keys[n] for n in numbers])}"
-        raise InvalidInputError(problem, "name the images in the annotations by their paths")
+        raise InvalidInputError(
+            f"{shown(relative_path)} fits the annotations of {listed([keys[n] for n in numbers])}",
+            "name the images in the annotations by their paths",
+        )
     return (rank, keys[numbers[0]]) if numbers else None

@@ -55,9 +55,8 @@ class Index:
         self._names = [_parse(name) for name in self._given]
         self._by_end: dict[str, list[int]] = {}
         for n, name in enumerate(self._names):
-            self._by_end.setdefault(name.last, []).append(n)
-            if name.stem != name.last:
-                self._by_end.setdefault(name.stem, []).append(n)
+            for end in {name.last, name.stem}:
+                self._by_end.setdefault(end, []).append(n)
 
     def best(self, name: str, *, same_folders: bool = False) -> tuple[Rank, list[int]]:
         """Give the best rank, and the numbers of all names that have it; no numbers where no name fits.

@@ -92,9 +92,9 @@ def _parse(file: Path) -> Element:
         parser.Parse(read_bytes(file), True)
     except expat.ExpatError as error:
         raise InvalidInputError(f"{file} is not XML: {error}") from None
+    except InvalidInputError:
+        raise
     except (LookupError, ValueError) as error:
-        if isinstance(error, InvalidInputError):
-            raise
         raise InvalidInputError(f"{file} is in an encoding that cannot be read: {error}") from None
     return builder.close()
 

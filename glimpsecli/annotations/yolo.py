@@ -36,8 +36,7 @@ def read_yolo(path: Path, problems: list[str], notes: Notes) -> Iterator[Annotat
     single = not path.is_dir()
     folder = path.parent if single else path
     files = [path] if single else files_under(path, ".txt", problems)
-    if any("labels" in file.relative_to(folder).parts[:-1] for file in files):
-        files = [file for file in files if "labels" in file.relative_to(folder).parts[:-1]]
+    files = [file for file in files if "labels" in file.relative_to(folder).parts[:-1]] or files
     classes = find_classes(folder, {file.parent for file in files} - {folder}, problems)
     for file in files:
         try:

@@ -64,8 +64,10 @@ def find_classes(folder: Path, below: Collection[Path], problems: list[str]) -> 
             for number, name in names.items():
                 known, other = found.setdefault(number, (name, file))
                 if known != name:
-                    problem = f"class {number} is {shown(known)} in {other} and {shown(name)} in {file}"
-                    raise InvalidInputError(problem, "remove one of the two files")
+                    raise InvalidInputError(
+                        f"class {number} is {shown(known)} in {other} and {shown(name)} in {file}",
+                        "remove one of the two files",
+                    )
         if found:
             files = " and ".join(dict.fromkeys(str(file) for _, file in found.values()))
             return Classes({n: name for n, (name, _) in found.items()}, f"{files} does not name it", keypoints)
