@@ -1,4 +1,4 @@
-"""Names for kinds of arrays, for annotations: nothing imports this at run time."""
+"""Names for kinds of arrays, and for colours, for annotations: nothing imports this at run time."""
 
 from __future__ import annotations
 
@@ -18,3 +18,6 @@ Reals: TypeAlias = NDArray[np.floating[Any]]
 
 Figure: TypeAlias = NDArray[np.uint8]
 """(H, W, 3) RGB."""
+
+Colour: TypeAlias = tuple[int, int, int]
+"""Red, green and blue, 0 to 255."""

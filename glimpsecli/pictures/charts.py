@@ -18,10 +18,7 @@ from glimpsecli.pictures.strokes import disc, fill, stroke
 from glimpsecli.pictures.text import FAINT, line_height, width_of, write
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Figure = NDArray[np.uint8]
-    Colour = tuple[int, int, int]
+    from glimpsecli.arrays import Colour, Figure
 
 GRID = (228, 228, 228)
 LEADER = (196, 196, 196)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +13,7 @@ from glimpsecli.pictures.scale import as_rgb
 from glimpsecli.pictures.text import INK, line_height, width_of, write
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Figure = NDArray[np.uint8]
+    from glimpsecli.arrays import Array, Figure
 
 _LINE = 1.3  # ems that a line of numbers needs
 _SHORTEST = 64  # pixels of a bar
@@ -86,7 +84,7 @@ def _number(value: float, digits: int, largest: float) -> str:
     return text.replace("-", "−")
 
 
-def colourbar(height: int, lo: float, hi: float, table: NDArray[Any], *, opacity: float = 0.7) -> Figure:
+def colourbar(height: int, lo: float, hi: float, table: Array, *, opacity: float = 0.7) -> Figure:
     """Draw a bar with its numbers.
 
     The bar is what `tint` makes of a grey checker, so it shows each colour as the overlay does, and the checker shows
@@ -135,7 +133,7 @@ def colourbar(height: int, lo: float, hi: float, table: NDArray[Any], *, opacity
     return figure
 
 
-def beside(picture: NDArray[Any], bar: Figure) -> Figure:
+def beside(picture: Array, bar: Figure) -> Figure:
     """Put a bar to the right of a picture, on white with a margin.
 
     Parameters

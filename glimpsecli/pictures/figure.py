@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,12 +14,8 @@ from glimpsecli.pictures.text import FAINT, INK, line_height, wrap, write
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from glimpsecli.arrays import Array, Figure
     from glimpsecli.pictures.text import Font
-
-    Array = NDArray[Any]
-    Figure = NDArray[np.uint8]
 
 SMALLEST = 11  # pixels: the smallest text that can be read
 WIDEST = 3.0

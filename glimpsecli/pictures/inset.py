@@ -9,7 +9,7 @@ from glimpsecli.pictures.outline import line_weight
 from glimpsecli.pictures.scale import scale_of
 
 if TYPE_CHECKING:
-    from glimpsecli.pictures.overlay import Picture
+    from glimpsecli.arrays import Array
 
 
 def inset_size(picture_size: tuple[int, int], glimpse_size: tuple[int, int]) -> tuple[int, int]:
@@ -31,7 +31,7 @@ def _frame(picture_size: tuple[int, int]) -> tuple[int, int]:
     return frame, 3 * frame
 
 
-def inset(picture: Picture, glimpse: Picture, away_from: tuple[float, float]) -> tuple[int, int]:
+def inset(picture: Array, glimpse: Array, away_from: tuple[float, float]) -> tuple[int, int]:
     """Paste a glimpse with a white frame into the corner of a picture that is farthest from a point, in place.
 
     Parameters

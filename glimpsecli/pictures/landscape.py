@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,10 +19,7 @@ from glimpsecli.pictures.text import FAINT, width_of, write
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Array = NDArray[Any]
-    Figure = NDArray[np.uint8]
-    Floats = NDArray[np.floating[Any]]
-    Colour = tuple[int, int, int]
+    from glimpsecli.arrays import Array, Colour, Figure, Reals
 
 LOSS, SLOPE = "viridis", "magma"
 ROOT = 0.5
@@ -78,11 +75,11 @@ class Column(NamedTuple):
     note: str
     sampler: str
     glimpse: Array
-    loss: Floats
-    slope: Floats
+    loss: Reals
+    slope: Reals
     reached: NDArray[np.bool_]
-    paths: Floats
-    cut: Floats
+    paths: Reals
+    cut: Reals
     verdict: tuple[str, str]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,11 +11,7 @@ from glimpsecli.pictures.strokes import fill
 from glimpsecli.pictures.text import FAINT, line_height, width_of, wrap, write
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Figure = NDArray[np.uint8]
-    Floats = NDArray[np.floating[Any]]
-    Colour = tuple[int, int, int]
+    from glimpsecli.arrays import Colour, Figure, Reals
 
 FRAME = (150, 150, 150)
 MIDDLE = 0.654
@@ -92,7 +88,7 @@ class Page:
             text = pixels((2 * share - 1) * self.reach)
             write(self.figure, text, round(x), top + tick, size=self.size, colour=FAINT, align=align)
 
-    def bar(self, bottom: int, high: float, colours: Floats, *, power: float = 1.0) -> None:
+    def bar(self, bottom: int, high: float, colours: Reals, *, power: float = 1.0) -> None:
         """Draw a bar of colours, which follow a power of the values, and its numbers, in the first column."""
         if high <= 0:
             return

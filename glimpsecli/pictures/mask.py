@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,17 +11,14 @@ from glimpsecli.pictures.scale import as_rgb, fitted, magnify, resized
 from glimpsecli.pictures.text import FAINT, INK, line_height, width_of, write
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Figure = NDArray[np.uint8]
-    Floats = NDArray[np.floating[Any]]
+    from glimpsecli.arrays import Figure, Reals
 
 _USUAL, _LARGEST = 420, 900
 _FILL = (59, 110, 165)
 _FRAME = (150, 150, 150)
 
 
-def mask_figure(mask: Floats, a_x: Floats, a_y: Floats) -> Figure:
+def mask_figure(mask: Reals, a_x: Reals, a_y: Reals) -> Figure:
     """Draw a mask with a_x above it and a_y at its right.
 
     Column k of the mask lies below column k of the upper chart, and row k beside row k of the right one. A small mask
@@ -84,14 +81,14 @@ def mask_figure(mask: Floats, a_x: Floats, a_y: Floats) -> Figure:
     return figure
 
 
-def _area(values: Floats, deep: int) -> Figure:
+def _area(values: Reals, deep: int) -> Figure:
     """Draw a filled chart, one column for each value in 0..1, its tops antialiased."""
     cover = np.clip(values * deep - np.arange(deep - 1, -1, -1)[:, None], 0, 1)[..., None]
     chart: Figure = np.rint(255 + cover * (np.asarray(_FILL) - 255)).astype(np.uint8)
     return chart
 
 
-def _peak(values: Floats) -> float:
+def _peak(values: Reals) -> float:
     """Give the value at the top of a chart: 1, or the largest where that would leave the chart nearly empty."""
     largest = float(values.max())
     return largest if 0 < largest < 0.5 else 1.0

@@ -15,10 +15,7 @@ from glimpsecli.pictures.strokes import disc, fill, stroke
 from glimpsecli.pictures.text import FAINT, line_height, width_of, wrap, write
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Figure = NDArray[np.uint8]
-    Colour = tuple[int, int, int]
+    from glimpsecli.arrays import Colour, Figure
 
 SIZE = 13  # of the text, in units
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)

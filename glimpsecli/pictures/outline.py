@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,11 +13,8 @@ from glimpsecli.pictures.scale import scale_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
+    from glimpsecli.arrays import Array, Floats
 
-    from glimpsecli.pictures.overlay import Picture
-
-    Floats = NDArray[np.float64]
 
 CASING = 0.55  # opacity of the black casing
 _MITRE = 4.0  # corners sharper than 29 degrees are cut off at this many half weights, as SVG does
@@ -30,8 +27,8 @@ def line_weight(image_size: tuple[int, int]) -> float:
 
 
 def outline(
-    picture: Picture,
-    corners: NDArray[Any],
+    picture: Array,
+    corners: Array,
     *,
     colour: tuple[float, float, float] = (1.0, 0.85, 0.0),
     weight: float | None = None,

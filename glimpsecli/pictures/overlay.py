@@ -10,26 +10,23 @@ from glimpsecli.errors import InvalidInputError
 from glimpsecli.pictures.scale import in_colour, scale_of
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Picture = NDArray[Any]  # (H, W, C) uint8, uint16 or float32
-    Floats = NDArray[np.floating[Any]]
+    from glimpsecli.arrays import Array, Reals
 
 _BLOCK = 1 << 15  # pixels at a time: the buffers of a block stay in the cache
 
 
 def tint(
-    photo: Picture,
-    values: Floats,
-    table: Floats,
+    photo: Array,
+    values: Reals,
+    table: Reals,
     *,
     top: int = 0,
     left: int = 0,
-    coverage: tuple[Floats, Floats] | None = None,
+    coverage: tuple[Reals, Reals] | None = None,
     opacity: float = 0.7,
     alpha: bool = False,
     in_place: bool = False,
-) -> Picture:
+) -> Array:
     """Lay a map over a photo.
 
     With v a value, m its colour and p the photo, ``out = p + a (m - p)``, where ``a = opacity * v * coverage``. So
@@ -108,11 +105,11 @@ class _Buffers:
 
     def mix(
         self,
-        canvas: Picture,
-        values: Floats,
-        colours: Floats,
-        weight_y: Floats,
-        weight_x: Floats,
+        canvas: Array,
+        values: Reals,
+        colours: Reals,
+        weight_y: Reals,
+        weight_x: Reals,
         alpha_scale: int | None,
     ) -> None:
         """Tint one block in place. `colours` is (3, n) in the canvas's scale."""
@@ -148,7 +145,7 @@ class _Buffers:
             _store(canvas[..., c], colour, integer, touched)
 
 
-def _store(channel: Picture, values: Floats, integer: bool, touched: Any) -> None:
+def _store(channel: Array, values: Reals, integer: bool, touched: Any) -> None:
     if integer:
         np.rint(values, out=values)
     np.copyto(channel, values, casting="unsafe", where=touched)

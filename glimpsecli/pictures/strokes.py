@@ -12,8 +12,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Figure = NDArray[np.uint8]
-    Colour = tuple[int, int, int]
+    from glimpsecli.arrays import Colour, Figure
+
     Point = tuple[float, float]
 
 

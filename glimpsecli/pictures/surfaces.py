@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +13,7 @@ from glimpsecli.pictures.strokes import disc, stroke
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Figure = NDArray[np.uint8]
-    Floats = NDArray[np.floating[Any]]
-    Colour = tuple[int, int, int]
+    from glimpsecli.arrays import Colour, Figure, Reals
 
 ARRIVES: Colour = (30, 92, 160)
 LOST: Colour = (205, 92, 26)
@@ -23,7 +21,7 @@ _HOME, _ELSEWHERE = (208, 226, 243), (247, 243, 238)
 _CONTOURS = 10  # steps from 0 to 1
 
 
-def surface_panel(values: Floats, table: Floats, extent: int, *, contours: bool = False) -> Figure:
+def surface_panel(values: Reals, table: Reals, extent: int, *, contours: bool = False) -> Figure:
     """Colour a surface.
 
     Parameters
@@ -59,7 +57,7 @@ def surface_panel(values: Floats, table: Floats, extent: int, *, contours: bool 
     return panel
 
 
-def descent_panel(reached: NDArray[np.bool_], paths: Floats, extent: int) -> Figure:
+def descent_panel(reached: NDArray[np.bool_], paths: Reals, extent: int) -> Figure:
     """Tint the offsets from which descent reaches the truth, and draw paths over them.
 
     Parameters
@@ -114,7 +112,7 @@ def _places(extent: int, steps: int) -> NDArray[np.float64]:
     return places
 
 
-def _enlarged(values: Floats, extent: int) -> NDArray[np.float64]:
+def _enlarged(values: Reals, extent: int) -> NDArray[np.float64]:
     """Interpolate along the first axis."""
     places = _places(extent, len(values))
     low = np.minimum(places.astype(np.intp), len(values) - 2)
