@@ -15,7 +15,7 @@ import numpy as np
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.pictures.axes import log_scale, log_ticks, nice_range, spread
 from glimpsecli.pictures.strokes import disc, fill, stroke
-from glimpsecli.pictures.text import FAINT, line_height, width_of, write
+from glimpsecli.pictures.text import FAINT, MIDDLE, line_height, width_of, write
 
 if TYPE_CHECKING:
     from glimpsecli.arrays import Colour, Figure
@@ -24,7 +24,6 @@ GRID = (228, 228, 228)
 LEADER = (196, 196, 196)
 AXIS = (150, 150, 150)
 SIZE = 13  # of the text, in units
-_MIDDLE = 0.654  # ems from the top of a line of text to the middle of its digits
 
 
 class Dot(NamedTuple):
@@ -196,7 +195,7 @@ def line_chart(
     up = log_scale(low, high, bottom, above)
     for tick in y_ticks:
         fill(figure, up(tick) - u / 4, left, up(tick) + u / 4, right, GRID)
-        write(figure, y_label(tick), left - 8 * u, round(up(tick) - _MIDDLE * size), size=size, align="right")
+        write(figure, y_label(tick), left - 8 * u, round(up(tick) - MIDDLE * size), size=size, align="right")
     wide = 1.5 * max(width_of(x_label(x), size) for x in xs)
     if x_ticks is not None:
         ticks = _not_touching(x_ticks, across, lambda x: width_of(x_label(x), size), size / 2)
@@ -216,7 +215,7 @@ def line_chart(
         begin = across(line.x[-1])
         thin = [(begin + 6 * u, end), (right + 10 * u, end), (right + 26 * u, y), (right + 32 * u, y)]
         stroke(figure, thin, 0.6 * u, tuple(round(255 - (255 - c) * 0.55) for c in line.colour))  # type: ignore[arg-type]
-        top = round(y - _MIDDLE * size)
+        top = round(y - MIDDLE * size)
         write(figure, line.name, right + 36 * u, top, size=size, colour=_readable(line.colour), bold=line.strong)
     return figure
 
@@ -238,7 +237,7 @@ def _not_touching(
 def _dot(
     figure: Figure, dot: Dot, top: int, left: int, across: Callable[[float], float], row: int, size: int, u: int
 ) -> None:
-    middle, baseline = top + row / 2, round(top + row / 2 - _MIDDLE * size)
+    middle, baseline = top + row / 2, round(top + row / 2 - MIDDLE * size)
     write(figure, dot.name, left - 10 * u, baseline, size=size, align="right", bold=dot.strong)
     centre = across(dot.value)
     # A dotted line leads the eye from the name; it is no bar, for its length means nothing.
@@ -275,7 +274,7 @@ def _heading(figure: Figure, title: str, note: str, legend: Sequence[tuple[str, 
     x = margin
     for name, colour in legend:
         disc(figure, x + 5 * u, top + 10 * u, 5 * u, colour)
-        write(figure, name, x + 15 * u, round(top + 10 * u - _MIDDLE * size), size=size)
+        write(figure, name, x + 15 * u, round(top + 10 * u - MIDDLE * size), size=size)
         x += 15 * u + width_of(name, size) + 22 * u
 
 

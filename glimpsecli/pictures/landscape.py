@@ -10,11 +10,11 @@ import numpy as np
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.pictures.colour import table
 from glimpsecli.pictures.colourbar import ticks
-from glimpsecli.pictures.landscape_page import MIDDLE, Page, pixels, rounded_up
+from glimpsecli.pictures.landscape_page import Page, pixels, rounded_up
 from glimpsecli.pictures.scale import as_rgb, fitted
 from glimpsecli.pictures.strokes import fill, stroke
 from glimpsecli.pictures.surfaces import descent_panel, mark_truth, surface_panel
-from glimpsecli.pictures.text import FAINT, width_of, write
+from glimpsecli.pictures.text import FAINT, MIDDLE, width_of, write
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glimpsecli.pictures.strokes import fill
-from glimpsecli.pictures.text import FAINT, line_height, width_of, wrap, write
+from glimpsecli.pictures.text import FAINT, MIDDLE, line_height, width_of, wrap, write
 
 if TYPE_CHECKING:
     from glimpsecli.arrays import Colour, Figure, Reals
 
 FRAME = (150, 150, 150)
-MIDDLE = 0.654
-"""Ems from the top of a line of text to the middle of its digits."""
 
 
 class Page:

@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.pictures.charts import AXIS, GRID, Line
+from glimpsecli.pictures.charts import AXIS, GRID, SIZE, Line
 from glimpsecli.pictures.strokes import disc, fill, stroke
-from glimpsecli.pictures.text import FAINT, line_height, width_of, wrap, write
+from glimpsecli.pictures.text import FAINT, MIDDLE, line_height, width_of, wrap, write
 
 if TYPE_CHECKING:
     from glimpsecli.arrays import Colour, Figure
 
-SIZE = 13  # of the text, in units
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _STEPS = (1.0, 2.0, 2.5, 5.0)
 _MOST_STEPS = 5  # between the ticks of an axis
-_MIDDLE = 0.654  # ems from the top of a line of text to the middle of its digits
 _WHITE = (255, 255, 255)
 
 
@@ -173,7 +171,7 @@ def _panel(
     for share in _SHARES:
         fill(figure, up(share) - u / 4, left, up(share) + u / 4, right, AXIS if share == 0 else GRID)
         if named:
-            place = round(up(share) - _MIDDLE * size)
+            place = round(up(share) - MIDDLE * size)
             write(figure, f"{100 * share:g} %", left - 8 * u, place, size=size, align="right")
     for tick in across.ticks:
         x = left + across.place(tick)
@@ -233,4 +231,4 @@ def _heading(
         disc(figure, begin + 14 * u, y, 3 * u, colour)
         if dashed:
             disc(figure, begin + 14 * u, y, 1.6 * u, _WHITE)
-        write(figure, name, begin + 36 * u, math.floor(y - _MIDDLE * size), size=size)
+        write(figure, name, begin + 36 * u, math.floor(y - MIDDLE * size), size=size)

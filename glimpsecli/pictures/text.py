@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 INK = (34, 34, 34)
 FAINT = (106, 106, 106)
 
+MIDDLE = 0.654
+"""Ems from the top of a line of text to the middle of its digits."""
+
 _FONTS = Path(__file__).with_name("fonts")
 _SIDES = {"left": 0.0, "centre": 0.5, "right": 1.0}
 _NO_CHARACTER = "\uffff"  # Unicode promises that this will never be one, so fonts draw their "missing" box
