@@ -82,7 +82,4 @@ def spread(places: Sequence[float], gap: float, low: float, high: float) -> list
             middle = min(max(middle, low + half), high - half)
         blocks.append((middle, members))
     moved = [middle + gap * (i - (members - 1) / 2) for middle, members in blocks for i in range(members)]
-    result = [0.0] * len(places)
-    for k, place in zip(order, moved, strict=True):
-        result[k] = place
-    return result
+    return [place for _, place in sorted(zip(order, moved, strict=True))]

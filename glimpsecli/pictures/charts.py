@@ -104,15 +104,14 @@ def dot_chart(
     left, right = margin + names + 10 * u, width * u - margin - 12 * u - words
     if right - left < 200 * u:  # long names: the chart grows
         width, right = width + math.ceil((200 * u - right + left) / u), left + 200 * u
-    above = _height_of_heading(title, note, legend, u)
-    height = above + sum(head + row * len(group.dots) for group in groups) + gap * (len(groups) - 1) + 52 * u
+    top = _height_of_heading(title, note, legend, u)
+    height = top + sum(head + row * len(group.dots) for group in groups) + gap * (len(groups) - 1) + 52 * u
     figure = np.full((height, width * u, 3), 255, np.uint8)
     _heading(figure, title, note, legend, u, margin)
     across = log_scale(low, high, left, right)
     widest = max(width_of(label(one), size) for one in log_ticks(low, high, right - left, 1))
     ticks = log_ticks(low, high, right - left, 1.5 * widest)
     bottom = height - 50 * u
-    top = above
     for group in groups:
         write(figure, group.title, margin, top, size=size + u, bold=True)
         beside = margin + width_of(group.title, size + u, bold=True) + 10 * u
@@ -212,8 +211,7 @@ def line_chart(
         _line(figure, line, across, up, u)
     ends = [up(line.y[-1]) for line in lines]
     for line, end, y in zip(lines, ends, spread(ends, pitch, above, bottom), strict=True):
-        begin = across(line.x[-1])
-        thin = [(begin + 6 * u, end), (right + 10 * u, end), (right + 26 * u, y), (right + 32 * u, y)]
+        thin = [(across(line.x[-1]) + 6 * u, end), (right + 10 * u, end), (right + 26 * u, y), (right + 32 * u, y)]
         stroke(figure, thin, 0.6 * u, tuple(round(255 - (255 - c) * 0.55) for c in line.colour))  # type: ignore[arg-type]
         top = round(y - MIDDLE * size)
         write(figure, line.name, right + 36 * u, top, size=size, colour=_readable(line.colour), bold=line.strong)
@@ -251,8 +249,7 @@ def _dot(
 
 def _line(figure: Figure, line: Line, across: Callable[[float], float], up: Callable[[float], float], u: int) -> None:
     points = [(across(x), up(y)) for x, y in zip(line.x, line.y, strict=True)]
-    weight = (2.6 if line.strong else 1.4) * u
-    stroke(figure, points, weight, line.colour, dash=7 * u if line.dashed else None)
+    stroke(figure, points, (2.6 if line.strong else 1.4) * u, line.colour, dash=7 * u if line.dashed else None)
     for (x, y), low, high in zip(points, line.low, line.high, strict=True):
         fill(figure, up(high), x - u / 2, up(low), x + u / 2, line.colour)
         disc(figure, x, y, (4.2 if line.strong else 2.8) * u, (255, 255, 255))

@@ -48,8 +48,7 @@ def ticks(lo: float, hi: float, height: int, size: int) -> list[tuple[float, str
     inside: list[float] = []
     for step in _nice_steps(hi - lo):
         gap = _LINE * size * (hi - lo) / height
-        first = math.floor(lo / step) + 1
-        candidates = [k * step for k in range(first, math.ceil(hi / step))]
+        candidates = [k * step for k in range(math.floor(lo / step) + 1, math.ceil(hi / step))]
         inside = [value for value in candidates if lo + gap <= value <= hi - gap]
         if len(inside) <= 4 and step >= 1.5 * gap:
             break
@@ -116,8 +115,7 @@ def colourbar(height: int, lo: float, hi: float, table: Array, *, opacity: float
     total = width + gap + max(width_of(text, size) for _, text in marks)
     figure = np.full((height + 2 * above, total, 3), 255, np.uint8)
 
-    square = max(2, width // 3)
-    y, x = np.mgrid[:height, :width] // square
+    y, x = np.mgrid[:height, :width] // max(2, width // 3)
     checker = np.asarray(_CHECKER, np.uint8)[(y + x) % 2]
     ramp = np.repeat(1 - (np.arange(height, dtype=np.float32)[:, None] + 0.5) / height, width, axis=1)
     bar = figure[above : above + height, :width]

@@ -187,8 +187,7 @@ def _fitting(image: Array, panel: int) -> Figure:
     picture = as_rgb(image)
     longer = max(picture.shape[:2])
     if longer > panel:
-        fine: Figure = fitted(picture, panel, panel)
-        return fine
+        return fitted(picture, panel, panel)
     height, width = (max(1, round(extent * panel / longer)) for extent in picture.shape[:2])
     rows, across = (np.arange(new) * old // new for new, old in zip((height, width), picture.shape[:2], strict=True))
     squares: Figure = picture[rows[:, None], across]

@@ -45,7 +45,6 @@ def mask_figure(mask: Reals, a_x: Reals, a_y: Reals) -> Figure:
     elif max(mask.shape) > _LARGEST:
         middle = fitted(middle, _LARGEST, _LARGEST)
         upper, right = (resized(a[None], 1, n)[0] for a, n in ((upper, middle.shape[1]), (right, middle.shape[0])))
-    image = as_rgb(middle)
     height, width = middle.shape
     longer = max(height, width)
     deep = max(56, round(longer / 5))
@@ -62,7 +61,7 @@ def mask_figure(mask: Reals, a_x: Reals, a_y: Reals) -> Figure:
 
     y, x = top + gap, left
     figure[y - 1 : y + height + 1, x - 1 : x + width + 1] = _FRAME
-    figure[y : y + height, x : x + width] = image
+    figure[y : y + height, x : x + width] = as_rgb(middle)
     figure[top - deep : top, x : x + width] = _area(upper / peak_x, deep)
     figure[top, x : x + width] = INK
     side = x + width + gap
@@ -84,8 +83,7 @@ def mask_figure(mask: Reals, a_x: Reals, a_y: Reals) -> Figure:
 def _area(values: Reals, deep: int) -> Figure:
     """Draw a filled chart, one column for each value in 0..1, its tops antialiased."""
     cover = np.clip(values * deep - np.arange(deep - 1, -1, -1)[:, None], 0, 1)[..., None]
-    chart: Figure = np.rint(255 + cover * (np.asarray(_FILL) - 255)).astype(np.uint8)
-    return chart
+    return np.asarray(np.rint(255 + cover * (np.asarray(_FILL) - 255)), np.uint8)
 
 
 def _peak(values: Reals) -> float:

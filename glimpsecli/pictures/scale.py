@@ -72,8 +72,7 @@ def resized(image: Array, height: int, width: int) -> Array:
         raise InvalidInputError(f"an image of shape {image.shape} to {width}x{height}", "both need a pixel or more")
     if image.shape[:2] == (height, width):
         return image.copy()
-    along_y = _along_rows(image, height)
-    result = _along_rows(along_y.swapaxes(0, 1), width).swapaxes(0, 1)
+    result = _along_rows(_along_rows(image, height).swapaxes(0, 1), width).swapaxes(0, 1)
     return np.ascontiguousarray(np.rint(result) if image.dtype.kind == "u" else result, image.dtype)
 
 

@@ -50,8 +50,7 @@ def stroke(
         y = np.arange(part_rows.start, part_rows.stop)[:, None] + rows.start + 0.5
         x = np.arange(part_columns.start, part_columns.stop) + columns.start + 0.5
         length = (x1 - x0) ** 2 + (y1 - y0) ** 2
-        along = ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / (length or 1.0)
-        along = np.clip(along, 0, 1)
+        along = np.clip(((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / (length or 1.0), 0, 1)
         distance = np.hypot(x - x0 - along * (x1 - x0), y - y0 - along * (y1 - y0))
         part = cover[part_rows, part_columns]
         np.maximum(part, np.clip(weight / 2 + 0.5 - distance, 0, min(1, weight)), out=part)

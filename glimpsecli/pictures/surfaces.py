@@ -53,8 +53,7 @@ def surface_panel(values: Reals, table: Reals, extent: int, *, contours: bool = 
         np.divide(np.abs(heights - np.rint(heights)), slope, out=distance, where=(slope > 1e-3) & (heights >= 0.5))
         line = np.clip(1 - distance, 0, 1)[..., None]
         colours = colours + 0.45 * line * (1 - colours)
-    panel: Figure = np.rint(255 * colours).astype(np.uint8)
-    return panel
+    return np.asarray(np.rint(255 * colours), np.uint8)
 
 
 def descent_panel(reached: NDArray[np.bool_], paths: Reals, extent: int) -> Figure:
@@ -74,8 +73,7 @@ def descent_panel(reached: NDArray[np.bool_], paths: Reals, extent: int) -> Figu
     (extent, extent, 3) uint8
     """
     nearest = np.rint(_places(extent, len(reached))).astype(np.intp)
-    ground = np.where(reached[nearest[:, None], nearest, None], _HOME, _ELSEWHERE)
-    panel: Figure = ground.astype(np.uint8)
+    panel: Figure = np.where(reached[nearest[:, None], nearest, None], _HOME, _ELSEWHERE).astype(np.uint8)
     weight = max(1.0, extent / 150)
     arrives = np.all(paths[-1] == 0, axis=1)
     for k in np.argsort(arrives, kind="stable").tolist():
@@ -108,8 +106,7 @@ def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
 
 def _places(extent: int, steps: int) -> NDArray[np.float64]:
     """Give the places of the pixels' middles on a grid whose ends are the panel's edges."""
-    places: NDArray[np.float64] = (np.arange(extent) + 0.5) / extent * (steps - 1)
-    return places
+    return (np.arange(extent) + 0.5) / extent * (steps - 1)
 
 
 def _enlarged(values: Reals, extent: int) -> NDArray[np.float64]:
