@@ -166,8 +166,7 @@ class Preprocess(NamedTuple):
         return Rect(float(x.origin), float(y.origin), float(x.scale * x.length), float(y.scale * y.length))
 
     def _axes(self, image_size: Size) -> tuple[_Axis, _Axis]:
-        height, width = check_size(image_size)
-        y, x = (_Axis(length, Fraction(0), Fraction(1)) for length in (height, width))
+        y, x = (_Axis(length, Fraction(0), Fraction(1)) for length in check_size(image_size))
         for step in self.steps:
             y, x = _taken(step, y, x)
         return y, x

@@ -75,9 +75,8 @@ def without_channel(array: NDArray[Any]) -> NDArray[Any]:
 def _of_equal_axes(array: NDArray[Any], called: str, given: Given) -> str:
     n, seen = array.shape[-1], given.seen
     layered = array.ndim == 4
-    attention, maps = ("lhnn" if layered else "hnn"), "thw"
-    if array.ndim == 2 or array.shape[0] == 1:
-        maps = "hw"
+    attention = "lhnn" if layered else "hnn"
+    maps = "hw" if array.ndim == 2 or array.shape[0] == 1 else "thw"
     if given.attends or (layered and given.layered) or (given.counted and (array.ndim > 2 or n >= USUAL)):
         return attention
     grids = readings(n, PREFIXES, seen)

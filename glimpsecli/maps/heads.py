@@ -39,7 +39,6 @@ def select(
         Words for the heads and layers of the stack, and for the query that was taken.
     """
     layers, heads, tokens, _ = stack.shape
-    several = layers > 1 or layer is not None
     chosen, layer_labels = _chosen(-1 if layer is None else layer, layers, "layer", ("mean", "all"), name)
     stack = stack[chosen]
     of_heads, head_labels = _chosen("all" if head is None else head, heads, "head", ("mean", "max", "all"), name)
@@ -56,7 +55,7 @@ def select(
         rows, head_labels = rows.max(1, keepdims=True), ["max of heads"]
     labels = [f"{one}, {other}" if layer == "all" else other for one in layer_labels for other in head_labels]
     counts = [f"{heads} head{'' if heads == 1 else 's'}"]
-    if several:
+    if layers > 1 or layer is not None:
         taken = layer_labels[0] if len(layer_labels) == 1 else "all layers"
         counts = [f"{layers} layer{'' if layers == 1 else 's'} ({taken})", *counts]
     whose = f"the mean attention of {tokens - prefix} tokens" if query == "mean" else f"attention of {query_labels[0]}"

@@ -176,7 +176,6 @@ def arrange(
         found = find_grid(fitted.shape[-1], name, prefix_tokens, grid, seen)
     else:
         found = Tokens(0, (fitted.shape[-2], fitted.shape[-1]))
-    labels: tuple[str, ...]
     if attention:
         stack = fitted.reshape(-1, *fitted.shape[-3:])
         rows, labels, counts, whose = select(stack, name, found.prefix, query, head, layer)

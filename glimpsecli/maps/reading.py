@@ -146,7 +146,10 @@ def _pick(names: Iterable[str], key: str | None, label: str) -> str:
 
 def _read_npy(stream: IO[bytes], label: str, length: int) -> NDArray[Any]:
     """Read the array that `stream`, of `length` bytes, begins with."""
-    shape, fortran, dtype = _npy_header(stream, label)
+    version = npy_format.read_magic(stream)
+    if version not in _READ_HEADER:  # version 3.0 is for records alone, and no later one is written yet
+        raise InvalidInputError(f"{label} holds records, not plain numbers", SAVE)
+    shape, fortran, dtype = _READ_HEADER[version](stream)
     kind = float_type(dtype, label)
     if math.prod(shape) * dtype.itemsize > length:  # a damaged header may claim any shape
         raise FileProblemError(f"{label} is truncated", "get a whole copy of the file")
@@ -154,13 +157,6 @@ def _read_npy(stream: IO[bytes], label: str, length: int) -> NDArray[Any]:
     if not fortran:
         return read_raw(stream, shape, dtype, label)
     return np.ascontiguousarray(read_raw(stream, shape[::-1], dtype, label).T)
-
-
-def _npy_header(stream: IO[bytes], label: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = npy_format.read_magic(stream)
-    if version not in _READ_HEADER:  # version 3.0 is for records alone, and no later one is written yet
-        raise InvalidInputError(f"{label} holds records, not plain numbers", SAVE)
-    return _READ_HEADER[version](stream)
 
 
 def _read_npz(stream: BinaryIO, label: str, key: str | None) -> NDArray[Any]:

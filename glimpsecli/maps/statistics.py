@@ -88,9 +88,10 @@ def _parts(grid: tuple[int, ...]) -> list[slice]:
 
 def _inside(grid: tuple[int, ...], rect: Rect, box: Rect) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give the shares of the rows and of the columns that lie in a box; their products are those of the cells."""
-    y = _within(grid[0], rect.y, rect.height, box.y, box.height)
-    x = _within(grid[1], rect.x, rect.width, box.x, box.width)
-    return y, x
+    return (
+        _within(grid[0], rect.y, rect.height, box.y, box.height),
+        _within(grid[1], rect.x, rect.width, box.x, box.width),
+    )
 
 
 def _within(cells: int, start: float, extent: float, low: float, length: float) -> NDArray[np.float64]:

@@ -148,10 +148,7 @@ def of_patches(n: int, prefixes: Sequence[int], seen: Seen) -> list[Tokens]:
         patches = [seen.patch]
     else:
         patches = [(side, side) for side in PATCHES if seen.known or height % side == width % side == 0]
-    return _of_size(n, prefixes, [(height // y, width // x) for y, x in patches])
-
-
-def _of_size(n: int, prefixes: Sequence[int], sizes: Sequence[Size]) -> list[Tokens]:
+    sizes = [(height // y, width // x) for y, x in patches]
     return [Tokens(k, size) for size in sizes for k in prefixes if 0 < size[0] * size[1] == n - k]
 
 

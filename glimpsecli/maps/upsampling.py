@@ -92,8 +92,7 @@ def lay(grid_map: NDArray[Any], rect: Rect, image_size: Size, method: str = "bil
     if not holes.any():
         values = _apply(grid_map.astype(_work(grid_map), copy=False), y, x)
     else:
-        filled = np.where(holes, 0, grid_map)
-        filled = filled.astype(_work(grid_map[~holes]))
+        filled = np.where(holes, 0, grid_map).astype(_work(grid_map[~holes]))
         values = _apply(filled, y, x)
         shown = _apply((~holes).astype(filled.dtype), y, x)
         hidden = holes[np.ix_(y.own, x.own)]
