@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import BinaryIO, NamedTuple
 
-from glimpsecli.images.reading import explained, kind_of, upright_size
-from glimpsecli.images.sources import Source, opened
+from glimpsecli.images.reading import recognised, upright_size
+from glimpsecli.images.sources import Source
 from glimpsecli.names import MAX_PIXELS
 
 _BYTES_A_PIXEL = {
@@ -38,13 +38,11 @@ class Memory(NamedTuple):
 
 def memory_of(source: Source, *, frame: int = 0, max_pixels: int = MAX_PIXELS, name: str | None = None) -> Memory:
     """Estimate, from the header, the bytes that :func:`read` will take beside the file itself; raise its errors."""
-    with opened(source, name) as (stream, label):
-        kind = kind_of(stream, label)
+    with recognised(source, name) as (stream, label, kind):
         if kind == "TIFF":
             from glimpsecli.images import tiff
 
-            with explained(label, kind):
-                return Memory(*tiff.memory_of(stream, label, frame, max_pixels))
+            return Memory(*tiff.memory_of(stream, label, frame, max_pixels))
         stream.seek(0)
         height, width = upright_size(stream, frame=frame, max_pixels=max_pixels, name=label)
         if kind == "NumPy":

@@ -16,8 +16,8 @@ from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import jpeg, pillow
 from glimpsecli.images import orientation as turning
 from glimpsecli.images.picture import Array, Picture, matching_icc
-from glimpsecli.images.reading import explained, kind_of
-from glimpsecli.images.sources import Source, opened
+from glimpsecli.images.reading import recognised
+from glimpsecli.images.sources import Source
 from glimpsecli.names import MAX_PIXELS
 
 Box = tuple[int, int, int, int]
@@ -120,35 +120,31 @@ def read_reduced(
 
 def given_factor(source: Source, factor: int, *, max_pixels: int = MAX_PIXELS, name: str | None = None) -> int | None:
     """Give the factor by which :func:`read_reduced` would reduce a file, from its header; None where it gives None."""
-    with opened(source, name) as (stream, label):
-        kind = kind_of(stream, label)
+    with recognised(source, name) as (stream, label, kind):
         if kind != "JPEG":
             return None
-        with explained(label, kind):
-            image = pillow.open_image(stream, kind, label, max_pixels)
-            return _draft(image, factor) if image.mode in _COLOURS else None
+        image = pillow.open_image(stream, kind, label, max_pixels)
+        return _draft(image, factor) if image.mode in _COLOURS else None
 
 
 def _read(source: Source, factor: int, box: Box | None, max_pixels: int, name: str | None) -> Reduced | None:
-    with opened(source, name) as (stream, label):
-        kind = kind_of(stream, label)
+    with recognised(source, name) as (stream, label, kind):
         if kind != "JPEG":
             return None
-        with explained(label, kind):
+        image = pillow.open_image(stream, kind, label, max_pixels)
+        if image.mode not in _COLOURS:
+            return None
+        width, height = image.size
+        orientation = pillow.orientation_of(image, kind, None)
+        top, bottom, left, right = _stored_box(box, height, width, orientation, label)
+        given = _draft(image, factor)
+        covered = (top // given, -(-bottom // given), left // given, -(-right // given))
+        if not _decode_rows(image, stream, covered[1], label):
             image = pillow.open_image(stream, kind, label, max_pixels)
-            if image.mode not in _COLOURS:
-                return None
-            width, height = image.size
-            orientation = pillow.orientation_of(image, kind, None)
-            top, bottom, left, right = _stored_box(box, height, width, orientation, label)
-            given = _draft(image, factor)
-            covered = (top // given, -(-bottom // given), left // given, -(-right // given))
-            if not _decode_rows(image, stream, covered[1], label):
-                image = pillow.open_image(stream, kind, label, max_pixels)
-                _draft(image, factor)
-                jpeg.load(image, stream, label)
-            pixels = turning.upright(_cut(image, covered), orientation).copy()
-            icc = matching_icc(image.info.get("icc_profile"), pixels.shape[2])
+            _draft(image, factor)
+            jpeg.load(image, stream, label)
+        pixels = turning.upright(_cut(image, covered), orientation).copy()
+        icc = matching_icc(image.info.get("icc_profile"), pixels.shape[2])
     top, bottom, left, right = (given * edge for edge in covered)
     y = height - bottom if orientation in _LAST_ROW_FIRST else top
     x = width - right if orientation in _LAST_COLUMN_FIRST else left

@@ -70,10 +70,8 @@ def read(source: Source, *, frame: int = 0, max_pixels: int = MAX_PIXELS, name: 
     UnavailableError
         If reading it takes a package that is not installed.
     """
-    with opened(source, name) as (stream, label):
-        kind = kind_of(stream, label)
-        with explained(label, kind):
-            picture = _decode(stream, kind, label, frame, max_pixels)
+    with recognised(source, name) as (stream, label, kind):
+        picture = _decode(stream, kind, label, frame, max_pixels)
     return picture._replace(icc=matching_icc(picture.icc, picture.pixels.shape[2] - picture.alpha))
 
 
@@ -81,10 +79,8 @@ def upright_size(
     source: Source, *, frame: int = 0, max_pixels: int = MAX_PIXELS, name: str | None = None
 ) -> tuple[int, int]:
     """Return the (height, width) that :func:`read` would give, from the header alone, with the same errors."""
-    with opened(source, name) as (stream, label):
-        kind = kind_of(stream, label)
-        with explained(label, kind):
-            return _measure(stream, kind, label, frame, max_pixels)
+    with recognised(source, name) as (stream, label, kind):
+        return _measure(stream, kind, label, frame, max_pixels)
 
 
 def _decode(stream: BinaryIO, kind: str, label: str, frame: int, max_pixels: int) -> Picture:
@@ -192,6 +188,15 @@ def _refuse_deep(stream: BinaryIO, kind: str, label: str) -> None:
         raise FileProblemError(
             f"{label} is a {kind} image of {bits} bit, which would be cut to 8", "convert it to 16-bit TIFF first"
         )
+
+
+@contextmanager
+def recognised(source: Source, name: str | None) -> Iterator[tuple[BinaryIO, str, str]]:
+    """Open an image, and give its stream, its label and its kind, with the errors of decoders explained."""
+    with opened(source, name) as (stream, label):
+        kind = kind_of(stream, label)
+        with explained(label, kind):
+            yield stream, label, kind
 
 
 @contextmanager
