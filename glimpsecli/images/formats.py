@@ -54,6 +54,7 @@ FORMATS = {
         Format("npz", ".npz", ("npz",), ("8", "16", "float"), any_channels=True, container=True),
     )
 }
+_BY_SUFFIX = {suffix: file_format for file_format in FORMATS.values() for suffix in file_format.suffixes}
 
 
 def format_named(name: str) -> Format:
@@ -64,10 +65,9 @@ def format_named(name: str) -> Format:
     InvalidInputError
         If there is none of that name.
     """
-    for file_format in FORMATS.values():
-        if name.lower() in file_format.suffixes:
-            return file_format
-    raise InvalidInputError(f"there is no format {name!r} to write", f"use {_listed(FORMATS, 'or')}")
+    if name.lower() not in _BY_SUFFIX:
+        raise InvalidInputError(f"there is no format {name!r} to write", f"use {_listed(FORMATS, 'or')}")
+    return _BY_SUFFIX[name.lower()]
 
 
 def format_of(path: str | os.PathLike[str]) -> Format:
@@ -79,12 +79,11 @@ def format_of(path: str | os.PathLike[str]) -> Format:
         If the suffix is missing or unknown.
     """
     suffix = os.path.splitext(path)[1]
-    if not suffix[1:]:
-        raise InvalidInputError(f"{os.fspath(path)} has no suffix to tell its format", _suffixes())
-    for file_format in FORMATS.values():
-        if suffix[1:].lower() in file_format.suffixes:
-            return file_format
-    raise InvalidInputError(f"{os.fspath(path)} has the unknown suffix {suffix}", _suffixes())
+    if suffix[1:].lower() not in _BY_SUFFIX:
+        found = f"the unknown suffix {suffix}" if suffix[1:] else "no suffix to tell its format"
+        suffixes = _listed([f".{one}" for one in _BY_SUFFIX], "or")
+        raise InvalidInputError(f"{os.fspath(path)} has {found}", f"use {suffixes}")
+    return _BY_SUFFIX[suffix[1:].lower()]
 
 
 def check(file_format: Format, *, depth: str, channels: int, alpha: bool) -> None:
@@ -145,10 +144,6 @@ def check_side(file_format: Format, height: int, width: int) -> None:
 def needs_vips(file_format: Format, depth: str, channels: int) -> bool:
     """Return whether writing takes pyvips: Pillow writes PNG of 16 bit in grey only."""
     return file_format.name == "png" and depth == "16" and channels > 1
-
-
-def _suffixes() -> str:
-    return "use " + _listed([f".{suffix}" for file_format in FORMATS.values() for suffix in file_format.suffixes], "or")
 
 
 def _listed(names: Iterable[str], last_word: str = "and") -> str:
