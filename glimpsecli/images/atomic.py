@@ -74,16 +74,14 @@ def place_together(contents: Mapping[str, bytes], *, overwrite: bool = False) ->
     overwrite : bool
         As for :func:`place`, whose errors these are.
     """
-    left = dict(contents)
-    if not left:
+    if not contents:
         return
-    path = next(iter(left))
-    content = left.pop(path)
+    (path, content), *left = contents.items()
 
     def write(stream: BinaryIO) -> None:
         stream.write(content)
         stream.flush()  # a full disk shows now
-        place_together(left, overwrite=overwrite)
+        place_together(dict(left), overwrite=overwrite)
 
     place(path, write, overwrite=overwrite)
 

@@ -43,12 +43,11 @@ def decode(stream: BinaryIO, header: Header, label: str, max_pixels: int) -> Pic
             f"{label} is a plain-text map of up to {header.largest}", "convert it to binary PGM or PPM first"
         )
     channels = 1 if header.kind == 5 else 3
-    shape = (header.height, header.width, channels)
     stream.seek(header.length)
     content = stream.read(2 * header.height * header.width * channels)
     if len(content) < 2 * header.height * header.width * channels:
         raise FileProblemError(f"{label} is truncated", "get a whole copy of the file")
-    pixels = np.frombuffer(content, ">u2").reshape(shape).astype(np.uint16)
+    pixels = np.frombuffer(content, ">u2").reshape(header.height, header.width, channels).astype(np.uint16)
     if header.largest < 65535:
         scaled = np.minimum(pixels, header.largest).astype(np.uint32) * 65535 + header.largest // 2
         pixels = (scaled // header.largest).astype(np.uint16)

@@ -103,8 +103,7 @@ def measure(
     image = open_image(stream, kind, label, max_pixels)
     if frame:
         check_frame(label, frame, getattr(image, "n_frames", 1))
-    width, height = image.size
-    return turning.upright_shape(height, width, orientation_of(image, kind, exif))
+    return turning.upright_shape(image.height, image.width, orientation_of(image, kind, exif))
 
 
 def decode(
@@ -158,8 +157,7 @@ def decode(
     icc = image.info.get("icc_profile")
     mode, channels, alpha, dtype = _layout(image, label)
     key = None if alpha else _transparent_colour(image, channels, 8 if header is None else header.bits)
-    width, height = image.size
-    shape = (*turning.upright_shape(height, width, orientation), channels + (key is not None))
+    shape = (*turning.upright_shape(image.height, image.width, orientation), channels + (key is not None))
     pixels = np.empty(shape, dtype.newbyteorder("="))
     _fill(image, _converter(image.mode, mode, icc), dtype, turning.stored(pixels, orientation)[..., :channels])
     if key is not None:
@@ -219,8 +217,7 @@ def _fill(
     rows = max(1, _STRIP_BYTES // (4 * width))
     for top in range(0, height, rows):
         strip = convert(image.crop((0, top, width, min(height, top + rows))))
-        samples = np.frombuffer(strip.tobytes(), dtype)
-        stored[top : top + rows] = samples.reshape(-1, width, stored.shape[-1])
+        stored[top : top + rows] = np.frombuffer(strip.tobytes(), dtype).reshape(-1, width, stored.shape[-1])
 
 
 def _transparent_colour(image: Image.Image, channels: int, grey_bits: int) -> Array | None:

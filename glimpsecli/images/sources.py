@@ -39,10 +39,8 @@ def opened(source: Source, name: str | None = None) -> Iterator[tuple[BinaryIO, 
         file = io.BytesIO(read_bytes(source, label)) if is_stream(source) else open(source, "rb")  # noqa: SIM115
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InvalidInputError(f"{label} does not exist", "check the path") from error
-    except IsADirectoryError as error:
-        raise InvalidInputError(f"{label} is a folder", "name the images in it") from error
-    except PermissionError as error:
-        if os.path.isdir(source):  # how Windows says that it is a folder
+    except (IsADirectoryError, PermissionError) as error:
+        if os.path.isdir(source):  # Windows says only that it may not be read
             raise InvalidInputError(f"{label} is a folder", "name the images in it") from error
         raise FileProblemError(f"{label} may not be read: permission denied", "check its permissions") from error
     except InvalidInputError:

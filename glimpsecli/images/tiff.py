@@ -72,8 +72,7 @@ def decode(stream: BinaryIO, label: str, frame: int, max_pixels: int) -> Picture
             raise _uncoded(label) from error
         if page.compression == JPEG:
             _check_jpeg(stream, page, label)
-        deep = page.colormap is not None and _expanded_colormap(page.colormap).dtype != np.uint8
-        if not deep:
+        if page.colormap is None or _expanded_colormap(page.colormap).dtype == np.uint8:
             return picture
     if not page.decodable:
         raise _uncoded(label)

@@ -193,5 +193,4 @@ def _has_codecs(tifffile: Any, page: Any) -> bool:
             importlib.import_module("compression.zstd")
     except (KeyError, ImportError):
         return False
-    whole = page.bitspersample in (1, 2, 4, 8, 16, 32)
-    return whole or hasattr(tifffile.tifffile.imagecodecs, "PACKINTS")
+    return page.bitspersample in (1, 2, 4, 8, 16, 32) or hasattr(tifffile.tifffile.imagecodecs, "PACKINTS")

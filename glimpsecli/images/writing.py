@@ -130,9 +130,8 @@ def _encode(image: Array, kind: Format, icc: bytes | None, quality: int | None, 
 
         return vips.encode_png(image, icc=icc, compress=level)
     quality = QUALITY if quality is None else quality
-    options: dict[str, Any]
     if kind.name == "png":
-        options = {"compress_level": level}
+        options: dict[str, Any] = {"compress_level": level}
     elif kind.name == "jpg":
         # Full colour resolution at high quality; below it half, as cameras do.
         options = {"quality": quality, "subsampling": "4:4:4" if quality >= QUALITY else "4:2:0"}
