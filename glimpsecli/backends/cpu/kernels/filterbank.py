@@ -10,6 +10,7 @@ Row r keeps ``counts[r]`` pixels from ``starts[r]`` on; its weights are float32 
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,42 @@ from glimpsecli.backends.cpu.jit import helper
 
 EPSILON = 1e-8  # attention.gaussian.EPSILON, again: a cached kernel notices changes in ``backends`` only
 WHOLE = 16  # weights of a row come in multiples of this, the last ones 0: their loops need no remainder
+
+
+class Axis(NamedTuple):
+    """The Gaussians of one axis: tap r lies at ``first + r * stride``, in index coordinates.
+
+    Attributes
+    ----------
+    first, sigma, stride : float
+        In pixels.
+    pixels : int
+        The extent of the image.
+    """
+
+    first: float
+    sigma: float
+    stride: float
+    pixels: int
+
+
+class Filterbank(NamedTuple):
+    """The rows of a filterbank, with room for the longest.
+
+    Attributes
+    ----------
+    starts, counts : (taps,) int64
+        The first pixel and the number of pixels that each tap keeps.
+    weights : (taps, longest + WHOLE) float32
+        The weights of these pixels.
+    relative : (longest,) float64
+        The weights of one row while it is made.
+    """
+
+    starts: Any
+    counts: Any
+    weights: Any
+    relative: Any
 
 
 def kept_pixels(centre, sigma, pixels, cut):
@@ -62,34 +99,37 @@ _row_scale = helper()(row_scale)
 
 
 @helper(fastmath={"reassoc", "contract", "nsz", "arcp"})
-def _filterbank(first, sigma, stride, first_tap, taps, pixels, cut, starts, counts, weights, scratch):
-    """Make `taps` rows of a filterbank, tails cut; row r keeps ``counts[r]`` pixels from ``starts[r]`` on."""
+def _fill(axis, first_tap, taps, cut, filterbank):
+    """Make the rows of taps `first_tap` to `first_tap` + `taps`, tails cut."""
+    starts, counts, weights, relative = filterbank
     for r in range(taps):
-        centre = first + (first_tap + r) * stride
-        nearest, start, count = _kept_pixels(centre, sigma, pixels, cut)
+        centre = axis.first + (first_tap + r) * axis.stride
+        nearest, start, count = _kept_pixels(centre, axis.sigma, axis.pixels, cut)
         total = 0.0
         for k in range(np.uintp(count)):
-            weight = _relative_weight(float(start) + float(k), nearest, centre, sigma)
-            scratch[k] = weight
+            weight = _relative_weight(float(start) + float(k), nearest, centre, axis.sigma)
+            relative[k] = weight
             total += weight
-        scale = _row_scale(nearest, centre, sigma, total)
+        scale = _row_scale(nearest, centre, axis.sigma, total)
         for k in range(np.uintp(count)):
-            weights[r, k] = np.float32(scratch[k] * scale)
+            weights[r, k] = np.float32(relative[k] * scale)
         for k in range(np.uintp(count), np.uintp(-(-count // WHOLE) * WHOLE)):
             weights[r, k] = np.float32(0)
         starts[r], counts[r] = start, count
 
 
 @helper()
-def _column_filterbank(params, n, w, width, cut, starts, counts, weights, scratch):
-    """Make the filterbank of x of window n, and count its pixels from the first that a tap reads.
+def _fill_columns(axis, cut, filterbank):
+    """Make the rows of all taps of x, and count their pixels from the first that a tap reads.
 
     Returns
     -------
     left, columns : int
-        That pixel of the image, and how many are read from there on.
+        That pixel of the image, and the number of pixels that are read from there on.
     """
-    _filterbank(params[n, 3], params[n, 4], params[n, 5], np.int64(0), w, width, cut, starts, counts, weights, scratch)
+    starts, counts = filterbank.starts, filterbank.counts
+    w = len(starts)
+    _fill(axis, np.int64(0), w, cut, filterbank)
     left = min(starts[0], starts[w - 1])
     columns = max(starts[0] + counts[0], starts[w - 1] + counts[w - 1]) - left
     for j in range(w):
@@ -98,7 +138,7 @@ def _column_filterbank(params, n, w, width, cut, starts, counts, weights, scratc
 
 
 @helper()
-def _weight(starts, counts, weights, row, k):
+def _weight(filterbank, row, k):
     """Give ``A[row, k]``, 0 where the tap does not reach."""
-    at = k - starts[row]
-    return weights[row, at] if 0 <= at < counts[row] else np.float32(0)
+    at = k - filterbank.starts[row]
+    return filterbank.weights[row, at] if 0 <= at < filterbank.counts[row] else np.float32(0)

@@ -20,11 +20,13 @@ Indices are unsigned where it is hot: Numba checks signed ones for counting from
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from glimpsecli.backends.cpu.jit import helper, jit
-from glimpsecli.backends.cpu.kernels.filterbank import WHOLE, _column_filterbank, _filterbank, _weight
+from glimpsecli.backends.cpu.kernels.filterbank import WHOLE, Axis, Filterbank, _fill, _fill_columns, _weight
+from glimpsecli.backends.cpu.kernels.records import Image
 from glimpsecli.backends.footprint import CUT
 
 LONGEST_SUM = 256  # products in one float32 sum before it joins the total
@@ -32,13 +34,37 @@ BLOCK = 1536  # values of one row that are summed at a time: two sums and four r
 ROWS = 16  # output rows of one unit of work, a multiple of 4
 
 
-@helper(fastmath={"contract", "reassoc", "nsz"})
-def _two_rows(pixels, first, pitch, channels, starts, counts, weights, row, rows, pair, sums, planes, columns):
-    """Add the output rows `row` and `row` + 1, of `rows`, of ``A_y I`` to the planes, at 4 c + row % 4.
+class Strip(NamedTuple):
+    """Four rows of ``A_y I`` over the columns that a window reads, and the arrays in which two of them are summed.
 
-    Four source rows at a time; where a tap has fewer, the last one stands in, with the weight 0. `pair` is room for the
-    weights of both taps, `sums` for both sums.
+    Attributes
+    ----------
+    left, columns : int
+        The first column, and their number.
+    planes : (4 * channels, columns + WHOLE) float32
+        The rows: row r of channel c is ``planes[4 c + r]``.
+    pair : (2 * (height + 3),) float32
+        The weights of two taps of y, half of it for each.
+    sums : (2 * (BLOCK + channels),) float32
+        The sums of both for a part of the columns, half of it for each, the channels interleaved.
     """
+
+    left: Any
+    columns: Any
+    planes: Any
+    pair: Any
+    sums: Any
+
+
+@helper(fastmath={"contract", "reassoc", "nsz"})
+def _two_rows(image, filterbank, row, rows, strip):
+    """Add the output rows `row` and `row` + 1, of `rows`, of ``A_y I`` to the planes.
+
+    Four source rows at a time; where a tap has fewer, the last one stands in, with the weight 0. The passes share one
+    function: a function for each takes a fifth longer to compile.
+    """
+    pixels, pitch, channels = image.pixels, image.pitch, image.channels
+    starts, counts, planes, pair, sums = filterbank.starts, filterbank.counts, strip.planes, strip.pair, strip.sums
     one, two = starts[row], starts[row + 1]
     one_end, two_end = one + counts[row], two + counts[row + 1]
     begin, end = min(one, two), max(one_end, two_end)
@@ -49,11 +75,11 @@ def _two_rows(pixels, first, pitch, channels, starts, counts, weights, row, rows
     for _ in range(runs):
         for k in range(np.uintp(end - begin + 3)):
             inside = k < np.uintp(end - begin)
-            pair[k] = _weight(starts, counts, weights, row, begin + np.int64(k)) if inside else np.float32(0)
-            pair[more + k] = _weight(starts, counts, weights, row + 1, begin + np.int64(k)) if inside else np.float32(0)
-        for column in range(0, columns, step):
-            width = min(step, columns - column)
-            values = np.uintp(width * channels)
+            pair[k] = _weight(filterbank, row, begin + np.int64(k)) if inside else np.float32(0)
+            pair[more + k] = _weight(filterbank, row + 1, begin + np.int64(k)) if inside else np.float32(0)
+        for column in range(0, strip.columns, step):
+            width = min(step, strip.columns - column)
+            first, values = image.first + (strip.left + column) * channels, np.uintp(width * channels)
             for part in range(begin, end, LONGEST_SUM):
                 for x in range(values):
                     sums[x] = np.float32(0)
@@ -63,7 +89,7 @@ def _two_rows(pixels, first, pitch, channels, starts, counts, weights, row, rows
                     b = more + a
                     a0, a1, a2, a3 = pair[a], pair[a + np.uintp(1)], pair[a + np.uintp(2)], pair[a + np.uintp(3)]
                     b0, b1, b2, b3 = pair[b], pair[b + np.uintp(1)], pair[b + np.uintp(2)], pair[b + np.uintp(3)]
-                    at0, last = np.uintp(first + column * channels + k * pitch), end - 1 - k
+                    at0, last = np.uintp(first + k * pitch), end - 1 - k
                     at1 = at0 + np.uintp(min(1, last) * pitch)
                     at2 = at0 + np.uintp(min(2, last) * pitch)
                     at3 = at0 + np.uintp(min(3, last) * pitch)
@@ -88,11 +114,13 @@ def _two_rows(pixels, first, pitch, channels, starts, counts, weights, row, rows
 
 
 @helper(fastmath={"contract", "reassoc", "nsz"})
-def _dots(starts, counts, weights, gain, planes, channels, out, to, rows):
+def _dots(filterbank, strip, channels, gain, out, to, rows):
     """Finish up to four output rows: ``out[r, j, c] = gain * sum_k A_x[j, k] planes[4 c + r, k]``, in any order."""
-    scale, step, pitch = np.float32(gain), np.uintp(channels), np.uintp(len(starts) * channels)
+    starts, counts, weights, _ = filterbank
+    planes = strip.planes
+    scale, step = np.float32(gain), np.uintp(channels)
     # Rows that the glimpse has not are written, too, and the last that it has over them.
-    to0 = np.uintp(to)
+    to0, pitch = np.uintp(to), np.uintp(len(starts) * channels)
     to1, to2, to3 = to0 + np.uintp(min(1, rows - 1)) * pitch, to0 + np.uintp(min(2, rows - 1)) * pitch, to0
     to3 += np.uintp(rows - 1) * pitch
     for c in range(step):
@@ -159,33 +187,33 @@ def gaussian_kernel(
     finite : bool
         Whether all pixels are; those that are not need `mending_kernel`.
     """
-    pitch = width * channels
+    a_y = Filterbank(row_starts, row_counts, row_weights, relative)
+    a_x = Filterbank(starts, counts, weights, relative)
     units = (h + ROWS - 1) // ROWS
     left, columns, known = np.int64(0), np.int64(0), np.int64(-1)
     check = np.float32(0)  # becomes a NaN as soon as a value times 0 is one
     for unit in range(first_unit, last_unit):
         n = unit // units
         top = (unit - n * units) * ROWS
+        image = Image(pixels, n * image_stride, width * channels, height, width, channels)
+        y = Axis(params[n, 0], params[n, 1], params[n, 2], height)
+        x = Axis(params[n, 3], params[n, 4], params[n, 5], width)
         if n != known:
             known = n
-            left, columns = _column_filterbank(params, n, w, width, CUT, starts, counts, weights, relative)
+            left, columns = _fill_columns(x, CUT, a_x)
         rows = min(ROWS, h - top)
-        u_y, s_y, d_y = params[n, 0], params[n, 1], params[n, 2]
-        _filterbank(u_y, s_y, d_y, top, rows, height, CUT, row_starts, row_counts, row_weights, relative)
+        _fill(y, top, rows, CUT, a_y)
         for r in range(rows, ROWS):  # rows beyond the glimpse read nothing
             row_starts[r], row_counts[r] = row_starts[rows - 1], 0
-        first = n * image_stride + left * channels
+        strip = Strip(left, columns, planes, pair, sums)
         for i in range(0, rows, 4):
-            for line in range(np.uintp(4 * channels)):
-                for x in range(np.uintp(columns + WHOLE)):
-                    planes[line, x] = np.float32(0)
-            for row in range(i, min(i + 4, rows), 2):
-                _two_rows(
-                    pixels, first, pitch, channels, row_starts, row_counts, row_weights, row, rows, pair, sums, planes,
-                    columns,
-                )  # fmt: skip
             seen, to = min(4, rows - i), (n * h + top + i) * w * channels
-            _dots(starts, counts, weights, params[n, 6], planes, channels, out, to, seen)
+            for line in range(np.uintp(4 * channels)):
+                for here in range(np.uintp(columns + WHOLE)):
+                    planes[line, here] = np.float32(0)
+            for row in range(i, i + seen, 2):
+                _two_rows(image, a_y, row, rows, strip)
+            _dots(a_x, strip, channels, params[n, 6], out, to, seen)
             for k in range(np.uintp(seen * w * channels)):
                 check += out[np.uintp(to) + k] * np.float32(0)
     return check == 0
@@ -201,16 +229,17 @@ def mending_kernel(
     The vectors of `gaussian_kernel` read a little more, with the weight 0, and 0 times NaN is NaN. This is a kernel
     of its own so that only those who need it wait until it is compiled.
     """
+    a_y = Filterbank(row_starts, row_counts, row_weights, relative)
+    a_x = Filterbank(starts, counts, weights, relative)
     units = (h + ROWS - 1) // ROWS
     for unit in range(first_unit, last_unit):
         n = unit // units
         top = (unit - n * units) * ROWS
+        y = Axis(params[n, 0], params[n, 1], params[n, 2], height)
+        x = Axis(params[n, 3], params[n, 4], params[n, 5], width)
+        left, _ = _fill_columns(x, CUT, a_x)
         rows = min(ROWS, h - top)
-        _filterbank(
-            params[n, 3], params[n, 4], params[n, 5], np.int64(0), w, width, CUT, starts, counts, weights, relative
-        )
-        u_y, s_y, d_y = params[n, 0], params[n, 1], params[n, 2]
-        _filterbank(u_y, s_y, d_y, top, rows, height, CUT, row_starts, row_counts, row_weights, relative)
+        _fill(y, top, rows, CUT, a_y)
         for i in range(rows):
             for j in range(w):
                 for c in range(channels):
@@ -221,7 +250,7 @@ def mending_kernel(
                     for k in range(row_counts[i]):
                         part = 0.0
                         for m in range(counts[j]):
-                            at = n * image_stride + ((row_starts[i] + k) * width + starts[j] + m) * channels + c
+                            at = n * image_stride + ((row_starts[i] + k) * width + left + starts[j] + m) * channels + c
                             part += weights[j, m] * float(pixels[at])
                         total += row_weights[i, k] * part
                     out[to] = params[n, 6] * total

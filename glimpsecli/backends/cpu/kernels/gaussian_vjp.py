@@ -1,13 +1,13 @@
 """The Gaussian sampler's gradients: the kernels of the way back, built of the same parts as the way there.
 
-With G the gradient by the glimpse, four of its rows at a time are first pulled back along x, ``P = G A_x``. That is all
-the image needs: ``dL/dI = A_y^T P``. For the parameters ``dL/dA_y = P I^T`` and ``dL/dA_x = G^T A_y I`` are made where
-the filterbanks have weights, and each row of them is then worth ::
+With G the gradient with respect to the glimpse, four of its rows at a time are first pulled back along x, ``P = G
+A_x``. That is all the image needs: ``dL/dI = A_y^T P``. For the parameters ``dL/dA_y = P I^T`` and ``dL/dA_x = G^T A_y
+I`` are made where the filterbanks have weights, and each row r of them then counts ::
 
     dL/dA[r] . dA[r]/dp = sum_k dL/dA A (psi_p - sum_k A psi_p)
 
-with ``z = (k - c[r]) / s``, ``psi_u = z / s``, ``psi_s = z^2 / s`` and ``psi_d = r psi_u``. These cancel, so their sums
-are float64.
+with ``z = (k - c[r]) / s``, ``psi_u = z / s``, ``psi_s = z^2 / s`` and ``psi_d = r psi_u``. These terms cancel, so
+their sums are float64.
 """
 
 from __future__ import annotations
@@ -18,27 +18,31 @@ from glimpsecli.backends.cpu.jit import helper, jit
 from glimpsecli.backends.cpu.kernels import gaussian as cpu_gaussian
 from glimpsecli.backends.cpu.kernels.filterbank import (
     WHOLE,
-    _column_filterbank,
-    _filterbank,
+    Axis,
+    Filterbank,
+    _fill,
+    _fill_columns,
     _kept_pixels,
     _relative_weight,
     _row_scale,
     _weight,
 )
-from glimpsecli.backends.cpu.kernels.gaussian import BLOCK, ROWS, _two_rows
+from glimpsecli.backends.cpu.kernels.gaussian import BLOCK, ROWS, Strip, _two_rows
+from glimpsecli.backends.cpu.kernels.records import Image
 from glimpsecli.backends.footprint import BACK_CUT
 
 BAND = 64  # rows of an image that one unit of work adds to
 
 
 @helper(fastmath={"contract"})
-def _pull_back_columns(starts, counts, weights, cotangents, at, channels, rows, planes, lines, columns):
+def _pull_back_columns(filterbank, cotangents, at, channels, rows, columns, planes, lines):
     """Fill ``lines[r] = G[r] A_x``, interleaved, for four rows of cotangents from `at` on; only `rows` are there."""
+    starts, counts, weights, _ = filterbank
     w, step = len(starts), np.uintp(channels)
-    for every in range(np.uintp(4) * step):
-        for here in range(np.uintp(columns + WHOLE)):
-            planes[every, here] = np.float32(0)
     row, zero = w * channels, np.float32(0)
+    for every in range(np.uintp(len(planes))):
+        for here in range(np.uintp(columns + WHOLE)):
+            planes[every, here] = zero
     for c in range(channels):
         line = np.uintp(4 * c)
         for j in range(w):
@@ -60,18 +64,19 @@ def _pull_back_columns(starts, counts, weights, cotangents, at, channels, rows, 
 
 
 @helper(fastmath={"contract", "reassoc", "nsz"})
-def _row_dots(pixels, first, pitch, values, starts, counts, row, last_row, lines, by_rows):
+def _row_dots(image, filterbank, row, last_row, strip, lines, by_rows):
     """Add to ``by_rows[r, k] = sum_x P[r, x] I[k, x]`` for two rows of a glimpse and all pixels k that either keeps."""
-    other = min(row + 1, last_row)
+    pixels, pitch = image.pixels, image.pitch
+    starts, counts = filterbank.starts, filterbank.counts
+    other, values = min(row + 1, last_row), strip.columns * image.channels
+    line, first = np.uintp(row % 4), image.first + strip.left * image.channels
     one, two = starts[row], starts[other]
     one_end, two_end = one + counts[row], two + counts[other]
     begin, end, runs = min(one, two), max(one_end, two_end), 1
     if max(one, two) >= min(one_end, two_end):  # far apart: each its own pixels
         runs, begin, end = 2, one, one_end
-    line = np.uintp(row % 4)
     for _ in range(runs):
         for part in range(0, values, BLOCK):
-            width = np.uintp(min(BLOCK, values - part))
             offset = np.uintp(part)
             for k in range(begin, end, 4):
                 at0, last = np.uintp(first + part + k * pitch), end - 1 - k
@@ -80,7 +85,7 @@ def _row_dots(pixels, first, pitch, values, starts, counts, row, last_row, lines
                 at3 = at0 + np.uintp(min(3, last) * pitch)
                 p0, p1, p2, p3 = 0.0, 0.0, 0.0, 0.0
                 q0, q1, q2, q3 = 0.0, 0.0, 0.0, 0.0
-                for x in range(width):
+                for x in range(np.uintp(min(BLOCK, values - part))):
                     v0, v1 = float(pixels[at0 + x]), float(pixels[at1 + x])
                     v2, v3 = float(pixels[at2 + x]), float(pixels[at3 + x])
                     p, q = float(lines[line, offset + x]), float(lines[line + np.uintp(1), offset + x])
@@ -103,10 +108,10 @@ def _row_dots(pixels, first, pitch, values, starts, counts, row, last_row, lines
 
 
 @helper(fastmath={"contract"})
-def _column_dots(starts, counts, cotangents, at, channels, rows, planes, by_columns):
+def _column_dots(filterbank, cotangents, at, channels, rows, planes, by_columns):
     """Add to ``by_columns[j, k] = sum_r G[r, j] (A_y I)[r, k]``, all channels, for `rows` rows, four at most."""
-    w = len(starts)
-    row, zero = w * channels, np.float32(0)
+    starts, counts = filterbank.starts, filterbank.counts
+    w, row, zero = len(starts), len(starts) * channels, np.float32(0)
     for c in range(channels):
         line = np.uintp(4 * c)
         for j in range(w):
@@ -126,12 +131,13 @@ def _column_dots(starts, counts, cotangents, at, channels, rows, planes, by_colu
 
 
 @helper(fastmath={"contract", "reassoc", "nsz"})
-def _contract(first, sigma, stride, first_tap, taps, pixels, by_filterbank, relative):
-    """Give the gradients by the first centre, sigma, stride and gain (of 1) from those by rows of a filterbank.
+def _contract(axis, first_tap, taps, by_filterbank, relative):
+    """Give the gradients with respect to the first centre, sigma, stride and gain (of 1), from those of the weights.
 
     The weights are made again, in float64, in `relative`: where ``dL/dA`` is large and even, the sums over a row cancel
     but for what float32 rounds.
     """
+    first, sigma, stride, pixels = axis
     by_first, by_sigma, by_stride, by_gain = 0.0, 0.0, 0.0, 0.0
     for r in range(taps):
         centre = first + (first_tap + r) * stride
@@ -168,7 +174,7 @@ def scratch(glimpse, image, params):
     pulled, lines, by_rows, by_columns, sums, pair, planes, row_starts, ... : arrays
     """
     there = cpu_gaussian.scratch(glimpse, image, params, BACK_CUT)
-    planes, row_weights, weights = there[2], there[5], there[8]
+    _, _, planes, _, _, row_weights, _, _, weights, _ = there
     return (
         np.empty_like(planes),
         np.empty((4, planes.shape[1] * glimpse[2]), np.float32),
@@ -189,65 +195,63 @@ def params_kernel(
     `pixels` are the images and `cotangents` the gradients by the glimpses (h, w, channels), flat; `image_stride` is 0
     where all windows look at one image. `pulled` and what follows are `scratch`.
     """
-    pitch = width * channels
+    a_y = Filterbank(row_starts, row_counts, row_weights, relative)
+    a_x = Filterbank(starts, counts, weights, relative)
     units = (h + ROWS - 1) // ROWS
     left, columns, known = np.int64(0), np.int64(0), np.int64(-1)
     for unit in range(first_unit, last_unit):
         n = unit // units
         top = (unit - n * units) * ROWS
+        image = Image(pixels, n * image_stride, width * channels, height, width, channels)
+        y = Axis(params[n, 0], params[n, 1], params[n, 2], height)
+        x = Axis(params[n, 3], params[n, 4], params[n, 5], width)
         if n != known:
             known = n
-            left, columns = _column_filterbank(params, n, w, width, BACK_CUT, starts, counts, weights, relative)
+            left, columns = _fill_columns(x, BACK_CUT, a_x)
         rows = min(ROWS, h - top)
-        u_y, s_y, d_y = params[n, 0], params[n, 1], params[n, 2]
-        _filterbank(u_y, s_y, d_y, top, rows, height, BACK_CUT, row_starts, row_counts, row_weights, relative)
+        _fill(y, top, rows, BACK_CUT, a_y)
         for r in range(rows, ROWS):  # rows beyond the glimpse read nothing
             row_starts[r], row_counts[r] = row_starts[rows - 1], 0
+        strip = Strip(left, columns, planes, pair, sums)
         for r in range(rows):
             for k in range(np.uintp(row_counts[r])):
                 by_rows[r, k] = 0.0
         for j in range(w):
             for k in range(np.uintp(counts[j])):
                 by_columns[j, k] = 0.0
-        first = n * image_stride + left * channels
         for i in range(0, rows, 4):
             seen, at = min(4, rows - i), (n * h + top + i) * w * channels
-            _pull_back_columns(starts, counts, weights, cotangents, at, channels, seen, pulled, lines, columns)
+            _pull_back_columns(a_x, cotangents, at, channels, seen, columns, pulled, lines)
             for line in range(np.uintp(4 * channels)):
-                for x in range(np.uintp(columns + WHOLE)):
-                    planes[line, x] = np.float32(0)
+                for here in range(np.uintp(columns + WHOLE)):
+                    planes[line, here] = np.float32(0)
             for row in range(i, i + seen, 2):
-                _two_rows(
-                    pixels, first, pitch, channels, row_starts, row_counts, row_weights, row, rows, pair, sums, planes,
-                    columns,
-                )  # fmt: skip
-                _row_dots(
-                    pixels, first, pitch, columns * channels, row_starts, row_counts, row, i + seen - 1, lines, by_rows
-                )
-            _column_dots(starts, counts, cotangents, at, channels, seen, planes, by_columns)
+                _two_rows(image, a_y, row, rows, strip)
+                _row_dots(image, a_y, row, i + seen - 1, strip, lines, by_rows)
+            _column_dots(a_x, cotangents, at, channels, seen, planes, by_columns)
         gain = params[n, 6]
-        u, s, d, whole = _contract(u_y, s_y, d_y, top, rows, height, by_rows, relative)
+        u, s, d, whole = _contract(y, top, rows, by_rows, relative)
         found[unit, 0], found[unit, 1], found[unit, 2], found[unit, 6] = gain * u, gain * s, gain * d, whole
-        u_x, s_x, d_x = params[n, 3], params[n, 4], params[n, 5]
-        u, s, d, whole = _contract(u_x, s_x, d_x, np.int64(0), w, width, by_columns, relative)
+        u, s, d, whole = _contract(x, np.int64(0), w, by_columns, relative)
         found[unit, 3], found[unit, 4], found[unit, 5] = gain * u, gain * s, gain * d
 
 
 @helper(fastmath={"contract"})
-def _add_rows(starts, counts, weights, row, rows, low, high, gain, lines, values, by_image, first, pitch):
+def _add_rows(filterbank, row, rows, low, high, gain, lines, columns, image, left):
     """Add ``sum_r A_y[r, k] P[r]`` to rows k, `low` to `high`, of an image, for `rows` rows r, four at most."""
+    starts, counts = filterbank.starts, filterbank.counts
     begin, end = high, low
     for r in range(row, row + rows):
         begin, end = min(begin, starts[r]), max(end, starts[r] + counts[r])
-    zero, gain = np.float32(0), np.float32(gain)
+    pixels, zero, gain = image.pixels, np.float32(0), np.float32(gain)
     for k in range(max(begin, low), min(end, high)):
-        a = gain * _weight(starts, counts, weights, row, k)
-        b = gain * _weight(starts, counts, weights, row + 1, k) if rows > 1 else zero
-        c = gain * _weight(starts, counts, weights, row + 2, k) if rows > 2 else zero
-        d = gain * _weight(starts, counts, weights, row + 3, k) if rows > 3 else zero
-        to = np.uintp(first + k * pitch)
-        for x in range(np.uintp(values)):
-            by_image[to + x] += a * lines[0, x] + b * lines[1, x] + c * lines[2, x] + d * lines[3, x]
+        a = gain * _weight(filterbank, row, k)
+        b = gain * _weight(filterbank, row + 1, k) if rows > 1 else zero
+        c = gain * _weight(filterbank, row + 2, k) if rows > 2 else zero
+        d = gain * _weight(filterbank, row + 3, k) if rows > 3 else zero
+        to = np.uintp(image.first + left * image.channels + k * image.pitch)
+        for x in range(np.uintp(columns * image.channels)):
+            pixels[to + x] += a * lines[0, x] + b * lines[1, x] + c * lines[2, x] + d * lines[3, x]
 
 
 @jit()
@@ -261,6 +265,8 @@ def image_kernel(
     `boxes` are the parts (top, bottom, left, right) that windows read. Where `image_stride` is 0 all of them look
     at one image and are added in turn.
     """
+    a_y = Filterbank(row_starts, row_counts, row_weights, relative)
+    a_x = Filterbank(starts, counts, weights, relative)
     bands = (height + BAND - 1) // BAND
     for unit in range(first_unit, last_unit):
         b = unit // bands
@@ -272,11 +278,13 @@ def image_kernel(
         for n in range(begin, end):
             if boxes[n, 0] >= high or boxes[n, 1] <= low:
                 continue
-            left, columns = _column_filterbank(params, n, w, width, BACK_CUT, starts, counts, weights, relative)
+            image = Image(by_images, n * image_stride, width * channels, height, width, channels)
+            y = Axis(params[n, 0], params[n, 1], params[n, 2], height)
+            x = Axis(params[n, 3], params[n, 4], params[n, 5], width)
+            left, columns = _fill_columns(x, BACK_CUT, a_x)
             for top in range(0, h, ROWS):
                 rows = min(ROWS, h - top)
-                u_y, s_y, d_y = params[n, 0], params[n, 1], params[n, 2]
-                _filterbank(u_y, s_y, d_y, top, rows, height, BACK_CUT, row_starts, row_counts, row_weights, relative)
+                _fill(y, top, rows, BACK_CUT, a_y)
                 for i in range(0, rows, 4):
                     seen = min(4, rows - i)
                     touched = False
@@ -285,8 +293,5 @@ def image_kernel(
                     if not touched:
                         continue
                     at = (n * h + top + i) * w * channels
-                    _pull_back_columns(starts, counts, weights, cotangents, at, channels, seen, pulled, lines, columns)
-                    _add_rows(
-                        row_starts, row_counts, row_weights, i, seen, low, high, params[n, 6], lines,
-                        columns * channels, by_images, n * image_stride + left * channels, width * channels,
-                    )  # fmt: skip
+                    _pull_back_columns(a_x, cotangents, at, channels, seen, columns, pulled, lines)
+                    _add_rows(a_y, i, seen, low, high, params[n, 6], lines, columns, image, left)
