@@ -1,6 +1,6 @@
 """The samplers, fast: a module for each backend, with the functions of :class:`~glimpsecli.backends.protocol.Backend`.
 
-A backend that needs more than to be imported has ``require()``, which raises what is in the way.
+A backend that needs more than an import has ``require()``, which raises an error where the backend cannot run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from glimpsecli.backends.cuda import backend as cuda
     from glimpsecli.backends.protocol import Backend, DeviceBackend
 
-    _numpy: Backend = numpy_backend  # mypy proves that each fits
+    _numpy: Backend = numpy_backend  # mypy proves that each module fits
     _cpu: Backend = cpu
     _cuda: DeviceBackend = cuda
 
@@ -43,7 +43,7 @@ def load(name: str) -> Backend: ...
 
 @functools.cache
 def load(name: str) -> Any:
-    """Import a backend; one that could not run is tried again.
+    """Import a backend; a backend that could not run is tried again at the next call.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def load(name: str) -> Any:
         if hasattr(module, "require"):
             module.require()
     except Exception as error:  # drivers and half-installed packages raise anything
-        # Some errors of drivers are pages long; they begin with what matters.
+        # Some errors of drivers are pages long; the cause stands in their first lines.
         lines = [line for line in map(str.strip, str(error).splitlines()) if line] or [type(error).__name__]
         reason = " ".join(lines[:2]).rstrip(".")
         raise UnavailableError(

@@ -1,4 +1,4 @@
-"""What each backend is here: whether it runs, and what it runs on."""
+"""The state of each backend on this machine: whether it runs, and on which processor or device."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def describe() -> dict[str, dict[str, Any]]:
             found[name] |= _cpu() if name == "cpu" else load("cuda").describe() if name == "cuda" else {}
         except GlimpseError as error:
             found[name] = {"available": False, "reason": error.message}
-        except Exception as error:  # whatever keeps a backend from running is what there is to tell
+        except Exception as error:  # any error is the reason why a backend does not run
             found[name] = {"available": False, "reason": f"{type(error).__name__}: {error}".splitlines()[0]}
     return found
 

@@ -1,4 +1,4 @@
-"""Which part of an image a glimpse reads."""
+"""The part of an image that a glimpse reads."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ CUT = 5.5
 """Weights are kept where ``z^2 - min z^2 <= CUT^2``, with z in sigmas and the minimum over the pixels of the image.
 
 The cut is relative to the nearest pixel because the rows of a filterbank are renormalised over the image: a Gaussian
-beyond the border repeats the edge. What is dropped changes a row by less than 3e-7.
+beyond the border repeats the edge. The dropped weights change a row by less than 3e-7.
 """
 
 BACK_CUT = 6.5
-"""The same for gradients: by a sigma a weight counts ``z^2`` times, so what the read can spare is missed sooner."""
+"""CUT for gradients, in sigmas: larger, because gradients with respect to sigma weigh the tails by ``z^2``."""
 
 EXACT_CUT = 9.0
-"""The same for both in float64: beyond it a weight is nothing to double precision."""
+"""CUT for glimpses and gradients in float64, in sigmas: a weight beyond it is below double precision."""
 
 _IDENTITY = np.eye(2)
 
@@ -39,7 +39,7 @@ def gaussian_support(params: Floats, size: tuple[int, int], image_size: tuple[in
 def gaussian_kept(
     first: float, sigma: float, stride: float, taps: int, extent: int, cut: float = CUT
 ) -> NDArray[np.bool_]:
-    """Tell which pixels of one axis each tap reads: (taps, extent)."""
+    """Return whether each tap reads each pixel of one axis: (taps, extent)."""
     distance = np.abs(np.arange(extent) - (first + stride * np.arange(taps))[:, None])
     return np.asarray(distance <= np.hypot(distance.min(axis=1, keepdims=True), cut * sigma))
 
@@ -60,7 +60,7 @@ def grid_support(grids: Floats, image_size: tuple[int, int], border: str) -> Box
 
 
 def whole_pixels(matrices: Floats) -> NDArray[np.bool_]:
-    """Tell which of (N, 2 or 3, 3) matrices read whole pixels one by one: a crop, with nothing to interpolate."""
+    """Return whether each of (N, 2 or 3, 3) matrices reads whole pixels one by one: a crop, with no interpolation."""
     if matrices.shape[-2] == 3:
         return np.zeros(matrices.shape[:-2], np.bool_)
     if matrices.size == 6:  # Python's arithmetic starts at once

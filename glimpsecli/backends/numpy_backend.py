@@ -1,7 +1,7 @@
 """The definitions of ``attention``, applied to no more of the image than they read. Needs no start-up.
 
-Beside the arrays that all backends take, this one takes images, colours, cotangents and `out` in float64, all of
-them together: then nothing is lost to float32, and the tails of the Gaussians are cut where double precision ends.
+Images, colours, cotangents and `out` may here be float64, all of them together: then nothing is lost to float32, and
+the tails of the Gaussians are cut where double precision ends.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Reals = NDArray[np.floating[Any]]
 
 POINTS = 2**15
-"""Points that are sampled at once, or those of one row: what the definition makes of them stays in the cache."""
+"""Most points that are sampled at once, but at least a row: the definition's arrays of them stay in the cache."""
 
 
 def prepare_gaussian(params: Floats, size: Size, image_shape: ImageShape, threads: int | None) -> Read:
@@ -56,9 +56,9 @@ def _cut(values: Reals, single: float) -> float:
 
 
 def _not_finite(cut: Images, params: Floats, size: tuple[int, int], out: Reals) -> Floats:
-    """Give what each tap's sum of weights times pixels makes of those that are not finite: 0, inf, -inf or NaN.
+    """Give the part of each tap's sum that comes from pixels that are not finite: 0, inf, -inf or NaN.
 
-    Infinities of both signs are a NaN, and so is one whose weight is 0 in the precision of `out`.
+    Infinities of both signs make a NaN, and so does an infinity whose weight is 0 in the precision of `out`.
     """
     kept, weightless = [], []
     for (first, sigma, stride), taps, pixels in zip((params[:3], params[3:6]), size, cut.shape[:2], strict=True):
@@ -108,7 +108,7 @@ def grid(
     interpolation: Interpolation,
     threads: int | None = None,
 ) -> None:
-    """Fill `out` with what stands at the points of grids."""
+    """Fill `out` with samples at the points of grids."""
     order, border, fill = interpolation
     for n, points in enumerate(grids):
         image = images[n if len(images) > 1 else 0]
@@ -117,7 +117,7 @@ def grid(
 
 
 def _some_rows(size: tuple[int, int]) -> Iterator[slice]:
-    """Cut a glimpse into rows of no more than POINTS together."""
+    """Cut a glimpse into runs of rows, `POINTS` points or one row at most."""
     step = max(1, POINTS // size[1])
     for top in range(0, size[0], step):
         yield slice(top, top + step)
@@ -178,7 +178,7 @@ def grid_vjp(
     interpolation: Interpolation,
     threads: int | None = None,
 ) -> None:
-    """Pull gradients back to what stands at the points of grids."""
+    """Pull gradients back to the points of grids."""
     order, border, fill = interpolation
     for n, points in enumerate(grids):
         b = n if len(images) > 1 else 0

@@ -213,7 +213,7 @@ def grid_vjp(
     interpolation: Interpolation,
     threads: int | None = None,
 ) -> None:
-    """Pull gradients back to what (N, h, w, 2) points (x, y) see."""
+    """Pull gradients back to (N, h, w, 2) points (x, y)."""
     boxes = grid_support(grids, images.shape[1:3], interpolation.border)
     _pull_back(images, boxes, _NO_MATRICES, grids, cotangents, by_images, by_grids, interpolation, threads)
 
@@ -229,7 +229,7 @@ def _pull_back(
     interpolation: Interpolation,
     threads: int | None,
 ) -> None:
-    """Call the kernels of the way back; one of `matrices` and `grids` is empty."""
+    """Call the kernels of the gradients; one of `matrices` and `grids` is empty."""
     order, border, fill = interpolation
     from glimpsecli.backends.cpu.kernels import affine_vjp as kernels
 

@@ -47,7 +47,7 @@ def helper(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 def cache_folder(dispatcher: Any) -> tuple[str | None, bool]:
-    """Tell where the compiled code of a function is kept, and whether anything can be written there."""
+    """Give the folder that keeps the compiled code of a function, and whether it can be written to."""
     path = getattr(getattr(dispatcher, "_cache", None), "cache_path", None)
     if path is None:
         return None, False

@@ -51,10 +51,10 @@ def run(
     work: float,
     threads: int | None,
 ) -> list[Any]:
-    """Call a kernel for so many units, with threads where that pays; the result is the same.
+    """Call a kernel for `units` units, with threads where that pays; the result is the same.
 
     `scratch` has more arguments, arrays that no two threads may share; `work` is in multiply-adds; `threads` is the
-    most that may be used, None for as many as Numba may. Gives what the calls returned.
+    most that may be used, None for as many as Numba may. Gives the results of the calls.
     """
     if work < PARALLEL_WORK or (wanted := min(threads or units, processors(), units)) == 1:
         own = scratch.take()
@@ -88,7 +88,7 @@ def run(
 
 
 def _submitted(pool: ThreadPoolExecutor, job: Callable[[], list[Any]], times: int) -> list[Future[list[Any]]]:
-    """Hand a job to a pool so many times, or fewer where Python is about to end: it then takes no more."""
+    """Hand a job to a pool several times, or fewer where Python is about to end: the pool then takes no more."""
     taken: list[Future[list[Any]]] = []
     try:
         taken.extend(pool.submit(job) for _ in range(times))

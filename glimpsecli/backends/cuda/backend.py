@@ -1,6 +1,6 @@
 """The samplers on the GPU, compiled by Numba. See the package for the functions and the shapes.
 
-`images` and `out` may also be Numba's device arrays, contiguous. What is on the device stays there; where `out` is,
+`images` and `out` may also be Numba's device arrays, contiguous. Arrays on the device stay there; where `out` is,
 the call returns before the kernels, on the default stream, are done.
 """
 

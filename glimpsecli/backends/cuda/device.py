@@ -23,7 +23,7 @@ MOST_BLOCKS = 1 << 30
 
 
 def blocks(jobs: int) -> int:
-    """Give the number of blocks for so many jobs; a block goes on to another job while there is one."""
+    """Give the number of blocks for a number of jobs; a block goes on to another job while there is one."""
     return jobs if SIMULATED else min(max(jobs, FEWEST_BLOCKS), MOST_BLOCKS)
 
 

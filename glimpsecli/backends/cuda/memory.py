@@ -18,7 +18,7 @@ PIECE = 1000 if SIMULATED else 8 << 20
 
 
 def is_device_array(array: Any) -> bool:
-    """Tell whether an array is one of Numba's, on the device."""
+    """Return whether an array is one of Numba's, on the device."""
     return bool(getattr(array, "__cuda_ndarray__", False))
 
 
@@ -42,7 +42,7 @@ def empty(shape: tuple[int, ...], dtype: Any = np.float32) -> Any:
 def rows_on_device(images: Any, boxes: Callable[[], np.ndarray]) -> tuple[Any, int, int]:
     """Give (B, H, W, C) images as (B, H, W * C) on the device, and the row and column of their first pixel.
 
-    What is there already stays where it is. Of host arrays, what the windows read goes over; `boxes` tells what.
+    Arrays on the device stay as they are. Of host arrays, the part that the windows read is copied; `boxes` gives it.
     """
     top = left = 0
     if not is_device_array(images):

@@ -1,7 +1,7 @@
-"""The way back on the GPU: gradients by images and by places. See the package for the functions and the shapes.
+"""The gradients on the GPU, with respect to images and places. See the package for the functions and the shapes.
 
 `images`, `cotangents` and `by_images` may be Numba's device arrays, contiguous, and stay there; `by_images` is where
-the images are. Gradients by places come to the host, so the call waits for the kernels unless they are not wanted.
+the images are. Gradients of places come to the host, so the call waits for the kernels unless they are not wanted.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def grid_vjp(
     interpolation: Interpolation,
     threads: int | None = None,
 ) -> None:
-    """Pull gradients back to what stands at the points of grids."""
+    """Pull gradients back to the points of grids."""
     found = empty(grids.shape, np.float64)
 
     def boxes() -> np.ndarray:
@@ -144,7 +144,7 @@ def _added_to(by_images: Any, rows: Any) -> Any:
 
 
 def _give_back(onto: Any, by_images: Any, top: int, left: int) -> None:
-    """Add what is on the device to `by_images` on the host."""
+    """Add the gradients on the device to `by_images` on the host."""
     if by_images is None or is_device_array(by_images):
         return
     b, height, values = onto.shape
@@ -156,7 +156,7 @@ def _give_back(onto: Any, by_images: Any, top: int, left: int) -> None:
 
 
 def _summed(found: np.ndarray, h: int, gains: np.ndarray) -> np.ndarray:
-    """Give the gradients by (N, 7) Gaussians from those by each tap: (N, h + w, 3), by centre, sigma and gain."""
+    """Give the gradients of (N, 7) Gaussians from those of each tap, (N, h + w, 3): centre, sigma and gain."""
     by_params = np.empty((len(found), 7))
     for axis, taps in enumerate((found[:, :h], found[:, h:])):
         steps = np.arange(taps.shape[1])

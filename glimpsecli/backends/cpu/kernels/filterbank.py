@@ -87,7 +87,7 @@ def relative_weight(k, nearest, centre, sigma):
 
 
 def row_scale(nearest, centre, sigma, total):
-    """Give what relative weights, whose sum is `total`, are multiplied by: ``A = a / (sum a + EPSILON)``."""
+    """Give the factor of relative weights, whose sum is `total`, that makes them ``A = a / (sum a + EPSILON)``."""
     z = (nearest - centre) / sigma
     peak = math.exp(-0.5 * z * z)
     return peak / (peak * total + EPSILON)

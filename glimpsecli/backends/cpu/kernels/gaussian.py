@@ -10,7 +10,7 @@ A *unit* of work is `ROWS` rows of one glimpse, computed four at a time in two s
     +---------------------------+                +-------------+ planes
 
 Two rows are made at once because neighbouring Gaussians overlap: each source row is loaded and converted once for both,
-along contiguous memory and straight from the image's own dtype. The channels are then taken apart, so that each output
+along contiguous memory and straight from the image's own dtype. The channels are then separated, so that each output
 pixel is a dot product. Every pixel is summed in one order, whatever the threads, in blocks that keep float32's rounding
 below 1e-6.
 
@@ -180,12 +180,12 @@ def gaussian_kernel(
     """Compute units `first_unit` to `last_unit` of ``gain * A_y I A_x^T``: each is `ROWS` rows of one glimpse.
 
     `pixels` are the images and `out` the glimpses (h, w, channels), flat; `image_stride` is 0 where all windows look at
-    one image. `sums` and what follows are `scratch`.
+    one image. `sums` and the arrays after it are `scratch`.
 
     Returns
     -------
     finite : bool
-        Whether all pixels are; those that are not need `mending_kernel`.
+        Whether all pixels are finite; the others need `mending_kernel`.
     """
     a_y = Filterbank(row_starts, row_counts, row_weights, relative)
     a_x = Filterbank(starts, counts, weights, relative)
@@ -224,7 +224,7 @@ def mending_kernel(
     pixels, height, width, image_stride, params, h, w, channels, out,
     sums, pair, planes, row_starts, row_counts, row_weights, starts, counts, weights, relative, first_unit, last_unit,
 ):  # fmt: skip
-    """Compute the pixels that are not finite again, reading nothing but what their taps keep.
+    """Compute the pixels that are not finite again, reading only the pixels that their taps keep.
 
     The vectors of `gaussian_kernel` read a little more, with the weight 0, and 0 times NaN is NaN. This is a kernel
     of its own so that only those who need it wait until it is compiled.

@@ -1,4 +1,4 @@
-"""The Gaussian sampler's gradients: the kernels of the way back, built of the same parts as the way there.
+"""The Gaussian sampler's gradients: the kernels that pull them back, built of the same parts as those of the glimpses.
 
 With G the gradient with respect to the glimpse, four of its rows at a time are first pulled back along x, ``P = G
 A_x``. That is all the image needs: ``dL/dI = A_y^T P``. For the parameters ``dL/dA_y = P I^T`` and ``dL/dA_x = G^T A_y
@@ -167,7 +167,7 @@ def _contract(axis, first_tap, taps, by_filterbank, relative):
 
 
 def scratch(glimpse, image, params):
-    """Make the arrays in which one call of a kernel works, as :func:`cpu_gaussian.scratch` does for the way there.
+    """Make the arrays in which one call of a kernel works, as :func:`cpu_gaussian.scratch` does for the glimpses.
 
     Returns
     -------
@@ -192,8 +192,8 @@ def params_kernel(
 ):  # fmt: skip
     """Compute the part of ``dL/dparams`` that each unit, `ROWS` rows of one glimpse, has: ``found[unit]``, float64.
 
-    `pixels` are the images and `cotangents` the gradients by the glimpses (h, w, channels), flat; `image_stride` is 0
-    where all windows look at one image. `pulled` and what follows are `scratch`.
+    `pixels` are the images and `cotangents` the gradients of the glimpses (h, w, channels), flat; `image_stride` is 0
+    where all windows look at one image. `pulled` and the arrays after it are `scratch`.
     """
     a_y = Filterbank(row_starts, row_counts, row_weights, relative)
     a_x = Filterbank(starts, counts, weights, relative)

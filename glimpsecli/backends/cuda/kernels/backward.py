@@ -1,7 +1,7 @@
-"""The kernels of the cuda backend's way back: gradients by images and by places from those by glimpses.
+"""The kernels of the cuda backend's gradients, with respect to images and places, from those of the glimpses.
 
-Images and jobs are as in :mod:`~glimpsecli.backends.cuda.kernels.forward`. What several windows add to one image is
-added atomically, in no fixed order, so it may differ by rounding from run to run; gradients by places do not.
+Images and jobs are as in :mod:`~glimpsecli.backends.cuda.kernels.forward`. Several windows add to one
+image atomically, in no fixed order, so its gradient may differ by rounding from run to run; those of places do not.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from glimpsecli.backends.cuda.kernels.forward import PIXELS, THREADS, resolve, s
 
 @cuda.jit
 def pull_columns(cotangents, kept, windows, weights, spans, pulled):
-    """Pull the gradients by the glimpses back along x: ``P = G A_x``. A block makes a row of one window.
+    """Pull the gradients of the glimpses back along x: ``P = G A_x``. A block makes a row of one window.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def pull_columns(cotangents, kept, windows, weights, spans, pulled):
 
 @cuda.jit(device=True)
 def gather_sums(shared, found, n, tap, sigma):
-    """Add up the five sums of all threads; store the gradients by a tap's centre, by sigma, and by the gain."""
+    """Add up the five sums of all threads; store the gradients of a tap's centre, its sigma and the gain."""
     cuda.syncthreads()
     for one in range(cuda.threadIdx.x, 5, THREADS):
         total = 0.0
@@ -72,7 +72,7 @@ def row_gradients(images, top, left, channels, windows, kept, weights, spans, pu
     mixed : (N, h, X C) float32, out
         ``A_y I``.
     found : (N, h + w, 3) float64, out
-        The gradients by the centre of each tap, by its sigma, and the sum that is the gradient by the gain.
+        The gradients of the centre of each tap and of its sigma, and its part of the gradient of the gain.
     """
     shared = cuda.shared.array((5, THREADS), np.float64)
     h, thread = pulled.shape[1], cuda.threadIdx.x
@@ -170,9 +170,9 @@ def neighbour(images, top, left, height, width, b, row, column, border, fill, c,
 
 @cuda.jit(device=True)
 def look_back(images, top, left, height, width, n, x, y, order, border, fill, cotangents, i, j, wanted, by_images):
-    """Add the gradients by the neighbours of the point (x, y) of output pixel (j, i), and give those by the point.
+    """Add the gradients of the neighbours of the point (x, y) of output pixel (j, i), and give those of the point.
 
-    `wanted` tells which: by images, by places.
+    `wanted` says whether gradients of images, and of places, are wanted.
     """
     x_floor, fx = split(x, order)
     y_floor, fy = split(y, order)
@@ -213,7 +213,7 @@ def affine_gradients(
         As for :func:`~glimpsecli.backends.cuda.kernels.forward.affine`.
     cotangents : (N, h, w, C) float32
     wanted : (bool, bool)
-        Whether gradients by images, and by places, are.
+        Whether gradients of images, and of places, are wanted.
     by_images : (B, H, W * C) float32
         Added to.
     found : (jobs, 6) float64, out

@@ -2,7 +2,7 @@
 
 Images arrive as (B, H, W * C), contiguous, in their own dtype, cut to what the windows read: their first pixel is the
 pixel (`top`, `left`) of images of `height` and `width`. B is 1 or N. A *job* is what one block computes at a time.
-What it computes does not depend on how many jobs there are, so neither does the result.
+The result does not depend on the number of jobs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from glimpsecli.backends.cuda.device import SIMULATED, cuda
 
 
 class Launch(NamedTuple):
-    """The shapes of blocks, and of what they hold in shared memory and registers."""
+    """The shapes of blocks, and of their arrays in shared memory and registers."""
 
     threads: int = 128
     tap_lanes: int = 16  # threads that share one row of a filterbank
@@ -35,7 +35,7 @@ class Launch(NamedTuple):
 SMALL = Launch(threads=4, tap_lanes=2, rows=4, taps=8, columns=6, ahead=3, depth=12, share=2, pixels=64)
 LAUNCH = SMALL if SIMULATED else Launch()
 
-# What a kernel uses as the shape of an array has to be a global number.
+# The shape of an array in a kernel has to be a global number.
 THREADS, TAP_LANES, ROWS, TAPS, COLUMNS, AHEAD, DEPTH, SHARE, PIXELS = LAUNCH
 FILTERBANK_ROWS = THREADS // TAP_LANES  # rows of filterbanks that one block makes
 WIDTH = THREADS * COLUMNS  # values of a source row that one block holds
@@ -166,7 +166,7 @@ def gaussian(images, top, left, windows, kept, weights, out):
             first = low + thread * COLUMNS  # of the values that this thread adds up
             for y in range(above, below, DEPTH):
                 depth = min(DEPTH, (below - y + AHEAD - 1) // AHEAD * AHEAD)
-                cuda.syncthreads()  # all have done with what is in shared memory
+                cuda.syncthreads()  # all threads have done with the shared memory
                 for item in range(thread, depth * ROWS, THREADS):
                     r = item % ROWS
                     weight = np.float32(0)
@@ -195,7 +195,7 @@ def gaussian(images, top, left, windows, kept, weights, out):
                             for a in range(AHEAD):
                                 for q in range(COLUMNS):
                                     parts[r, q] += row_weights[step + a, r] * values[a, q]
-                    else:  # a NaN or an infinity: what has no weight is not looked at
+                    else:  # a NaN or an infinity: pixels without a weight are not read
                         for r in range(ROWS):
                             for a in range(AHEAD):
                                 for q in range(COLUMNS):
@@ -234,7 +234,7 @@ def gaussian(images, top, left, windows, kept, weights, out):
 
 @cuda.jit(device=True)
 def careful(images, top, left, height, width, b, corner, border, fill, c, channels):
-    """Mix the neighbours of one value, wherever they lie; what has no weight is not read: a NaN there stays outside."""
+    """Mix the neighbours of one value, wherever they lie; one without a weight is not read: its NaN stays outside."""
     x0, y0, fx, fy = corner
     total = 0.0
     for neighbour in range(4):
