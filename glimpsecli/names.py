@@ -10,6 +10,9 @@ BORDERS = ("zeros", "constant", "edge", "reflect")
 BACKENDS = ("numpy", "cpu", "cuda")
 BLENDS = ("over", "add")
 
+BLUR = 0.5
+"""Sigma of the Gaussians by default, in strides, or in pixels where the stride is below one."""
+
 DEPTHS = ("8", "16", "float")
 FORMATS = ("png", "jpg", "webp", "tiff", "npy", "npz")
 MAX_PIXELS = 178_956_970

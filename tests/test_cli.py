@@ -116,7 +116,7 @@ def test_usage_errors_are_one_line_and_exit_2(arguments, words):
         ("extrct", "No such command 'extrct'. Did you mean extract?"),
         ("help extrct", "No such command or topic 'extrct'. Did you mean extract?"),
         ("help convention", "No such command or topic 'convention'. Did you mean conventions?"),
-        ("help exit code", "No such command or topic 'exit-code'. Did you mean exit-codes?"),
+        ("help exit code", "No such command or topic 'exit code'. Did you mean exit-codes?"),
         (
             "help zzz",
             f"No such command or topic 'zzz'. Topics are {', '.join(TOPICS)}; `glimpse -h` lists the commands.",

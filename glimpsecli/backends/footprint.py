@@ -9,7 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
+    from glimpsecli.arrays import Floats
+
     Boxes = NDArray[np.int64]
 
 CUT = 5.5

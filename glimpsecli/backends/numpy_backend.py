@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,11 +19,10 @@ from glimpsecli.backends.footprint import BACK_CUT, CUT, EXACT_CUT, gaussian_kep
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from glimpsecli.arrays import Floats, Reals
     from glimpsecli.backends.protocol import ImageShape, Interpolation, Read, Size
 
-    Floats = NDArray[np.float64]
     Images = NDArray[np.generic]
-    Reals = NDArray[np.floating[Any]]
 
 POINTS = 2**15
 """Most points that are sampled at once, but at least a row: the definition's arrays of them stay in the cache."""

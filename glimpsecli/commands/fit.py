@@ -74,7 +74,9 @@ target, search, out = options.section("The target"), options.section("What is se
     "--sampler", type=click.Choice(names.DIFFERENTIABLE),
     help="Sampler that made the target. Default: gaussian; bilinear with --free angle.",
 )  # fmt: skip
-@options.how("--blur", type=float, metavar="STRIDES", help="Sigma of the Gaussians, in strides. Default: 0.5.")
+@options.how(
+    "--blur", type=float, metavar="STRIDES", help=f"Sigma of the Gaussians, in strides. Default: {names.BLUR}."
+)
 @options.max_pixels_option
 @out(
     "-o", "--output", "table", metavar="FILE", type=click.Path(),

@@ -61,7 +61,8 @@ def help(ctx: click.Context, /, words: tuple[str, ...], **given: Any) -> None:  
         pages.append(shown.get_help())
     elif asked not in known:
         choices = f"Topics are {', '.join(known)}; `glimpse -h` lists the commands."
-        raise click.UsageError(f"No such command or topic {asked!r}. {near(asked, {*known, *commands}, choices)}")
+        hint = near(asked, {*known, *commands}, choices)
+        raise click.UsageError(f"No such command or topic {' '.join(words)!r}. {hint}")
     if asked in known:
         pages.append(topic(asked).rstrip())
     click.echo_via_pager("\n\n".join(pages), color=ctx.color)

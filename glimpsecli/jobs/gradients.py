@@ -38,7 +38,7 @@ FINE = 8
 _WHITE = (1.0, 1.0, 1.0)
 
 
-class Study(NamedTuple):
+class Explored(NamedTuple):
     """The landscape of one sampler.
 
     Attributes
@@ -93,24 +93,24 @@ class Explanation:
                     f"--reach {self.reach} moves the window off the image on every side",
                     f"give less than {leaves:.6g} pixels",
                 )
-        studies = []
+        explored = []
         for sampling in self._samplings(photo, plan):
             if sampling.sampler != "gaussian" or separable(placement):
                 surface = landscape(photo.pixels, window, placement.size, sampling, reach=reach, steps=self.steps)
-                studies.append(Study(sampling, surface, capture(surface)))
+                explored.append(Explored(sampling, surface, capture(surface)))
         entry["windows"] = [{name: entry["windows"][0][name] for name in _OF_THE_WINDOW}]
-        entry |= {"reach": reach, "steps": self.steps, "samplers": [_entry(study) for study in studies]}
+        entry |= {"reach": reach, "steps": self.steps, "samplers": [_entry(one) for one in explored]}
         if plan.format.name == "npy":
-            product = _arrays(studies, entry)
+            product = _arrays(explored, entry)
         else:
-            columns = [_column(study, photo, window, placement.size, reach) for study in studies]
+            columns = [_column(one, photo, window, placement.size, reach) for one in explored]
             drawn, note = self._input(photo.pixels, placement, window, reach)
             figure = landscape_figure(drawn, note, columns, reach=reach, panel=self.panel)
             product = stored(figure, Picture(figure), entry, plan)
         notes: tuple[str, ...] = ()
-        if len(studies) < len(self.samplers):
+        if len(explored) < len(self.samplers):
             notes = (f"Gaussian attention {CANNOT_TURN}: it is left out",)
-        if all(not study.surface.loss.any() for study in studies):
+        if all(not one.surface.loss.any() for one in explored):
             notes += ("the window sees the same at all offsets: there is nothing to descend",)
         return [product._replace(notes=notes)]
 
@@ -153,8 +153,8 @@ def _farthest(placement: Placement, image_size: Size) -> float:
     return float(max(ends.max(), *([width, height] - ends.min(axis=0))))
 
 
-def _column(study: Study, photo: Picture, window: Window, size: Size, reach: float) -> Column:
-    sampling, surface, captured = study
+def _column(one: Explored, photo: Picture, window: Window, size: Size, reach: float) -> Column:
+    sampling, surface, captured = one
     across = np.linspace(-reach, reach, FINE * (len(surface.offsets) - 1) + 1)
     cut = losses(photo.pixels, window, size, sampling, np.stack([across, np.zeros_like(across)], axis=1))
     if not surface.loss.any():
@@ -192,9 +192,9 @@ def _verdict(captured: Capture, reach: float) -> tuple[str, str]:
     return f"captures {share} of the offsets", f"all within {captured.radius:.3g} px"
 
 
-def _entry(study: Study) -> dict[str, Any]:
+def _entry(one: Explored) -> dict[str, Any]:
     """Give the numbers of a sampler."""
-    sampling, surface, captured = study
+    sampling, surface, captured = one
     return {
         "sampler": sampling.sampler,
         "blur": sampling.blur if sampling.sampler == "gaussian" else None,
@@ -205,11 +205,10 @@ def _entry(study: Study) -> dict[str, Any]:
     }
 
 
-def _arrays(studies: Sequence[Study], entry: dict[str, Any]) -> Product:
+def _arrays(explored: Sequence[Explored], entry: dict[str, Any]) -> Product:
     """Keep for each sampler the loss, its gradient with respect to x and y, and 1 where descent reaches the truth."""
     planes = [
-        np.dstack([study.surface.loss, study.surface.gradient, study.captured.reached]).astype(np.float32)
-        for study in studies
+        np.dstack([one.surface.loss, one.surface.gradient, one.captured.reached]).astype(np.float32) for one in explored
     ]
     entry["planes"] = ["loss", "by_cx", "by_cy", "reached"]
     return Product(np.concatenate(planes, axis=2), False, None, entry)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from glimpsecli.learning.model import Level
 from glimpsecli.learning.places import Found, Range, are_distinct, distinct
@@ -13,11 +13,8 @@ from glimpsecli.learning.search import SIDE, candidates, rivals
 from glimpsecli.learning.verdict import LEAST_ZNCC, is_as_good
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from glimpsecli.arrays import Array
     from glimpsecli.sampling import Sampling
-
-    Floats = NDArray[Any]
 
     Watch = Callable[[int, int], object]
 
@@ -48,8 +45,8 @@ class Search(NamedTuple):
         Called with the number of places that have been followed, and of all so far.
     """
 
-    target: Floats
-    image: Floats
+    target: Array
+    image: Array
     strides: Range
     free: frozenset[str]
     sampling: Sampling
@@ -119,7 +116,7 @@ class _Tally:
         return state
 
 
-def _follow(search: Search, place: Floats, levels: list[Level]) -> State:
+def _follow(search: Search, place: Array, levels: list[Level]) -> State:
     return refine(search.target, search.image, place, levels, search.free, search.sampling)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,11 +21,9 @@ from glimpsecli.sampling import extract
 from glimpsecli.window import Affine, Window
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from glimpsecli.arrays import Array
     from glimpsecli.window import Size
 
-    Floats = NDArray[Any]
 
 SIDE, TURNED_SIDE = 28, 16
 """Pixels of the longer side of the reduced target; fewer where angles are tried as well."""
@@ -46,7 +44,7 @@ RIVALS, LIKE = 5, 0.5
 """Greatest number of rivals, and their least ZNCC, unrefined."""
 
 
-def candidates(target: Floats, image: Floats, strides: Range, free: frozenset[str], most: int = 10) -> list[Found]:
+def candidates(target: Array, image: Array, strides: Range, free: frozenset[str], most: int = 10) -> list[Found]:
     """Give the places where a target might be, the likeliest first.
 
     Parameters
@@ -70,7 +68,7 @@ def candidates(target: Floats, image: Floats, strides: Range, free: frozenset[st
     return [*itertools.islice(distinct(found, 3.0), most)]
 
 
-def rivals(glimpse: Floats, image: Floats, place: Floats, free: frozenset[str]) -> list[Found]:
+def rivals(glimpse: Array, image: Array, place: Array, free: frozenset[str]) -> list[Found]:
     """Give the rivals of a place, which look like it in full sharpness, the likeliest first.
 
     Parameters
@@ -101,7 +99,7 @@ def _octaves(strides: Range) -> Iterator[tuple[float, float]]:
     yield from itertools.pairwise(edges)
 
 
-def _at_octave(target: Floats, image: Floats, strides: Range, free: frozenset[str]) -> list[Found]:
+def _at_octave(target: Array, image: Array, strides: Range, free: frozenset[str]) -> list[Found]:
     """Try all scales, aspects and angles of a part of the strides on one reduced image."""
     h, w = target.shape[:2]
     side = TURNED_SIDE if "angle" in free else SIDE
@@ -125,7 +123,7 @@ def _at_octave(target: Floats, image: Floats, strides: Range, free: frozenset[st
 class _Scene:
     """A reduced image, transformed once, in which templates are looked for."""
 
-    def __init__(self, image: Floats, pitch: float) -> None:
+    def __init__(self, image: Array, pitch: float) -> None:
         height, width = image.shape[:2]
         size = max(1, round(height / pitch)), max(1, round(width / pitch))
         reduced = extract(image, Window.from_box(0, 0, width, height), size)
@@ -138,13 +136,13 @@ class _Scene:
         self.waves = self._transform(padded)
         self.energy = self._transform(np.sum(np.square(padded), axis=2, keepdims=True))
 
-    def matches(self, target: Floats, strides: tuple[float, float], place: Floats) -> Iterator[Found]:
+    def matches(self, target: Array, strides: tuple[float, float], place: Array) -> Iterator[Found]:
         """Look for a target at the strides (y, x) and with all numbers of a place but its centre."""
         template, mask = _template(target, strides, float(place[4]), self.pitch)
         for y, x, zncc in self._peaks(template, mask):
             yield Found(np.array([x, y, *place[2:]]), zncc)
 
-    def _peaks(self, template: Floats, mask: Floats) -> Iterator[tuple[float, float, float]]:
+    def _peaks(self, template: Array, mask: Array) -> Iterator[tuple[float, float, float]]:
         """Give the best local maxima: y and x of the template's middle on the image plane, and ZNCC."""
         scores = self._scores(template, mask)
         if scores.size == 0:
@@ -159,7 +157,7 @@ class _Scene:
             x = (column + template.shape[1] / 2 - self.margin) * self.pitch[1]
             yield y, x, float(scores[row, column])
 
-    def _scores(self, template: Floats, mask: Floats) -> Floats:
+    def _scores(self, template: Array, mask: Array) -> Array:
         """Give the ZNCC of every position at which the template lies in the padded image."""
         rows, columns = self.extent[0] - template.shape[0] + 1, self.extent[1] - template.shape[1] + 1
         if rows < 1 or columns < 1:
@@ -176,16 +174,16 @@ class _Scene:
         flat = squares < 1e-6 * weight  # a deviation of a quarter of a grey level in 255: nothing to compare with
         return np.where(flat, 0, likeness / np.where(flat, 1, bound))
 
-    def _transform(self, values: Floats) -> Floats:
+    def _transform(self, values: Array) -> Array:
         return np.fft.rfft2(values, self.size, axes=(0, 1))
 
-    def _back(self, waves: Floats, rows: int, columns: int) -> Floats:
+    def _back(self, waves: Array, rows: int, columns: int) -> Array:
         return np.fft.irfft2(waves, self.size)[:rows, :columns]
 
 
 def _template(
-    target: Floats, strides: tuple[float, float], angle: float, pitch: tuple[float, float]
-) -> tuple[Floats, Floats]:
+    target: Array, strides: tuple[float, float], angle: float, pitch: tuple[float, float]
+) -> tuple[Array, Array]:
     """Resample the target to the pixels of the reduced image: (h', w', C) values and (h', w', 1) weights.
 
     `strides` and `pitch` are (y, x), pixels of the image.

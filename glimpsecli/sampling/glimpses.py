@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glimpsecli.names import BLUR
 from glimpsecli.sampling.checks import checked_image, checked_out, checked_stack
 from glimpsecli.sampling.devices import device_out, device_sampling, is_on_device
 from glimpsecli.sampling.dispatch import prepare
@@ -31,7 +32,7 @@ def extract(
     size: Size,
     *,
     sampler: str = "gaussian",
-    blur: float = 0.5,
+    blur: float = BLUR,
     border: str | None = None,
     fill: ArrayLike | None = None,
     backend: str = "auto",
@@ -97,7 +98,7 @@ def extract_batch(
     layout: Literal["NHWC", "NCHW"] | None = None,
     out: Glimpses | None = None,
     sampler: str = "gaussian",
-    blur: float = 0.5,
+    blur: float = BLUR,
     border: str | None = None,
     fill: ArrayLike | None = None,
     backend: str = "auto",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.names import BLUR
 from glimpsecli.sampling.checks import checked_image, checked_stack, on_host
 from glimpsecli.sampling.devices import device_cotangents, device_sampling, device_zeros, is_on_device
 from glimpsecli.sampling.dispatch import call_vjp
@@ -49,7 +50,7 @@ def vjp(
     cotangent: ArrayLike,
     *,
     sampler: str = "gaussian",
-    blur: float = 0.5,
+    blur: float = BLUR,
     border: str | None = None,
     fill: ArrayLike | None = None,
     backend: str = "auto",
@@ -123,7 +124,7 @@ def vjp_batch(
     *,
     layout: Literal["NHWC", "NCHW"] | None = None,
     sampler: str = "gaussian",
-    blur: float = 0.5,
+    blur: float = BLUR,
     border: str | None = None,
     fill: ArrayLike | None = None,
     backend: str = "auto",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glimpsecli.attention import masks
+from glimpsecli.names import BLUR
 from glimpsecli.sampling.options import Sampling
 from glimpsecli.sampling.taps import Taps
 from glimpsecli.window import check_size
@@ -23,7 +24,7 @@ def mask(
     size: Size,
     *,
     sampler: str = "gaussian",
-    blur: float = 0.5,
+    blur: float = BLUR,
     border: str | None = None,
 ) -> NDArray[np.float32]:
     """Give the attention mask of one or several windows: how much each pixel of the image counts.

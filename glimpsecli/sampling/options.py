@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.names import BACKENDS, BORDERS, SAMPLERS
+from glimpsecli.names import BACKENDS, BLUR, BORDERS, SAMPLERS
 from glimpsecli.window.checks import checked_blur
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Sampling:
     """
 
     sampler: str = "gaussian"
-    blur: float = 0.5
+    blur: float = BLUR
     border: str | None = None
     fill: ArrayLike | None = None
     backend: str = "auto"

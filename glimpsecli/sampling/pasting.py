@@ -11,7 +11,7 @@ from glimpsecli import backends
 from glimpsecli.attention import gaussian, pasting
 from glimpsecli.backends.protocol import Interpolation
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.names import BLENDS
+from glimpsecli.names import BLENDS, BLUR
 from glimpsecli.sampling.checks import checked_image, on_host
 from glimpsecli.sampling.devices import is_on_device
 from glimpsecli.sampling.dispatch import GRID_POINTS, choose_backend
@@ -36,7 +36,7 @@ def paste(
     *,
     sampler: str = "gaussian",
     blend: str = "over",
-    blur: float = 0.5,
+    blur: float = BLUR,
     gain: float = 1.0,
     alpha: bool = False,
     glimpse_alpha: bool = False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.names import DIFFERENTIABLE
+from glimpsecli.names import BLUR, DIFFERENTIABLE
 from glimpsecli.sampling import Sampling
 from glimpsecli.torch.autograd import Places, look
 from glimpsecli.torch.checks import checked_blur, checked_images, checked_places, without_gradient
@@ -152,7 +152,7 @@ def window_glimpse(
     size: Size,
     *,
     sampler: str = "gaussian",
-    blur: float = 0.5,
+    blur: float = BLUR,
     border: str | None = None,
     fill: ArrayLike | None = None,
     backend: str = "auto",

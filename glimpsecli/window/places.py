@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.names import BLUR
 from glimpsecli.window import conversions
 from glimpsecli.window.checks import check_finite, check_gaussians, check_size, check_windows, number, numbers
 from glimpsecli.window.matrix import Matrix
@@ -95,7 +96,7 @@ class Window:
         """Give the matrix from output index to source index for a glimpse of `size`."""
         return Affine(conversions.windows_to_matrices(np.array([astuple(self)]), size)[0])
 
-    def to_gaussian(self, size: Size, blur: float = 0.5) -> GaussianParams:
+    def to_gaussian(self, size: Size, blur: float = BLUR) -> GaussianParams:
         """Give the Gaussian parameters of the window's cells: see :meth:`Affine.to_gaussian`."""
         return self.to_affine(size).to_gaussian(size, blur)
 
@@ -185,7 +186,7 @@ class Affine(Matrix):
         """
         return conversions.matrix_to_theta(self.matrix, image_size, size, align_corners)
 
-    def to_gaussian(self, size: Size, blur: float = 0.5) -> GaussianParams:
+    def to_gaussian(self, size: Size, blur: float = BLUR) -> GaussianParams:
         """Give the Gaussians that sit on these taps, with ``sigma = blur * max(|stride|, 1)``.
 
         Raises

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.names import BLUR
 from glimpsecli.window import conversions
 from glimpsecli.window.checks import check_matrices, check_unmasked, check_windows
 from glimpsecli.window.places import Affine, GaussianParams, Window
@@ -105,7 +106,7 @@ def stack_matrices(where: Where | PlaceRows, size: Size) -> Floats:
     return rows if kind is Affine else conversions.gaussians_to_matrices(rows)
 
 
-def stack_gaussians(where: Where | PlaceRows, size: Size, blur: float = 0.5) -> Floats:
+def stack_gaussians(where: Where | PlaceRows, size: Size, blur: float = BLUR) -> Floats:
     """Give the (N, 7) float64 rows (u_y, s_y, d_y, u_x, s_x, d_x, gain) of one or several places.
 
     `blur` makes sigma where the place has none of its own: see :meth:`Affine.to_gaussian`.

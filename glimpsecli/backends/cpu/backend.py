@@ -1,4 +1,4 @@
-"""The samplers on the processor, compiled by Numba. See the package for the functions and the shapes.
+"""The samplers on the processor, compiled by Numba. See ``protocol`` for functions and shapes.
 
 This module brings images into the form that the kernels take, flat and contiguous in their own dtype, and shares the
 work out. A *unit* of work is some rows of one glimpse. Each pixel is computed by the same operations in the same order
@@ -22,11 +22,9 @@ from glimpsecli.backends.footprint import BACK_CUT, CUT, affine_support, gaussia
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from glimpsecli.arrays import Floats, Glimpses, Images
     from glimpsecli.backends.protocol import ImageShape, Interpolation, Read, Size
 
-    Floats = NDArray[np.float64]
-    Images = NDArray[Any]
-    Glimpses = NDArray[np.float32]
 
 KEPT = 2**14
 """Values of a tile up to which the arrays that interpolate it are kept: less than a megabyte."""

@@ -1,4 +1,4 @@
-"""The samplers on the GPU, compiled by Numba. See the package for the functions and the shapes.
+"""The samplers on the GPU, compiled by Numba. See ``protocol`` for functions and shapes.
 
 `images` and `out` may also be Numba's device arrays, contiguous. Arrays on the device stay there; where `out` is,
 the call returns before the kernels, on the default stream, are done.

@@ -1,4 +1,4 @@
-"""The gradients on the GPU, with respect to images and places. See the package for the functions and the shapes.
+"""The gradients on the GPU, with respect to images and places. See ``protocol`` for shapes.
 
 `images`, `cotangents` and `by_images` may be Numba's device arrays, contiguous, and stay there; `by_images` is where
 the images are. Gradients of places come to the host, so the call waits for the kernels unless they are not wanted.
