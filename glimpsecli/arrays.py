@@ -11,6 +11,7 @@ Array: TypeAlias = NDArray[Any]
 Images: TypeAlias = NDArray[Any]
 """One or several images, uint8, uint16 or float32."""
 
+Image: TypeAlias = NDArray[np.float32]
 Glimpses: TypeAlias = NDArray[np.float32]
 Floats: TypeAlias = NDArray[np.float64]
 Reals: TypeAlias = NDArray[np.floating[Any]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import reprlib
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +41,8 @@ def decoded(data: bytes, name: str, hint: str | None = None) -> str:
 
 def from_json(text: str, subject: str = "") -> Any:
     """Read JSON; `subject` begins the message where it is none, as ``a.json is``, with a space behind."""
+    import json
+
     try:
         return json.loads(text)
     except ValueError as error:

@@ -60,13 +60,16 @@ def grid_support(grids: Floats, image_size: tuple[int, int], border: str) -> Box
     return _spans(grids.reshape(len(grids), -1, 2).transpose(0, 2, 1), image_size, border)
 
 
+def is_whole(matrix: Floats) -> bool:
+    """Return the same as :func:`whole_pixels` for one (2, 3) matrix, by Python's arithmetic, which starts at once."""
+    (a, b, x), (c, d, y) = matrix.tolist()
+    return a == d == 1 and b == c == 0 and x % 1 == y % 1 == 0  # type: ignore[no-any-return]  # floats
+
+
 def whole_pixels(matrices: Floats) -> NDArray[np.bool_]:
     """Return whether each of (N, 2 or 3, 3) matrices reads whole pixels one by one: a crop, with no interpolation."""
     if matrices.shape[-2] == 3:
         return np.zeros(matrices.shape[:-2], np.bool_)
-    if matrices.size == 6:  # Python's arithmetic starts at once
-        a, b, x, c, d, y = matrices.ravel().tolist()
-        return np.array(a == d == 1 and b == c == 0 and x % 1 == y % 1 == 0).reshape(matrices.shape[:-2])
     upright = np.asarray((matrices[..., :2] == _IDENTITY).all(axis=(-2, -1)))
     return upright & (matrices[..., 2] % 1 == 0).all(axis=-1) if upright.any() else upright
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from glimpsecli.attention import gaussian as definition
 from glimpsecli.attention import hard, spatial
-from glimpsecli.backends.footprint import BACK_CUT, CUT, EXACT_CUT, gaussian_kept, gaussian_support, whole_pixels
+from glimpsecli.backends.footprint import BACK_CUT, CUT, EXACT_CUT, gaussian_kept, gaussian_support, is_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,7 +91,7 @@ def _affine(matrices: Floats, interpolation: Interpolation, images: Images, out:
     size = (out.shape[1], out.shape[2])
     for n, matrix in enumerate(matrices):
         image = images[n if len(images) > 1 else 0]
-        if border != "constant" and whole_pixels(matrix):  # a fill might not fit the image's dtype
+        if border != "constant" and is_whole(matrix):  # a fill might not fit the image's dtype
             left, top = matrix[:, 2].astype(int)
             out[n] = hard.crop(image, top, left, size, border)
         else:

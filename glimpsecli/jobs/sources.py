@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 from collections import Counter
@@ -133,6 +132,8 @@ def _below(
 
 
 def _matching(pattern: str, kept_out: str, left_out: Counter[str]) -> Iterator[Source]:
+    import glob
+
     found = glob.glob(pattern, recursive=True)
     paths = [path for path in found if os.path.isfile(path)]
     if not paths:

@@ -64,7 +64,8 @@ class Sampling:
             )
         if self.backend != "auto" and self.backend not in BACKENDS:
             raise InvalidInputError(f"unknown backend {self.backend!r}", f"choose from auto, {', '.join(BACKENDS)}")
-        object.__setattr__(self, "blur", checked_blur(self.blur))
+        if type(self.blur) is not float or self.blur != BLUR:
+            object.__setattr__(self, "blur", checked_blur(self.blur))
         if self.fill is not None:
             object.__setattr__(self, "fill", _checked_fill(self.fill, self.border))
         elif self.border == "constant":

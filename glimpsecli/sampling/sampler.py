@@ -12,7 +12,6 @@ from glimpsecli.errors import InvalidInputError
 from glimpsecli.sampling.checks import checked_image, checked_shape
 from glimpsecli.sampling.devices import device_out, device_sampling, is_on_device
 from glimpsecli.sampling.dispatch import prepare
-from glimpsecli.sampling.gradients import BY, Gradients, pull_back
 from glimpsecli.sampling.options import Sampling
 from glimpsecli.sampling.precision import is_read
 from glimpsecli.sampling.reading import read_taps
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from glimpsecli.arrays import Glimpses, Images
     from glimpsecli.backends.protocol import ImageShape, Read
+    from glimpsecli.sampling.gradients import Gradients
     from glimpsecli.window import Size, Where
 
 _FLOAT32 = np.dtype(np.float32)
@@ -129,7 +129,7 @@ class Sampler:
         make = functools.partial(Sampler, alpha=self.alpha)
         return make, (self._places, self._taps.size, self.image_shape, self.sampling)
 
-    def vjp(self, image: ArrayLike, cotangent: ArrayLike, by: Collection[str] = BY) -> Gradients:
+    def vjp(self, image: ArrayLike, cotangent: ArrayLike, by: Collection[str] = ("image", "where")) -> Gradients:
         """Pull the gradient of a loss with respect to the glimpses back, as :func:`~glimpsecli.vjp`.
 
         Parameters
@@ -142,6 +142,8 @@ class Sampler:
         -------
         Gradients
         """
+        from glimpsecli.sampling.gradients import pull_back  # glimpses are seen sooner without it
+
         if self.alpha:
             raise InvalidInputError("gradients with alpha", "weight the colours by it first")
         sampling = device_sampling(image, self.sampling, alpha=False)

@@ -21,11 +21,8 @@ from glimpsecli.study.slopes import bilinear_slopes, gaussian_slopes
 from glimpsecli.window import GaussianParams
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from glimpsecli.arrays import Floats, Image
 
-    from glimpsecli.arrays import Floats
-
-    Image = NDArray[np.float32]
 
 TAPS = 16
 """A glimpse is TAPS x TAPS."""

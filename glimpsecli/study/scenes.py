@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from glimpsecli.arrays import Floats
+    from glimpsecli.arrays import Floats, Image
 
-    Image = NDArray[np.float32]
 
 KINDS = ("photos", "textures", "glyphs")
 HELD_OUT = 2

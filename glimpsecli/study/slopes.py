@@ -15,11 +15,7 @@ from glimpsecli.backends.footprint import gaussian_support
 from glimpsecli.window import stack_gaussians, stack_matrices
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from glimpsecli.arrays import Floats
-
-    Image = NDArray[np.float32]
+    from glimpsecli.arrays import Floats, Image
 
 
 def bilinear_slopes(pixels: Image, windows: Floats, taps: int) -> tuple[Floats, Floats]:

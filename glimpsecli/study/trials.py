@@ -15,9 +15,8 @@ from glimpsecli.study.scenes import KINDS, area_average, scene
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from glimpsecli.arrays import Floats
+    from glimpsecli.arrays import Floats, Image
 
-    Image = NDArray[np.float32]
 
 _TRIES = 20_000  # a photo of something on white has few places that show something
 

@@ -25,6 +25,8 @@ def check_size(size: Size) -> Size:
     """Return `size` as two positive ints (height, width), or raise."""
     try:
         h, w = size
+        if type(h) is type(w) is int and h >= 1 <= w:  # as most are, in a fourth of the time
+            return h, w
         if int(h) == h >= 1 and int(w) == w >= 1:
             return int(h), int(w)
     except (TypeError, ValueError, OverflowError):

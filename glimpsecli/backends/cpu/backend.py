@@ -112,7 +112,7 @@ def _prepare(
             images, geometry = images[:, top:bottom, left:right], _geometry(box, image_shape)
         scratch = scratch_for(w, channels, images.dtype)
         arguments = _flat(images), *geometry, *places, h, w, channels, out.reshape(-1)
-        run(cpu_affine.interpolating_kernel, arguments, scratch, units=units, work=work, threads=threads)
+        run(cpu_affine.interpolating_kernel, arguments, scratch, units, work, threads)
 
     return read
 
@@ -142,7 +142,7 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     if array.flags.c_contiguous and not array.flags.writeable:
         return array
     view = np.ascontiguousarray(array).view()
-    view.flags.writeable = False
+    view.setflags(write=False)
     return view
 
 

@@ -46,7 +46,6 @@ def run(
     kernel: Any,
     arguments: tuple[Any, ...],
     scratch: Scratch,
-    *,
     units: int,
     work: float,
     threads: int | None,
