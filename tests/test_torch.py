@@ -420,7 +420,10 @@ FIVE = torch.tensor([[3.0, 3, 4, 4, 0]])
             "fill requires gradients",
         ),
         (lambda: matrix_glimpse(IMAGES, EYE * torch.inf, (2, 2)), "affine matrix 0 has numbers that are not finite"),
-        (lambda: window_glimpse(IMAGES, torch.ones(2, 5), (2, 2), sampler="hard"), "no gradient with respect to windows"),
+        (
+            lambda: window_glimpse(IMAGES, torch.ones(2, 5), (2, 2), sampler="hard"),
+            "no gradient with respect to windows",
+        ),
         (lambda: window_glimpse(IMAGES, torch.ones(2, 5), (2, 2)), "rotated"),
         (
             lambda: window_glimpse(IMAGES, torch.ones(2, 5) - TURN, (2, 2), border="edge"),

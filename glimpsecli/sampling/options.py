@@ -11,7 +11,7 @@ import numpy as np
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.names import BACKENDS, BLUR, BORDERS, SAMPLERS
-from glimpsecli.window.checks import checked_blur
+from glimpsecli.window.checks import check_unmasked, checked_blur
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -104,11 +104,12 @@ def _checked_fill(fill: ArrayLike, border: str | None) -> float | tuple[float, .
         raise InvalidInputError(
             f"fill {fill!r} with the border {border or 'zeros'}", "only the constant border has a colour"
         )
+    check_unmasked(fill, "fill")
     try:
         colour = np.asarray(fill, dtype=np.float64)
     except (TypeError, ValueError, OverflowError, RuntimeError):
         raise InvalidInputError(f"fill {fill!r} is no colour", "give one number, or one for each channel") from None
-    if colour.ndim > 1 or not np.all(np.abs(colour) <= np.finfo(np.float32).max):
+    if colour.ndim > 1 or colour.size == 0 or not np.all(np.abs(colour) <= np.finfo(np.float32).max):
         raise InvalidInputError(f"fill {fill!r} is no colour", "give one number, or one for each channel")
     return tuple(colour.tolist()) if colour.ndim else float(colour)
 

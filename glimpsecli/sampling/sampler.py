@@ -84,10 +84,13 @@ class Sampler:
         *,
         alpha: bool = False,
     ) -> None:
-        self.image_shape, self.sampling, self.alpha = checked_shape(image_shape), sampling or Sampling(), alpha
-        height, width, *channels = self.image_shape
+        sampling = Sampling() if sampling is None else sampling
+        if not isinstance(sampling, Sampling):
+            raise InvalidInputError(f"sampling is {sampling!r}", 'give a record, such as Sampling(sampler="bilinear")')
+        self._image_shape, self._sampling, self._alpha = checked_shape(image_shape), sampling, alpha
+        height, width, *channels = self._image_shape
         self._places = places_of(where)
-        self._taps = taps = Taps.make(self._places, size, (height, width), self.sampling)
+        self._taps = taps = Taps.make(self._places, size, (height, width), self._sampling)
         self._images: ImageShape = (1, height, width, channels[0] if channels else 1)
         self._glimpses = (taps.windows, *taps.size, self._images[3])
         self._result = (*(() if self._places.single else (taps.windows,)), *taps.size, *channels)
@@ -107,15 +110,15 @@ class Sampler:
         float32
             As :func:`~glimpsecli.extract`.
         """
-        if type(image) is np.ndarray and image.dtype is self._dtype and image.shape == self.image_shape:
+        if type(image) is np.ndarray and image.dtype is self._dtype and image.shape == self._image_shape:
             out = np.empty(self._glimpses, _FLOAT32)
             self._read(image.reshape(self._images), out)  # type: ignore[misc]  # made before the dtype is known
             return out.reshape(self._result)
-        sampling, pixels = device_sampling(image, self.sampling, self.alpha), self._checked(image)
+        sampling, pixels = device_sampling(image, self._sampling, self._alpha), self._checked(image)
         on_device = is_on_device(pixels)
         out = device_out(None, self._glimpses) if on_device else np.empty(self._glimpses, np.float32)
-        if self.alpha or on_device or not is_read(pixels.dtype):
-            read_taps(pixels.reshape(self._images), self._taps, out, sampling, self.alpha)
+        if self._alpha or on_device or not is_read(pixels.dtype):
+            read_taps(pixels.reshape(self._images), self._taps, out, sampling, self._alpha)
         else:
             if self._read is None:
                 colours = sampling.colours(self._taps.windows, self._images[3])
@@ -126,8 +129,8 @@ class Sampler:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Make a copy from what this sampler was made of."""
-        make = functools.partial(Sampler, alpha=self.alpha)
-        return make, (self._places, self._taps.size, self.image_shape, self.sampling)
+        make = functools.partial(Sampler, alpha=self._alpha)
+        return make, (self._places, self._taps.size, self._image_shape, self._sampling)
 
     def vjp(self, image: ArrayLike, cotangent: ArrayLike, by: Collection[str] = ("image", "where")) -> Gradients:
         """Pull the gradient of a loss with respect to the glimpses back, as :func:`~glimpsecli.vjp`.
@@ -144,20 +147,20 @@ class Sampler:
         """
         from glimpsecli.sampling.gradients import pull_back  # glimpses are seen sooner without it
 
-        if self.alpha:
+        if self._alpha:
             raise InvalidInputError("gradients with alpha", "weight the colours by it first")
-        sampling = device_sampling(image, self.sampling, alpha=False)
+        sampling = device_sampling(image, self._sampling, alpha=False)
         return pull_back(self._checked(image), self._places, self._taps, cotangent, sampling, by)
 
     def moved(self, where: Where) -> Sampler:
         """Give the sampler of other windows over the same images."""
-        return Sampler(where, self._taps.size, self.image_shape, self.sampling, alpha=self.alpha)
+        return Sampler(where, self._taps.size, self._image_shape, self._sampling, alpha=self._alpha)
 
     def _checked(self, image: ArrayLike) -> Images:
         pixels = checked_image(image)
-        if pixels.shape != self.image_shape:
+        if pixels.shape != self._image_shape:
             raise InvalidInputError(
-                f"an image of shape {tuple(pixels.shape)}, and the sampler is for {self.image_shape}",
+                f"an image of shape {tuple(pixels.shape)}, and the sampler is for {self._image_shape}",
                 "prepare a Sampler for each shape",
             )
         return pixels
