@@ -408,6 +408,17 @@ def test_alpha_over_any_window_is_the_weighted_mean(backend, image, where, size,
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", ["uint8", ">u2", "float64"])
+def test_an_out_with_gaps_is_filled_whatever_the_images_are(backend, dtype):
+    images = np.random.default_rng(8).integers(0, 256, (2, 3, 9, 11)).astype(dtype)
+    where, out = np.array([[4, 5, 6, 5], [5, 4, 5, 6]]), np.full((2, 3, 5, 8), np.nan, np.float32)
+    options = {"layout": "NCHW", "backend": backend}
+    assert extract_batch(images, where, (5, 4), out=out[..., ::2], **options).base is not None
+    np.testing.assert_array_equal(out[..., ::2], extract_batch(images, where, (5, 4), **options))
+    assert np.isnan(out[..., 1::2]).all()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_channels_first_with_a_fill_and_an_out_of_any_strides(backend):
     noise = np.random.default_rng(8)
     batch = noise.integers(0, 256, (3, 2, 20, 30), dtype=np.uint8)

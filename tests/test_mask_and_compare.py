@@ -93,6 +93,15 @@ def test_compare_says_what_cannot_turn_and_takes_one_window(glimpse):
     assert glimpse("compare cat.png --at 50%,50% --zoom 2 --border edge --blur 1 --size 20 -o edge.png")[0] == 0
 
 
+def test_a_wide_glimpse_keeps_its_aspect_in_the_panels_of_compare(glimpse):
+    np.save("black.npy", np.zeros((100, 600), np.uint8))
+    assert glimpse("compare black.npy --at 50%,50% --extent 600x60 --size 600x60 -o wide.png")[0] == 0
+    made = pixels("wide.png").max(axis=2) == 0
+    last = made[:, -made.shape[1] // 4 :]  # the last of four columns, or a part of it
+    wide, high = last.any(axis=0).sum(), (last.mean(axis=1) > 0.5).sum()
+    assert high == pytest.approx(wide / 10, rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("line", "code", "words"),
     [
