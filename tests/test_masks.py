@@ -6,7 +6,7 @@ import numpy as np
 import oracles
 import pytest
 from conftest import examples
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from glimpsecli import Affine, GaussianParams, Window, attention, extract, mask
@@ -68,6 +68,8 @@ def test_a_gaussian_mask_is_the_adjoint(u_y, u_x, sigma, stride, h, w):
 def test_a_bilinear_and_a_hard_mask_are_the_adjoint(cx, cy, width, height, angle, border, sampler, h, w):
     window = Window(cx, cy, width, height, angle)
     matrix = window.to_affine((h, w)).matrix
+    edges = attention.spatial.matrix_grid(matrix, (h, w)) + 0.5
+    assume(sampler == "bilinear" or np.abs(edges - np.rint(edges)).min() > 1e-9)  # MARGIN would round to another pixel
     far = np.add(matrix, [[0, 0, MARGIN], [0, 0, MARGIN]])
     oracle = getattr(oracles, sampler)
     peak = spread(far, (h, w), 1 if sampler == "bilinear" else 0).max()

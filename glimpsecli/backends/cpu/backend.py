@@ -102,7 +102,7 @@ def _prepare(
     places = _read_only(matrices), _read_only(grids), order, cpu_affine.BORDERS[border], _read_only(colours)
     units, work = n * -(-h // cpu_affine.ROWS), 10.0 * n * h * w * channels
 
-    scratch_for = _scratch if max(w, cpu_affine.TOGETHER) * channels <= KEPT else _scratch.__wrapped__
+    scratch_for = _scratch if cpu_affine.rows_together(w) * w * channels <= KEPT else _scratch.__wrapped__
     whole = _geometry((0, height, 0, width), image_shape)
 
     def read(images: Images, out: Glimpses) -> None:

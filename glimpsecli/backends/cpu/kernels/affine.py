@@ -218,7 +218,7 @@ def scratch(glimpse, dtype):
     Python makes it because it compiles nothing for that.
     """
     _, w, channels = glimpse
-    size = _rows_together(w) * w
+    size = rows_together(w) * w
     return Tile(
         np.empty(size),
         np.empty(size),
@@ -230,7 +230,7 @@ def scratch(glimpse, dtype):
     )
 
 
-def _rows_together(w):
+def rows_together(w: int) -> int:
     """Give the output rows of a tile."""
     return max(1, min(ROWS, TOGETHER // w))
 

@@ -43,10 +43,11 @@ class Filterbank(NamedTuple):
     Attributes
     ----------
     starts, counts : (taps,) int64
-        The first pixel and the number of pixels that each tap keeps.
+        The first pixel and the number of pixels that each tap keeps; along x the first counts from the leftmost pixel
+        that any tap keeps.
     weights : (taps, longest + WHOLE) float32
         The weights of these pixels.
-    relative : (longest,) float64
+    relative : (height or width of the image, the larger,) float64
         The weights of one row while it is made.
     """
 

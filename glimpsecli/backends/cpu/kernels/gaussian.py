@@ -45,7 +45,7 @@ class Strip(NamedTuple):
         The rows: row r of channel c is ``planes[4 c + r]``.
     pair : (2 * (height + 3),) float32
         The weights of two taps of y, half of it for each.
-    sums : (2 * (BLOCK + channels),) float32
+    sums : (2 * (max(BLOCK, channels) + channels),) float32
         The sums of both for a part of the columns, half of it for each, the channels interleaved.
     """
 
