@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from glimpsecli.arrays import Floats, Glimpses, Images
     from glimpsecli.backends.protocol import ImageShape, Interpolation, Read, Size
 
-
 KEPT = 2**14
 """Values of a tile up to which the arrays that interpolate it are kept: less than a megabyte."""
 
@@ -101,7 +100,6 @@ def _prepare(
     colours = np.zeros(fill.shape, np.float32) if border == "zeros" else fill
     places = _read_only(matrices), _read_only(grids), order, cpu_affine.BORDERS[border], _read_only(colours)
     units, work = n * -(-h // cpu_affine.ROWS), 10.0 * n * h * w * channels
-
     scratch_for = _scratch if cpu_affine.rows_together(w) * w * channels <= KEPT else _scratch.__wrapped__
     whole = _geometry((0, height, 0, width), image_shape)
 
@@ -127,7 +125,7 @@ def _geometry(box: tuple[int, int, int, int], image_shape: tuple[int, ...]) -> t
 @functools.lru_cache(maxsize=8)
 def _scratch(w: int, channels: int, dtype: np.dtype[Any]) -> Scratch:
     """Give the scratch arrays of the interpolating kernel, which all windows of a kind share."""
-    return Scratch(functools.partial(cpu_affine.scratch, (1, w, channels), dtype))
+    return Scratch(functools.partial(cpu_affine.scratch, w, channels, dtype))
 
 
 def _flat(images: Images) -> Images:
@@ -259,7 +257,7 @@ def _pull_back(
         kernels.places_kernel,
         (_flat(images), *geometry, *places, form, _read_only(colours), h, w, channels, losses,
          by_places if len(grids) else np.empty((0, 0, 0, 2)), found),
-        Scratch(functools.partial(kernels.scratch, (h, w, channels), images.dtype)),
+        Scratch(functools.partial(kernels.scratch, w, channels, images.dtype)),
         units=n * units, work=work, threads=threads,
     )  # fmt: skip
     if len(matrices):

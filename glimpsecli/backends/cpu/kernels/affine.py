@@ -212,12 +212,11 @@ def _mend(image, tile, count, order, border, colour, out, to):
             out[value + v] = total
 
 
-def scratch(glimpse, dtype):
-    """Make the tile in which one call of the kernel works, for glimpses (h, w, channels) and images of a dtype.
+def scratch(w, channels, dtype):
+    """Make the tile in which one call of the kernel works, for rows of w pixels of images of a dtype.
 
     Python makes it because it compiles nothing for that.
     """
-    _, w, channels = glimpse
     size = rows_together(w) * w
     return Tile(
         np.empty(size),

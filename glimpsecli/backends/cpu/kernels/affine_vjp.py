@@ -102,9 +102,9 @@ def _mend_slopes(image, tile, count, border, colour, cotangents, at, by_x, by_y)
         by_x[j], by_y[j] = np.float32(x_sum), np.float32(y_sum)
 
 
-def scratch(glimpse, dtype):
+def scratch(w, channels, dtype):
     """Make the arrays in which one call of `places_kernel` works: by_x, by_y and the tile of `affine.scratch`."""
-    tile = affine.scratch(glimpse, dtype)
+    tile = affine.scratch(w, channels, dtype)
     return np.empty(len(tile.xs), np.float32), np.empty(len(tile.xs), np.float32), *tile
 
 
