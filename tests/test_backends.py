@@ -278,6 +278,21 @@ def test_a_batch_is_each_image_on_its_own(backend):
     np.testing.assert_array_equal(everywhere[2], extract(batch[2], windows[0], (5, 6), backend=backend))
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 9])
+def test_the_end_of_an_array_has_the_bits_of_its_middle(dtype, channels):
+    image = (np.random.default_rng(channels).random((7, 6, channels)) * 255).astype(dtype)
+    batch, views = np.stack([image] * 3), np.stack([image[::-1]] * 3)[:, ::-1]
+    for window in (Window(3, 3.5, 5, 6), Window(3.1, 3.4, 6.5, 7.5, 20), Window(2.9, 3.3, 30, 20, 3)):
+        for border in ("zeros", "edge", "reflect"):
+            options = {"sampler": "bilinear", "border": border, "backend": "cpu"}
+            first, second, last = extract_batch(batch, window, (9, 8), layout="NHWC", **options)
+            np.testing.assert_array_equal(first, last)
+            np.testing.assert_array_equal(first, second)
+            np.testing.assert_array_equal(first, extract(image, window, (9, 8), **options))
+            np.testing.assert_array_equal(first, extract_batch(views, window, (9, 8), layout="NHWC", **options)[2])
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("sampler", ["gaussian", "bilinear"])
 def test_any_strides_byte_order_and_protection_will_do(backend, sampler):

@@ -1,9 +1,14 @@
-"""The vectors of the kernels, lane by lane against NumPy."""
+"""The vectors of the kernels, lane by lane against NumPy, and in the compiled code."""
+
+import platform
+import re
 
 import numpy as np
 import pytest
 
-from glimpsecli.backends.cpu.jit import jit
+from glimpsecli import Window, extract
+from glimpsecli.backends.cpu.jit import helper, jit
+from glimpsecli.backends.cpu.kernels import affine
 from glimpsecli.backends.cpu.kernels.vectors import load, part, store
 
 
@@ -27,3 +32,18 @@ def test_vectors_compute_as_numbers_do(dtype, k):
     np.testing.assert_array_equal(out[8:12], v[3:7] + np.float32(0.5) * (v[3:7] - v[:4]))
     np.testing.assert_array_equal(out[12:14], v[3:5] * 2 - v[5:7])
     assert (out[14:] == -1).all()
+
+
+def test_the_loops_that_interpolate_are_compiled_to_vectors():
+    """A test in each loop of :mod:`affine`, or a conversion to int64, would leave it scalar and three times slower."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("knows the names of the vector instructions of x86-64 only")
+    for dtype in (np.uint8, np.float32):
+        extract(np.zeros((9, 9, 3), dtype), Window(4, 4, 5, 5, 9), (6, 6), sampler="bilinear", backend="cpu")
+    fresh = helper()(affine.interpolating_kernel.py_func)  # code from the cache cannot be inspected
+    for signature in affine.interpolating_kernel.signatures:
+        fresh.compile(signature)
+        code = fresh.inspect_asm(signature)
+        assert re.search(r"\sv?(rndscale|round)pd\s", code), "the floor of _locate"
+        assert re.search(r"\sv?cvtt?pd2dq\s", code), "its conversion to whole pixels"
+        assert re.search(r"\sv?mulps\s|\svfn?m(add|sub)\d+ps\s", code), "the products of _mix_run"

@@ -16,6 +16,7 @@ import numpy as np
 
 from glimpsecli.backends.cpu.kernels import affine as cpu_affine
 from glimpsecli.backends.cpu.kernels import gaussian as cpu_gaussian
+from glimpsecli.backends.cpu.kernels.neighbours import BORDERS
 from glimpsecli.backends.cpu.threads import Scratch, run
 from glimpsecli.backends.footprint import BACK_CUT, CUT, affine_support, gaussian_support, grid_support, union
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
     from glimpsecli.arrays import Floats, Glimpses, Images
     from glimpsecli.backends.protocol import ImageShape, Interpolation, Read, Size
-
-KEPT = 2**14
-"""Values of a tile up to which the arrays that interpolate it are kept: less than a megabyte."""
 
 _NO_MATRICES, _NO_GRIDS = np.empty((0, 2, 3)), np.empty((0, 0, 0, 2))
 _NO_MATRICES.flags.writeable = _NO_GRIDS.flags.writeable = False
@@ -68,7 +66,7 @@ def prepare_affine(
     threads: int | None,
 ) -> Read:
     """Bind interpolated glimpses."""
-    shape = (len(matrices), *size, image_shape[3])
+    shape = (max(len(matrices), image_shape[0]), *size, image_shape[3])
     footprint = functools.partial(affine_support, matrices, size, image_shape[1:3], interpolation.border)
     return _prepare(matrices, _NO_GRIDS, shape, image_shape, footprint, interpolation, threads)
 
@@ -98,34 +96,35 @@ def _prepare(
     order, border, fill = interpolation
     (n, h, w, channels), (_, height, width, _) = shape, image_shape
     colours = np.zeros(fill.shape, np.float32) if border == "zeros" else fill
-    places = _read_only(matrices), _read_only(grids), order, cpu_affine.BORDERS[border], _read_only(colours)
-    units, work = n * -(-h // cpu_affine.ROWS), 10.0 * n * h * w * channels
-    scratch_for = _scratch if cpu_affine.rows_together(w) * w * channels <= KEPT else _scratch.__wrapped__
-    whole = _geometry((0, height, 0, width), image_shape)
+    places = _read_only(matrices), _read_only(grids), order, BORDERS[border], _read_only(colours)
+    windows = len(matrices) or len(grids)
+    units, work = windows * -(-h // cpu_affine.ROWS), 10.0 * n * h * w * channels
+    scratch = _scratch(w, channels)
+    whole = _geometry((0, height, 0, width), image_shape, windows)
 
     def read(images: Images, out: Glimpses) -> None:
         geometry = whole
         if not images.flags.c_contiguous:
             box = top, bottom, left, right = union(footprint())
-            images, geometry = images[:, top:bottom, left:right], _geometry(box, image_shape)
-        scratch = scratch_for(w, channels, images.dtype)
+            images, geometry = images[:, top:bottom, left:right], _geometry(box, image_shape, windows)
         arguments = _flat(images), *geometry, *places, h, w, channels, out.reshape(-1)
         run(cpu_affine.interpolating_kernel, arguments, scratch, units, work, threads)
 
     return read
 
 
-def _geometry(box: tuple[int, int, int, int], image_shape: tuple[int, ...]) -> tuple[int, int, int, int, int]:
-    """Give first, pitch, stride, height and width, as the kernels take them, of a part of images."""
+def _geometry(box: tuple[int, int, int, int], image_shape: tuple[int, ...], windows: int) -> tuple[int, ...]:
+    """Give first, pitch, stride, planes, height and width, as the kernels take them, of a part of images."""
     (top, bottom, left, right), (count, height, width, channels) = box, image_shape
     pitch = (right - left) * channels
-    return -top * pitch - left * channels, pitch, 0 if count == 1 else (bottom - top) * pitch, height, width
+    stride = 0 if count == 1 else (bottom - top) * pitch
+    return -top * pitch - left * channels, pitch, stride, max(1, count // windows), height, width
 
 
 @functools.lru_cache(maxsize=8)
-def _scratch(w: int, channels: int, dtype: np.dtype[Any]) -> Scratch:
+def _scratch(w: int, channels: int) -> Scratch:
     """Give the scratch arrays of the interpolating kernel, which all windows of a kind share."""
-    return Scratch(functools.partial(cpu_affine.scratch, w, channels, dtype))
+    return Scratch(functools.partial(cpu_affine.scratch, w, channels))
 
 
 def _flat(images: Images) -> Images:
@@ -230,35 +229,37 @@ def _pull_back(
     from glimpsecli.backends.cpu.kernels import affine_vjp as kernels
 
     n, h, w, channels = cotangents.shape
+    windows = len(matrices) or len(grids)
     height, width = images.shape[1:3]
-    losses, form = _flat(cotangents), cpu_affine.BORDERS[border]
+    losses, form = _flat(cotangents), BORDERS[border]
     places, work = (_read_only(matrices), _read_only(grids)), 10.0 * cotangents.size
     if by_images is not None:
         stride = 0 if len(images) == 1 else height * width * channels
         run(
             kernels.image_kernel,
-            (by_images.reshape(-1), stride, height, width, *places, order, form, n, h, w, channels, losses),
+            (by_images.reshape(-1), stride, max(1, len(images) // windows), height, width, *places, order, form, n, h,
+             w, channels, losses),
             Scratch(tuple),
             units=len(images) * -(-height // kernels.BAND),
             work=work,
             threads=threads,
-        )
+        )  # fmt: skip
     if by_places is None:
         return
     if order == 0:
         by_places[...] = 0
         return
     box = top, bottom, left, right = (0, height, 0, width) if images.flags.c_contiguous else union(boxes)
-    geometry, images = _geometry(box, images.shape), images[:, top:bottom, left:right]
+    geometry, images = _geometry(box, images.shape, windows), images[:, top:bottom, left:right]
     colours = np.zeros(fill.shape, np.float32) if border == "zeros" else fill
     units = -(-h // cpu_affine.ROWS)
-    found = np.empty((n * units if len(matrices) else 0, 2, 3))
+    found = np.empty((windows * units if len(matrices) else 0, 2, 3))
     run(
         kernels.places_kernel,
         (_flat(images), *geometry, *places, form, _read_only(colours), h, w, channels, losses,
          by_places if len(grids) else np.empty((0, 0, 0, 2)), found),
-        Scratch(functools.partial(kernels.scratch, w, channels, images.dtype)),
-        units=n * units, work=work, threads=threads,
+        Scratch(functools.partial(kernels.scratch, w, channels)),
+        units=windows * units, work=work, threads=threads,
     )  # fmt: skip
     if len(matrices):
-        by_places[...] = found.reshape(n, units, 2, 3).sum(axis=1)
+        by_places[...] = found.reshape(windows, units, 2, 3).sum(axis=1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glimpsecli.backends.cpu.kernels.affine import BORDERS
+from glimpsecli.backends.cpu.kernels.neighbours import BORDERS
 from glimpsecli.backends.cuda.device import SIMULATED, blocks, cuda, describe, device_number, require
 from glimpsecli.backends.cuda.filterbanks import filterbanks_by_groups
 from glimpsecli.backends.cuda.kernels import forward as kernels

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glimpsecli.backends.cpu.kernels.affine import BORDERS
+from glimpsecli.backends.cpu.kernels.neighbours import BORDERS
 from glimpsecli.backends.cuda.device import SIMULATED, blocks, cuda
 from glimpsecli.backends.cuda.filterbanks import filterbanks_by_groups
 from glimpsecli.backends.cuda.kernels import backward as kernels

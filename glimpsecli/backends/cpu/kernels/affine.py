@@ -1,19 +1,17 @@
-"""The kernels that interpolate: an affine matrix says where each output pixel looks, or a grid of points does.
+"""The kernels that interpolate: an affine matrix gives the point of each output pixel, or a grid of points does.
 
-A *unit* of work is `ROWS` rows of one glimpse. It is computed in *tiles*, whole rows of about `TOGETHER` pixels, and
-each step is one loop over all pixels of a tile. Three channels of uint8 have steps of their own, with words::
+A *unit* of work is `ROWS` rows of one glimpse, and each row is computed in *runs* of `RUN` pixels, in steps::
 
-    ROWS  +------------------+
-          | 0  1  2  ...     |  tile              xs, ys                         the point of each pixel
-          | w  w+1   ...     |          _locate   x_pixel, x_fraction, ...       its upper left neighbour a
-          +------------------+          _gather   corners: all a, all b, ...       a---b
-          |                  |  tile    _mix_all  out                              | * |
-          +------------------+          _mend     the few of out that need it      c---d
+    _locate     x -> x0, its fraction and coverage; y likewise      a---b  y0
+    _mix_run    a, b, c, d -> values                                | * |
+    _mend       the few values that are not finite                  c---d  y0 + 1
+    _cover      coverage * values + (1 - coverage) * fill          x0  x0 + 1
 
-A pixel whose neighbours all lie in the image is mixed at once; any other, and any that comes out as no number, is
-mended: that way knows borders and does not read what has no weight.
+x0 is a pixel of the image, also where x lies outside: there the border says at which point of the image the value is
+the same, or the *coverage* how much of it is the image's. So no border needs a branch where it is hot.
 
-Indices are unsigned where it is hot: Numba checks signed ones for counting from the end.
+`_locate` must become vectors by itself, `_mix_run` has explicit ones. Indices are unsigned where it is hot: Numba
+checks signed ones for counting from the end.
 """
 
 from __future__ import annotations
@@ -23,258 +21,207 @@ import math
 import numpy as np
 
 from glimpsecli.backends.cpu.jit import helper, jit
-from glimpsecli.backends.cpu.kernels.records import Image, Tile
-from glimpsecli.backends.cpu.kernels.words import LOWEST_FIRST, byte, load_word
+from glimpsecli.backends.cpu.kernels.neighbours import CONSTANT, REFLECT, mix
+from glimpsecli.backends.cpu.kernels.records import Image, Run, Tile
+from glimpsecli.backends.cpu.kernels.vectors import load, part, store
 
-CONSTANT, EDGE, REFLECT = 0, 1, 2
-BORDERS = {"zeros": CONSTANT, "constant": CONSTANT, "edge": EDGE, "reflect": REFLECT}
 ROWS = 32  # output rows of one unit of work
-TOGETHER = 512  # pixels of a tile, which is at least a row: what is known of them stays in the cache
+TILE = 2**10  # values of a tile: what is known of them stays in the first cache
+LANES = 4  # channels that are mixed at once
 
 
-def resolve(index, extent, border):
-    """Give the pixel that stands in for an index on one axis, or -1 where the fill colour does."""
-    if 0 <= index < extent:
-        return index
-    if border == CONSTANT:
-        return -1
-    if border == EDGE:
-        return 0 if index < 0 else extent - 1
-    phase = index % (2 * extent)
-    return min(phase, 2 * extent - 1 - phase)
-
-
-def split(coordinate, order):
-    """Give the first pixel that a coordinate reads and the weight of the second: none for `order` 0, nearest."""
-    if order == 0:
-        return math.floor(coordinate + 0.5), 0.0
-    floor = math.floor(coordinate)
-    return floor, coordinate - floor
-
-
-def mix(upper_left, upper_right, lower_left, lower_right, fx, fy):
-    """Give ``(1 - fy) ((1 - fx) a + fx b) + fy ((1 - fx) c + fx d)``."""
-    upper = upper_left + fx * (upper_right - upper_left)
-    lower = lower_left + fx * (lower_right - lower_left)
-    return upper + fy * (lower - upper)
-
-
-_resolve = helper()(resolve)
-_split = helper()(split)
 _mix = helper(fastmath={"contract"})(mix)
 
 
 @helper()
-def _locate(coordinates, count, extent, order, pixel, fraction):
-    """Split coordinates; what lies outside the image stays outside."""
-    limit = float(extent)
-    for j in range(np.uintp(count)):
-        floor, rest = _split(coordinates[j], order)
-        pixel[j] = np.int32(min(max(floor, -1.0), limit))
-        fraction[j] = np.float32(rest)
-
-
-@helper()
-def _inside(x, y, height, width):
-    """Tell whether a pixel and those to the right and below are in the image; -1 is the largest unsigned number."""
-    return np.uint32(x) < np.uint32(width - 1) and np.uint32(y) < np.uint32(height - 1)
-
-
-@helper()
-def _gather(image, tile, count):
-    """Collect the neighbours of the first `count` pixels of a tile; tell whether all lie in the image."""
-    pixels, flat, all_inside = image.pixels, tile.corners, True
-    channels, size = np.uintp(image.channels), np.uintp(count)
-    plane = channels * size
-    for j in range(size):
-        x, y = tile.x_pixel[j], tile.y_pixel[j]
-        if not _inside(x, y, image.height, image.width):
-            all_inside = False
-            continue
-        a = np.uintp(image.first + np.int64(y) * image.pitch + np.int64(x) * image.channels)
-        b, c = a + channels, a + np.uintp(image.pitch)
-        d = c + channels
-        if channels == np.uintp(1):
-            flat[j] = pixels[a]
-            flat[plane + j] = pixels[b]
-            flat[plane + plane + j] = pixels[c]
-            flat[plane + plane + plane + j] = pixels[d]
-        elif channels == np.uintp(3):  # the compiler writes this loop out
-            for v in range(np.uintp(3)):
-                to = j + v * size
-                flat[to] = pixels[a + v]
-                flat[plane + to] = pixels[b + v]
-                flat[plane + plane + to] = pixels[c + v]
-                flat[plane + plane + plane + to] = pixels[d + v]
+def _find(matrices, grids, axis, n, tile, points):
+    """Find x, for axis 0, or y of the points of a tile."""
+    at = np.uintp(0)
+    for i in range(tile.top, tile.bottom):
+        if len(grids) > 0:
+            for j in range(np.uintp(tile.columns)):
+                points[at + j] = grids[n, i, np.uintp(tile.left) + j, axis]
         else:
-            for v in range(channels):
-                to = j + v * size
-                flat[to] = pixels[a + v]
-                flat[plane + to] = pixels[b + v]
-                flat[plane + plane + to] = pixels[c + v]
-                flat[plane + plane + plane + to] = pixels[d + v]
-    return all_inside
+            across, down, shift = matrices[n, axis, 0], matrices[n, axis, 1] * float(i), matrices[n, axis, 2]
+            for j in range(np.uintp(tile.columns)):
+                points[at + j] = (across * float(np.int64(tile.left + j)) + down) + shift
+        at += np.uintp(tile.columns)
+
+
+@helper()
+def _locate(run, axis, count, extent, order, border):
+    """Locate the points of `count` pixels on one axis: 0 for x, 1 for y.
+
+    Returns
+    -------
+    farthest : int
+        The largest x0 or y0.
+    covered : bool
+        Whether all have full coverage.
+    """
+    end, farthest, covered = extent - 1.0, np.int32(0), True
+    low, high = (-np.inf, np.inf) if border == CONSTANT else (0.0, end)
+    if border == REFLECT:
+        period = 2.0 * extent
+        for j in range(np.uintp(count)):
+            x = run.points[j] if order else np.floor(run.points[j] + 0.5)
+            phase = (x + 0.5) - period * np.floor((x + 0.5) / period)
+            run.points[j] = min(phase, period - phase) - 0.5
+    for j in range(np.uintp(count)):
+        x = run.points[j]
+        x = min(max(x if order else np.floor(x + 0.5), low), high)
+        floor = np.floor(x)
+        x0 = floor if floor > 0 else 0.0
+        x0 = x0 if x0 < end else end
+        away = np.float32(x - x0)
+        within = (away >= 0) & (x0 < end)
+        share = np.float32(1) - np.abs(away)
+        share = np.float32(1) if within else share if share > 0 else np.float32(0)
+        pixel = np.int32(x0)
+        run.pixels[axis, j] = pixel
+        run.fractions[axis, j] = away if within else np.float32(0)
+        run.coverage[axis, j] = share
+        farthest = max(farthest, pixel)
+        covered &= share == 1
+    return np.int64(farthest), covered
+
+
+@helper(fastmath={"contract"})
+def _mix_run(image, run, count):
+    """Mix the neighbours of `count` pixels into `values`, with up to LANES values beyond the last."""
+    pixels, values, fractions = image.pixels, run.values, run.fractions
+    channels, pitch = np.uintp(image.channels), np.uintp(image.pitch)
+    if channels == np.uintp(3):  # one vector holds a and b, another c and d
+        for j in range(np.uintp(count)):
+            a = np.uintp(image.first + np.int64(run.pixels[1, j]) * image.pitch + np.int64(run.pixels[0, j]) * 3)
+            upper, lower = load(pixels, a, 8), load(pixels, a + pitch, 8)
+            both = upper + fractions[1, j] * (lower - upper)
+            left, right = part(both, 0, 4), part(both, 3, 4)
+            store(values, np.uintp(3) * j, left + fractions[0, j] * (right - left))
+        return
+    for j in range(np.uintp(count)):
+        first = image.first + np.int64(run.pixels[1, j]) * image.pitch
+        at = np.uintp(first + np.int64(run.pixels[0, j]) * image.channels)
+        for v in range(np.uintp(0), channels, np.uintp(LANES)):
+            a = at + v
+            b, c = a + channels, a + pitch
+            value = _mix(
+                load(pixels, a, 4), load(pixels, b, 4), load(pixels, c, 4), load(pixels, c + channels, 4),
+                fractions[0, j], fractions[1, j],
+            )  # fmt: skip
+            store(values, j * channels + v, value)
+
+
+@helper()
+def _can_load(image, x0, y0):
+    """Return whether the vectors from this pixel on end in the array: they reach over the neighbours."""
+    reach = image.pitch + 2 * (image.channels + LANES)
+    return image.first + y0 * image.pitch + x0 * image.channels + reach <= len(image.pixels)
 
 
 @helper(fastmath={"contract", "reassoc"})
-def _mix_all(corners, x_fraction, y_fraction, count, channels, out, to):
-    """Mix the neighbours of `count` pixels into `out` from `to` on; tell whether all results are finite."""
+def _all_finite(values, count):
+    """Return whether the first `count` values are finite."""
     check = np.float32(0)  # becomes a NaN as soon as a value times 0 is one
-    channels, size, to = np.uintp(channels), np.uintp(count), np.uintp(to)
-    plane = channels * size
-    if channels == np.uintp(3):
-        for j in range(size):
-            for v in range(np.uintp(3)):  # the compiler writes this loop out
-                a = v * size + j
-                b, c, d = plane + a, plane + plane + a, plane + plane + plane + a
-                value = _mix(
-                    np.float32(corners[a]), np.float32(corners[b]), np.float32(corners[c]), np.float32(corners[d]),
-                    x_fraction[j], y_fraction[j],
-                )  # fmt: skip
-                out[to + np.uintp(3) * j + v] = value
-                check += value * np.float32(0)
-    else:
-        for v in range(channels):
-            for j in range(size):
-                a = v * size + j
-                b, c, d = plane + a, plane + plane + a, plane + plane + plane + a
-                value = _mix(
-                    np.float32(corners[a]), np.float32(corners[b]), np.float32(corners[c]), np.float32(corners[d]),
-                    x_fraction[j], y_fraction[j],
-                )  # fmt: skip
-                out[to + j * channels + v] = value
-                check += value * np.float32(0)
+    for k in range(np.uintp(count)):
+        check += values[k] * np.float32(0)
     return check == 0
 
 
 @helper()
-def _gather_words(image, tile, count):
-    """Do as :func:`_gather` for three channels of uint8: all channels of a corner in one number.
-
-    Two neighbours in a row are six bytes, which one word holds.
-    """
-    pixels, words, all_inside = image.pixels, tile.corners, True
-    size = np.uintp(count)
-    for j in range(size):
-        x, y = tile.x_pixel[j], tile.y_pixel[j]
-        if not _inside(x, y, image.height, image.width):
-            all_inside = False
-            continue
-        a = np.uintp(image.first + np.int64(y) * image.pitch + np.int64(x) * 3)
-        upper, c = load_word(pixels, a), a + np.uintp(image.pitch)
-        # At the end a word would reach two bytes past it.
-        last = c + np.uintp(8) > np.uintp(len(pixels))
-        lower = load_word(pixels, c - np.uintp(2)) >> np.uint64(16) if last else load_word(pixels, c)
-        words[j], words[size + j] = np.int32(upper), np.int32(upper >> np.uint64(24))
-        words[size + size + j], words[size + size + size + j] = np.int32(lower), np.int32(lower >> np.uint64(24))
-    return all_inside
+def _mend(image, run, count, every):
+    """Compute values of a run again, `every` one or those that are not finite, and read no pixel without a weight."""
+    pixels, channels = image.pixels, image.channels
+    for j in range(count):
+        fx, fy = run.fractions[0, j], run.fractions[1, j]
+        a = image.first + np.int64(run.pixels[1, j]) * image.pitch + np.int64(run.pixels[0, j]) * channels
+        right, down = channels * (fx > 0), image.pitch * (fy > 0)
+        seen = run.coverage[0, j] * run.coverage[1, j] > 0
+        for v in range(channels):
+            to = j * channels + v
+            if math.isfinite(run.values[to]) and not every:
+                continue
+            value = np.float32(0)
+            if seen:
+                upper_left, upper_right = np.float32(pixels[a + v]), np.float32(pixels[a + v + right])
+                lower_left, lower_right = np.float32(pixels[a + v + down]), np.float32(pixels[a + v + down + right])
+                value = _mix(upper_left, upper_right, lower_left, lower_right, fx, fy)
+                if not math.isfinite(value):  # infinite pixels: no difference of them is taken
+                    ex, ey = np.float32(1) - fx, np.float32(1) - fy
+                    value = ex * ey * upper_left
+                    value += fx * ey * upper_right if fx > 0 else np.float32(0)
+                    value += ex * fy * lower_left if fy > 0 else np.float32(0)
+                    value += fx * fy * lower_right if fx * fy > 0 else np.float32(0)
+            run.values[to] = value
 
 
 @helper(fastmath={"contract"})
-def _mix_words(words, x_fraction, y_fraction, count, out, to):
-    """Mix what :func:`_gather_words` collected into `out` from `to` on."""
-    size, to = np.uintp(count), np.uintp(to)
-    for j in range(size):
-        a, b, c, d = words[j], words[size + j], words[size + size + j], words[size + size + size + j]
-        for v in range(np.uintp(3)):  # the compiler writes this loop out
-            value = _mix(byte(a, v), byte(b, v), byte(c, v), byte(d, v), x_fraction[j], y_fraction[j])
-            out[to + np.uintp(3) * j + v] = value
-
-
-@helper()
-def _mend(image, tile, count, order, border, colour, out, to):
-    """Compute the pixels of a tile again that reach over the image's edge or are not finite.
-
-    Any neighbour is resolved, and read only if it has a weight.
-    """
+def _cover(run, count, channels, colour):
+    """Let the fill colour have the share of each value that the image does not cover."""
     for j in range(count):
-        value = to + j * image.channels
-        good = _inside(tile.x_pixel[j], tile.y_pixel[j], image.height, image.width)
-        for v in range(image.channels):
-            good = good and math.isfinite(out[value + v])
-        if good:
-            continue
-        x0, fx = _split(tile.xs[j], order)
-        y0, fy = _split(tile.ys[j], order)
-        for v in range(image.channels):
-            total = 0.0
-            for k in range(4):
-                right, down = k & 1, k >> 1
-                weight = (fx if right else 1 - fx) * (fy if down else 1 - fy)
-                if weight == 0:
-                    continue
-                row = _resolve(np.int64(y0) + down, image.height, border)
-                column = _resolve(np.int64(x0) + right, image.width, border)
-                if row >= 0 and column >= 0:
-                    total += weight * image.pixels[image.first + row * image.pitch + column * image.channels + v]
-                else:
-                    total += weight * colour[v]
-            out[value + v] = total
+        covered = run.coverage[0, j] * run.coverage[1, j]
+        for v in range(channels):
+            to = j * channels + v
+            run.values[to] = covered * run.values[to] + (np.float32(1) - covered) * colour[v]
 
 
-def scratch(w, channels, dtype):
-    """Make the tile in which one call of the kernel works, for rows of w pixels of images of a dtype.
+def rows_together(w: int, channels: int) -> int:
+    """Give the rows of a tile, for glimpses of w columns."""
+    return max(1, min(ROWS, TILE // (w * channels)))
 
-    Python makes it because it compiles nothing for that.
-    """
-    size = rows_together(w) * w
-    return Tile(
+
+def scratch(w: int, channels: int) -> Run:
+    """Make the arrays in which one call of a kernel works; Python makes them because it compiles nothing for that."""
+    size = rows_together(w, channels) * min(w, max(1, TILE // channels))
+    return Run(
         np.empty(size),
-        np.empty(size),
-        np.empty(size, np.int32),
-        np.empty(size, np.int32),
-        np.empty(size, np.float32),
-        np.empty(size, np.float32),
-        np.zeros(4 * channels * size, np.int32 if dtype == np.uint8 else dtype),
+        np.empty((2, size), np.int32),
+        np.empty((2, size), np.float32),
+        np.empty((2, size), np.float32),
+        np.zeros(size * channels + LANES, np.float32),
     )
-
-
-def rows_together(w: int) -> int:
-    """Give the output rows of a tile."""
-    return max(1, min(ROWS, TOGETHER // w))
 
 
 @jit()
 def interpolating_kernel(
-    pixels, first, pitch, stride, height, width, matrices, grids, order, border, fill, h, w, channels, out,
-    xs, ys, x_pixel, y_pixel, x_fraction, y_fraction, corners, first_unit, last_unit,
+    pixels, first, pitch, stride, planes, height, width, matrices, grids, order, border, fill, h, w, channels, out,
+    points, located, fractions, coverage, values, first_unit, last_unit,
 ):  # fmt: skip
     """Compute units `first_unit` to `last_unit` of glimpses (h, w, channels).
 
-    Output pixel (j, i) looks at the point ``grids[n, i, j]``, (x, y), or, where `grids` is empty, at ``matrices[n]
-    (j, i, 1)``. Images are `stride` apart in `pixels`, 0 for one image; see `Image` for the others, and `Tile` for `xs`
-    and those after it. `fill` is (N, C), and `out` are the glimpses, flat.
+    Output pixel (j, i) is at the point ``grids[n, i, j]``, (x, y), or, where `grids` is empty, at ``matrices[n]
+    (j, i, 1)``. Images are `stride` elements away from each other in `pixels`, 0 for one image, and each window has
+    `planes` of them in a row; see `Image` for the others, and `Run` for `points` and those after it. `fill` is
+    (N planes, C), and `out` are the glimpses, flat.
     """
-    tile = Tile(xs, ys, x_pixel, y_pixel, x_fraction, y_fraction, corners)
-    units, rows = (h + ROWS - 1) // ROWS, len(xs) // w
+    run, units = Run(points, located, fractions, coverage, values), (h + ROWS - 1) // ROWS
+    columns = min(w, len(points))
+    rows = len(points) // columns
     for unit in range(first_unit, last_unit):
         n = unit // units
         top = (unit - n * units) * ROWS
         bottom = min(top + ROWS, h)
-        image = Image(pixels, first + n * stride, pitch, height, width, channels)
-        for begin in range(top, bottom, rows):
-            count = np.int64(0)  # a plain 0 has its own type: the helpers would be compiled twice
-            for i in range(begin, min(begin + rows, bottom)):
-                start = np.uintp(count)
-                if len(grids) > 0:
-                    for j in range(np.uintp(w)):
-                        xs[start + j] = grids[n, i, j, 0]
-                        ys[start + j] = grids[n, i, j, 1]
-                else:
-                    a, b, u_x = matrices[n, 0, 0], matrices[n, 0, 1], matrices[n, 0, 2]
-                    c, d, u_y = matrices[n, 1, 0], matrices[n, 1, 1], matrices[n, 1, 2]
-                    for j in range(np.uintp(w)):
-                        xs[start + j] = (a * float(j) + b * i) + u_x
-                        ys[start + j] = (c * float(j) + d * i) + u_y
-                count += w
-            _locate(xs, count, width, order, x_pixel, x_fraction)
-            _locate(ys, count, height, order, y_pixel, y_fraction)
-            to = (n * h + begin) * w * channels
-            if LOWEST_FIRST and channels == 3 and pixels.itemsize == 1:
-                good = _gather_words(image, tile, count)
-                _mix_words(corners, x_fraction, y_fraction, count, out, to)
-            else:
-                good = _gather(image, tile, count)
-                good &= _mix_all(corners, x_fraction, y_fraction, count, channels, out, to)
-            if not good:
-                _mend(image, tile, count, order, border, fill[n], out, to)
+        upright = len(grids) == 0 and matrices[n, 0, 1] == 0
+        x0, x_covered = np.int64(0), False
+        for left in range(0, w, columns):
+            for i in range(top, bottom, rows):
+                tile = Tile(i, min(i + rows, bottom), left, min(columns, w - left))
+                count = (tile.bottom - tile.top) * tile.columns
+                if i == top or not upright:
+                    _find(matrices, grids, 0, n, tile, points)
+                    x0, x_covered = _locate(run, 0, count, width, order, border)
+                _find(matrices, grids, 1, n, tile, points)
+                y0, y_covered = _locate(run, 1, count, height, order, border)
+                size = np.uintp(count * channels)
+                for plane in range(n * planes, (n + 1) * planes):
+                    image = Image(pixels, first + plane * stride, pitch, height, width, channels)
+                    loadable = _can_load(image, x0, y0)
+                    if loadable:
+                        _mix_run(image, run, count)
+                    if not loadable or (pixels.itemsize == 4 and not _all_finite(values, size)):
+                        _mend(image, run, count, not loadable)
+                    if not (x_covered and y_covered):
+                        _cover(run, count, channels, fill[plane])
+                    to = np.uintp(((plane * h + i) * w + left) * channels)
+                    for k in range(size):
+                        out[to + k] = values[k]

@@ -20,20 +20,15 @@ from __future__ import annotations
 import numpy as np
 
 from glimpsecli.backends.cpu.jit import helper, jit
-from glimpsecli.backends.cpu.kernels import affine
-from glimpsecli.backends.cpu.kernels.affine import (
-    EDGE,
-    REFLECT,
-    ROWS,
-    _gather,
-    _inside,
-    _locate,
-    _resolve,
-    _split,
-)
-from glimpsecli.backends.cpu.kernels.records import Image, Tile
+from glimpsecli.backends.cpu.kernels.affine import ROWS, _find, _locate
+from glimpsecli.backends.cpu.kernels.affine import scratch as run_scratch
+from glimpsecli.backends.cpu.kernels.neighbours import CONSTANT, EDGE, REFLECT, resolve, split
+from glimpsecli.backends.cpu.kernels.records import Image, Run, Tile
 
 BAND = 64  # rows of an image that one unit of work adds to
+
+_resolve = helper()(resolve)
+_split = helper()(split)
 
 
 @helper()
@@ -61,30 +56,38 @@ def _near(coordinate, extent):
     return min(max(coordinate, -2.0), extent + 1.0)
 
 
+@helper()
+def _mark_inside(run, count, height, width):
+    """Leave the coverage of y at 1 where all four neighbours lie in the image, and make it 0 elsewhere."""
+    for j in range(np.uintp(count)):
+        inside = run.coverage[0, j] * run.coverage[1, j] == 1
+        inside = inside and run.pixels[0, j] < width - 1 and run.pixels[1, j] < height - 1
+        run.coverage[1, j] = np.float32(inside)
+
+
 @helper(fastmath={"contract"})
-def _slopes(tile, count, channels, cotangents, at, by_x, by_y):
-    """Make the gradients with respect to the points of a tile whose neighbours lie in the image."""
-    corners, step, size, first = tile.corners, np.uintp(channels), np.uintp(count), np.uintp(at)
-    plane = step * size
-    for j in range(size):
-        by_x[j] = by_y[j] = np.float32(0)
-    for v in range(step):
-        for j in range(size):
-            k = v * size + j
-            a, b = np.float32(corners[k]), np.float32(corners[plane + k])
-            c, d = np.float32(corners[plane + plane + k]), np.float32(corners[plane + plane + plane + k])
-            g, upper, lower = cotangents[first + j * step + v], b - a, d - c
-            by_x[j] += g * (upper + tile.y_fraction[j] * (lower - upper))
-            by_y[j] += g * ((c - a) + tile.x_fraction[j] * (lower - upper))
+def _slopes(image, run, count, all_inside, cotangents, at, by_x, by_y):
+    """Add the gradients with respect to the points whose neighbours lie in the image."""
+    pixels, channels, pitch = image.pixels, np.uintp(image.channels), np.uintp(image.pitch)
+    for v in range(channels):
+        for j in range(np.uintp(count)):
+            if all_inside or run.coverage[1, j] > 0:
+                row = image.first + np.int64(run.pixels[1, j]) * image.pitch
+                k = np.uintp(row + np.int64(run.pixels[0, j]) * image.channels) + v
+                a, b = np.float32(pixels[k]), np.float32(pixels[k + channels])
+                c, d = np.float32(pixels[k + pitch]), np.float32(pixels[k + pitch + channels])
+                g, upper, lower = cotangents[np.uintp(at) + j * channels + v], b - a, d - c
+                by_x[j] += g * (upper + run.fractions[1, j] * (lower - upper))
+                by_y[j] += g * ((c - a) + run.fractions[0, j] * (lower - upper))
 
 
 @helper()
-def _mend_slopes(image, tile, count, border, colour, cotangents, at, by_x, by_y):
-    """Make the gradients of the pixels of a tile again that reach over the image's edge."""
-    for j in range(count):
-        if _inside(tile.x_pixel[j], tile.y_pixel[j], image.height, image.width):
+def _outer_slopes(image, run, matrices, grids, n, tile, border, colour, cotangents, at, by_x, by_y):
+    """Add the gradients with respect to the other points, which reach over the image's edge."""
+    for j in range((tile.bottom - tile.top) * tile.columns):
+        if run.coverage[1, j] > 0:
             continue
-        x, y = tile.xs[j], tile.ys[j]
+        x, y = _point(matrices, grids, n, tile.top + j // tile.columns, tile.left + j % tile.columns)
         if border != REFLECT:  # the others are constant out there
             x, y = _near(x, image.width), _near(y, image.height)
         x_floor, fx = _split(x, 1)
@@ -99,19 +102,41 @@ def _mend_slopes(image, tile, count, border, colour, cotangents, at, by_x, by_y)
             d = _value(image, row + 1, column + 1, border, colour, v)
             x_sum += g * ((1 - fy) * (b - a) + fy * (d - c))
             y_sum += g * ((1 - fx) * (c - a) + fx * (d - b))
-        by_x[j], by_y[j] = np.float32(x_sum), np.float32(y_sum)
+        by_x[j] += np.float32(x_sum)
+        by_y[j] += np.float32(y_sum)
 
 
-def scratch(w, channels, dtype):
-    """Make the arrays in which one call of `places_kernel` works: by_x, by_y and the tile of `affine.scratch`."""
-    tile = affine.scratch(w, channels, dtype)
-    return np.empty(len(tile.xs), np.float32), np.empty(len(tile.xs), np.float32), *tile
+@helper(fastmath={"contract", "reassoc", "nsz"})
+def _add_moments(found, tile, by_x, by_y):
+    """Add the gradients with respect to a tile's points to those with respect to the matrix."""
+    start = np.uintp(0)
+    for i in range(tile.top, tile.bottom):
+        x_sum, y_sum, x_moment, y_moment = 0.0, 0.0, 0.0, 0.0
+        for j in range(np.uintp(tile.columns)):
+            x, y, column = float(by_x[start + j]), float(by_y[start + j]), float(np.int64(tile.left + j))
+            x_sum += x
+            y_sum += y
+            x_moment += x * column
+            y_moment += y * column
+        found[0, 0] += x_moment
+        found[0, 1] += x_sum * i
+        found[0, 2] += x_sum
+        found[1, 0] += y_moment
+        found[1, 1] += y_sum * i
+        found[1, 2] += y_sum
+        start += np.uintp(tile.columns)
+
+
+def scratch(w, channels):
+    """Make the arrays in which one call of `places_kernel` works: by_x, by_y and the run of `affine.scratch`."""
+    run = run_scratch(w, channels)
+    return np.empty(len(run.points), np.float32), np.empty(len(run.points), np.float32), *run
 
 
 @jit()
 def places_kernel(
-    pixels, first, pitch, stride, height, width, matrices, grids, border, fill, h, w, channels, cotangents,
-    by_grids, found, by_x, by_y, xs, ys, x_pixel, y_pixel, x_fraction, y_fraction, corners, first_unit, last_unit,
+    pixels, first, pitch, stride, planes, height, width, matrices, grids, border, fill, h, w, channels, cotangents,
+    by_grids, found, by_x, by_y, points, located, fractions, coverage, values, first_unit, last_unit,
 ):  # fmt: skip
     """Compute the gradients with respect to the points, or to the matrices, of units of glimpses.
 
@@ -119,66 +144,79 @@ def places_kernel(
     ``found[unit]``, (2, 3). `cotangents` are flat, and `by_x` and those after it are `scratch`; the others are those
     of `affine.interpolating_kernel`.
     """
-    tile = Tile(xs, ys, x_pixel, y_pixel, x_fraction, y_fraction, corners)
-    units, rows = (h + ROWS - 1) // ROWS, len(xs) // w
+    run, units = Run(points, located, fractions, coverage, values), (h + ROWS - 1) // ROWS
+    columns = min(w, len(points))
+    rows = len(points) // columns
     for unit in range(first_unit, last_unit):
         n = unit // units
         top = (unit - n * units) * ROWS
         bottom = min(top + ROWS, h)
-        image = Image(pixels, first + n * stride, pitch, height, width, channels)
+        upright = len(grids) == 0 and matrices[n, 0, 1] == 0
+        x0, x_covered = np.int64(0), False
         for k in range(6 * (len(grids) == 0)):
             found[unit, k // 3, k % 3] = 0.0
-        for begin in range(top, bottom, rows):
-            at = (n * h + begin) * w * channels
-            count = np.int64(0)  # a plain 0 has its own type: the helpers would be compiled twice
-            for i in range(begin, min(begin + rows, bottom)):
-                for j in range(np.uintp(w)):
-                    xs[count + j], ys[count + j] = _point(matrices, grids, n, i, j)
-                count += w
-            _locate(xs, count, width, 1, x_pixel, x_fraction)
-            _locate(ys, count, height, 1, y_pixel, y_fraction)
-            all_inside = _gather(image, tile, count)
-            _slopes(tile, count, channels, cotangents, at, by_x, by_y)
-            if not all_inside:
-                _mend_slopes(image, tile, count, border, fill[n], cotangents, at, by_x, by_y)
-            for start in range(0, count, w):
-                i = begin + start // w
-                if len(grids) > 0:
-                    for j in range(w):
-                        by_grids[n, i, j, 0], by_grids[n, i, j, 1] = by_x[start + j], by_y[start + j]
+        for left in range(0, w, columns):
+            for i in range(top, bottom, rows):
+                tile = Tile(i, min(i + rows, bottom), left, min(columns, w - left))
+                count = (tile.bottom - tile.top) * tile.columns
+                if i == top or not upright:
+                    _find(matrices, grids, 0, n, tile, points)
+                    x0, x_covered = _locate(run, 0, count, width, 1, CONSTANT)
+                _find(matrices, grids, 1, n, tile, points)
+                y0, y_covered = _locate(run, 1, count, height, 1, CONSTANT)
+                all_inside = x_covered and y_covered and x0 < width - 1 and y0 < height - 1
+                if not all_inside:
+                    _mark_inside(run, count, height, width)
+                for j in range(np.uintp(count)):
+                    by_x[j] = by_y[j] = np.float32(0)
+                for plane in range(n * planes, (n + 1) * planes):
+                    image = Image(pixels, first + plane * stride, pitch, height, width, channels)
+                    at = ((plane * h + i) * w + left) * channels
+                    _slopes(image, run, count, all_inside, cotangents, at, by_x, by_y)
+                    if not all_inside:
+                        _outer_slopes(
+                            image, run, matrices, grids, n, tile, border, fill[plane], cotangents, at, by_x, by_y
+                        )
+                if len(grids) == 0:
+                    _add_moments(found[unit], tile, by_x, by_y)
                     continue
-                x_sum, y_sum, x_moment, y_moment = 0.0, 0.0, 0.0, 0.0
-                for j in range(w):
-                    x_sum += by_x[start + j]
-                    y_sum += by_y[start + j]
-                    x_moment += by_x[start + j] * float(j)
-                    y_moment += by_y[start + j] * float(j)
-                found[unit, 0, 0] += x_moment
-                found[unit, 0, 1] += x_sum * i
-                found[unit, 0, 2] += x_sum
-                found[unit, 1, 0] += y_moment
-                found[unit, 1, 1] += y_sum * i
-                found[unit, 1, 2] += y_sum
+                for j in range(count):
+                    row, column = i + j // tile.columns, left + j % tile.columns
+                    by_grids[n, row, column, 0], by_grids[n, row, column, 1] = by_x[j], by_y[j]
 
 
 @helper()
 def _add_point(image, x, y, order, border, low, high, cotangents, at):
     """Add the weights of one point, times its cotangent, to its neighbours in rows `low` to `high`."""
+    pixels, channels = image.pixels, np.uintp(image.channels)
     if border != REFLECT:
         x, y = _near(x, image.width), _near(y, image.height)
     x_floor, fx = _split(x, order)
     y_floor, fy = _split(y, order)
+    left, above = np.int64(x_floor), np.int64(y_floor)
+    if 0 <= left < image.width - 1 and low <= above < high - 1 and fx > 0 and fy > 0:  # nearly all points
+        a = np.uintp(image.first + above * image.pitch + left * image.channels)
+        b, c = a + channels, a + np.uintp(image.pitch)
+        a_weight, b_weight = np.float32((1 - fx) * (1 - fy)), np.float32(fx * (1 - fy))
+        c_weight, d_weight = np.float32((1 - fx) * fy), np.float32(fx * fy)
+        for v in range(channels):
+            g = cotangents[np.uintp(at) + v]
+            pixels[a + v] += a_weight * g
+            pixels[b + v] += b_weight * g
+            pixels[c + v] += c_weight * g
+            pixels[c + channels + v] += d_weight * g
+        return
     for k in range(4):
         right, down = k & 1, k >> 1
         weight = (fx if right else 1 - fx) * (fy if down else 1 - fy)
         if weight == 0:
             continue
-        row = _resolve(np.int64(y_floor) + down, image.height, border)
-        column = _resolve(np.int64(x_floor) + right, image.width, border)
+        row = _resolve(above + down, image.height, border)
+        column = _resolve(left + right, image.width, border)
         if low <= row < high and column >= 0:
-            to = image.first + row * image.pitch + column * image.channels
-            for c in range(image.channels):
-                image.pixels[to + c] += np.float32(weight) * cotangents[at + c]
+            to = np.uintp(image.first + row * image.pitch + column * image.channels)
+            for v in range(channels):
+                pixels[to + v] += np.float32(weight) * cotangents[np.uintp(at) + v]
 
 
 @helper()
@@ -196,7 +234,7 @@ def _taps_before(matrices, grids, n, i, w, sign, bound):
 
 @jit()
 def image_kernel(
-    by_images, stride, height, width, matrices, grids, order, border, windows, h, w, channels, cotangents,
+    by_images, stride, planes, height, width, matrices, grids, order, border, windows, h, w, channels, cotangents,
     first_unit, last_unit,
 ):  # fmt: skip
     """Add the gradients of units of images: a band of one each, so that no two threads add to one pixel.
@@ -211,8 +249,9 @@ def image_kernel(
         begin, end = b, b + 1
         if stride == 0:
             begin, end = np.int64(0), np.int64(windows)
-        for n in range(begin, end):
-            image = Image(by_images, n * stride, width * channels, height, width, channels)
+        for plane in range(begin, end):
+            n = plane // planes
+            image = Image(by_images, plane * stride, width * channels, height, width, channels)
             for i in range(h):
                 lowest, highest, sign = np.inf, -np.inf, 1.0
                 if len(grids) > 0:
@@ -238,5 +277,5 @@ def image_kernel(
                     last_tap = _taps_before(matrices, grids, n, i, w, sign, last)
                 for j in range(first_tap, last_tap):
                     x, y = _point(matrices, grids, n, i, j)
-                    at = ((n * h + i) * w + j) * channels
+                    at = ((plane * h + i) * w + j) * channels
                     _add_point(image, x, y, order, border, low, high, cotangents, at)

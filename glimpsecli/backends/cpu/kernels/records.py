@@ -29,25 +29,33 @@ class Image(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """The points of a tile's pixels and the values around them; room for as many pixels as a tile has.
+    """Some rows of a glimpse, or a part of one row."""
+
+    top: int
+    bottom: int
+    left: int
+    columns: int
+
+
+class Run(NamedTuple):
+    """Some pixels in a row of a glimpse; on axis 0 is x, on axis 1 y.
 
     Attributes
     ----------
-    xs, ys : (size,) float64
-        The points, index coordinates.
-    x_pixel, y_pixel : (size,) int32
-        The upper left of the four neighbours of each; outside the image, -1 or the extent.
-    x_fraction, y_fraction : (size,) float32
-        The weights of the right and of the lower neighbours.
-    corners : (4 * channels * size,)
-        The values of the neighbours, int32 for uint8, else in the dtype of the image: a plane for each corner and
-        channel, or, with the three channels of uint8 in one number, for each corner.
+    points : (size,) float64
+        One coordinate of the point of each, while it is located.
+    pixels : (2, size) int32
+        The pixel of the image to the left of or above the point of each; at the right or lower end, that at the end.
+    fractions : (2, size) float32
+        The weights of the next pixels of the image.
+    coverage : (2, size) float32
+        1 inside the image, and less where the fill colour has a share.
+    values : (size * channels + LANES,) float32
+        The pixels of the glimpse.
     """
 
-    xs: Any
-    ys: Any
-    x_pixel: Any
-    y_pixel: Any
-    x_fraction: Any
-    y_fraction: Any
-    corners: Any
+    points: Any
+    pixels: Any
+    fractions: Any
+    coverage: Any
+    values: Any

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from glimpsecli.backends.cpu.kernels import affine as cpu_affine
-from glimpsecli.backends.cpu.kernels import filterbank
+from glimpsecli.backends.cpu.kernels import filterbank, neighbours
 from glimpsecli.backends.cuda.device import SIMULATED, cuda
 
 
@@ -48,9 +47,9 @@ kept_pixels, relative_weight, row_scale, resolve, split, mix = (
         filterbank.kept_pixels,
         filterbank.relative_weight,
         filterbank.row_scale,
-        cpu_affine.resolve,
-        cpu_affine.split,
-        cpu_affine.mix,
+        neighbours.resolve,
+        neighbours.split,
+        neighbours.mix,
     )
 )
 
