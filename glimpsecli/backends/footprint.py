@@ -55,6 +55,12 @@ def affine_support(matrices: Floats, size: tuple[int, int], image_size: tuple[in
     return _spans(points, image_size, border)
 
 
+def for_each(places: Floats, images: int) -> Floats:
+    """Give the place of each of several images, where consecutive ones share a place."""
+    planes = images // len(places)
+    return np.repeat(places, planes, axis=0) if planes > 1 else places
+
+
 def grid_support(grids: Floats, image_size: tuple[int, int], border: str) -> Boxes:
     """Give the (N, 4) boxes (top, bottom, left, right), ends excluded, that (N, h, w, 2) points (x, y) read."""
     return _spans(grids.reshape(len(grids), -1, 2).transpose(0, 2, 1), image_size, border)

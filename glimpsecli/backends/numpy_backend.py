@@ -88,9 +88,9 @@ def prepare_affine(
 
 def _affine(matrices: Floats, interpolation: Interpolation, images: Images, out: Reals) -> None:
     order, border, fill = interpolation
-    size = (out.shape[1], out.shape[2])
-    for n, matrix in enumerate(matrices):
-        image = images[n if len(images) > 1 else 0]
+    size, planes = (out.shape[1], out.shape[2]), max(1, len(images) // len(matrices))
+    for n in range(len(out)):
+        matrix, image = matrices[n // planes], images[n if len(images) > 1 else 0]
         if border != "constant" and is_whole(matrix):  # a fill might not fit the image's dtype
             left, top = matrix[:, 2].astype(int)
             out[n] = hard.crop(image, top, left, size, border)
@@ -109,8 +109,9 @@ def grid(
 ) -> None:
     """Fill `out` with samples at the points of grids."""
     order, border, fill = interpolation
-    for n, points in enumerate(grids):
-        image = images[n if len(images) > 1 else 0]
+    planes = max(1, len(images) // len(grids))
+    for n in range(len(out)):
+        points, image = grids[n // planes], images[n if len(images) > 1 else 0]
         for rows in _some_rows((out.shape[1], out.shape[2])):
             out[n, rows] = spatial.sample(image, points[rows], border, order, fill[n])
 
@@ -154,18 +155,18 @@ def affine_vjp(
 ) -> None:
     """Pull gradients back through interpolated glimpses."""
     order, border, fill = interpolation
-    size = (cotangents.shape[1], cotangents.shape[2])
+    size, planes = (cotangents.shape[1], cotangents.shape[2]), max(1, len(images) // len(matrices))
     if by_matrices is not None:
         by_matrices[...] = 0
-    for n, matrix in enumerate(matrices):
-        b = n if len(images) > 1 else 0
+    for n in range(len(cotangents)):
+        matrix, b = matrices[n // planes], n if len(images) > 1 else 0
         for rows in _some_rows(size):
             points, losses = spatial.matrix_grid(matrix, size, rows), cotangents[n, rows]
             if by_images is not None:
                 spatial.add_samples(by_images[b], points, losses, border, order)
             if by_matrices is not None and order:
                 by_points = spatial.grid_vjp(images[b], points, losses, border, order, fill[n])
-                by_matrices[n] += spatial.matrix_grid_vjp(matrix, by_points, rows.start)
+                by_matrices[n // planes] += spatial.matrix_grid_vjp(matrix, by_points, rows.start)
 
 
 def grid_vjp(
@@ -179,12 +180,15 @@ def grid_vjp(
 ) -> None:
     """Pull gradients back to the points of grids."""
     order, border, fill = interpolation
-    for n, points in enumerate(grids):
-        b = n if len(images) > 1 else 0
+    planes = max(1, len(images) // len(grids))
+    if by_grids is not None:
+        by_grids[...] = 0
+    for n in range(len(cotangents)):
+        points, b = grids[n // planes], n if len(images) > 1 else 0
         for rows in _some_rows((cotangents.shape[1], cotangents.shape[2])):
             if by_images is not None:
                 spatial.add_samples(by_images[b], points[rows], cotangents[n, rows], border, order)
             if by_grids is not None:
-                by_grids[n, rows] = spatial.grid_vjp(
+                by_grids[n // planes, rows] += spatial.grid_vjp(
                     images[b], points[rows], cotangents[n, rows], border, order, fill[n]
                 )

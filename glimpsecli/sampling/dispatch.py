@@ -33,8 +33,9 @@ def prepare(taps: Taps, image_shape: ImageShape, colours: Glimpses, sampling: Sa
     Parameters
     ----------
     taps : Taps
-    image_shape : (1 or N, H, W, C)
-    colours : (N, C) float32
+    image_shape : (B, H, W, C)
+        B is 1 or N or, but for Gaussians, a multiple of N: consecutive images then share a window.
+    colours : (N or B, C) float32
         The colour outside each image.
     sampling : Sampling
         Its backend and threads.
@@ -55,8 +56,8 @@ def prepare(taps: Taps, image_shape: ImageShape, colours: Glimpses, sampling: Sa
 
     def read(images: Images, out: Glimpses) -> None:
         for some, rows, grids in _grids(taps):
-            seen = images if len(images) == 1 else images[some]
-            backend.grid(seen, grids, out[some, rows], interpolation.of(some), sampling.threads)
+            seen, each = _images_of(some, taps, images)
+            backend.grid(seen, grids, out[each, rows], interpolation.of(each), sampling.threads)
 
     return read
 
@@ -93,10 +94,10 @@ def call_vjp(
         if by_places is not None:
             by_places[...] = 0
         for some, rows, grids in _grids(taps):
-            seen = images if len(images) == 1 else images[some]
-            to = by_images if by_images is None or len(images) == 1 else by_images[some]
+            seen, each = _images_of(some, taps, images)
+            to = by_images if by_images is None or len(images) == 1 else by_images[each]
             by_grids = None if by_places is None else np.empty(grids.shape)
-            backend.grid_vjp(seen, grids, cotangents[some, rows], to, by_grids, interpolation.of(some), threads)
+            backend.grid_vjp(seen, grids, cotangents[each, rows], to, by_grids, interpolation.of(each), threads)
             if by_places is not None and by_grids is not None:
                 by_places[some] += [
                     spatial.matrix_grid_vjp(matrix, one, rows.start)
@@ -117,6 +118,13 @@ def _grids(taps: Taps) -> Iterator[tuple[slice, slice, Floats]]:
         for top in range(0, h, rows):
             part = slice(top, min(top + rows, h))
             yield some, part, np.stack([spatial.matrix_grid(matrix, taps.size, part) for matrix in taps.places[some]])
+
+
+def _images_of(some: slice, taps: Taps, images: Images) -> tuple[Images, slice]:
+    """Give the images of some windows, and which of the glimpses they are."""
+    planes = max(1, len(images) // taps.windows)
+    each = slice(some.start * planes, min(some.stop, taps.windows) * planes)
+    return images if len(images) == 1 else images[each], each
 
 
 def choose_backend(taps: Taps, channels: int, repeats: int = 1, backward: bool = False) -> tuple[str, str]:

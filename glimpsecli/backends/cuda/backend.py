@@ -25,7 +25,7 @@ from glimpsecli.backends.cuda.memory import (
     upload,
 )
 from glimpsecli.backends.cuda.vjp import affine_vjp, gaussian_vjp, grid_vjp
-from glimpsecli.backends.footprint import CUT, affine_support, gaussian_support, grid_support
+from glimpsecli.backends.footprint import CUT, affine_support, for_each, gaussian_support, grid_support
 
 if TYPE_CHECKING:
     from glimpsecli.backends.protocol import ImageShape, Interpolation, Read, Size
@@ -76,7 +76,7 @@ def prepare_affine(
     threads: int | None,
 ) -> Read:
     """Bind interpolated glimpses."""
-    return functools.partial(_affine, matrices, interpolation)
+    return functools.partial(_affine, for_each(matrices, image_shape[0]), interpolation)
 
 
 def _affine(matrices: np.ndarray, interpolation: Interpolation, images: Any, out: Any) -> None:
@@ -99,7 +99,7 @@ def grid(
     def boxes() -> np.ndarray:
         return grid_support(grids, images.shape[1:3], interpolation.border)
 
-    _interpolate(kernels.grid, images, grids, boxes, out, interpolation)
+    _interpolate(kernels.grid, images, for_each(grids, len(images)), boxes, out, interpolation)
 
 
 def _interpolate(

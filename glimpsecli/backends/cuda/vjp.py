@@ -17,7 +17,7 @@ from glimpsecli.backends.cuda.filterbanks import filterbanks_by_groups
 from glimpsecli.backends.cuda.kernels import backward as kernels
 from glimpsecli.backends.cuda.kernels.forward import PIXELS, THREADS
 from glimpsecli.backends.cuda.memory import download, empty, is_device_array, rows_on_device, upload
-from glimpsecli.backends.footprint import BACK_CUT, affine_support, gaussian_support, grid_support
+from glimpsecli.backends.footprint import BACK_CUT, affine_support, for_each, gaussian_support, grid_support
 
 if TYPE_CHECKING:
     from glimpsecli.backends.protocol import Interpolation
@@ -70,6 +70,7 @@ def affine_vjp(
     threads: int | None = None,
 ) -> None:
     """Pull gradients back through interpolated glimpses."""
+    windows, matrices = len(matrices), for_each(matrices, len(images))
     n, h, w, _ = cotangents.shape
     parts = -(-h * w // PIXELS)
     found = empty((n * parts, 6), np.float64)
@@ -82,7 +83,7 @@ def affine_vjp(
         kernels.affine_gradients, images, matrices, boxes, cotangents, by_images, by_places, interpolation, found
     )
     if by_matrices is not None:
-        by_matrices[...] = found.copy_to_host().reshape(n, parts, 2, 3).sum(axis=1)
+        by_matrices[...] = found.copy_to_host().reshape(windows, -1, 2, 3).sum(axis=1)
 
 
 def grid_vjp(
@@ -95,6 +96,7 @@ def grid_vjp(
     threads: int | None = None,
 ) -> None:
     """Pull gradients back to the points of grids."""
+    windows, grids = len(grids), for_each(grids, len(images))
     found = empty(grids.shape, np.float64)
 
     def boxes() -> np.ndarray:
@@ -105,7 +107,7 @@ def grid_vjp(
         kernels.grid_gradients, images, grids, boxes, cotangents, by_images, by_places, interpolation, found
     )
     if by_grids is not None:
-        by_grids[...] = found.copy_to_host()
+        by_grids[...] = found.copy_to_host().reshape(windows, -1, *grids.shape[1:]).sum(axis=1)
 
 
 def _interpolate_back(

@@ -56,10 +56,10 @@ def _locate(run, axis, count, extent, order, border):
     -------
     farthest : int
         The largest x0 or y0.
-    covered : bool
-        Whether all have full coverage.
+    within, covered : bool
+        Whether all lie between two pixels of the image, and whether all have full coverage.
     """
-    end, farthest, covered = extent - 1.0, np.int32(0), True
+    end, farthest, all_within, all_covered = extent - 1.0, np.int32(0), True, True
     low, high = (-np.inf, np.inf) if border == CONSTANT else (0.0, end)
     if border == REFLECT:
         period = 2.0 * extent
@@ -74,7 +74,7 @@ def _locate(run, axis, count, extent, order, border):
         x0 = floor if floor > 0 else 0.0
         x0 = x0 if x0 < end else end
         away = np.float32(x - x0)
-        within = (away >= 0) & (x0 < end)
+        within = (x >= x0) & (x0 < end)
         share = np.float32(1) - np.abs(away)
         share = np.float32(1) if within else share if share > 0 else np.float32(0)
         pixel = np.int32(x0)
@@ -82,8 +82,9 @@ def _locate(run, axis, count, extent, order, border):
         run.fractions[axis, j] = away if within else np.float32(0)
         run.coverage[axis, j] = share
         farthest = max(farthest, pixel)
-        covered &= share == 1
-    return np.int64(farthest), covered
+        all_within &= within
+        all_covered &= share == 1
+    return np.int64(farthest), all_within, all_covered
 
 
 @helper(fastmath={"contract"})
@@ -91,6 +92,16 @@ def _mix_run(image, run, count):
     """Mix the neighbours of `count` pixels into `values`, with up to LANES values beyond the last."""
     pixels, values, fractions = image.pixels, run.values, run.fractions
     channels, pitch = np.uintp(image.channels), np.uintp(image.pitch)
+    if channels == np.uintp(1):  # a and b, with c and d, and then across
+        for j in range(np.uintp(count)):
+            first = image.first + np.int64(run.pixels[1, j]) * image.pitch
+            a = np.uintp(first + np.int64(run.pixels[0, j]))
+            upper = load(pixels, a, 2)
+            store(run.pairs, np.uintp(2) * j, upper + fractions[1, j] * (load(pixels, a + pitch, 2) - upper))
+        for j in range(np.uintp(count)):
+            left, right = run.pairs[np.uintp(2) * j], run.pairs[np.uintp(2) * j + np.uintp(1)]
+            values[j] = left + fractions[0, j] * (right - left)
+        return
     if channels == np.uintp(3):  # one vector holds a and b, another c and d
         for j in range(np.uintp(count)):
             a = np.uintp(image.first + np.int64(run.pixels[1, j]) * image.pitch + np.int64(run.pixels[0, j]) * 3)
@@ -99,17 +110,18 @@ def _mix_run(image, run, count):
             left, right = part(both, 0, 4), part(both, 3, 4)
             store(values, np.uintp(3) * j, left + fractions[0, j] * (right - left))
         return
-    for j in range(np.uintp(count)):
-        first = image.first + np.int64(run.pixels[1, j]) * image.pitch
-        at = np.uintp(first + np.int64(run.pixels[0, j]) * image.channels)
-        for v in range(np.uintp(0), channels, np.uintp(LANES)):
-            a = at + v
+    for v in range(
+        (image.channels - 1) // LANES * LANES, -1, -LANES
+    ):  # the last goes beyond the channels, so it is first
+        for j in range(np.uintp(count)):
+            first = image.first + np.int64(run.pixels[1, j]) * image.pitch
+            a = np.uintp(first + np.int64(run.pixels[0, j]) * image.channels + v)
             b, c = a + channels, a + pitch
             value = _mix(
                 load(pixels, a, 4), load(pixels, b, 4), load(pixels, c, 4), load(pixels, c + channels, 4),
                 fractions[0, j], fractions[1, j],
             )  # fmt: skip
-            store(values, j * channels + v, value)
+            store(values, j * channels + np.uintp(v), value)
 
 
 @helper()
@@ -178,6 +190,7 @@ def scratch(w: int, channels: int) -> Run:
         np.empty((2, size), np.int32),
         np.empty((2, size), np.float32),
         np.empty((2, size), np.float32),
+        np.empty(2 * size if channels == 1 else 0, np.float32),
         np.zeros(size * channels + LANES, np.float32),
     )
 
@@ -185,7 +198,7 @@ def scratch(w: int, channels: int) -> Run:
 @jit()
 def interpolating_kernel(
     pixels, first, pitch, stride, planes, height, width, matrices, grids, order, border, fill, h, w, channels, out,
-    points, located, fractions, coverage, values, first_unit, last_unit,
+    points, located, fractions, coverage, pairs, values, first_unit, last_unit,
 ):  # fmt: skip
     """Compute units `first_unit` to `last_unit` of glimpses (h, w, channels).
 
@@ -194,7 +207,7 @@ def interpolating_kernel(
     `planes` of them in a row; see `Image` for the others, and `Run` for `points` and those after it. `fill` is
     (N planes, C), and `out` are the glimpses, flat.
     """
-    run, units = Run(points, located, fractions, coverage, values), (h + ROWS - 1) // ROWS
+    run, units = Run(points, located, fractions, coverage, pairs, values), (h + ROWS - 1) // ROWS
     columns = min(w, len(points))
     rows = len(points) // columns
     for unit in range(first_unit, last_unit):
@@ -209,9 +222,9 @@ def interpolating_kernel(
                 count = (tile.bottom - tile.top) * tile.columns
                 if i == top or not upright:
                     _find(matrices, grids, 0, n, tile, points)
-                    x0, x_covered = _locate(run, 0, count, width, order, border)
+                    x0, _, x_covered = _locate(run, 0, count, width, order, border)
                 _find(matrices, grids, 1, n, tile, points)
-                y0, y_covered = _locate(run, 1, count, height, order, border)
+                y0, _, y_covered = _locate(run, 1, count, height, order, border)
                 size = np.uintp(count * channels)
                 for plane in range(n * planes, (n + 1) * planes):
                     image = Image(pixels, first + plane * stride, pitch, height, width, channels)

@@ -57,12 +57,11 @@ def _near(coordinate, extent):
 
 
 @helper()
-def _mark_inside(run, count, height, width):
-    """Leave the coverage of y at 1 where all four neighbours lie in the image, and make it 0 elsewhere."""
-    for j in range(np.uintp(count)):
-        inside = run.coverage[0, j] * run.coverage[1, j] == 1
-        inside = inside and run.pixels[0, j] < width - 1 and run.pixels[1, j] < height - 1
-        run.coverage[1, j] = np.float32(inside)
+def _mark_inside(run, matrices, grids, n, tile, height, width):
+    """Make the coverage of y 1 where all four neighbours lie in the image, and 0 elsewhere."""
+    for j in range((tile.bottom - tile.top) * tile.columns):
+        x, y = _point(matrices, grids, n, tile.top + j // tile.columns, tile.left + j % tile.columns)
+        run.coverage[1, j] = np.float32(0 <= x < width - 1 and 0 <= y < height - 1)
 
 
 @helper(fastmath={"contract"})
@@ -136,7 +135,7 @@ def scratch(w, channels):
 @jit()
 def places_kernel(
     pixels, first, pitch, stride, planes, height, width, matrices, grids, border, fill, h, w, channels, cotangents,
-    by_grids, found, by_x, by_y, points, located, fractions, coverage, values, first_unit, last_unit,
+    by_grids, found, by_x, by_y, points, located, fractions, coverage, pairs, values, first_unit, last_unit,
 ):  # fmt: skip
     """Compute the gradients with respect to the points, or to the matrices, of units of glimpses.
 
@@ -144,7 +143,7 @@ def places_kernel(
     ``found[unit]``, (2, 3). `cotangents` are flat, and `by_x` and those after it are `scratch`; the others are those
     of `affine.interpolating_kernel`.
     """
-    run, units = Run(points, located, fractions, coverage, values), (h + ROWS - 1) // ROWS
+    run, units = Run(points, located, fractions, coverage, pairs, values), (h + ROWS - 1) // ROWS
     columns = min(w, len(points))
     rows = len(points) // columns
     for unit in range(first_unit, last_unit):
@@ -152,7 +151,7 @@ def places_kernel(
         top = (unit - n * units) * ROWS
         bottom = min(top + ROWS, h)
         upright = len(grids) == 0 and matrices[n, 0, 1] == 0
-        x0, x_covered = np.int64(0), False
+        x_within = False
         for k in range(6 * (len(grids) == 0)):
             found[unit, k // 3, k % 3] = 0.0
         for left in range(0, w, columns):
@@ -161,12 +160,12 @@ def places_kernel(
                 count = (tile.bottom - tile.top) * tile.columns
                 if i == top or not upright:
                     _find(matrices, grids, 0, n, tile, points)
-                    x0, x_covered = _locate(run, 0, count, width, 1, CONSTANT)
+                    _, x_within, _ = _locate(run, 0, count, width, 1, CONSTANT)
                 _find(matrices, grids, 1, n, tile, points)
-                y0, y_covered = _locate(run, 1, count, height, 1, CONSTANT)
-                all_inside = x_covered and y_covered and x0 < width - 1 and y0 < height - 1
+                _, y_within, _ = _locate(run, 1, count, height, 1, CONSTANT)
+                all_inside = x_within and y_within
                 if not all_inside:
-                    _mark_inside(run, count, height, width)
+                    _mark_inside(run, matrices, grids, n, tile, height, width)
                 for j in range(np.uintp(count)):
                     by_x[j] = by_y[j] = np.float32(0)
                 for plane in range(n * planes, (n + 1) * planes):

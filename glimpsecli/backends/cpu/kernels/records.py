@@ -50,6 +50,8 @@ class Run(NamedTuple):
         The weights of the next pixels of the image.
     coverage : (2, size) float32
         1 inside the image, and less where the fill colour has a share.
+    pairs : (2 * size,) float32
+        The two neighbours on the level of the point, for one channel.
     values : (size * channels + LANES,) float32
         The pixels of the glimpse.
     """
@@ -58,4 +60,5 @@ class Run(NamedTuple):
     pixels: Any
     fractions: Any
     coverage: Any
+    pairs: Any
     values: Any
