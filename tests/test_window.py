@@ -272,3 +272,10 @@ def test_a_window_without_area_is_where_its_centre_is():
     point = GaussianParams(5, 1, 0, 5, 1, 0).to_affine()
     assert share_outside(point, (3, 3), (10, 20)) == 0
     assert share_outside(point, (3, 3), (4, 20)) == 1
+
+
+@given(st.lists(windows, min_size=2, max_size=9), sizes)
+def test_a_window_has_the_same_bits_alone_and_among_others(many, size):
+    together = stack_matrices(many, size)
+    for window, matrix in zip(many, together, strict=True):
+        np.testing.assert_array_equal(stack_matrices(window, size)[0], matrix)

@@ -32,7 +32,7 @@ def checked_image(image: ArrayLike, name: str = "an image") -> Images:
 def checked_shape(shape: Any, name: str = "an image") -> tuple[int, ...]:
     """Give a shape that is (H, W) or (H, W, C) as ints."""
     try:
-        sides = tuple(map(operator.index, shape))
+        sides = shape if type(shape) is tuple and set(map(type, shape)) == {int} else tuple(map(operator.index, shape))
     except TypeError:
         sides = ()
     if len(sides) not in (2, 3) or min(sides) < 1:
@@ -48,8 +48,10 @@ def check_channels_last(shape: tuple[int, ...], hint: str) -> None:
     It has 1, 3 or 4 "rows", and "columns" and "channels" of 24 or more, neither more than three times the other.
     """
     rows, columns, channels = shape
+    if rows not in (1, 3, 4):
+        return
     shorter, longer = min(columns, channels), max(columns, channels)
-    if rows in (1, 3, 4) and shorter >= _SHORTEST_SIDE and longer <= _LONGEST_RATIO * shorter:
+    if shorter >= _SHORTEST_SIDE and longer <= _LONGEST_RATIO * shorter:
         raise InvalidInputError(
             f"an image of shape {tuple(shape)} has its channels first: as (H, W, C) it is {columns} pixels by {rows}, "
             f"with {channels} channels",

@@ -11,7 +11,7 @@ from glimpsecli.names import BLUR
 from glimpsecli.sampling.checks import checked_image, checked_out, checked_stack
 from glimpsecli.sampling.devices import device_out, device_sampling, is_on_device
 from glimpsecli.sampling.dispatch import prepare
-from glimpsecli.sampling.options import Sampling
+from glimpsecli.sampling.options import sampling_of
 from glimpsecli.sampling.precision import is_read
 from glimpsecli.sampling.reading import read_taps
 from glimpsecli.sampling.sampler import Sampler
@@ -85,7 +85,7 @@ def extract(
     array([[ 5.,  6.],
            [ 9., 10.]], dtype=float32)
     """
-    sampling = Sampling(sampler=sampler, blur=blur, border=border, fill=fill, backend=backend, threads=threads)
+    sampling = sampling_of(sampler, blur, border, fill, backend, threads)
     pixels = image if type(image) is np.ndarray else checked_image(image)
     return Sampler(where, size, pixels.shape, sampling, alpha=alpha)(pixels)
 
@@ -133,7 +133,7 @@ def extract_batch(
     InvalidInputError, UnavailableError
         As in :func:`extract`.
     """
-    sampling = Sampling(sampler=sampler, blur=blur, border=border, fill=fill, backend=backend, threads=threads)
+    sampling = sampling_of(sampler, blur, border, fill, backend, threads)
     stack = checked_stack(images, layout)
     sampling = device_sampling(stack, sampling, alpha)
     channels_first = layout == "NCHW"

@@ -12,7 +12,7 @@ from glimpsecli.names import BLUR
 from glimpsecli.sampling.checks import checked_image, checked_stack, on_host
 from glimpsecli.sampling.devices import device_cotangents, device_sampling, device_zeros, is_on_device
 from glimpsecli.sampling.dispatch import call_vjp
-from glimpsecli.sampling.options import Sampling
+from glimpsecli.sampling.options import sampling_of
 from glimpsecli.sampling.precision import native, to_float32
 from glimpsecli.sampling.taps import Taps
 from glimpsecli.window import Projective, places_of
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from glimpsecli.arrays import Floats, Glimpses
+    from glimpsecli.sampling.options import Sampling
     from glimpsecli.window import PlaceRows, Size, Where
 
 BY = ("image", "where")
@@ -90,7 +91,7 @@ def vjp(
     >>> vjp(ramp, Window(4, 4, 2, 2), (2, 2), np.ones((2, 2)), sampler="bilinear").where.cx
     4.0
     """
-    sampling = Sampling(sampler=sampler, blur=blur, border=border, fill=fill, backend=backend, threads=threads)
+    sampling = sampling_of(sampler, blur, border, fill, backend, threads)
     sampling = device_sampling(image, sampling, alpha=False)
     pixels, places = checked_image(image), places_of(where)
     taps = Taps.make(places, size, (pixels.shape[0], pixels.shape[1]), sampling)
@@ -146,7 +147,7 @@ def vjp_batch(
         ``.image`` in the shape of the batch, ``.where`` as :func:`vjp` has it.
     """
     wanted = _checked_by(by)
-    sampling = Sampling(sampler=sampler, blur=blur, border=border, fill=fill, backend=backend, threads=threads)
+    sampling = sampling_of(sampler, blur, border, fill, backend, threads)
     stack = checked_stack(images, layout)
     sampling = device_sampling(stack, sampling, alpha=False)
     channels_first = layout == "NCHW"

@@ -89,6 +89,22 @@ class Sampling:
         return colour[None] if images == 1 else np.broadcast_to(colour, (images, channels))
 
 
+def sampling_of(
+    sampler: str, blur: float, border: str | None, fill: ArrayLike | None, backend: str, threads: int | None
+) -> Sampling:
+    """Give the record of these values: the last one again, which takes no time, where they are the same."""
+    # Anything but strings and numbers may change under its name, as a tensor does, and is read anew.
+    simple = fill is None and type(blur) is float and type(sampler) is type(backend) is str
+    if simple and (border is None or type(border) is str) and (threads is None or type(threads) is int):
+        return _without_fill(sampler, blur, border, backend, threads)
+    return Sampling(sampler=sampler, blur=blur, border=border, fill=fill, backend=backend, threads=threads)
+
+
+@functools.lru_cache
+def _without_fill(sampler: str, blur: float, border: str | None, backend: str, threads: int | None) -> Sampling:
+    return Sampling(sampler=sampler, blur=blur, border=border, backend=backend, threads=threads)
+
+
 @functools.lru_cache
 def _colour(fill: float | tuple[float, ...] | None, channels: int, dtype: type[np.floating[Any]]) -> NDArray[Any]:
     if isinstance(fill, tuple) and len(fill) not in (1, channels):

@@ -110,21 +110,13 @@ class Sampler:
         float32
             As :func:`~glimpsecli.extract`.
         """
-        if type(image) is np.ndarray and image.dtype is self._dtype and image.shape == self._image_shape:
+        if type(image) is np.ndarray and image.shape == self._image_shape and self._reads(image.dtype):
             out = np.empty(self._glimpses, _FLOAT32)
             self._read(image.reshape(self._images), out)  # type: ignore[misc]  # made before the dtype is known
             return out.reshape(self._result)
         sampling, pixels = device_sampling(image, self._sampling, self._alpha), self._checked(image)
-        on_device = is_on_device(pixels)
-        out = device_out(None, self._glimpses) if on_device else np.empty(self._glimpses, np.float32)
-        if self._alpha or on_device or not is_read(pixels.dtype):
-            read_taps(pixels.reshape(self._images), self._taps, out, sampling, self._alpha)
-        else:
-            if self._read is None:
-                colours = sampling.colours(self._taps.windows, self._images[3])
-                self._read = prepare(self._taps, self._images, colours, sampling)
-            self._read(pixels.reshape(self._images), out)
-            self._dtype = pixels.dtype
+        out = device_out(None, self._glimpses) if is_on_device(pixels) else np.empty(self._glimpses, np.float32)
+        read_taps(pixels.reshape(self._images), self._taps, out, sampling, self._alpha)
         return out.reshape(self._result)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -155,6 +147,18 @@ class Sampler:
     def moved(self, where: Where) -> Sampler:
         """Give the sampler of other windows over the same images."""
         return Sampler(where, self._taps.size, self._image_shape, self._sampling, alpha=self._alpha)
+
+    def _reads(self, dtype: np.dtype[Any]) -> bool:
+        """Return whether arrays of this dtype are read as they are, and prepare for that."""
+        if dtype is self._dtype:
+            return True
+        if self._alpha or not is_read(dtype):
+            return False
+        if self._read is None:
+            colours = self._sampling.colours(self._taps.windows, self._images[3])
+            self._read = prepare(self._taps, self._images, colours, self._sampling)
+        self._dtype = dtype
+        return True
 
     def _checked(self, image: ArrayLike) -> Images:
         pixels = checked_image(image)

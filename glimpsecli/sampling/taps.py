@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from glimpsecli.backends.footprint import affine_support, gaussian_support, is_whole, whole_pixels
+from glimpsecli.backends.footprint import affine_support, gaussian_support, whole_pixels
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.window import check_size, stack_gaussians, stack_matrices
 from glimpsecli.window.checks import check_gaussians, check_matrices
@@ -83,8 +83,11 @@ class Taps(NamedTuple):
     @property
     def order(self) -> int:
         """0 to read single pixels, 1 to interpolate; 0, too, where all windows are on whole pixels."""
-        crop = is_whole(self.places[0]) if self.places.shape == (1, 2, 3) else self.whole_pixels().all()
-        return 0 if self.sampler == "hard" or crop else 1
+        if self.sampler == "hard":
+            return 0
+        if len(self.places) == 1 and self.places.item(0) != 1:  # nearly always, and known at once
+            return 1
+        return 0 if self.whole_pixels().all() else 1
 
     def whole_pixels(self) -> NDArray[np.bool_]:
         """Return which windows are crops: on whole pixels, with a stride of 1, and not through Gaussians."""

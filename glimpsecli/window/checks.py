@@ -78,6 +78,10 @@ def check_finite(values: NDArray[np.float64], name: str) -> None:
 
 def check_windows(windows: NDArray[np.float64]) -> None:
     """Raise, naming the first culprit, unless all (N, 5) rows (cx, cy, width, height, angle) are windows."""
+    if len(windows) == 1:  # Python's arithmetic starts at once
+        ((cx, cy, width, height, angle),) = windows.tolist()
+        if width > 0 < height and abs(cx) + abs(cy) + width + height + abs(angle) <= LARGEST_COORDINATE:
+            return
     good = np.all(np.abs(windows) <= LARGEST_COORDINATE, axis=1) & np.all(windows[:, 2:4] > 0, axis=1)
     if np.all(good):
         return

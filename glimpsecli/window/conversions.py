@@ -16,7 +16,8 @@ A single tap looks at the middle in every convention, and its stride is the exte
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -61,24 +62,23 @@ def taps_to_box(first: float, stride: float, taps: int, convention: str) -> tupl
 
 def windows_to_matrices(windows: Floats, size: Size) -> Floats:
     """Give the (N, 2, 3) matrices, output index to source index, of (N, 5) windows (cx, cy, width, height, angle)."""
-    h, w = check_size(size)
-    if len(windows) == 1 and not windows[0, 4]:  # Python's arithmetic has the same bits, and starts at once
-        ((x, y, extent_x, extent_y, _),) = windows.tolist()
-        stride_x, stride_y = extent_x / w, extent_y / h
-        first_x, first_y = x - 0.5 - stride_x * ((w - 1) / 2), y - 0.5 - stride_y * ((h - 1) / 2)
-        return np.array([[[stride_x, 0.0, first_x], [0.0, stride_y, first_y]]])
-    cx, cy, width, height, angle = windows.T
-    matrices = np.zeros((len(windows), 2, 3))
-    if not angle.any():  # the same to the last bit, in half the time
-        matrices[:, 0, 0], matrices[:, 1, 1] = d_x, d_y = width / w, height / h
-        matrices[:, 0, 2], matrices[:, 1, 2] = cx - 0.5 - d_x * ((w - 1) / 2), cy - 0.5 - d_y * ((h - 1) / 2)
-        return matrices
-    cos, sin = cos_sin(angle)
-    matrices[:, 0, 0], matrices[:, 0, 1] = cos * (width / w), -sin * (height / h)
-    matrices[:, 1, 0], matrices[:, 1, 1] = sin * (width / w), cos * (height / h)
+    size = check_size(size)
+    if len(windows) == 1:  # Python's arithmetic has the same bits, and starts at once
+        ((cx, cy, width, height, angle),) = windows.tolist()
+        numbers = _matrix_of(cx, cy, width, height, *_cos_sin_of(angle), size)
+        return np.array(numbers).reshape(1, 2, 3)
+    cx, cy, width, height, angles = windows.T
+    return np.stack(_matrix_of(cx, cy, width, height, *cos_sin(angles), size), axis=1).reshape(-1, 2, 3)
+
+
+def _matrix_of(cx: Any, cy: Any, width: Any, height: Any, cos: Any, sin: Any, size: Size) -> tuple[Any, ...]:
+    """Give the six numbers of a window's matrix, or of many, row by row."""
+    (h, w), x_stride, y_stride = size, width / size[1], height / size[0]
+    a, b, c, d = cos * x_stride, 0.0 - sin * y_stride, sin * x_stride, cos * y_stride
     # From the centre by whole strides, so that a window of w x h pixels on whole pixels lands on integers exactly.
-    matrices[:, :, 2] = np.stack([cx, cy], axis=1) - 0.5 - matrices[:, :, :2] @ middle(size)
-    return matrices
+    x_middle, y_middle = (w - 1) / 2, (h - 1) / 2
+    x, y = cx - 0.5 - (a * x_middle + b * y_middle), cy - 0.5 - (c * x_middle + d * y_middle)
+    return a, b, x, c, d, y
 
 
 def matrices_to_gaussians(matrices: Floats, blur: float) -> Floats:
@@ -179,6 +179,16 @@ def cos_sin(angle: Floats) -> tuple[Floats, Floats]:
     swap, flip = turn % 2 == 1, turn >= 2
     cos, sin = np.where(swap, -sin, cos), np.where(swap, cos, sin)
     return np.where(flip, -cos, cos), np.where(flip, -sin, sin)
+
+
+def _cos_sin_of(angle: float) -> tuple[float, float]:
+    """Give the same as :func:`cos_sin` for one angle."""
+    if not angle:
+        return 1.0, 0.0
+    quarters = math.floor(angle / 90 + 0.5)
+    rest = math.radians(angle - 90 * quarters)
+    cos, sin = float(np.cos(rest)), float(np.sin(rest))
+    return ((cos, sin), (-sin, cos), (-cos, -sin), (sin, -cos))[quarters % 4]
 
 
 def _span(image_size: Size, align_corners: bool) -> Floats:

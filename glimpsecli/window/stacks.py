@@ -70,6 +70,9 @@ def places_of(where: Where | PlaceRows) -> PlaceRows:
     """
     if isinstance(where, PlaceRows):
         return where
+    if type(where) is Window:  # the most common, in two thirds of the time
+        row = where.cx, where.cy, where.width, where.height, where.angle
+        return PlaceRows(Window, np.array((row,)), True, None)
     if type(where) in _FIELDS:
         return PlaceRows(type(where), np.array([_FIELDS[type(where)](where)], dtype=np.float64), True, None)
     single = isinstance(where, _PLACES)

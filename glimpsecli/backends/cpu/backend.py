@@ -9,7 +9,6 @@ are converted.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,65 +65,73 @@ def prepare_affine(
     threads: int | None,
 ) -> Read:
     """Bind interpolated glimpses."""
-    shape = (max(len(matrices), image_shape[0]), *size, image_shape[3])
-    footprint = functools.partial(affine_support, matrices, size, image_shape[1:3], interpolation.border)
-    return _prepare(matrices, _NO_GRIDS, shape, image_shape, footprint, interpolation, threads)
+    return _prepare(matrices, _NO_GRIDS, size, image_shape, interpolation, threads)
 
 
 def grid(
     images: Images, grids: Floats, out: Glimpses, interpolation: Interpolation, threads: int | None = None
 ) -> None:
     """Fill `out` with samples at (N, h, w, 2) points (x, y)."""
-    footprint = functools.partial(grid_support, grids, images.shape[1:3], interpolation.border)
-    _prepare(_NO_MATRICES, grids, out.shape, images.shape, footprint, interpolation, threads)(images, out)
+    h, w = grids.shape[1:3]
+    _prepare(_NO_MATRICES, grids, (h, w), images.shape, interpolation, threads)(images, out)
 
 
 def _prepare(
     matrices: Floats,
     grids: Floats,
-    shape: tuple[int, ...],
-    image_shape: tuple[int, ...],
-    footprint: Callable[[], NDArray[np.int64]],
+    size: Size,
+    image_shape: ImageShape,
     interpolation: Interpolation,
     threads: int | None,
 ) -> Read:
-    """Bind the interpolating kernel; one of `matrices` and `grids` is empty.
-
-    `shape` is that of the glimpses; `footprint` gives the parts of the images that must be copied where an image is not
-    contiguous.
-    """
+    """Bind the interpolating kernel; one of `matrices` and `grids` is empty."""
     order, border, fill = interpolation
-    (n, h, w, channels), (_, height, width, _) = shape, image_shape
-    colours = np.zeros(fill.shape, np.float32) if border == "zeros" else fill
-    places = _read_only(matrices), _read_only(grids), order, BORDERS[border], _read_only(colours)
     windows = len(matrices) or len(grids)
-    units, work = windows * -(-h // cpu_affine.ROWS), 10.0 * n * h * w * channels
-    scratch = _scratch(w, channels)
-    whole = _geometry((0, height, 0, width), image_shape, windows)
+    whole, units, work, scratch = _shared(windows, size, image_shape)
+    colours = _black(fill.shape) if border == "zeros" else _read_only(fill)
+    places = _read_only(matrices), _read_only(grids), order, BORDERS[border], colours, *size, image_shape[3]
 
     def read(images: Images, out: Glimpses) -> None:
         geometry = whole
         if not images.flags.c_contiguous:
-            box = top, bottom, left, right = union(footprint())
+            box = top, bottom, left, right = _box(matrices, grids, size, image_shape, border)
             images, geometry = images[:, top:bottom, left:right], _geometry(box, image_shape, windows)
-        arguments = _flat(images), *geometry, *places, h, w, channels, out.reshape(-1)
+        arguments = _flat(images), *geometry, *places, out.reshape(-1)
         run(cpu_affine.interpolating_kernel, arguments, scratch, units, work, threads)
 
     return read
 
 
-def _geometry(box: tuple[int, int, int, int], image_shape: tuple[int, ...], windows: int) -> tuple[int, ...]:
+@functools.lru_cache(maxsize=64)
+def _shared(windows: int, size: Size, image_shape: ImageShape) -> tuple[tuple[int, ...], int, float, Scratch]:
+    """Give the geometry, the units, the work and the scratch arrays of all windows of a kind: most calls repeat it."""
+    (h, w), (count, height, width, channels) = size, image_shape
+    geometry = _geometry((0, height, 0, width), image_shape, windows)
+    units, work = windows * -(-h // cpu_affine.ROWS), 10.0 * max(windows, count) * h * w * channels
+    return geometry, units, work, Scratch(functools.partial(cpu_affine.scratch, w, channels))
+
+
+@functools.lru_cache(maxsize=64)
+def _black(shape: tuple[int, ...]) -> Glimpses:
+    return _read_only(np.zeros(shape, np.float32))
+
+
+def _box(
+    matrices: Floats, grids: Floats, size: Size, image_shape: ImageShape, border: str
+) -> tuple[int, int, int, int]:
+    """Give the part of the images (top, bottom, left, right) that all windows together read."""
+    image_size = image_shape[1:3]
+    if len(grids):
+        return union(grid_support(grids, image_size, border))
+    return union(affine_support(matrices, size, image_size, border))
+
+
+def _geometry(box: tuple[int, int, int, int], image_shape: ImageShape, windows: int) -> tuple[int, ...]:
     """Give first, pitch, stride, planes, height and width, as the kernels take them, of a part of images."""
     (top, bottom, left, right), (count, height, width, channels) = box, image_shape
     pitch = (right - left) * channels
     stride = 0 if count == 1 else (bottom - top) * pitch
     return -top * pitch - left * channels, pitch, stride, max(1, count // windows), height, width
-
-
-@functools.lru_cache(maxsize=8)
-def _scratch(w: int, channels: int) -> Scratch:
-    """Give the scratch arrays of the interpolating kernel, which all windows of a kind share."""
-    return Scratch(functools.partial(cpu_affine.scratch, w, channels))
 
 
 def _flat(images: Images) -> Images:
@@ -139,7 +146,7 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     if array.flags.c_contiguous and not array.flags.writeable:
         return array
     view = np.ascontiguousarray(array).view()
-    view.setflags(write=False)
+    view.setflags(False)  # type: ignore[call-arg]
     return view
 
 
