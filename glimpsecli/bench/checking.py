@@ -63,8 +63,8 @@ def truth(scene: Scene, view: str, seed: int, *, filters: bool = False) -> Truth
     # The cost of a row of a glimpse: A_y I reads the whole image, and A_x the mixed row; the bilinear sampler reads a
     # few neighbours, slowly.
     cost = channels * (width * (height + w) if view == "gaussian" else 200 * w)
-    rows = _some(rng, h, min(AFFORDABLE / cost, HELD / (w * channels)))
-    windows = _some(rng, scene.windows, min(AFFORDABLE / cost, HELD / (w * channels)) / len(rows))
+    rows = some_of(rng, h, min(AFFORDABLE / cost, HELD / (w * channels)))
+    windows = some_of(rng, scene.windows, min(AFFORDABLE / cost, HELD / (w * channels)) / len(rows))
     make = _gaussian if view == "gaussian" else _affine
     values, inner, slack = [], [], []
     whole: dict[int, Array] = {}
@@ -154,12 +154,12 @@ def _parts(taps: int, pixels: int) -> Iterator[slice]:
 
 def _affine(scene: Scene, view: str, n: int, rows: Array, image: Array, move: float = 0.0) -> tuple[Array, Array]:
     grid = spatial.matrix_grid(scene.matrices(view)[n], scene.size, rows) + move
-    values = spatial.sample(image, grid, order=0 if VIEWS[view][0] == "hard" else 1)
+    values = spatial.sample(image, grid, order=0 if VIEWS[view].sampler == "hard" else 1)
     last = np.array([image.shape[1], image.shape[0]]) - 1
     return values, np.all((grid >= 0) & (grid <= last), axis=-1)
 
 
-def _some(rng: np.random.Generator, count: int, affordable: float) -> Array:
+def some_of(rng: np.random.Generator, count: int, affordable: float) -> Array:
     """Choose as many of `count` as can be afforded, in order."""
     number = min(count, max(int(affordable), 1))
     return np.arange(count) if number == count else np.sort(rng.choice(count, number, replace=False))

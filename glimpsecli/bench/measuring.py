@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from glimpsecli.bench import cases, checking, timing
+from glimpsecli.bench import cases, checking, gradients, timing
 from glimpsecli.bench.contenders import Contender, Scene, chosen
+from glimpsecli.bench.contenders.base import VIEWS
 
 PATIENCE = 5.0
 """Seconds of a first call after which a contender is not called again."""
@@ -39,7 +40,8 @@ class Entry(NamedTuple):
     outside : str
         Work that was done before the clock ran.
     error : float or None
-        Largest error relative to full scale; of another filter, how much it differs. None: there is no result.
+        Largest error relative to full scale, of gradients to the largest derivative; of another filter, how much it
+        differs. None: there is no result.
     checked : str
         The part of the case that was checked, in words.
     first : float or None
@@ -149,7 +151,11 @@ def measure(
                 continue
             if expected is None:
                 progress(f"computing the definition of {view}")
-                expected = checking.truth(scene, view, recipe.seed, filters=any(one.filter for one in able))
+                expected = (
+                    gradients.truth(scene, view, recipe.seed)
+                    if VIEWS[view].by
+                    else checking.truth(scene, view, recipe.seed, filters=any(one.filter for one in able))
+                )
             progress(f"checking {contender.name}, {view}")
             entry = _checked(entry._replace(checked=expected.checked), contender, scene, expected, clock)
             entries[view, contender.name] = entry
@@ -165,29 +171,48 @@ def measure(
     return Measured(recipe, _reference(done), done, missing, versions)
 
 
-def _checked(entry: Entry, contender: Contender, scene: Scene, expected: checking.Truth, clock: timing.Clock) -> Entry:
+def _checked(
+    entry: Entry,
+    contender: Contender,
+    scene: Scene,
+    expected: checking.Truth | gradients.Slopes,
+    clock: timing.Clock,
+) -> Entry:
     """Call a contender for the first time and check the result against the definition."""
     try:
         contender.prepare(scene, entry.view)
         begin = clock()
         result = contender.run()
         first = clock() - begin
-        glimpses = contender.glimpses(result)
-        error = checking.error(glimpses, expected, contender)
+        error, wrong = _off(contender, scene, expected, result)
     except Exception as failure:  # whatever a library raises is no reason to lose the others
         return entry._replace(wrong=f"it failed with {type(failure).__name__}: {' '.join(str(failure).split())}")
-    entry = entry._replace(error=error, first=first)
-    if error is None:
-        return entry._replace(wrong="its result has another shape, or values that are no numbers")
-    allowed = contender.allowed(scene)
-    if contender.filter is None and error > allowed:
-        return entry._replace(wrong=f"it is off by {error:.1e} of full scale, {allowed:.0e} is allowed")
-    if contender.filter is not None and (strayed := checking.distance(glimpses, expected)) > expected.slack:
-        wrong = f"it is off by {strayed:.1e} of full scale on average, {expected.slack:.1e} is allowed another filter"
-        return entry._replace(wrong=wrong)
+    entry = entry._replace(error=error, first=first, wrong=wrong)
+    if wrong is not None:
+        return entry
     if first > PATIENCE and not contender.compiles:
         return entry._replace(skipped=f"one call took {first:.1f} s, more than {PATIENCE:g}")
     return entry
+
+
+def _off(
+    contender: Contender, scene: Scene, expected: checking.Truth | gradients.Slopes, result: Any
+) -> tuple[float | None, str | None]:
+    """Give the error of a result, and why it is refused."""
+    if isinstance(expected, gradients.Slopes):
+        error = gradients.error(contender.gradients(result), expected, contender)
+        allowed, whole = contender.gradient_tolerance, "the largest derivative"
+    else:
+        glimpses = contender.glimpses(result)
+        error = checking.error(glimpses, expected, contender)
+        allowed, whole = contender.allowed(scene), "full scale"
+        if error is not None and contender.filter is not None:
+            strayed, allowed = checking.distance(glimpses, expected), expected.slack
+            wrong = f"it is off by {strayed:.1e} of full scale on average, {allowed:.1e} is allowed another filter"
+            return error, wrong if strayed > allowed else None
+    if error is None:
+        return None, "its result has another shape, or values that are no numbers"
+    return error, f"it is off by {error:.1e} of {whole}, {allowed:.0e} is allowed" if error > allowed else None
 
 
 def _reference(entries: Sequence[Entry]) -> str | None:

@@ -67,6 +67,10 @@ what, who, clock, reports = (
     "--sampler", "samplers", type=values.WordsValue("gaussian", "bilinear", "hard"), help="Default: gaussian,bilinear."
 )
 @who("--rotated", is_flag=True, help="The bilinear sampler on turned windows too.")
+@who(
+    "--gradients", is_flag=True,
+    help="Glimpses and their gradients (vjp) instead: with respect to where, and to image and where.",
+)  # fmt: skip
 @who("--backend", "backends", type=values.WordsValue(*names.BACKENDS), help="Ours. Default: numpy,cpu.")
 @who("--peers", is_flag=True, help="Time NumPy, SciPy, Pillow, OpenCV, torch and pyvips, too, as installed.")
 @clock("--runs", type=click.IntRange(1, 100_000), default=10, show_default=True, metavar="N", help="Number of rounds.")
@@ -87,10 +91,10 @@ def bench(show_list: bool, stages: str | None, **given: Any) -> None:
     """Time the samplers and backends, and with --peers the libraries that people use instead.
 
     Whole calls are timed. Each result is held against the float64 definition first, and the error stands beside the
-    time; ours may be off by 2e-6 of full scale. An error in brackets is of another filter: the difference of its
-    result from ours. Every case has a process of its own with a fixed number of threads. Its contenders take turns in
-    random order. The first call, which compiles kernels or loads them, is reported by itself. The ratio is to our cpu
-    backend, round by round; in brackets its quartiles.
+    time; ours may be off by 2e-6 of full scale, and in gradients by 1e-5 of the largest. An error in brackets is of
+    another filter: the difference of its result from ours. Every case has a process of its own with a fixed number of
+    threads. Its contenders take turns in random order. The first call, which compiles kernels or loads them, is
+    reported by itself. The ratio is to our cpu backend, round by round; in brackets its quartiles.
     """
     given["names"] = [name.strip() for names in given["names"] for name in names.split(",")]
     if show_list:

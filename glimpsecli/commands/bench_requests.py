@@ -20,13 +20,20 @@ EXPORTS = ("json", "csv", "markdown", "png")
 
 def parameters(given: dict[str, Any]) -> Parameters:
     """Give the parameters of the timing."""
+    from glimpsecli.bench.contenders.base import GRADIENTS
     from glimpsecli.bench.measuring import Parameters
 
     check_threads(given["threads"])
     views = given["samplers"] or ("gaussian", "bilinear")
+    if given["rotated"]:
+        views = (*views, "rotated")
+    if given["gradients"]:
+        if "hard" in views:
+            raise click.UsageError("--gradients with --sampler hard, which has none: it moves in jumps.")
+        views = tuple(name for view in views for name in GRADIENTS[view])
     names = ("peers", "runs", "min_time", "threads", "seed")
     return Parameters(
-        (*views, "rotated") if given["rotated"] else views,
+        views,
         given["backends"] or ("numpy", "cpu"),
         **{name: given[name] for name in names},
     )

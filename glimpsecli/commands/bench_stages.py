@@ -28,7 +28,7 @@ def time_stages(
     also = [
         f"--{option}" for option, name in (
             ("case", "names"), ("image", "image"), ("count", "count"), ("stride", "strides"), ("rotated", "rotated"),
-            ("peers", "peers"), ("baseline", "baseline"), ("fail-above", "fail_above"),
+            ("gradients", "gradients"), ("peers", "peers"), ("baseline", "baseline"), ("fail-above", "fail_above"),
         ) if given[name] not in (None, False, [])
     ]  # fmt: skip
     if click.get_current_context().get_parameter_source("seed") is not ParameterSource.DEFAULT:

@@ -6,7 +6,7 @@ import abc
 import functools
 import importlib.metadata
 import importlib.util
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,13 +21,40 @@ SMALLEST = 1e-18
 ROUNDED = 5e-3
 """Error relative to full scale that 8-bit results may have: more than a grey level, for some libraries round down."""
 
-VIEWS = {
-    "gaussian": ("gaussian", False),
-    "bilinear": ("bilinear", False),
-    "rotated": ("bilinear", True),
-    "hard": ("hard", False),
+
+class View(NamedTuple):
+    """The call that is timed.
+
+    Attributes
+    ----------
+    sampler : str
+    turned : bool
+        Whether the windows are turned.
+    by : tuple of str
+        The arguments with respect to which gradients are computed after the glimpses: none, ``where``, or ``image`` and
+        ``where``.
+    """
+
+    sampler: str
+    turned: bool = False
+    by: tuple[str, ...] = ()
+
+
+FORWARD = {
+    "gaussian": View("gaussian"),
+    "bilinear": View("bilinear"),
+    "rotated": View("bilinear", turned=True),
+    "hard": View("hard"),
 }
-"""The views that are timed, by name: the sampler, and whether the windows are turned."""
+"""The views of glimpses, by name."""
+GRADIENTS = {
+    name: {f"{name} vjp({', '.join(by)})": view._replace(by=by) for by in (("where",), ("image", "where"))}
+    for name, view in FORWARD.items()
+    if view.sampler != "hard"  # it moves in jumps
+}
+"""The views of gradients, by name, for each view of glimpses."""
+VIEWS = FORWARD | GRADIENTS["gaussian"] | GRADIENTS["bilinear"] | GRADIENTS["rotated"]
+"""All views, by name."""
 
 
 class Scene:
@@ -55,7 +82,7 @@ class Scene:
 
     def places(self, view: str) -> Array:
         """Give the windows of a view as an (N, 5) array."""
-        return self.case.windows if VIEWS[view][1] else self.case.upright
+        return self.case.windows if VIEWS[view].turned else self.case.upright
 
     def matrices(self, view: str) -> Array:
         """Give the (N, 2, 3) float64 matrices from glimpse index to image index."""
@@ -65,6 +92,12 @@ class Scene:
     def gaussians(self) -> Array:
         """The (N, 7) float64 parameters of the Gaussian sampler."""
         return stack_gaussians(self.case.upright, self.size)
+
+    @functools.cached_property
+    def cotangents(self) -> Array:
+        """The gradients of a loss with respect to the glimpses, (N, C, h, w) float32: noise."""
+        shape = (self.windows, self.image(0).shape[2], *self.size)
+        return np.random.default_rng(0).standard_normal(shape, np.float32)
 
     @functools.cached_property
     def edges(self) -> Array:
@@ -120,6 +153,8 @@ class Contender(abc.ABC):
         None for the same mathematics as ours; else the filter that a user would pick, in a few words.
     tolerance : float
         Largest error relative to full scale with which the same mathematics are believed.
+    gradient_tolerance : float
+        The same for gradients, relative to the largest derivative: see :mod:`~glimpsecli.bench.gradients`.
     rounds : bool
         Whether its glimpses of uint8 images are uint8 too: then :data:`ROUNDED` is believed.
     everywhere : bool
@@ -136,6 +171,7 @@ class Contender(abc.ABC):
     views: tuple[str, ...] = ()
     filter: str | None = None
     tolerance = 1e-4
+    gradient_tolerance = 1e-4
     rounds = False
     everywhere = False
     compiles = False
@@ -168,11 +204,29 @@ class Contender(abc.ABC):
 
     @abc.abstractmethod
     def run(self) -> Any:
-        """Make all glimpses of the scene: the call that is timed."""
+        """Make all glimpses of the scene, and the gradients of its view: the call that is timed."""
 
     @abc.abstractmethod
     def glimpses(self, result: Any) -> Array:
         """Give what `run` returned as (N, h, w, C); not timed."""
+
+    def gradients(self, result: Any) -> tuple[Array | None, Array]:
+        """Give what `run` returned in a view of gradients; not timed.
+
+        Returns
+        -------
+        by_images : (1 or N, H, W, C), or None
+        by_numbers : (N, ...)
+            With respect to the numbers in which the contender takes the windows.
+        """
+        raise NotImplementedError
+
+    def by_numbers(self, by_places: Array, some: Array) -> Array:
+        """Give the gradient with respect to the contender's own numbers of `some` windows.
+
+        `by_places` is that with respect to their Gaussians, (n, 7), or matrices, (n, 2, 3).
+        """
+        raise NotImplementedError
 
 
 def stacked(result: Any) -> Array:

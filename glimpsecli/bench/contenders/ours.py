@@ -10,15 +10,19 @@ import numpy as np
 from glimpsecli.backends import load
 from glimpsecli.bench.contenders.base import VIEWS, Array, Contender, Scene
 from glimpsecli.errors import GlimpseError
+from glimpsecli.names import BLUR
 from glimpsecli.sampling import extract, extract_batch
+from glimpsecli.sampling.gradients import Gradients, vjp, vjp_batch
+from glimpsecli.window.pullbacks import stack_vjp
 
 
 class Ours(Contender):
-    """``extract`` for one image, ``extract_batch`` for images with a window each."""
+    """``extract`` for one image, ``extract_batch`` for images with a window each; ``vjp`` likewise after it."""
 
     backend = ""
     views = tuple(VIEWS)
     tolerance = 2e-6
+    gradient_tolerance = 1e-5
     everywhere = True
 
     def available(self) -> str | None:
@@ -35,20 +39,38 @@ class Ours(Contender):
         self.images: Any = scene.case.images
         self.layout = scene.case.layout
         self.places, self.size = scene.places(view), scene.size
-        self.options: dict[str, Any] = {"sampler": VIEWS[view][0], "backend": self.backend}
+        self.by = VIEWS[view].by
+        if self.by:
+            self.cotangents: Any = scene.cotangents
+            if self.layout != "NCHW":
+                self.cotangents = np.ascontiguousarray(np.moveaxis(scene.cotangents, 1, -1))
+        self.options: dict[str, Any] = {"sampler": VIEWS[view].sampler, "backend": self.backend}
+        if self.layout is not None:
+            self.options["layout"] = self.layout
         if self.backend == "cpu":
             self.options["threads"] = scene.threads
 
     def run(self) -> Any:
-        """Call the public function."""
-        if self.layout is None:
-            return extract(self.images, self.places, self.size, **self.options)
-        return extract_batch(self.images, self.places, self.size, layout=self.layout, **self.options)  # type: ignore[arg-type]
+        """Call the public functions."""
+        forward, back = (extract, vjp) if self.layout is None else (extract_batch, vjp_batch)
+        result = forward(self.images, self.places, self.size, **self.options)
+        if self.by:
+            return back(self.images, self.places, self.size, self.cotangents, by=self.by, **self.options)
+        return result
 
     def glimpses(self, result: Any) -> Array:
         """Put channels last."""
         array = np.asarray(result)
         return np.moveaxis(array, 1, -1) if self.layout == "NCHW" else array
+
+    def gradients(self, result: Gradients) -> tuple[Array | None, Array]:
+        """Put channels last."""
+        image = None if result.image is None else self.glimpses(result.image)
+        return image[None] if image is not None and self.layout is None else image, result.where
+
+    def by_numbers(self, by_places: Array, some: Array) -> Array:
+        """Pull back to the windows."""
+        return np.asarray(stack_vjp(self.places[some], self.size, BLUR, by_places))
 
 
 class Numpy(Ours):
@@ -87,6 +109,8 @@ class CudaResident(Ours):
         super().prepare(scene, view)
         self.device = importlib.import_module("glimpsecli.backends.cuda.device").cuda  # Numba's
         self.images = self.device.to_device(np.ascontiguousarray(self.images))
+        if self.by:
+            self.cotangents = self.device.to_device(self.cotangents)
 
     def run(self) -> Any:
         """Wait for the kernel, which runs on while the call returns."""

@@ -27,7 +27,7 @@ class AffineTransform(Contender):
         self.affine_transform, self.scene = affine_transform, scene
         matrices = scene.matrices(view)
         self.linear, self.offsets = matrices[:, ::-1, 1::-1], matrices[:, ::-1, 2]
-        if not VIEWS[view][1]:
+        if not VIEWS[view].turned:
             self.linear = np.diagonal(self.linear, axis1=1, axis2=2)
 
     def run(self) -> Any:

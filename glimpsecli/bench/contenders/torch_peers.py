@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from glimpsecli.attention.gaussian import EPSILON
-from glimpsecli.bench.contenders.base import SMALLEST, Array, Contender, Scene
+from glimpsecli.bench.contenders.base import GRADIENTS, SMALLEST, VIEWS, Array, Contender, Scene
 from glimpsecli.window import Window
 
 
@@ -21,6 +21,7 @@ class Torch(Contender):
 
     package, module = "torch", "torch"
     tolerance = 1e-3
+    gradient_tolerance = 1e-3
     outside = "images as float32 planes"
     device = "cpu"
 
@@ -42,11 +43,30 @@ class Torch(Contender):
         self.torch, self.size = torch, scene.size
         self.planes = torch.from_numpy(scene.planes).to(self.device)
         self.places = torch.from_numpy(self._places(scene, view).astype(np.float32)).to(self.device)
+        self.by = VIEWS[view].by
+        if self.by:
+            self.places.requires_grad_()
+            self.planes.requires_grad_("image" in self.by)
+            self.cotangents = torch.from_numpy(scene.cotangents).to(self.device)
         self._finish()
 
     @abc.abstractmethod
     def _places(self, scene: Scene, view: str) -> Array:
         """Give the places in the numbers that the contender takes."""
+
+    @abc.abstractmethod
+    def _glimpses(self) -> Any:
+        """Make the glimpses."""
+
+    def run(self) -> Any:
+        """Make the glimpses; where gradients are wanted, pull them back by autograd."""
+        with self.torch.inference_mode(not self.by):
+            result = self._glimpses()
+            if self.by:
+                leaves = [self.planes, self.places] if "image" in self.by else [self.places]
+                result = self.torch.autograd.grad(result, leaves, self.cotangents)
+            self._finish()
+        return result
 
     def _finish(self) -> None:
         if self.device == "cuda":
@@ -57,49 +77,67 @@ class Torch(Contender):
         array: Array = result.permute(0, 2, 3, 1).cpu().numpy()
         return array
 
+    def gradients(self, result: Any) -> tuple[Array | None, Array]:
+        """Put channels last, in memory."""
+        *images, places = result
+        return self.glimpses(images[0]) if images else None, places.cpu().numpy()
+
 
 class GridSample(Torch):
-    """``affine_grid`` and ``grid_sample``, align_corners=False, zeros outside."""
+    """``affine_grid`` and ``grid_sample``, align_corners=False, zeros outside.
+
+    Its derivatives jump on the pixels' centres, and float32 places some taps beyond them.
+    """
 
     name = "torch grid_sample"
-    views = ("bilinear", "rotated")
+    gradient_tolerance = 0.5
+    views = ("bilinear", "rotated", *GRADIENTS["bilinear"], *GRADIENTS["rotated"])
 
     def _places(self, scene: Scene, view: str) -> Array:
         return np.stack([Window(*row).to_theta(scene.case.image_size) for row in scene.places(view)])
 
-    def run(self) -> Any:
-        """Make the grids and sample."""
+    def _glimpses(self) -> Any:
         functional, planes = self.torch.nn.functional, self.planes
-        with self.torch.inference_mode():
-            images = planes.expand(len(self.places), *planes.shape[1:])
-            shape = (len(self.places), planes.shape[1], *self.size)
-            grid = functional.affine_grid(self.places, shape, align_corners=False)
-            result = functional.grid_sample(images, grid, align_corners=False)
-            self._finish()
-        return result
+        shape = (len(self.places), planes.shape[1], *self.size)
+        grid = functional.affine_grid(self.places, shape, align_corners=False)
+        if len(planes) > 1:
+            return functional.grid_sample(planes, grid, align_corners=False)
+        # One tall grid for all windows of an image, of which autograd would hold a gradient for each.
+        tall = functional.grid_sample(planes, grid.flatten(0, 1)[None], align_corners=False)
+        return tall[0].unflatten(1, (-1, self.size[0])).transpose(0, 1)
+
+    def by_numbers(self, by_places: Array, some: Array) -> Array:
+        """Pull back to theta: a matrix is it between the normalised coordinates of the image and of the glimpse."""
+        (height, width), (h, w) = self.planes.shape[2:], self.size
+        image, glimpse = (
+            np.diag([width / 2, height / 2]),
+            np.array([[2 / w, 0, 1 / w - 1], [0, 2 / h, 1 / h - 1], [0, 0, 1]]),
+        )
+        by_theta: Array = image @ by_places @ glimpse.T
+        return by_theta
 
 
 class Matmul(Torch):
     """``A_y I A_x^T`` over whole images in float32, the filterbanks made for all windows at once."""
 
     name = "torch matmul"
-    views = ("gaussian",)
+    views = ("gaussian", *GRADIENTS["gaussian"])
 
     def _places(self, scene: Scene, view: str) -> Array:
-        return scene.gaussians
+        return scene.gaussians[:, :6]
 
-    def run(self) -> Any:
-        """Make the filterbanks and multiply; for many windows of one image, one after the other."""
-        with self.torch.inference_mode():
-            height, width = self.planes.shape[2:]
-            a_y = self._filterbanks(self.places[:, :3], self.size[0], height)
-            a_x = self._filterbanks(self.places[:, 3:6], self.size[1], width).transpose(-1, -2)
-            if len(self.planes) > 1:
-                result = a_y[:, None] @ self.planes @ a_x[:, None]
-            else:  # all at once would take gigabytes
-                result = self.torch.stack([one @ self.planes[0] @ two for one, two in zip(a_y, a_x, strict=True)])
-            self._finish()
-        return result
+    def _glimpses(self) -> Any:
+        height, width = self.planes.shape[2:]
+        a_y = self._filterbanks(self.places[:, :3], self.size[0], height)
+        a_x = self._filterbanks(self.places[:, 3:], self.size[1], width)
+        if len(self.planes) > 1:
+            return a_y[:, None] @ self.planes @ a_x[:, None].mT
+        # One large product for all windows of an image, which `@` would copy for each.
+        return self.torch.einsum("nchx,nwx->nchw", self.torch.einsum("nhy,cyx->nchx", a_y, self.planes[0]), a_x)
+
+    def by_numbers(self, by_places: Array, some: Array) -> Array:
+        """Leave out the gain."""
+        return by_places[:, :6]
 
     def _filterbanks(self, places: Any, taps: int, pixels: int) -> Any:
         first, sigma, stride = (places[:, k, None, None] for k in range(3))

@@ -101,7 +101,7 @@ def _lines(steps: list[Measured]) -> list[Line]:
 def _tint(entry: Entry) -> tuple[int, int, int]:
     """Give the hue of a sampler, paler for other contenders."""
     white = 0.0 if _is_ours(entry) else 0.65 if entry.filter else 0.25 if "glimpse" in entry.contender else 0.45
-    r, g, b = (round(c + (255 - c) * white) for c in HUES[entry.view])
+    r, g, b = (round(c + (255 - c) * white) for c in HUES[entry.view.split()[0]])
     return r, g, b
 
 
