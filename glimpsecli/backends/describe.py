@@ -23,7 +23,7 @@ def describe() -> dict[str, dict[str, Any]]:
         try:
             load(name)
             found[name] = {"available": True}
-            found[name] |= _cpu() if name == "cpu" else load("cuda").describe() if name == "cuda" else {}
+            found[name] |= cpu() if name == "cpu" else load("cuda").describe() if name == "cuda" else {}
         except GlimpseError as error:
             found[name] = {"available": False, "reason": error.message}
         except Exception as error:  # any error is the reason why a backend does not run
@@ -41,7 +41,8 @@ def processor() -> str:
         return platform.machine()
 
 
-def _cpu() -> dict[str, Any]:
+def cpu() -> dict[str, Any]:
+    """Describe the cpu backend: ``threads``, ``cache_folder`` and ``cache_writable``."""
     from glimpsecli.backends.cpu import jit, threads
     from glimpsecli.backends.cpu.kernels import gaussian
 

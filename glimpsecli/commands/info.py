@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import json
 import platform
+import time
+from pathlib import Path
 from typing import Any
 
 import click
 
 from glimpsecli import __version__
 from glimpsecli.commands import options
-from glimpsecli.commands.report import say
-from glimpsecli.errors import extra
+from glimpsecli.commands.report import progress, say
+from glimpsecli.errors import FileProblemError, InvalidInputError, extra
 
 PACKAGES = ("click", "numpy", "numba", "llvmlite", "numba-cuda", "pillow", "imageio", "tifffile", "tqdm", "pyvips")
+KERNELS = "*.nbc"
 
 EXAMPLES = options.examples("glimpse info", "glimpse info --json")
 
 
-@click.command(cls=options.Command, epilog=EXAMPLES, common="--json --clear-cache")
+@click.command(cls=options.Command, epilog=EXAMPLES, common="--json --warm --clear-cache")
 @options.out("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@options.out("--warm", is_flag=True, help="Compile all kernels now, so that no later call waits for it.")
 @options.out("--clear-cache", is_flag=True, help="Remove the compiled kernels; they are compiled again when needed.")
 @options.manner_options
-def info(as_json: bool, clear_cache: bool, **given: Any) -> None:
+def info(as_json: bool, warm: bool, clear_cache: bool, **given: Any) -> None:
     """Print versions, backends (and why one is missing), caches and formats."""
+    if warm and clear_cache:
+        raise click.UsageError("--warm with --clear-cache; give one after the other.")
+    if warm:
+        _warm(as_json=as_json, **given)
+        return
     if clear_cache:
         _clear(as_json=as_json, quiet=given["quiet"])
         return
@@ -51,6 +60,35 @@ def info(as_json: bool, clear_cache: bool, **given: Any) -> None:
         state = "can be written" if cpu["cache_writable"] else "cannot be written: kernels are compiled in each process"
         click.echo(f"\nkernel cache\n  {cpu['cache_folder'] or 'none'} ({state})")
     _section("formats", {name: ", ".join(facts["depths"]) + facts["note"] for name, facts in found["formats"].items()})
+
+
+def _warm(*, as_json: bool, quiet: bool, verbose: bool, **_: Any) -> None:
+    from glimpsecli import backends
+    from glimpsecli.backends.describe import cpu
+    from glimpsecli.sampling.warming import warm
+
+    backends.load("cpu")
+    facts = cpu()
+    if not facts["cache_writable"]:
+        place = facts["cache_folder"]
+        problem = f"{place} cannot be written" if place else "there is no cache folder here"
+        raise InvalidInputError(f"{problem}, so kernels cannot be kept", "set NUMBA_CACHE_DIR to a folder of yours")
+    folder, began = Path(facts["cache_folder"]), time.perf_counter()
+    before = set(folder.glob(KERNELS))
+    with progress("step", quiet=quiet, verbose=verbose) as callback:
+        warm(callback)
+    kernels, seconds = set(folder.glob(KERNELS)), time.perf_counter() - began
+    if not kernels:
+        raise FileProblemError(f"{folder} kept no kernel", "look whether its disk is full")
+    compiled, there = len(kernels - before), len(kernels & before)
+    size = sum(path.stat().st_size for path in kernels)
+    if as_json:
+        click.echo(json.dumps({"cache": str(folder), "compiled": compiled, "there": there, "bytes": size}))
+    elif not quiet:
+        say(
+            f"{compiled} kernel{'s'[: compiled != 1]} compiled in {seconds:.0f} s, {there} there before; "
+            f"{folder} holds {size / 1e6:.1f} MB"
+        )
 
 
 def _clear(*, as_json: bool, quiet: bool) -> None:
