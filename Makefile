@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-extras test-gpu lint format clean
+.PHONY: help demo test test-fast test-extras test-gpu bench-gpu lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ test-extras: ## run the tests that need torch, scipy, OpenCV or datasets, in .ve
 
 test-gpu: $(VENV)/gpu.stamp ## test the cuda backend on this machine's GPU
 	GLIMPSE_TEST_GPU=1 $(BIN)/python -m pytest tests/cuda_cases.py
+
+bench-gpu: $(VENV)/bench-gpu.stamp ## test the cuda backend on this machine's GPU, then time it beside torch, within 8 minutes
+	$(BIN)/python tests/bench_gpu.py
 
 lint: $(VENV)/test.stamp ## check style, types and the import contract
 	$(BIN)/ruff check
@@ -62,6 +65,10 @@ $(VENV)/test.stamp: pyproject.toml | $(BIN)/python
 
 $(VENV)/gpu.stamp: pyproject.toml $(VENV)/test.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cuda]'
+	@touch $@
+
+$(VENV)/bench-gpu.stamp: pyproject.toml $(VENV)/gpu.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[torch]'
 	@touch $@
 
 $(VENV)/extras.stamp: pyproject.toml | $(BIN)/python

@@ -4,6 +4,7 @@ pytest collects this file only where it is named: the simulator has to be chosen
 """
 
 import os
+import re
 import sys
 
 import numpy as np
@@ -419,6 +420,19 @@ def test_the_shapes_of_blocks_fit_each_other():
         assert launch.threads % launch.tap_lanes == launch.rows % launch.share == launch.depth % launch.ahead == 0
         held = launch.rows * launch.threads * launch.columns + launch.depth * launch.rows
         assert held * 4 <= 48 * 1024  # what every device has for a block
+
+
+def test_the_bench_of_the_gpu_gives_times_and_shares_of_the_bandwidth(monkeypatch, capsys):
+    import bench_gpu
+
+    monkeypatch.setattr(bench_gpu, "COPIED", 1000)
+    views = ("gaussian", "rotated", "gaussian vjp(image, where)", "rotated vjp(image, where)")
+    assert bench_gpu.figures("5:2", views, runs=1, min_time=0.0)
+    printed = capsys.readouterr().out
+    for view in views:
+        assert f"  {view}, all glimpses checked\n    glimpse cuda, on the device  " in printed
+        assert re.search(rf"\n  {re.escape(view)}: \S+ GB/s, \S+% of a copy's \S+ GB/s\n", printed)
+    assert printed.count("the same\n") >= len(views)
 
 
 if ON_GPU:

@@ -11,9 +11,13 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+import bench_gpu
+import numpy as np
 import pytest
 
 from glimpsecli import backends
+from glimpsecli.bench.cases import Case
+from glimpsecli.bench.contenders.base import Scene
 
 pytestmark = pytest.mark.slow
 
@@ -67,6 +71,25 @@ def test_without_a_gpu_the_command_says_why_in_one_line_and_exits_3(samples, tmp
     assert "the cuda backend cannot run: " in done.stderr
     assert "glimpsecli[cuda]" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_without_a_gpu_its_bench_says_so_in_one_line():
+    done = run(FILE.with_name("bench_gpu.py"), env=WITHOUT)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
+    assert "glimpse: error: the cuda backend cannot run: " in done.stderr
+
+
+def test_the_bytes_that_a_call_must_move():
+    # A window of 8x8 pixels and 4x4 taps, whose neighbours are all of them, on an image of 40x50.
+    scene = Scene(Case(np.zeros((40, 50, 3), np.uint8), None, np.array([[20, 20, 8, 8, 0.0]]), (4, 4)), 1)
+    forward = 3 * 64 + 4 * 3 * 16
+    assert bench_gpu.least_bytes(scene, "bilinear") == forward
+    assert bench_gpu.least_bytes(scene, "bilinear vjp(where)") == 2 * forward
+    assert bench_gpu.least_bytes(scene, "bilinear vjp(image, where)") == 2 * forward + 4 * 3 * 40 * 50
+    scene = Scene(Case(np.zeros((2, 3, 40, 50), np.float32), "NCHW", np.array([[20, 20, 40, 40, 0.0]] * 2), (4, 4)), 1)
+    taps = 4 * 3 * 4 * 16 + 4 * 3 * 16  # no more than four neighbours of each
+    assert bench_gpu.least_bytes(scene, "bilinear") == 2 * taps
+    assert bench_gpu.least_bytes(scene, "gaussian") == 2 * (4 * 3 * 40 * 50 + 4 * 3 * 16)  # sigma is 5: all pixels
 
 
 def test_info_gives_the_reason():
