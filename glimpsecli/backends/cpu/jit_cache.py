@@ -96,7 +96,8 @@ class ForgivingCache(FunctionCache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Load a compiled function, or None."""
         try:
-            return super().load_overload(sig, target_context)
+            # Not Numba's own, which first imports all that a compiler may need: most of the time of a first call.
+            return self._load_overload(sig, target_context)
         except Exception:  # none there; and unpickling a damaged file can raise anything
             return None
 
