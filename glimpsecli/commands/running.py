@@ -74,6 +74,8 @@ def run_plan(
     for problem in plan.problems:
         complain(problem)
     todo = plan.items if todo is None else todo
+    if len(todo) > 1:
+        pool.keep_memory()
     workers, plan = _shared_out(plan, len(todo), given)
     began, failures, written, too_small = time.perf_counter(), [], 0, 0
     with _stoppable(len(todo)) as stop, _progress(len(todo), quiet=given["quiet"]) as tick:

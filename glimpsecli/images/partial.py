@@ -214,5 +214,5 @@ def _ends(stream: BinaryIO) -> bool:
 
 def _cut(image: Image.Image, box: Box) -> Array:
     top, bottom, left, right = box
-    cut = image.crop((left, top, right, bottom)).tobytes()
+    cut = pillow.packed(image, (left, top, right, bottom))
     return np.frombuffer(cut, np.uint8).reshape(bottom - top, right - left, _COLOURS[image.mode])

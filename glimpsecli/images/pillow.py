@@ -50,7 +50,7 @@ _MODES = {
 _DEEP_MODES = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I;16N": "=u2", "F": "=f4"}
 
 _MARK = 0x5B  # a sample: hardly any image has a row of it alone
-_STRIP_BYTES = 1 << 18  # of pixels converted at a time, so that they stay in the cache
+_STRIP_BYTES = 1 << 19  # of pixels converted at a time, so that they stay in the cache
 
 
 def open_image(stream: BinaryIO, kind: str, label: str, max_pixels: int) -> ImageFile.ImageFile:
@@ -196,18 +196,16 @@ def _layout(image: Image.Image, label: str) -> tuple[str, int, bool, np.dtype[An
     return (*_MODES[image.mode], np.dtype(np.uint8))
 
 
-def _converter(mode: str, target: str, icc: bytes | None) -> Callable[[Image.Image], Image.Image]:
+def _converter(mode: str, target: str, icc: bytes | None) -> Callable[[Image.Image], Image.Image] | None:
     if mode in ("CMYK", "LAB"):
         from glimpsecli.images.profiles import to_srgb
 
         return to_srgb(mode, icc)
-    if mode == target:
-        return lambda strip: strip
-    return lambda strip: strip.convert(target)
+    return None if mode == target else lambda strip: strip.convert(target)
 
 
 def _fill(
-    image: Image.Image, convert: Callable[[Image.Image], Image.Image], dtype: np.dtype[Any], stored: Array
+    image: Image.Image, convert: Callable[[Image.Image], Image.Image] | None, dtype: np.dtype[Any], stored: Array
 ) -> None:
     """Copy an image into an array in its stored order, strip by strip.
 
@@ -216,8 +214,22 @@ def _fill(
     width, height = image.size
     rows = max(1, _STRIP_BYTES // (4 * width))
     for top in range(0, height, rows):
-        strip = convert(image.crop((0, top, width, min(height, top + rows))))
-        stored[top : top + rows] = np.frombuffer(strip.tobytes(), dtype).reshape(-1, width, stored.shape[-1])
+        part = (0, top, width, min(height, top + rows))
+        strip = packed(image, part) if convert is None else convert(image.crop(part)).tobytes()
+        stored[top : top + rows] = np.frombuffer(strip, dtype).reshape(-1, width, stored.shape[-1])
+
+
+def packed(image: Image.Image, part: tuple[int, int, int, int]) -> bytes:
+    """Give the pixels of a part, (left, top, right, bottom), of a decoded image in one piece.
+
+    `crop` and `tobytes` would copy them twice more.
+    """
+    left, top, right, bottom = part
+    most = 4 * (right - left) * (bottom - top)  # no pixel takes more bytes
+    encoder = Image._getencoder(image.mode, "raw", (image.mode,))
+    encoder.setimage(image.im, part)
+    content: bytes = encoder.encode(most)[2]
+    return content
 
 
 def _transparent_colour(image: Image.Image, channels: int, grey_bits: int) -> Array | None:
