@@ -202,8 +202,7 @@ def affine_vjp(
     threads: int | None = None,
 ) -> None:
     """Pull gradients back through interpolated glimpses."""
-    boxes = affine_support(matrices, cotangents.shape[1:3], images.shape[1:3], interpolation.border)
-    _pull_back(images, boxes, matrices, _NO_GRIDS, cotangents, by_images, by_matrices, interpolation, threads)
+    _pull_back(images, matrices, _NO_GRIDS, cotangents, by_images, by_matrices, interpolation, threads)
 
 
 def grid_vjp(
@@ -216,13 +215,11 @@ def grid_vjp(
     threads: int | None = None,
 ) -> None:
     """Pull gradients back to (N, h, w, 2) points (x, y)."""
-    boxes = grid_support(grids, images.shape[1:3], interpolation.border)
-    _pull_back(images, boxes, _NO_MATRICES, grids, cotangents, by_images, by_grids, interpolation, threads)
+    _pull_back(images, _NO_MATRICES, grids, cotangents, by_images, by_grids, interpolation, threads)
 
 
 def _pull_back(
     images: Images,
-    boxes: NDArray[np.int64],
     matrices: Floats,
     grids: Floats,
     cotangents: Glimpses,
@@ -233,40 +230,29 @@ def _pull_back(
 ) -> None:
     """Call the kernels of the gradients; one of `matrices` and `grids` is empty."""
     order, border, fill = interpolation
-    from glimpsecli.backends.cpu.kernels import affine_vjp as kernels
+    from glimpsecli.backends.cpu.kernels import affine_image_vjp, affine_vjp
 
-    n, h, w, channels = cotangents.shape
-    windows = len(matrices) or len(grids)
-    height, width = images.shape[1:3]
-    losses, form = _flat(cotangents), BORDERS[border]
-    places, work = (_read_only(matrices), _read_only(grids)), 10.0 * cotangents.size
+    _, h, w, channels = cotangents.shape
+    windows, image_shape = len(matrices) or len(grids), images.shape
+    (geometry, units, work, scratch), form = _shared(windows, (h, w), image_shape), BORDERS[border]
+    losses, places = _flat(cotangents), (_read_only(matrices), _read_only(grids))
     if by_images is not None:
-        stride = 0 if len(images) == 1 else height * width * channels
-        run(
-            kernels.image_kernel,
-            (by_images.reshape(-1), stride, max(1, len(images) // windows), height, width, *places, order, form, n, h,
-             w, channels, losses),
-            Scratch(tuple),
-            units=len(images) * -(-height // kernels.BAND),
-            work=work,
-            threads=threads,
-        )  # fmt: skip
+        given = by_images.reshape(-1), *geometry[2:], *places, order, form, windows, h, w, channels, losses
+        bands = -(-image_shape[1] // affine_image_vjp.BAND) * (1 if len(images) == 1 else windows)
+        run(affine_image_vjp.image_kernel, given, scratch, bands, work, threads)
     if by_places is None:
         return
     if order == 0:
         by_places[...] = 0
         return
-    box = top, bottom, left, right = (0, height, 0, width) if images.flags.c_contiguous else union(boxes)
-    geometry, images = _geometry(box, images.shape, windows), images[:, top:bottom, left:right]
-    colours = np.zeros(fill.shape, np.float32) if border == "zeros" else fill
-    units = -(-h // cpu_affine.ROWS)
-    found = np.empty((windows * units if len(matrices) else 0, 2, 3))
-    run(
-        kernels.places_kernel,
-        (_flat(images), *geometry, *places, form, _read_only(colours), h, w, channels, losses,
-         by_places if len(grids) else np.empty((0, 0, 0, 2)), found),
-        Scratch(functools.partial(kernels.scratch, w, channels)),
-        units=windows * units, work=work, threads=threads,
-    )  # fmt: skip
+    if not images.flags.c_contiguous:
+        box = top, bottom, left, right = _box(matrices, grids, (h, w), image_shape, border)
+        images, geometry = images[:, top:bottom, left:right], _geometry(box, image_shape, windows)
+    colours = _black(fill.shape) if border == "zeros" else _read_only(fill)
+    found = np.empty((units if len(matrices) else 0, 2, 3))
+    by_grids = by_places if len(grids) else np.empty((0, 0, 0, 2))
+    arguments = _flat(images), *geometry, *places, form, colours, h, w, channels, losses, by_grids, found
+    scratch = Scratch(functools.partial(affine_vjp.scratch, w, channels))
+    run(affine_vjp.places_kernel, arguments, scratch, units, work, threads)
     if len(matrices):
-        by_places[...] = found.reshape(windows, units, 2, 3).sum(axis=1)
+        by_places[...] = found.reshape(windows, -1, 2, 3).sum(axis=1)

@@ -31,10 +31,10 @@ class Image(NamedTuple):
 class Tile(NamedTuple):
     """Some rows of a glimpse, or a part of one row."""
 
-    top: int
-    bottom: int
-    left: int
-    columns: int
+    top: Any
+    bottom: Any
+    left: Any
+    columns: Any
 
 
 class Run(NamedTuple):
