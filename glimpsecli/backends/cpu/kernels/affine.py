@@ -11,7 +11,7 @@ x0 is a pixel of the image, also where x lies outside: there the border says at 
 the same, or the *coverage* how much of it is the image's. So no border needs a branch where it is hot.
 
 `_locate` must become vectors by itself, `_mix_run` has explicit ones. Indices are unsigned where it is hot: Numba
-checks signed ones for counting from the end.
+checks signed ones for counting from the end. Each type that `min` or `max` is called with takes 30 ms to compile.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from glimpsecli.backends.cpu.kernels.vectors import load, part, store
 ROWS = 32  # output rows of one unit of work
 TILE = 2**10  # values of a tile: what is known of them stays in the first cache
 LANES = 4  # channels that are mixed at once
+ZERO, ONE = np.float32(0), np.float32(1)
+TWO, THREE = np.uintp(2), np.uintp(3)  # a number of Python's beside an unsigned one would make both float64
 
 
 _mix = helper(fastmath={"contract"})(mix)
@@ -36,16 +38,27 @@ _mix = helper(fastmath={"contract"})(mix)
 @helper()
 def _find(matrices, grids, axis, n, tile, points):
     """Find x, for axis 0, or y of the points of a tile."""
-    at = np.uintp(0)
+    left, columns = np.uintp(tile.left), np.uintp(tile.columns)
+    at = columns - columns
     for i in range(tile.top, tile.bottom):
         if len(grids) > 0:
-            for j in range(np.uintp(tile.columns)):
-                points[at + j] = grids[n, i, np.uintp(tile.left) + j, axis]
+            for j in range(columns):
+                points[at + j] = grids[n, i, left + j, axis]
         else:
-            across, down, shift = matrices[n, axis, 0], matrices[n, axis, 1] * float(i), matrices[n, axis, 2]
-            for j in range(np.uintp(tile.columns)):
-                points[at + j] = (across * float(np.int64(tile.left + j)) + down) + shift
-        at += np.uintp(tile.columns)
+            across, down, shift = matrices[n, axis, 0], matrices[n, axis, 1] * i, matrices[n, axis, 2]
+            for j in range(columns):
+                points[at + j] = (across * np.int64(left + j) + down) + shift
+        at += columns
+
+
+@helper()
+def _fold(points, count, extent, order):
+    """Replace coordinates beyond the image's edges by those that they are reflections of."""
+    period = 2.0 * extent
+    for j in range(count):
+        x = points[j] if order else np.floor(points[j] + 0.5)
+        phase = (x + 0.5) - period * np.floor((x + 0.5) / period)
+        points[j] = (phase if phase < extent else period - phase) - 0.5
 
 
 @helper()
@@ -61,30 +74,31 @@ def _locate(run, axis, count, extent, order, border):
     """
     end, farthest, all_within, all_covered = extent - 1.0, np.int32(0), True, True
     low, high = (-np.inf, np.inf) if border == CONSTANT else (0.0, end)
-    if border == REFLECT:
-        period = 2.0 * extent
-        for j in range(np.uintp(count)):
-            x = run.points[j] if order else np.floor(run.points[j] + 0.5)
-            phase = (x + 0.5) - period * np.floor((x + 0.5) / period)
-            run.points[j] = min(phase, period - phase) - 0.5
-    for j in range(np.uintp(count)):
-        x = run.points[j]
-        x = min(max(x if order else np.floor(x + 0.5), low), high)
+    for j in range(count):
+        x = run.points[j] if order else np.floor(run.points[j] + 0.5)
+        x = x if x > low else low
+        x = x if x < high else high
         floor = np.floor(x)
         x0 = floor if floor > 0 else 0.0
         x0 = x0 if x0 < end else end
         away = np.float32(x - x0)
         within = (x >= x0) & (x0 < end)
-        share = np.float32(1) - np.abs(away)
-        share = np.float32(1) if within else share if share > 0 else np.float32(0)
+        share = ONE - np.abs(away)
+        share = ONE if within else share if share > ZERO else ZERO
         pixel = np.int32(x0)
         run.pixels[axis, j] = pixel
-        run.fractions[axis, j] = away if within else np.float32(0)
+        run.fractions[axis, j] = away if within else ZERO
         run.coverage[axis, j] = share
-        farthest = max(farthest, pixel)
+        farthest = pixel if pixel > farthest else farthest
         all_within &= within
-        all_covered &= share == 1
-    return np.int64(farthest), all_within, all_covered
+        all_covered &= share == ONE
+    return farthest, all_within, all_covered
+
+
+@helper()
+def _first(image, run, j):
+    """Give the position of the upper left neighbour of a pixel."""
+    return np.uintp(image.first + run.pixels[1, j] * image.pitch + run.pixels[0, j] * image.channels)
 
 
 @helper(fastmath={"contract"})
@@ -92,36 +106,33 @@ def _mix_run(image, run, count):
     """Mix the neighbours of `count` pixels into `values`, with up to LANES values beyond the last."""
     pixels, values, fractions = image.pixels, run.values, run.fractions
     channels, pitch = np.uintp(image.channels), np.uintp(image.pitch)
-    if channels == np.uintp(1):  # a and b, with c and d, and then across
-        for j in range(np.uintp(count)):
-            first = image.first + np.int64(run.pixels[1, j]) * image.pitch
-            a = np.uintp(first + np.int64(run.pixels[0, j]))
+    if image.channels == 1:  # a and b, with c and d, and then across
+        for j in range(count):
+            a = _first(image, run, j)
             upper = load(pixels, a, 2)
-            store(run.pairs, np.uintp(2) * j, upper + fractions[1, j] * (load(pixels, a + pitch, 2) - upper))
-        for j in range(np.uintp(count)):
-            left, right = run.pairs[np.uintp(2) * j], run.pairs[np.uintp(2) * j + np.uintp(1)]
+            store(run.pairs, TWO * j, upper + fractions[1, j] * (load(pixels, a + pitch, 2) - upper))
+        for j in range(count):
+            left, right = run.pairs[TWO * j], run.pairs[TWO * j + channels]
             values[j] = left + fractions[0, j] * (right - left)
-        return
-    if channels == np.uintp(3):  # one vector holds a and b, another c and d
-        for j in range(np.uintp(count)):
-            a = np.uintp(image.first + np.int64(run.pixels[1, j]) * image.pitch + np.int64(run.pixels[0, j]) * 3)
-            upper, lower = load(pixels, a, 8), load(pixels, a + pitch, 8)
-            both = upper + fractions[1, j] * (lower - upper)
-            left, right = part(both, 0, 4), part(both, 3, 4)
-            store(values, np.uintp(3) * j, left + fractions[0, j] * (right - left))
-        return
-    for v in range(
-        (image.channels - 1) // LANES * LANES, -1, -LANES
-    ):  # the last goes beyond the channels, so it is first
-        for j in range(np.uintp(count)):
-            first = image.first + np.int64(run.pixels[1, j]) * image.pitch
-            a = np.uintp(first + np.int64(run.pixels[0, j]) * image.channels + v)
-            b, c = a + channels, a + pitch
-            value = _mix(
-                load(pixels, a, 4), load(pixels, b, 4), load(pixels, c, 4), load(pixels, c + channels, 4),
-                fractions[0, j], fractions[1, j],
-            )  # fmt: skip
-            store(values, j * channels + np.uintp(v), value)
+    elif image.channels == 3:  # one vector holds a and b, another c and d
+        for j in range(count):
+            a = _first(image, run, j)
+            upper = load(pixels, a, 8)
+            both = upper + fractions[1, j] * (load(pixels, a + pitch, 8) - upper)
+            left = part(both, 0, 4)
+            store(values, THREE * j, left + fractions[0, j] * (part(both, 3, 4) - left))
+    else:
+        last = (image.channels - 1) // LANES * LANES
+        for start in range(last, -1, -LANES):  # from the last, whose vectors reach over the pixel, to the first
+            v = np.uintp(start)
+            for j in range(count):
+                a = _first(image, run, j) + v
+                b, c = a + channels, a + pitch
+                value = _mix(
+                    load(pixels, a, 4), load(pixels, b, 4), load(pixels, c, 4), load(pixels, c + channels, 4),
+                    fractions[0, j], fractions[1, j],
+                )  # fmt: skip
+                store(values, j * channels + v, value)
 
 
 @helper()
@@ -134,47 +145,46 @@ def _can_load(image, x0, y0):
 @helper(fastmath={"contract", "reassoc"})
 def _all_finite(values, count):
     """Return whether the first `count` values are finite."""
-    check = np.float32(0)  # becomes a NaN as soon as a value times 0 is one
-    for k in range(np.uintp(count)):
-        check += values[k] * np.float32(0)
-    return check == 0
+    check = ZERO  # becomes a NaN as soon as a value times 0 is one
+    for k in range(count):
+        check += values[k] * ZERO
+    return check == ZERO
 
 
 @helper()
 def _mend(image, run, count, every):
     """Compute values of a run again, `every` one or those that are not finite, and read no pixel without a weight."""
-    pixels, channels = image.pixels, image.channels
+    pixels, channels = image.pixels, np.uintp(image.channels)
     for j in range(count):
-        fx, fy = run.fractions[0, j], run.fractions[1, j]
-        a = image.first + np.int64(run.pixels[1, j]) * image.pitch + np.int64(run.pixels[0, j]) * channels
-        right, down = channels * (fx > 0), image.pitch * (fy > 0)
-        seen = run.coverage[0, j] * run.coverage[1, j] > 0
+        fx, fy, a = run.fractions[0, j], run.fractions[1, j], _first(image, run, j)
+        right, down = np.uintp(image.channels * (fx > ZERO)), np.uintp(image.pitch * (fy > ZERO))
+        seen = run.coverage[0, j] * run.coverage[1, j] > ZERO
         for v in range(channels):
-            to = j * channels + v
-            if math.isfinite(run.values[to]) and not every:
+            to, here = j * channels + v, a + v
+            if not every and math.isfinite(run.values[to]):
                 continue
-            value = np.float32(0)
+            value = ZERO
             if seen:
-                upper_left, upper_right = np.float32(pixels[a + v]), np.float32(pixels[a + v + right])
-                lower_left, lower_right = np.float32(pixels[a + v + down]), np.float32(pixels[a + v + down + right])
+                upper_left, upper_right = np.float32(pixels[here]), np.float32(pixels[here + right])
+                lower_left, lower_right = np.float32(pixels[here + down]), np.float32(pixels[here + down + right])
                 value = _mix(upper_left, upper_right, lower_left, lower_right, fx, fy)
                 if not math.isfinite(value):  # infinite pixels: no difference of them is taken
-                    ex, ey = np.float32(1) - fx, np.float32(1) - fy
-                    value = ex * ey * upper_left
-                    value += fx * ey * upper_right if fx > 0 else np.float32(0)
-                    value += ex * fy * lower_left if fy > 0 else np.float32(0)
-                    value += fx * fy * lower_right if fx * fy > 0 else np.float32(0)
+                    value = (ONE - fx) * (ONE - fy) * upper_left
+                    value += fx * (ONE - fy) * upper_right if fx > ZERO else ZERO
+                    value += (ONE - fx) * fy * lower_left if fy > ZERO else ZERO
+                    value += fx * fy * lower_right if fx * fy > ZERO else ZERO
             run.values[to] = value
 
 
 @helper(fastmath={"contract"})
 def _cover(run, count, channels, colour):
     """Let the fill colour have the share of each value that the image does not cover."""
+    step = np.uintp(channels)
     for j in range(count):
         covered = run.coverage[0, j] * run.coverage[1, j]
-        for v in range(channels):
-            to = j * channels + v
-            run.values[to] = covered * run.values[to] + (np.float32(1) - covered) * colour[v]
+        for v in range(step):
+            to = j * step + v
+            run.values[to] = covered * run.values[to] + (ONE - covered) * colour[v]
 
 
 def rows_together(w: int, channels: int) -> int:
@@ -214,18 +224,21 @@ def interpolating_kernel(
         n = unit // units
         top = (unit - n * units) * ROWS
         bottom = min(top + ROWS, h)
-        upright = len(grids) == 0 and matrices[n, 0, 1] == 0
-        x0, x_covered = np.int64(0), False
+        upright = len(grids) == 0 and matrices[n, 0, 1] == 0  # then x is located once
+        x0, y0, x_covered, y_covered = np.int32(0), np.int32(0), False, False
         for left in range(0, w, columns):
             for i in range(top, bottom, rows):
                 tile = Tile(i, min(i + rows, bottom), left, min(columns, w - left))
-                count = (tile.bottom - tile.top) * tile.columns
-                if i == top or not upright:
-                    _find(matrices, grids, 0, n, tile, points)
-                    x0, _, x_covered = _locate(run, 0, count, width, order, border)
-                _find(matrices, grids, 1, n, tile, points)
-                y0, _, y_covered = _locate(run, 1, count, height, order, border)
-                size = np.uintp(count * channels)
+                count = np.uintp((tile.bottom - tile.top) * tile.columns)
+                for axis in range(i > top and upright, 2):
+                    _find(matrices, grids, axis, n, tile, points)
+                    extent = height if axis else width
+                    if border == REFLECT:
+                        _fold(points, count, extent, order)
+                    farthest, _, covered = _locate(run, axis, count, extent, order, border)
+                    x0, y0 = (x0, farthest) if axis else (farthest, y0)
+                    x_covered, y_covered = (x_covered, covered) if axis else (covered, y_covered)
+                size = count * np.uintp(channels)
                 for plane in range(n * planes, (n + 1) * planes):
                     image = Image(pixels, first + plane * stride, pitch, height, width, channels)
                     loadable = _can_load(image, x0, y0)

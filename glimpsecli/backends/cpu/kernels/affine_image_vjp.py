@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from glimpsecli.backends.cpu.jit import helper, jit
-from glimpsecli.backends.cpu.kernels.affine import _find, _locate
+from glimpsecli.backends.cpu.kernels.affine import ONE, ZERO, _find, _first, _locate
 from glimpsecli.backends.cpu.kernels.affine_vjp import _near, _point, _resolve, _split
 from glimpsecli.backends.cpu.kernels.neighbours import CONSTANT, EDGE, REFLECT
 from glimpsecli.backends.cpu.kernels.records import Image, Run, Tile
@@ -47,25 +47,21 @@ def _add_point(image, x, y, order, border, low, high, cotangents, at):
 @helper(fastmath={"contract"})
 def _add_run(image, run, matrices, grids, n, tile, order, border, low, high, cotangents, at):
     """Add the weights of the points of a run, times their cotangents, to their neighbours in rows `low` to `high`."""
-    pixels, channels, pitch, one = image.pixels, np.uintp(image.channels), np.uintp(image.pitch), np.float32(1)
+    pixels, channels, pitch, first = image.pixels, np.uintp(image.channels), np.uintp(image.pitch), np.uintp(at)
     for j in range(np.uintp(tile.columns)):
-        x, y = np.int64(run.pixels[0, j]), np.int64(run.pixels[1, j])
-        fx, fy = run.fractions[0, j], run.fractions[1, j]
-        loss = np.uintp(at) + j * channels
-        if not (
-            fx > 0 and fy > 0 and low <= y < high - 1
-        ):  # not between four pixels of the image, or at the band's end
-            column = np.int64(tile.left + j)
-            point = _point(matrices, grids, n, tile.top, column)
+        y, fx, fy = run.pixels[1, j], run.fractions[0, j], run.fractions[1, j]
+        loss = first + j * channels
+        if fx > ZERO and fy > ZERO and low <= y < high - 1:
+            a = _first(image, run, j)
+            for v in range(channels):
+                g, here = cotangents[loss + v], a + v
+                pixels[here] += (ONE - fx) * (ONE - fy) * g
+                pixels[here + channels] += fx * (ONE - fy) * g
+                pixels[here + pitch] += (ONE - fx) * fy * g
+                pixels[here + pitch + channels] += fx * fy * g
+        else:  # on a pixel, beyond the image, or across the edge of the band
+            point = _point(matrices, grids, n, tile.top, np.int64(tile.left + j))
             _add_point(image, point[0], point[1], order, border, low, high, cotangents, np.int64(loss))
-            continue
-        a = np.uintp(image.first + y * image.pitch + x * image.channels)
-        for v in range(channels):
-            g, here = cotangents[loss + v], a + v
-            pixels[here] += (one - fx) * (one - fy) * g
-            pixels[here + channels] += fx * (one - fy) * g
-            pixels[here + pitch] += (one - fx) * fy * g
-            pixels[here + pitch + channels] += fx * fy * g
 
 
 @helper()
@@ -124,10 +120,9 @@ def image_kernel(
                     last_tap = _taps_before(matrices, grids, n, i, w, sign, last)
                 for left in range(first_tap, last_tap, len(points)):
                     tile = Tile(i, i + 1, left, min(len(points), last_tap - left))
-                    _find(matrices, grids, 0, n, tile, points)
-                    _locate(run, 0, tile.columns, width, order, CONSTANT)
-                    _find(matrices, grids, 1, n, tile, points)
-                    _locate(run, 1, tile.columns, height, order, CONSTANT)
+                    for axis in range(2):
+                        _find(matrices, grids, axis, n, tile, points)
+                        _locate(run, axis, np.uintp(tile.columns), height if axis else width, order, np.int64(CONSTANT))
                     for plane in range(n * planes, (n + 1) * planes):
                         image = Image(by_images, plane * stride, width * channels, height, width, channels)
                         at = ((plane * h + i) * w + left) * channels

@@ -12,11 +12,13 @@ from __future__ import annotations
 import numpy as np
 
 from glimpsecli.backends.cpu.jit import helper, jit
-from glimpsecli.backends.cpu.kernels.affine import ROWS, _find, _locate
+from glimpsecli.backends.cpu.kernels.affine import ONE, ROWS, THREE, TWO, ZERO, _find, _first, _locate
 from glimpsecli.backends.cpu.kernels.affine import scratch as run_scratch
 from glimpsecli.backends.cpu.kernels.neighbours import CONSTANT, REFLECT, resolve, split
 from glimpsecli.backends.cpu.kernels.records import Image, Run, Tile
 from glimpsecli.backends.cpu.kernels.vectors import load, store
+
+ONCE, FOUR = np.uintp(1), np.uintp(4)
 
 _resolve = helper()(resolve)
 _split = helper()(split)
@@ -61,30 +63,29 @@ def _mark_inside(run, matrices, grids, n, tile, height, width):
 def _slopes(image, run, count, cotangents, at, corners, by_x, by_y):
     """Add the gradients with respect to the points whose neighbours lie in the image: their coverage of y is 1."""
     pixels, losses, channels, pitch = image.pixels, run.values, np.uintp(image.channels), np.uintp(image.pitch)
-    if min(image.width, image.height) < 2:
+    first = np.uintp(at)
+    if image.width < 2 or image.height < 2:
         return
     for v in range(channels):
-        for j in range(np.uintp(count)):
-            row = image.first + np.int64(run.pixels[1, j]) * image.pitch
-            a, to = np.uintp(row + np.int64(run.pixels[0, j]) * image.channels) + v, np.uintp(4) * j
+        for j in range(count):
+            a, to = _first(image, run, j) + v, FOUR * j
             c = a + pitch
-            if channels == np.uintp(1):
+            if image.channels == 1:
                 store(corners, to, load(pixels, a, 2))
-                store(corners, to + np.uintp(2), load(pixels, c, 2))
+                store(corners, to + TWO, load(pixels, c, 2))
             else:
-                corners[to], corners[to + np.uintp(1)] = pixels[a], pixels[a + channels]
-                corners[to + np.uintp(2)], corners[to + np.uintp(3)] = pixels[c], pixels[c + channels]
-        for j in range(np.uintp(count)):
-            losses[j] = cotangents[np.uintp(at) + j * channels + v]
-        for j in range(np.uintp(count)):  # a vector at a time: both sums are stored whatever they are
-            to, inside, g = np.uintp(4) * j, run.coverage[1, j] == 1, losses[j]
-            a, b = corners[to], corners[to + np.uintp(1)]
-            c, d = corners[to + np.uintp(2)], corners[to + np.uintp(3)]
+                corners[to], corners[to + ONCE] = pixels[a], pixels[a + channels]
+                corners[to + TWO], corners[to + THREE] = pixels[c], pixels[c + channels]
+        for j in range(count):
+            losses[j] = cotangents[first + j * channels + v]
+        for j in range(count):  # a vector at a time: both sums are stored whatever they are
+            to, inside, g = FOUR * j, run.coverage[1, j] == ONE, losses[j]
+            a, b, c, d = corners[to], corners[to + ONCE], corners[to + TWO], corners[to + THREE]
             upper, lower = b - a, d - c
             x_part = g * (upper + run.fractions[1, j] * (lower - upper))
             y_part = g * ((c - a) + run.fractions[0, j] * (lower - upper))
-            by_x[j] = by_x[j] + (x_part if inside else np.float32(0))
-            by_y[j] = by_y[j] + (y_part if inside else np.float32(0))
+            by_x[j] = by_x[j] + (x_part if inside else ZERO)
+            by_y[j] = by_y[j] + (y_part if inside else ZERO)
 
 
 @helper()
@@ -159,23 +160,22 @@ def places_kernel(
         top = (unit - n * units) * ROWS
         bottom = min(top + ROWS, h)
         upright = len(grids) == 0 and matrices[n, 0, 1] == 0
-        x_within = False
+        x_within, y_within = False, False
         for k in range(6 * (len(grids) == 0)):
             found[unit, k // 3, k % 3] = 0.0
         for left in range(0, w, columns):
             for i in range(top, bottom, rows):
                 tile = Tile(i, min(i + rows, bottom), left, min(columns, w - left))
-                count = (tile.bottom - tile.top) * tile.columns
-                if i == top or not upright:
-                    _find(matrices, grids, 0, n, tile, points)
-                    _, x_within, _ = _locate(run, 0, count, width, 1, CONSTANT)
-                _find(matrices, grids, 1, n, tile, points)
-                _, y_within, _ = _locate(run, 1, count, height, 1, CONSTANT)
+                count = np.uintp((tile.bottom - tile.top) * tile.columns)
+                for axis in range(i > top and upright, 2):
+                    _find(matrices, grids, axis, n, tile, points)
+                    _, within, _ = _locate(run, axis, count, height if axis else width, np.int64(1), np.int64(CONSTANT))
+                    x_within, y_within = (x_within, within) if axis else (within, y_within)
                 all_inside = x_within and y_within
                 if not all_inside:
                     _mark_inside(run, matrices, grids, n, tile, height, width)
-                for j in range(np.uintp(count)):
-                    by_x[j] = by_y[j] = np.float32(0)
+                for j in range(count):
+                    by_x[j] = by_y[j] = ZERO
                 for plane in range(n * planes, (n + 1) * planes):
                     image = Image(pixels, first + plane * stride, pitch, height, width, channels)
                     at = ((plane * h + i) * w + left) * channels
@@ -187,6 +187,6 @@ def places_kernel(
                 if len(grids) == 0:
                     _add_moments(found[unit], tile, by_x, by_y)
                     continue
-                for j in range(count):
-                    row, column = i + j // tile.columns, left + j % tile.columns
-                    by_grids[n, row, column, 0], by_grids[n, row, column, 1] = by_x[j], by_y[j]
+                for k in range((tile.bottom - tile.top) * tile.columns):
+                    row, column = i + k // tile.columns, left + k % tile.columns
+                    by_grids[n, row, column, 0], by_grids[n, row, column, 1] = by_x[k], by_y[k]
