@@ -12,6 +12,7 @@ the same, or the *coverage* how much of it is the image's. So no border needs a 
 
 `_locate` must become vectors by itself, `_mix_run` has explicit ones. Indices are unsigned where it is hot: Numba
 checks signed ones for counting from the end. Each type that `min` or `max` is called with takes 30 ms to compile.
+What a row calls is inlined by force: a call that passes all arrays of a run takes as long as the row of a small glimpse.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ TWO, THREE = np.uintp(2), np.uintp(3)  # a number of Python's beside an unsigned
 _mix = helper(fastmath={"contract"})(mix)
 
 
-@helper()
+@helper(forceinline=True)
 def _find(matrices, grids, axis, n, tile, points):
     """Find x, for axis 0, or y of the points of a tile."""
     left, columns = np.uintp(tile.left), np.uintp(tile.columns)
@@ -52,17 +53,16 @@ def _find(matrices, grids, axis, n, tile, points):
 
 
 @helper()
-def _fold(points, count, extent, order):
+def _fold(points, count, extent):
     """Replace coordinates beyond the image's edges by those that they are reflections of."""
     period = 2.0 * extent
     for j in range(count):
-        x = points[j] if order else np.floor(points[j] + 0.5)
-        phase = (x + 0.5) - period * np.floor((x + 0.5) / period)
+        phase = (points[j] + 0.5) - period * np.floor((points[j] + 0.5) / period)
         points[j] = (phase if phase < extent else period - phase) - 0.5
 
 
-@helper()
-def _locate(run, axis, count, extent, order, border):
+@helper(forceinline=True)
+def _locate(run, axis, count, extent, border):
     """Locate the points of `count` pixels on one axis: 0 for x, 1 for y.
 
     Returns
@@ -75,7 +75,7 @@ def _locate(run, axis, count, extent, order, border):
     end, farthest, all_within, all_covered = extent - 1.0, np.int32(0), True, True
     low, high = (-np.inf, np.inf) if border == CONSTANT else (0.0, end)
     for j in range(count):
-        x = run.points[j] if order else np.floor(run.points[j] + 0.5)
+        x = run.points[j]
         x = x if x > low else low
         x = x if x < high else high
         floor = np.floor(x)
@@ -233,9 +233,12 @@ def interpolating_kernel(
                 for axis in range(i > top and upright, 2):
                     _find(matrices, grids, axis, n, tile, points)
                     extent = height if axis else width
+                    if order == 0:
+                        for j in range(count):
+                            points[j] = np.floor(points[j] + 0.5)
                     if border == REFLECT:
-                        _fold(points, count, extent, order)
-                    farthest, _, covered = _locate(run, axis, count, extent, order, border)
+                        _fold(points, count, extent)
+                    farthest, _, covered = _locate(run, axis, count, extent, border)
                     x0, y0 = (x0, farthest) if axis else (farthest, y0)
                     x_covered, y_covered = (x_covered, covered) if axis else (covered, y_covered)
                 size = count * np.uintp(channels)

@@ -51,7 +51,7 @@ def _add_run(image, run, matrices, grids, n, tile, order, border, low, high, cot
     for j in range(np.uintp(tile.columns)):
         y, fx, fy = run.pixels[1, j], run.fractions[0, j], run.fractions[1, j]
         loss = first + j * channels
-        if fx > ZERO and fy > ZERO and low <= y < high - 1:
+        if order and fx > ZERO and fy > ZERO and low <= y < high - 1:
             a = _first(image, run, j)
             for v in range(channels):
                 g, here = cotangents[loss + v], a + v
@@ -122,7 +122,7 @@ def image_kernel(
                     tile = Tile(i, i + 1, left, min(len(points), last_tap - left))
                     for axis in range(2):
                         _find(matrices, grids, axis, n, tile, points)
-                        _locate(run, axis, np.uintp(tile.columns), height if axis else width, order, np.int64(CONSTANT))
+                        _locate(run, axis, np.uintp(tile.columns), height if axis else width, np.int64(CONSTANT))
                     for plane in range(n * planes, (n + 1) * planes):
                         image = Image(by_images, plane * stride, width * channels, height, width, channels)
                         at = ((plane * h + i) * w + left) * channels

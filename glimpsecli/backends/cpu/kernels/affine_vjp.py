@@ -169,7 +169,7 @@ def places_kernel(
                 count = np.uintp((tile.bottom - tile.top) * tile.columns)
                 for axis in range(i > top and upright, 2):
                     _find(matrices, grids, axis, n, tile, points)
-                    _, within, _ = _locate(run, axis, count, height if axis else width, np.int64(1), np.int64(CONSTANT))
+                    _, within, _ = _locate(run, axis, count, height if axis else width, np.int64(CONSTANT))
                     x_within, y_within = (x_within, within) if axis else (within, y_within)
                 all_inside = x_within and y_within
                 if not all_inside:
