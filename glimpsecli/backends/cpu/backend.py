@@ -108,7 +108,7 @@ def _shared(windows: int, size: Size, image_shape: ImageShape) -> tuple[tuple[in
     (h, w), (count, height, width, channels) = size, image_shape
     geometry = _geometry((0, height, 0, width), image_shape, windows)
     units, work = windows * -(-h // cpu_affine.ROWS), 10.0 * max(windows, count) * h * w * channels
-    return geometry, units, work, Scratch(functools.partial(cpu_affine.scratch, w, channels))
+    return geometry, units, work, Scratch(functools.partial(cpu_affine.scratch, channels))
 
 
 @functools.lru_cache(maxsize=64)
@@ -252,7 +252,7 @@ def _pull_back(
     found = np.empty((units if len(matrices) else 0, 2, 3))
     by_grids = by_places if len(grids) else np.empty((0, 0, 0, 2))
     arguments = _flat(images), *geometry, *places, form, colours, h, w, channels, losses, by_grids, found
-    scratch = Scratch(functools.partial(affine_vjp.scratch, w, channels))
+    scratch = Scratch(functools.partial(affine_vjp.scratch, channels))
     run(affine_vjp.places_kernel, arguments, scratch, units, work, threads)
     if len(matrices):
         by_places[...] = found.reshape(windows, -1, 2, 3).sum(axis=1)

@@ -12,7 +12,7 @@ the same, or the *coverage* how much of it is the image's. So no border needs a 
 
 `_locate` must become vectors by itself, `_mix_run` has explicit ones. Indices are unsigned where it is hot: Numba
 checks signed ones for counting from the end. Each type that `min` or `max` is called with takes 30 ms to compile.
-What a row calls is inlined by force: a call that passes all arrays of a run takes as long as the row of a small glimpse.
+What a tile calls is inlined by force: to pass all arrays of a run takes as long as a row of a small glimpse.
 """
 
 from __future__ import annotations
@@ -27,13 +27,25 @@ from glimpsecli.backends.cpu.kernels.records import Image, Run, Tile
 from glimpsecli.backends.cpu.kernels.vectors import load, part, store
 
 ROWS = 32  # output rows of one unit of work
-TILE = 2**10  # values of a tile: what is known of them stays in the first cache
+TILE, VALUES = 2**10, 2**12  # the most pixels and values of a tile: what is known of them stays in the cache
+NARROW = 256  # columns of a tile of a turned window, whose rows soon leave the pages of an image
 LANES = 4  # channels that are mixed at once
 ZERO, ONE = np.float32(0), np.float32(1)
-TWO, THREE = np.uintp(2), np.uintp(3)  # a number of Python's beside an unsigned one would make both float64
+ONCE, TWO, THREE = (
+    np.uintp(1),
+    np.uintp(2),
+    np.uintp(3),
+)  # a number of Python's beside an unsigned one would make both float64
 
 
 _mix = helper(fastmath={"contract"})(mix)
+
+
+@helper()
+def _tiles(w, size, upright):
+    """Give the columns and rows of a tile with room for `size` pixels, in a glimpse of w columns."""
+    columns = min(w, size) if upright else min(w, size, NARROW)
+    return columns, size // columns
 
 
 @helper(forceinline=True)
@@ -85,7 +97,7 @@ def _locate(run, axis, count, extent, border):
         within = (x >= x0) & (x0 < end)
         share = ONE - np.abs(away)
         share = ONE if within else share if share > ZERO else ZERO
-        pixel = np.int32(x0)
+        pixel = np.int32(x0 if share > ZERO else 0.0)  # any pixel does where it has no share
         run.pixels[axis, j] = pixel
         run.fractions[axis, j] = away if within else ZERO
         run.coverage[axis, j] = share
@@ -102,20 +114,20 @@ def _first(image, run, j):
 
 
 @helper(fastmath={"contract"})
-def _mix_run(image, run, count):
-    """Mix the neighbours of `count` pixels into `values`, with up to LANES values beyond the last."""
+def _mix_run(image, run, begin, end):
+    """Mix the neighbours of pixels `begin` to `end` into `values`, with up to LANES values beyond the last."""
     pixels, values, fractions = image.pixels, run.values, run.fractions
     channels, pitch = np.uintp(image.channels), np.uintp(image.pitch)
     if image.channels == 1:  # a and b, with c and d, and then across
-        for j in range(count):
+        for j in range(begin, end):
             a = _first(image, run, j)
             upper = load(pixels, a, 2)
             store(run.pairs, TWO * j, upper + fractions[1, j] * (load(pixels, a + pitch, 2) - upper))
-        for j in range(count):
+        for j in range(begin, end):
             left, right = run.pairs[TWO * j], run.pairs[TWO * j + channels]
             values[j] = left + fractions[0, j] * (right - left)
     elif image.channels == 3:  # one vector holds a and b, another c and d
-        for j in range(count):
+        for j in range(begin, end):
             a = _first(image, run, j)
             upper = load(pixels, a, 8)
             both = upper + fractions[1, j] * (load(pixels, a + pitch, 8) - upper)
@@ -125,7 +137,7 @@ def _mix_run(image, run, count):
         last = (image.channels - 1) // LANES * LANES
         for start in range(last, -1, -LANES):  # from the last, whose vectors reach over the pixel, to the first
             v = np.uintp(start)
-            for j in range(count):
+            for j in range(begin, end):
                 a = _first(image, run, j) + v
                 b, c = a + channels, a + pitch
                 value = _mix(
@@ -136,7 +148,7 @@ def _mix_run(image, run, count):
 
 
 @helper()
-def _can_load(image, x0, y0):
+def _loadable(image, x0, y0):
     """Return whether the vectors from this pixel on end in the array: they reach over the neighbours."""
     reach = image.pitch + 2 * (image.channels + LANES)
     return image.first + y0 * image.pitch + x0 * image.channels + reach <= len(image.pixels)
@@ -152,16 +164,17 @@ def _all_finite(values, count):
 
 
 @helper()
-def _mend(image, run, count, every):
-    """Compute values of a run again, `every` one or those that are not finite, and read no pixel without a weight."""
+def _mend(image, run, count, all_loadable):
+    """Compute values again that are not finite or could not be loaded, and read no pixel that has no weight."""
     pixels, channels = image.pixels, np.uintp(image.channels)
     for j in range(count):
         fx, fy, a = run.fractions[0, j], run.fractions[1, j], _first(image, run, j)
         right, down = np.uintp(image.channels * (fx > ZERO)), np.uintp(image.pitch * (fy > ZERO))
         seen = run.coverage[0, j] * run.coverage[1, j] > ZERO
+        mixed = all_loadable or _loadable(image, run.pixels[0, j], run.pixels[1, j])
         for v in range(channels):
             to, here = j * channels + v, a + v
-            if not every and math.isfinite(run.values[to]):
+            if mixed and math.isfinite(run.values[to]):
                 continue
             value = ZERO
             if seen:
@@ -182,19 +195,16 @@ def _cover(run, count, channels, colour):
     step = np.uintp(channels)
     for j in range(count):
         covered = run.coverage[0, j] * run.coverage[1, j]
+        if covered == ONE:
+            continue
         for v in range(step):
             to = j * step + v
             run.values[to] = covered * run.values[to] + (ONE - covered) * colour[v]
 
 
-def rows_together(w: int, channels: int) -> int:
-    """Give the rows of a tile, for glimpses of w columns."""
-    return max(1, min(ROWS, TILE // (w * channels)))
-
-
-def scratch(w: int, channels: int) -> Run:
+def scratch(channels: int) -> Run:
     """Make the arrays in which one call of a kernel works; Python makes them because it compiles nothing for that."""
-    size = rows_together(w, channels) * min(w, max(1, TILE // channels))
+    size = max(1, min(TILE, VALUES // channels))
     return Run(
         np.empty(size),
         np.empty((2, size), np.int32),
@@ -218,13 +228,12 @@ def interpolating_kernel(
     (N planes, C), and `out` are the glimpses, flat.
     """
     run, units = Run(points, located, fractions, coverage, pairs, values), (h + ROWS - 1) // ROWS
-    columns = min(w, len(points))
-    rows = len(points) // columns
     for unit in range(first_unit, last_unit):
         n = unit // units
         top = (unit - n * units) * ROWS
         bottom = min(top + ROWS, h)
         upright = len(grids) == 0 and matrices[n, 0, 1] == 0  # then x is located once
+        columns, rows = _tiles(w, len(points), upright)
         x0, y0, x_covered, y_covered = np.int32(0), np.int32(0), False, False
         for left in range(0, w, columns):
             for i in range(top, bottom, rows):
@@ -244,11 +253,18 @@ def interpolating_kernel(
                 size = count * np.uintp(channels)
                 for plane in range(n * planes, (n + 1) * planes):
                     image = Image(pixels, first + plane * stride, pitch, height, width, channels)
-                    loadable = _can_load(image, x0, y0)
-                    if loadable:
-                        _mix_run(image, run, count)
+                    loadable = _loadable(image, x0, y0)
+                    begin = count - count
+                    while begin < count:  # at once, or in stretches that can be loaded
+                        end = count
+                        if not loadable:
+                            end = begin
+                            while end < count and _loadable(image, located[0, end], located[1, end]):
+                                end += ONCE
+                        _mix_run(image, run, begin, end)
+                        begin = end + ONCE
                     if not loadable or (pixels.itemsize == 4 and not _all_finite(values, size)):
-                        _mend(image, run, count, not loadable)
+                        _mend(image, run, count, loadable)
                     if not (x_covered and y_covered):
                         _cover(run, count, channels, fill[plane])
                     to = np.uintp(((plane * h + i) * w + left) * channels)

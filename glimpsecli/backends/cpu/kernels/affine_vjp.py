@@ -12,13 +12,13 @@ from __future__ import annotations
 import numpy as np
 
 from glimpsecli.backends.cpu.jit import helper, jit
-from glimpsecli.backends.cpu.kernels.affine import ONE, ROWS, THREE, TWO, ZERO, _find, _first, _locate
+from glimpsecli.backends.cpu.kernels.affine import ONCE, ONE, ROWS, THREE, TWO, ZERO, _find, _first, _locate, _tiles
 from glimpsecli.backends.cpu.kernels.affine import scratch as run_scratch
 from glimpsecli.backends.cpu.kernels.neighbours import CONSTANT, REFLECT, resolve, split
 from glimpsecli.backends.cpu.kernels.records import Image, Run, Tile
 from glimpsecli.backends.cpu.kernels.vectors import load, store
 
-ONCE, FOUR = np.uintp(1), np.uintp(4)
+FOUR = np.uintp(4)
 
 _resolve = helper()(resolve)
 _split = helper()(split)
@@ -134,9 +134,9 @@ def _add_moments(found, tile, by_x, by_y):
         start += np.uintp(tile.columns)
 
 
-def scratch(w, channels):
+def scratch(channels):
     """Make the arrays in which one call of `places_kernel` works: corners, by_x, by_y and those of `affine.scratch`."""
-    run = run_scratch(w, channels)
+    run = run_scratch(channels)
     size = len(run.points)
     return np.empty(4 * size, np.float32), np.empty(size, np.float32), np.empty(size, np.float32), *run
 
@@ -153,13 +153,12 @@ def places_kernel(
     of `affine.interpolating_kernel`.
     """
     run, units = Run(points, located, fractions, coverage, pairs, values), (h + ROWS - 1) // ROWS
-    columns = min(w, len(points))
-    rows = len(points) // columns
     for unit in range(first_unit, last_unit):
         n = unit // units
         top = (unit - n * units) * ROWS
         bottom = min(top + ROWS, h)
         upright = len(grids) == 0 and matrices[n, 0, 1] == 0
+        columns, rows = _tiles(w, len(points), upright)
         x_within, y_within = False, False
         for k in range(6 * (len(grids) == 0)):
             found[unit, k // 3, k % 3] = 0.0
