@@ -55,6 +55,14 @@ def test_the_second_process_finds_the_code_of_the_first(tmp_path):
     assert folder.startswith(str(cache))
 
 
+def test_code_in_the_cache_is_loaded_without_what_only_a_compiler_needs(tmp_path):
+    script = KERNEL + "    print([name for name in sys.modules if name.startswith('numba.typed.')])\n"
+    (tmp_path / "kernel.py").write_text(script)
+    cache = str(tmp_path / "cache")
+    assert run(tmp_path, NUMBA_CACHE_DIR=cache)[-1] != "[]"
+    assert run(tmp_path, NUMBA_CACHE_DIR=cache)[-2:] == ["1", "[]"]
+
+
 def test_kernels_lie_in_the_cache_folder_of_the_user_and_not_beside_their_source(tmp_path):
     source, home = tmp_path / "source", tmp_path / "home"
     source.mkdir()
