@@ -17,7 +17,8 @@ IN_FLIGHT = 2 << 30
 """Bytes of pictures that are in memory at once; a larger picture is worked on alone."""
 
 KEPT = {-1: 256 << 20, -3: 32 << 20}
-"""Options of glibc: bytes of free memory at the top of a heap, and of an array, above which they go to the system."""
+"""Values of glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, in bytes: more free memory at the end of a heap, and larger
+arrays, go back to the system when they are freed."""
 
 AHEAD = 4
 """Tasks that wait for each thread, so that none idles while an earlier result is slow."""
