@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from glimpsecli.backends.cpu.jit import helper, jit
-from glimpsecli.backends.cpu.kernels.affine import ONE, ZERO, _find, _first, _locate
+from glimpsecli.backends.cpu.kernels.affine import ONE, ZERO, _find, _first, _lesser, _locate
 from glimpsecli.backends.cpu.kernels.affine_vjp import _near, _point, _resolve, _split
 from glimpsecli.backends.cpu.kernels.neighbours import CONSTANT, EDGE, REFLECT
 from glimpsecli.backends.cpu.kernels.records import Image, Run, Tile
@@ -90,7 +90,7 @@ def image_kernel(
     for unit in range(first_unit, last_unit):
         b = unit // bands
         low = (unit - b * bands) * BAND
-        high = min(low + BAND, height)
+        high = _lesser(low + BAND, height)
         begin, end = b, b + 1
         if stride == 0:
             begin, end = np.int64(0), np.int64(windows)
@@ -119,7 +119,7 @@ def image_kernel(
                     first_tap = _taps_before(matrices, grids, n, i, w, sign, first)
                     last_tap = _taps_before(matrices, grids, n, i, w, sign, last)
                 for left in range(first_tap, last_tap, len(points)):
-                    tile = Tile(i, i + 1, left, min(len(points), last_tap - left))
+                    tile = Tile(i, i + 1, left, _lesser(len(points), last_tap - left))
                     for axis in range(2):
                         _find(matrices, grids, axis, n, tile, points)
                         _locate(run, axis, np.uintp(tile.columns), height if axis else width, np.int64(CONSTANT))

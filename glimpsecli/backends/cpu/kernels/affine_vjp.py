@@ -12,7 +12,19 @@ from __future__ import annotations
 import numpy as np
 
 from glimpsecli.backends.cpu.jit import helper, jit
-from glimpsecli.backends.cpu.kernels.affine import ONCE, ONE, ROWS, THREE, TWO, ZERO, _find, _first, _locate, _tiles
+from glimpsecli.backends.cpu.kernels.affine import (
+    ONCE,
+    ONE,
+    ROWS,
+    THREE,
+    TWO,
+    ZERO,
+    _find,
+    _first,
+    _lesser,
+    _locate,
+    _tiles,
+)
 from glimpsecli.backends.cpu.kernels.affine import scratch as run_scratch
 from glimpsecli.backends.cpu.kernels.neighbours import CONSTANT, REFLECT, resolve, split
 from glimpsecli.backends.cpu.kernels.records import Image, Run, Tile
@@ -55,8 +67,8 @@ def _mark_inside(run, matrices, grids, n, tile, height, width):
     for j in range((tile.bottom - tile.top) * tile.columns):
         x, y = _point(matrices, grids, n, tile.top + j // tile.columns, tile.left + j % tile.columns)
         run.coverage[1, j] = np.float32(0 <= x < width - 1 and 0 <= y < height - 1)
-        run.pixels[0, j] = min(run.pixels[0, j], np.int32(width - 2))
-        run.pixels[1, j] = min(run.pixels[1, j], np.int32(height - 2))
+        run.pixels[0, j] = np.int32(_lesser(run.pixels[0, j], width - 2))
+        run.pixels[1, j] = np.int32(_lesser(run.pixels[1, j], height - 2))
 
 
 @helper(fastmath={"contract"})
@@ -156,7 +168,7 @@ def places_kernel(
     for unit in range(first_unit, last_unit):
         n = unit // units
         top = (unit - n * units) * ROWS
-        bottom = min(top + ROWS, h)
+        bottom = _lesser(top + ROWS, h)
         upright = len(grids) == 0 and matrices[n, 0, 1] == 0
         columns, rows = _tiles(w, len(points), upright)
         x_within, y_within = False, False
@@ -164,7 +176,7 @@ def places_kernel(
             found[unit, k // 3, k % 3] = 0.0
         for left in range(0, w, columns):
             for i in range(top, bottom, rows):
-                tile = Tile(i, min(i + rows, bottom), left, min(columns, w - left))
+                tile = Tile(i, _lesser(i + rows, bottom), left, _lesser(columns, w - left))
                 count = np.uintp((tile.bottom - tile.top) * tile.columns)
                 for axis in range(i > top and upright, 2):
                     _find(matrices, grids, axis, n, tile, points)
