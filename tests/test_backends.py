@@ -278,6 +278,20 @@ def test_a_batch_is_each_image_on_its_own(backend):
     np.testing.assert_array_equal(everywhere[2], extract(batch[2], windows[0], (5, 6), backend=backend))
 
 
+@pytest.mark.parametrize("sampler", ["gaussian", "bilinear", "hard"])
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_a_glimpse_of_long_rows_is_as_right_as_one_of_short_ones(sampler, channels):
+    image = np.random.default_rng(channels).random((40, 60, channels), dtype=np.float32)
+    loss = np.random.default_rng(9).standard_normal((5, 2500, channels)).astype(np.float32)
+    for window in (Window(30, 20, 50, 30), Window(28, 18, 70, 30, 0 if sampler == "gaussian" else 25)):
+        one, two = (extract(image, window, (5, 2500), sampler=sampler, backend=b) for b in ("cpu", "numpy"))
+        np.testing.assert_allclose(one, two, atol=TOLERANCE)
+        one, two = (vjp(image, window, (5, 2500), loss, sampler=sampler, backend=b) for b in ("cpu", "numpy"))
+        np.testing.assert_allclose(one.image, two.image, atol=1e-5 * np.abs(two.image).max())
+        found, expected = (np.array([getattr(x.where, name) for name in ("cx", "cy", "width")]) for x in (one, two))
+        np.testing.assert_allclose(found, expected, atol=1e-5 * max(np.abs(expected).max(), 1))
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 9])
 def test_the_end_of_an_array_has_the_bits_of_its_middle(dtype, channels):

@@ -28,7 +28,6 @@ from glimpsecli.backends.cpu.kernels.vectors import load, part, store
 
 ROWS = 32  # output rows of one unit of work
 TILE, VALUES = 2**10, 2**12  # the most pixels and values of a tile: what is known of them stays in the cache
-NARROW = 256  # columns of a tile of a turned window, whose rows soon leave the pages of an image
 LANES = 4  # channels that are mixed at once
 ZERO, ONE = np.float32(0), np.float32(1)
 ONCE, TWO, THREE = (
@@ -45,13 +44,6 @@ _mix = helper(fastmath={"contract"})(mix)
 def _lesser(a, b):
     """Give the lesser of two numbers, in a tenth of the time that `min` takes to compile."""
     return a if a < b else b
-
-
-@helper()
-def _tiles(w, size, upright):
-    """Give the columns and rows of a tile with room for `size` pixels, in a glimpse of w columns."""
-    columns = _lesser(w, size if upright else _lesser(size, NARROW))
-    return columns, size // columns
 
 
 @helper(forceinline=True)
@@ -243,12 +235,13 @@ def interpolating_kernel(
     (N planes, C), and `out` are the glimpses, flat.
     """
     run, units = Run(points, located, fractions, coverage, pairs, values), (h + ROWS - 1) // ROWS
+    columns = _lesser(w, len(points))
+    rows = len(points) // columns  # more than one only if they are whole
     for unit in range(first_unit, last_unit):
         n = unit // units
         top = (unit - n * units) * ROWS
         bottom = _lesser(top + ROWS, h)
         upright = len(grids) == 0 and matrices[n, 0, 1] == 0 and matrices[n, 1, 0] == 0
-        columns, rows = _tiles(w, len(points), upright)
         x0, y0, x_covered, y_covered = np.int32(0), np.int32(0), False, False
         for left in range(0, w, columns):
             for i in range(top, bottom, rows):

@@ -23,7 +23,6 @@ from glimpsecli.backends.cpu.kernels.affine import (
     _first,
     _lesser,
     _locate,
-    _tiles,
 )
 from glimpsecli.backends.cpu.kernels.affine import scratch as run_scratch
 from glimpsecli.backends.cpu.kernels.neighbours import CONSTANT, REFLECT, resolve, split
@@ -165,12 +164,13 @@ def places_kernel(
     of `affine.interpolating_kernel`.
     """
     run, units = Run(points, located, fractions, coverage, pairs, values), (h + ROWS - 1) // ROWS
+    columns = _lesser(w, len(points))
+    rows = len(points) // columns
     for unit in range(first_unit, last_unit):
         n = unit // units
         top = (unit - n * units) * ROWS
         bottom = _lesser(top + ROWS, h)
         upright = len(grids) == 0 and matrices[n, 0, 1] == 0
-        columns, rows = _tiles(w, len(points), upright)
         x_within, y_within = False, False
         for k in range(6 * (len(grids) == 0)):
             found[unit, k // 3, k % 3] = 0.0
