@@ -9,7 +9,7 @@ import pytest
 from glimpsecli import Window, extract
 from glimpsecli.backends.cpu.jit import helper, jit
 from glimpsecli.backends.cpu.kernels import affine
-from glimpsecli.backends.cpu.kernels.vectors import load, part, store
+from glimpsecli.backends.cpu.kernels.vectors import full, load, multiply_add, part, prefetch, store, transpose
 
 
 @jit()
@@ -47,3 +47,32 @@ def test_the_loops_that_interpolate_are_compiled_to_vectors():
         assert re.search(r"\sv?(rndscale|round)pd\s", code), "the floor of _locate"
         assert re.search(r"\sv?cvtt?pd2dq\s", code), "its conversion to whole pixels"
         assert re.search(r"\sv?mulps\s|\svfn?m(add|sub)\d+ps\s", code), "the products of _mix_run"
+
+
+@jit()
+def compute_more(array, k, number, out):
+    prefetch(array, np.uintp(10**9), 8)
+    one, other = load(array, k, 8), load(array, np.uintp(0), 8)
+    store(out, np.uintp(0), full(number, 8))
+    store(out, np.uintp(8), multiply_add(number, one, other))
+    store(out, np.uintp(16), multiply_add(one, other, full(1, 8)))
+
+
+def test_sums_of_products_are_those_of_numpy():
+    array, out = np.arange(20, dtype=np.float32) ** 2, np.empty(24, np.float32)
+    compute_more(array, np.uintp(3), 2.5, out)
+    one, other = array[3:11], array[:8]
+    np.testing.assert_array_equal(out, np.concatenate([np.full(8, 2.5), 2.5 * one + other, one * other + 1]))
+
+
+@jit()
+def turn(array, out):
+    transpose(array, np.uintp(2), np.uintp(9), out, np.uintp(1), np.uintp(10), 8)
+
+
+def test_a_block_is_transposed_and_nothing_beside_it_written():
+    array, out = np.arange(80, dtype=np.float32), np.full(85, -1, np.float32)
+    turn(array, out)
+    rows = np.full((9, 10), -1, np.float32)
+    rows[:8, :8] = array[2:74].reshape(8, 9)[:, :8].T
+    np.testing.assert_array_equal(out, np.concatenate([[-1], rows.reshape(-1)])[:85])

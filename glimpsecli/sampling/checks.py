@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -33,14 +32,7 @@ def checked_image(image: ArrayLike, name: str = "an image") -> Images:
 def checked_shape(shape: Any, name: str = "an image") -> tuple[int, ...]:
     """Give a shape that is (H, W) or (H, W, C) as ints."""
     try:
-        return _kept_shape(shape, name)
-    except TypeError:  # a list has no hash
-        return _checked_shape(shape, name)
-
-
-def _checked_shape(shape: Any, name: str) -> tuple[int, ...]:
-    try:
-        sides = tuple(map(operator.index, shape))
+        sides = shape if type(shape) is tuple and set(map(type, shape)) == {int} else tuple(map(operator.index, shape))
     except TypeError:
         sides = ()
     if len(sides) not in (2, 3) or min(sides) < 1:
@@ -48,9 +40,6 @@ def _checked_shape(shape: Any, name: str) -> tuple[int, ...]:
     if len(sides) == 3:
         check_channels_last(sides, "put them last: np.moveaxis(image, 0, -1)")
     return sides
-
-
-_kept_shape = functools.lru_cache(_checked_shape)
 
 
 def check_channels_last(shape: tuple[int, ...], hint: str) -> None:

@@ -37,20 +37,23 @@ def prepare_gaussian(params: Floats, size: Size, image_shape: ImageShape, thread
     work = float(np.dot(rows, np.minimum(columns, width))) * h * channels
     units = len(params) * -(-h // cpu_gaussian.ROWS)
 
-    def arguments(images: Images, params: Floats) -> tuple[Any, ...]:
-        height, width = images.shape[1:3]
-        stride = 0 if count == 1 else height * width * channels
-        return _flat(images), height, width, stride, _read_only(params), h, w, channels
-
+    whole, least = _geometry((0, height, 0, width), image_shape, count), -(-cpu_gaussian.WIDE // channels)
+    places = _read_only(params), h, w, channels
     scratch = Scratch(functools.partial(cpu_gaussian.scratch, (h, w, channels), (height, width), params))
 
     def read(images: Images, out: Glimpses) -> None:
-        if images.flags.c_contiguous:
-            given = arguments(images, params)
-        else:
+        geometry = whole
+        beyond = width < least and (count == 1 or images.size < 4 * cpu_gaussian.WIDE)
+        if not images.flags.c_contiguous:
+            beyond = width < least
             top, bottom, left, right = union(gaussian_support(params, (h, w), (height, width)))
-            given = arguments(images[:, top:bottom, left:right], params - [top, 0, 0, left, 0, 0, 0])
-        given = *given, out.reshape(-1)
+            left, right = max(0, min(left, width - least)), min(width, max(right, left + least))
+            images, geometry = (
+                images[:, top:bottom, left:right],
+                _geometry((top, bottom, left, right), image_shape, count),
+            )
+        pixels = _flat(np.append(images, np.zeros(cpu_gaussian.WIDE, images.dtype)) if beyond else images)
+        given = pixels, *geometry, *places, out.reshape(-1)
         if not all(run(cpu_gaussian.gaussian_kernel, given, scratch, units=units, work=work, threads=threads)):
             run(cpu_gaussian.mending_kernel, given, scratch, units=units, work=work, threads=threads)
 

@@ -17,7 +17,7 @@ import numpy as np
 from glimpsecli.backends.cpu.jit import helper
 
 EPSILON = 1e-8  # attention.gaussian.EPSILON, again: a cached kernel notices changes in ``backends`` only
-WHOLE = 16  # weights of a row come in multiples of this, the last ones 0: their loops need no remainder
+WHOLE = 8  # weights of a row come in multiples of this, the last ones 0: their loops need no remainder
 
 
 class Axis(NamedTuple):
@@ -99,40 +99,68 @@ _relative_weight = helper(fastmath={"contract", "arcp"})(relative_weight)
 _row_scale = helper()(row_scale)
 
 
+@helper()
+def _first_weight(filterbank, row, other):
+    """Give the pixel of the first weight of `row`, which is that of `other` if they share pixels."""
+    one, two = filterbank.starts[row], filterbank.starts[other]
+    one_end, two_end = one + filterbank.counts[row], two + filterbank.counts[other]
+    return min(one, two) if max(one, two) < min(one_end, two_end) else one
+
+
 @helper(fastmath={"reassoc", "contract", "nsz", "arcp"})
-def _fill(axis, first_tap, taps, cut, filterbank):
-    """Make the rows of taps `first_tap` to `first_tap` + `taps`, tails cut."""
+def _fill(axis, first_tap, taps, cut, together, filterbank):
+    """Make the rows of taps `first_tap` to `first_tap` + `taps`, tails cut.
+
+    With 2 of them `together`, which share pixels, both have weights for all that either keeps. The first tap is then
+    even, and an odd last one is made twice.
+    """
     starts, counts, weights, relative = filterbank
-    for r in range(taps):
-        centre = axis.first + (first_tap + r) * axis.stride
-        nearest, start, count = _kept_pixels(centre, axis.sigma, axis.pixels, cut)
+    first, sigma, stride, pixels = axis
+    last, end = first_tap + taps - 1, first_tap + (taps + together - 1) // together * together
+    for r in range(first_tap, end):
+        _, starts[r], counts[r] = _kept_pixels(first + min(r, last) * stride, sigma, pixels, cut)
+    for r in range(first_tap, end):
+        centre, other = first + min(r, last) * stride, r ^ (together - 1)
+        nearest, _, _ = _kept_pixels(centre, sigma, pixels, cut)
+        start, count, begin = starts[r], np.uintp(counts[r]), _first_weight(filterbank, r, other)
+        lead, whole = np.uintp(start - begin), (count + np.uintp(WHOLE - 1)) & np.uintp(-WHOLE)
         total = 0.0
-        for k in range(np.uintp(count)):
-            weight = _relative_weight(float(start) + float(k), nearest, centre, axis.sigma)
+        for k in range(whole):
+            weight = _relative_weight(float(start) + float(k), nearest, centre, sigma)
+            weight = weight if k < count else 0.0
             relative[k] = weight
             total += weight
-        scale = _row_scale(nearest, centre, axis.sigma, total)
-        for k in range(np.uintp(count)):
-            weights[r, k] = np.float32(relative[k] * scale)
-        for k in range(np.uintp(count), np.uintp(-(-count // WHOLE) * WHOLE)):
+        if abs(nearest - centre) < 5 * sigma:
+            peak = _relative_weight(nearest, centre, centre, sigma)
+            scale = peak / (peak * total + EPSILON)
+        else:
+            scale = _row_scale(nearest, centre, sigma, total)
+        for k in range(lead):
             weights[r, k] = np.float32(0)
-        starts[r], counts[r] = start, count
+        for k in range(whole):
+            weights[r, lead + k] = np.float32(relative[k] * scale)
+        if begin == _first_weight(filterbank, other, r):
+            for k in range(lead + whole, np.uintp(starts[other] + counts[other] - begin)):
+                weights[r, k] = np.float32(0)
 
 
 @helper()
-def _fill_columns(axis, cut, filterbank):
+def _fill_columns(axis, cut, least, filterbank):
     """Make the rows of all taps of x, and count their pixels from the first that a tap reads.
 
     Returns
     -------
     left, columns : int
-        That pixel of the image, and the number of pixels that are read from there on.
+        That pixel of the image or one before it, and the number of pixels that are read from there on, `least` or
+        more even where the image has fewer.
     """
     starts, counts = filterbank.starts, filterbank.counts
     w = len(starts)
-    _fill(axis, np.int64(0), w, cut, filterbank)
+    _fill(axis, np.int64(0), w, cut, np.int64(1), filterbank)
     left = min(starts[0], starts[w - 1])
     columns = max(starts[0] + counts[0], starts[w - 1] + counts[w - 1]) - left
+    columns = max(columns, least)
+    left = min(left, axis.pixels - columns)
     for j in range(w):
         starts[j] -= left
     return left, columns

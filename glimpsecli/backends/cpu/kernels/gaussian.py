@@ -1,18 +1,17 @@
-"""The Gaussian sampler's kernel: plain loops, arranged so that the compiler turns the inner ones into vectors.
+"""The Gaussian sampler's kernel, in vectors of `LANES` values.
 
-A *unit* of work is `ROWS` rows of one glimpse, computed four at a time in two steps::
+A *unit* of work is `ROWS` rows of one glimpse, computed in two steps; each vector of the second holds the same place
+of all these rows::
 
-    columns that the window reads                 the same columns                  w taps
-    +---------------------------+    _two_rows   +-------------+ c = 0   _dots   +-----------+
-    | rgbrgbrgb...              |  ----------->  | r = 0 ... 3 |       ------->  | r = 0 ... 3 |
-    | the rows that two taps of |   A_y I: sums  +-------------+ c = 1    A_x^T  +-----------+
-    | y read, four at a time    |                | r = 0 ... 3 |                  out
-    +---------------------------+                +-------------+ planes
+    columns that the window reads                  the same columns               w taps
+    +----------------------------+   _add_rows   +------------------+   _dots   +------------------+
+    | rgbrgbrgb...               | ------------> | strip            | --------> | lines            | ----> out
+    | the rows that the taps of  |   A_y I,      | vector: one      |   A_x^T   | vector: one      |  transposed
+    | y read, four at a time     |   transposed  | value, all rows  |           | value, all rows  |
+    +----------------------------+               +------------------+           +------------------+
 
-Two rows are made at once because neighbouring Gaussians overlap: each source row is loaded and converted once for both,
-along contiguous memory and straight from the image's own dtype. The channels are then separated, so that each output
-pixel is a dot product. Every pixel is summed in one order, whatever the threads, in blocks that keep float32's rounding
-below 1e-6.
+Each source row is loaded and converted once for all taps that read it, straight from the image's own dtype. Every
+pixel is summed in one order, whatever the threads, in blocks that keep float32's rounding below 1e-6.
 
 Indices are unsigned where it is hot: Numba checks signed ones for counting from the end.
 """
@@ -20,130 +19,108 @@ Indices are unsigned where it is hot: Numba checks signed ones for counting from
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from glimpsecli.backends.cpu.jit import helper, jit
-from glimpsecli.backends.cpu.kernels.filterbank import WHOLE, Axis, Filterbank, _fill, _fill_columns, _weight
+from glimpsecli.backends.cpu.kernels.filterbank import WHOLE, Axis, Filterbank, _fill, _fill_columns, _first_weight
 from glimpsecli.backends.cpu.kernels.records import Image
+from glimpsecli.backends.cpu.kernels.vectors import LANES, full, load, multiply_add, prefetch, store, transpose
 from glimpsecli.backends.footprint import CUT
 
 LONGEST_SUM = 256  # products in one float32 sum before it joins the total
-BLOCK = 1536  # values of one row that are summed at a time: two sums and four rows of them stay in the first cache
-ROWS = 16  # output rows of one unit of work, a multiple of 4
+WIDE = 4 * LANES  # values of a row that are summed at a time: for two rows of sums there are registers
+ROWS = 16  # output rows of one unit of work
 
 
-class Strip(NamedTuple):
-    """Four rows of ``A_y I`` over the columns that a window reads, and the arrays in which two of them are summed.
+@helper()
+def _two_rows(image, filterbank, one, two, at, tile, one_to, two_to):
+    """Fill ``tile[r, x] = sum_k A_y[r, k] I[k, x]`` for rows `one` and `two`, which share the pixels that they load.
 
-    Attributes
-    ----------
-    left, columns : int
-        The first column, and their number.
-    planes : (4 * channels, columns + WHOLE) float32
-        The rows: row r of channel c is ``planes[4 c + r]``.
-    pair : (2 * (height + 3),) float32
-        The weights of two taps of y, half of it for each.
-    sums : (2 * (max(BLOCK, channels) + channels),) float32
-        The sums of both for a part of the columns, half of it for each, the channels interleaved.
+    `at` is the place of the first value in row 0 of the image, `one_to` and `two_to` those of the first sums.
     """
-
-    left: Any
-    columns: Any
-    planes: Any
-    pair: Any
-    sums: Any
-
-
-@helper(fastmath={"contract", "reassoc", "nsz"})
-def _two_rows(image, filterbank, row, rows, strip):
-    """Add the output rows `row` and `row` + 1, of `rows`, of ``A_y I`` to the planes.
-
-    Four source rows at a time; where a tap has fewer, the last one stands in, with the weight 0. The passes share one
-    function: a function for each takes a fifth longer to compile.
-    """
-    pixels, pitch, channels = image.pixels, image.pitch, image.channels
-    starts, counts, planes, pair, sums = filterbank.starts, filterbank.counts, strip.planes, strip.pair, strip.sums
-    one, two = starts[row], starts[row + 1]
-    one_end, two_end = one + counts[row], two + counts[row + 1]
-    begin, end = min(one, two), max(one_end, two_end)
-    runs, step = 1, BLOCK // channels + 1
-    if max(one, two) >= min(one_end, two_end):  # far apart: each its own rows
-        runs, begin, end = 2, one, one_end
-    other, more = np.uintp(len(sums) // 2), np.uintp(len(pair) // 2)
-    for _ in range(runs):
-        for k in range(np.uintp(end - begin + 3)):
-            inside = k < np.uintp(end - begin)
-            pair[k] = _weight(filterbank, row, begin + np.int64(k)) if inside else np.float32(0)
-            pair[more + k] = _weight(filterbank, row + 1, begin + np.int64(k)) if inside else np.float32(0)
-        for column in range(0, strip.columns, step):
-            width = min(step, strip.columns - column)
-            first, values = image.first + (strip.left + column) * channels, np.uintp(width * channels)
-            for part in range(begin, end, LONGEST_SUM):
-                for x in range(values):
-                    sums[x] = np.float32(0)
-                    sums[other + x] = np.float32(0)
-                for k in range(part, min(part + LONGEST_SUM, end), 4):
-                    a = np.uintp(k - begin)
-                    b = more + a
-                    a0, a1, a2, a3 = pair[a], pair[a + np.uintp(1)], pair[a + np.uintp(2)], pair[a + np.uintp(3)]
-                    b0, b1, b2, b3 = pair[b], pair[b + np.uintp(1)], pair[b + np.uintp(2)], pair[b + np.uintp(3)]
-                    at0, last = np.uintp(first + k * pitch), end - 1 - k
-                    at1 = at0 + np.uintp(min(1, last) * pitch)
-                    at2 = at0 + np.uintp(min(2, last) * pitch)
-                    at3 = at0 + np.uintp(min(3, last) * pitch)
-                    for x in range(values):
-                        v0, v1 = np.float32(pixels[at0 + x]), np.float32(pixels[at1 + x])
-                        v2, v3 = np.float32(pixels[at2 + x]), np.float32(pixels[at3 + x])
-                        sums[x] = sums[x] + a0 * v0 + a1 * v1 + a2 * v2 + a3 * v3
-                        sums[other + x] = sums[other + x] + b0 * v0 + b1 * v1 + b2 * v2 + b3 * v3
-                for t in range(np.uintp(min(2, rows - row))):
-                    at, to, line = t * other, np.uintp(column), np.uintp(row % 4) + t
-                    if channels == 3:
-                        for x in range(np.uintp(width)):
-                            here = at + np.uintp(3) * x
-                            planes[line, to + x] += sums[here]
-                            planes[line + np.uintp(4), to + x] += sums[here + np.uintp(1)]
-                            planes[line + np.uintp(8), to + x] += sums[here + np.uintp(2)]
-                    else:
-                        for c in range(np.uintp(channels)):
-                            for x in range(np.uintp(width)):
-                                planes[line + np.uintp(4) * c, to + x] += sums[at + c + x * np.uintp(channels)]
-        begin, end = two, two_end
+    pixels, weights, pitch = image.pixels, filterbank.weights, np.uintp(image.pitch)
+    starts, counts = filterbank.starts, filterbank.counts
+    begin = min(starts[one], starts[two])
+    keep, at = max(starts[one] + counts[one], starts[two] + counts[two]) - begin, np.uintp(at + begin * image.pitch)
+    one, two = np.uintp(one), np.uintp(two)
+    one_sum = two_sum = full(np.float32(0), WIDE)
+    for part in range(0, keep, LONGEST_SUM):
+        one_part = two_part = full(np.float32(0), WIDE)
+        for k in range(np.uintp(part), np.uintp(min(part + LONGEST_SUM, keep))):
+            v = load(pixels, at + k * pitch, WIDE)
+            one_part = multiply_add(weights[one, k], v, one_part)
+            two_part = multiply_add(weights[two, k], v, two_part)
+        one_sum, two_sum = one_sum + one_part, two_sum + two_part
+    store(tile, np.uintp(one_to), one_sum)
+    store(tile, np.uintp(two_to), two_sum)
 
 
-@helper(fastmath={"contract", "reassoc", "nsz"})
-def _dots(filterbank, strip, channels, gain, out, to, rows):
-    """Finish up to four output rows: ``out[r, j, c] = gain * sum_k A_x[j, k] planes[4 c + r, k]``, in any order."""
+@helper()
+def _fill_strip(image, filterbank, top, rows, left, columns, tile, strip):
+    """Fill ``strip[x, r] = sum_k A_y[r, k] I[k, x]``, with zeros for the rows that are not there."""
+    at, values, pitch = image.first + left * image.channels, columns * image.channels, image.pitch
+    starts, counts, last = filterbank.starts, filterbank.counts, top + rows - 1
+    begin, end = min(starts[top], starts[last]), max(starts[top] + counts[top], starts[last] + counts[last])
+    share = (end - begin + rows - 1) // rows
+    for i in range(np.uintp(rows * WIDE), np.uintp(ROWS * WIDE)):
+        tile[i] = np.float32(0)
+    for column in range(0, values, WIDE):
+        here = min(column, values - WIDE)  # the last tile ends where the columns end
+        ahead = WIDE if column + WIDE < values else (end - begin) * pitch - here
+        for r in range(0, rows, 2):
+            for k in range(begin + r * share, min(begin + (r + 2) * share, end)):
+                prefetch(image.pixels, np.uintp(at + here + ahead + k * pitch), WIDE)
+            one, two, to = top + r, top + r + 1, r * WIDE
+            if _first_weight(filterbank, one, two) == _first_weight(filterbank, two, one):
+                _two_rows(image, filterbank, one, two, at + here, tile, to, to + WIDE)
+            else:  # far apart: each with itself
+                _two_rows(image, filterbank, one, one, at + here, tile, to, to)
+                _two_rows(image, filterbank, two, two, at + here, tile, to + WIDE, to + WIDE)
+        for x in range(0, WIDE, LANES):
+            for r in range(0, ROWS, LANES):
+                source, place = np.uintp(r * WIDE + x), np.uintp((here + x) * ROWS + r)
+                transpose(tile, source, np.uintp(WIDE), strip, place, np.uintp(ROWS), LANES)
+    for i in range(np.uintp(values * ROWS), np.uintp((values + 3 * image.channels) * ROWS)):
+        strip[i] = np.float32(0)
+
+
+@helper()
+def _dots(filterbank, strip, channels, gain, lines, check):
+    """Fill ``lines[j, c, r] = gain * sum_k A_x[j, k] strip[k, c, r]``, and add its product with 0 to `check`."""
     starts, counts, weights, _ = filterbank
-    planes = strip.planes
-    scale, step = np.float32(gain), np.uintp(channels)
-    # Rows that the glimpse has not are written, too, and the last that it has over them.
-    to0, pitch = np.uintp(to), np.uintp(len(starts) * channels)
-    to1, to2, to3 = to0 + np.uintp(min(1, rows - 1)) * pitch, to0 + np.uintp(min(2, rows - 1)) * pitch, to0
-    to3 += np.uintp(rows - 1) * pitch
-    for c in range(step):
-        line = np.uintp(4) * c
-        for j in range(np.uintp(len(starts))):
-            start, count = np.uintp(starts[j]), np.uintp((counts[j] + WHOLE - 1) & -WHOLE)
-            t0, t1, t2, t3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
-            part = np.uintp(0)
-            while part < count:
-                p0, p1, p2, p3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
-                for k in range(part, min(count, part + np.uintp(LONGEST_SUM))):
-                    weight, at = weights[j, k], start + k
-                    p0 += weight * planes[line, at]
-                    p1 += weight * planes[line + np.uintp(1), at]
-                    p2 += weight * planes[line + np.uintp(2), at]
-                    p3 += weight * planes[line + np.uintp(3), at]
-                t0, t1, t2, t3 = t0 + p0, t1 + p1, t2 + p2, t3 + p3
-                part += np.uintp(LONGEST_SUM)
-            value = j * step + c
-            out[to3 + value] = scale * t3
-            out[to2 + value] = scale * t2
-            out[to1 + value] = scale * t1
-            out[to0 + value] = scale * t0
+    step = np.uintp(channels * ROWS)
+    for j in range(np.uintp(len(starts))):
+        for c in range(np.uintp(channels)):
+            at, total = np.uintp(starts[j]) * step + c * np.uintp(ROWS), full(np.float32(0), ROWS)
+            for part in range(0, counts[j], LONGEST_SUM):
+                s0 = s1 = s2 = s3 = full(np.float32(0), ROWS)
+                for k in range(np.uintp(part), np.uintp(min(part + LONGEST_SUM, counts[j])), np.uintp(4)):
+                    here = at + k * step
+                    s0 = multiply_add(weights[j, k], load(strip, here, ROWS), s0)
+                    s1 = multiply_add(weights[j, k + np.uintp(1)], load(strip, here + step, ROWS), s1)
+                    s2 = multiply_add(weights[j, k + np.uintp(2)], load(strip, here + np.uintp(2) * step, ROWS), s2)
+                    s3 = multiply_add(weights[j, k + np.uintp(3)], load(strip, here + np.uintp(3) * step, ROWS), s3)
+                total = total + ((s0 + s1) + (s2 + s3))
+            total = total * np.float32(gain)
+            store(lines, j * step + c * np.uintp(ROWS), total)
+            check = multiply_add(np.float32(0), total, check)
+    return check
+
+
+@helper()
+def _give(lines, rows, values, out, to):
+    """Copy ``lines[x, r]`` to ``out[to + r * values + x]``, eight by eight and what remains one by one."""
+    whole = values & -8
+    for r in range(0, rows, 8):
+        some = whole if r + 8 <= rows else 0
+        for x in range(0, some, 8):
+            transpose(
+                lines, np.uintp(x * ROWS + r), np.uintp(ROWS), out, np.uintp(to + r * values + x), np.uintp(values), 8
+            )
+        for row in range(np.uintp(r), np.uintp(min(r + 8, rows))):
+            for x in range(np.uintp(some), np.uintp(values)):
+                out[np.uintp(to) + row * np.uintp(values) + x] = lines[x * np.uintp(ROWS) + row]
 
 
 def scratch(glimpse, image, params, cut=CUT):
@@ -153,34 +130,43 @@ def scratch(glimpse, image, params, cut=CUT):
 
     Returns
     -------
-    sums, pair, planes, row_starts, row_counts, row_weights, starts, counts, weights, relative : arrays
+    tile, strip, lines, row_starts, row_counts, row_weights, starts, counts, weights, relative : arrays
     """
-    (_, w, channels), (height, width) = glimpse, image
-    rows, taps = (2 * cut * params[:, k].max(initial=0) + 3 for k in (1, 4))
-    columns = (np.abs(params[:, 5]) * w + 2 * cut * params[:, 4]).max(initial=0) + 4
+    (h, w, channels), (height, width) = glimpse, image
+    _, s_y, _, _, s_x, d_x, _ = np.abs(params).max(axis=0, initial=0).tolist()
+    rows, taps = min(int(4 * cut * s_y) + 6, height), min(int(2 * cut * s_x) + 3, width)
+    columns = min(int(d_x * w + 2 * cut * s_x) + 4, width)
     return (
-        np.empty(2 * (max(BLOCK, channels) + channels), np.float32),
-        np.empty(2 * (height + 3), np.float32),
-        np.empty((4 * channels, int(min(columns, width)) + WHOLE), np.float32),
-        np.empty(ROWS, np.int64),
-        np.empty(ROWS, np.int64),
-        np.empty((ROWS, int(min(rows, height)) + WHOLE), np.float32),
+        _vectors(WIDE),
+        _vectors((columns + 4) * channels + WIDE),
+        _vectors(w * channels),
+        np.empty(-(-h // ROWS) * ROWS, np.int64),
+        np.empty(-(-h // ROWS) * ROWS, np.int64),
+        np.empty((h + 1, rows + WHOLE), np.float32),
         np.empty(w, np.int64),
         np.empty(w, np.int64),
-        np.empty((w, int(min(taps, width)) + WHOLE), np.float32),
-        np.empty(max(height, width)),
+        np.empty((w, taps + WHOLE), np.float32),
+        np.empty(max(height, width) + WHOLE),
     )
 
 
-@jit(fastmath={"contract", "reassoc", "nsz"})
+def _vectors(count):
+    """Make a flat float32 array of vectors; each begins where a line of the cache does, so none lies across two."""
+    array = np.empty((count + 1) * ROWS, np.float32)
+    first = -array.ctypes.data % (4 * ROWS) // 4
+    return array[first : first + count * ROWS]
+
+
+@jit()
 def gaussian_kernel(
-    pixels, height, width, image_stride, params, h, w, channels, out,
-    sums, pair, planes, row_starts, row_counts, row_weights, starts, counts, weights, relative, first_unit, last_unit,
+    pixels, first, pitch, image_stride, _, height, width, params, h, w, channels, out,
+    tile, strip, lines, row_starts, row_counts, row_weights, starts, counts, weights, relative,
+    first_unit, last_unit,
 ):  # fmt: skip
     """Compute units `first_unit` to `last_unit` of ``gain * A_y I A_x^T``: each is `ROWS` rows of one glimpse.
 
     `pixels` are the images and `out` the glimpses (h, w, channels), flat; `image_stride` is 0 where all windows look at
-    one image. `sums` and the arrays after it are `scratch`.
+    one image. `tile` and the arrays after it are `scratch`.
 
     Returns
     -------
@@ -191,38 +177,42 @@ def gaussian_kernel(
     a_x = Filterbank(starts, counts, weights, relative)
     units = (h + ROWS - 1) // ROWS
     left, columns, known = np.int64(0), np.int64(0), np.int64(-1)
-    check = np.float32(0)  # becomes a NaN as soon as a value times 0 is one
+    check = full(np.float32(0), ROWS)  # becomes a NaN as soon as a value times 0 is one
     for unit in range(first_unit, last_unit):
         n = unit // units
         top = (unit - n * units) * ROWS
-        image = Image(pixels, n * image_stride, width * channels, height, width, channels)
-        y = Axis(params[n, 0], params[n, 1], params[n, 2], height)
-        x = Axis(params[n, 3], params[n, 4], params[n, 5], width)
-        if n != known:
-            known = n
-            left, columns = _fill_columns(x, CUT, a_x)
+        image = Image(pixels, first + n * image_stride, pitch, height, width, channels)
+        same = known == n or known * image_stride >= WIDE
+        for p in range(6):
+            same = same and params[n, p] == params[known, p]
+        if not same:
+            x = Axis(params[n, 3], params[n, 4], params[n, 5], width)
+            left, columns = _fill_columns(x, CUT, (WIDE + channels - 1) // channels, a_x)
+            if n * image_stride < WIDE and left < 0:
+                for j in range(w):
+                    starts[j] += left
+                left = np.int64(0)
+            for r in range(0, h, ROWS):
+                row_counts[r] = 0
+        known = n
         rows = min(ROWS, h - top)
-        _fill(y, top, rows, CUT, a_y)
-        for r in range(rows, ROWS):  # rows beyond the glimpse read nothing
-            row_starts[r], row_counts[r] = row_starts[rows - 1], 0
-        strip = Strip(left, columns, planes, pair, sums)
-        for i in range(0, rows, 4):
-            seen, to = min(4, rows - i), (n * h + top + i) * w * channels
-            for line in range(np.uintp(4 * channels)):
-                for here in range(np.uintp(columns + WHOLE)):
-                    planes[line, here] = np.float32(0)
-            for row in range(i, i + seen, 2):
-                _two_rows(image, a_y, row, rows, strip)
-            _dots(a_x, strip, channels, params[n, 6], out, to, seen)
-            for k in range(np.uintp(seen * w * channels)):
-                check += out[np.uintp(to) + k] * np.float32(0)
-    return check == 0
+        if row_counts[top] == 0:
+            _fill(Axis(params[n, 0], params[n, 1], params[n, 2], height), top, rows, CUT, np.int64(2), a_y)
+        _fill_strip(image, a_y, top, rows, left, columns, tile, strip)
+        check = _dots(a_x, strip, channels, params[n, 6], lines, check)
+        _give(lines, rows, w * channels, out, (n * h + top) * w * channels)
+    store(tile, np.uintp(0), check)
+    finite = True
+    for lane in range(ROWS):
+        finite = finite and tile[lane] == 0
+    return finite
 
 
 @jit()
 def mending_kernel(
-    pixels, height, width, image_stride, params, h, w, channels, out,
-    sums, pair, planes, row_starts, row_counts, row_weights, starts, counts, weights, relative, first_unit, last_unit,
+    pixels, first, pitch, image_stride, _, height, width, params, h, w, channels, out,
+    tile, strip, lines, row_starts, row_counts, row_weights, starts, counts, weights, relative,
+    first_unit, last_unit,
 ):  # fmt: skip
     """Compute the pixels that are not finite again, reading only the pixels that their taps keep.
 
@@ -237,20 +227,20 @@ def mending_kernel(
         top = (unit - n * units) * ROWS
         y = Axis(params[n, 0], params[n, 1], params[n, 2], height)
         x = Axis(params[n, 3], params[n, 4], params[n, 5], width)
-        left, _ = _fill_columns(x, CUT, a_x)
+        left, _ = _fill_columns(x, CUT, np.int64(1), a_x)
         rows = min(ROWS, h - top)
-        _fill(y, top, rows, CUT, a_y)
-        for i in range(rows):
+        _fill(y, top, rows, CUT, np.int64(2), a_y)
+        for i in range(top, top + rows):
             for j in range(w):
                 for c in range(channels):
-                    to = (((n * h) + top + i) * w + j) * channels + c
+                    to = ((n * h + i) * w + j) * channels + c
                     if math.isfinite(out[to]):
                         continue
-                    total = 0.0
+                    total, lead = 0.0, row_starts[i] - _first_weight(a_y, i, i ^ 1)
                     for k in range(row_counts[i]):
                         part = 0.0
+                        at = first + n * image_stride + (row_starts[i] + k) * pitch + (left + starts[j]) * channels + c
                         for m in range(counts[j]):
-                            at = n * image_stride + ((row_starts[i] + k) * width + left + starts[j] + m) * channels + c
-                            part += weights[j, m] * float(pixels[at])
-                        total += row_weights[i, k] * part
+                            part += weights[j, m] * float(pixels[at + m * channels])
+                        total += row_weights[i, lead + k] * part
                     out[to] = params[n, 6] * total

@@ -12,10 +12,11 @@ their sums are float64.
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from glimpsecli.backends.cpu.jit import helper, jit
-from glimpsecli.backends.cpu.kernels import gaussian as cpu_gaussian
 from glimpsecli.backends.cpu.kernels.filterbank import (
     WHOLE,
     Axis,
@@ -27,11 +28,91 @@ from glimpsecli.backends.cpu.kernels.filterbank import (
     _row_scale,
     _weight,
 )
-from glimpsecli.backends.cpu.kernels.gaussian import BLOCK, ROWS, Strip, _two_rows
+from glimpsecli.backends.cpu.kernels.gaussian import LONGEST_SUM, ROWS
 from glimpsecli.backends.cpu.kernels.records import Image
 from glimpsecli.backends.footprint import BACK_CUT
 
 BAND = 64  # rows of an image that one unit of work adds to
+BLOCK = 1536  # values of one row that are summed at a time: two sums and four rows of them stay in the first cache
+
+
+class Strip(NamedTuple):
+    """Four rows of ``A_y I`` over the columns that a window reads, and the arrays in which two of them are summed.
+
+    Attributes
+    ----------
+    left, columns : int
+        The first column, and their number.
+    planes : (4 * channels, columns + WHOLE) float32
+        The rows: row r of channel c is ``planes[4 c + r]``.
+    pair : (2 * (height + 3),) float32
+        The weights of two taps of y, half of it for each.
+    sums : (2 * (max(BLOCK, channels) + channels),) float32
+        The sums of both for a part of the columns, half of it for each, the channels interleaved.
+    """
+
+    left: Any
+    columns: Any
+    planes: Any
+    pair: Any
+    sums: Any
+
+
+@helper(fastmath={"contract", "reassoc", "nsz"})
+def _two_rows(image, filterbank, row, rows, strip):
+    """Add the output rows `row` and `row` + 1, of `rows`, of ``A_y I`` to the planes.
+
+    Four source rows at a time; where a tap has fewer, the last one stands in, with the weight 0. The passes share one
+    function: a function for each takes a fifth longer to compile.
+    """
+    pixels, pitch, channels = image.pixels, image.pitch, image.channels
+    starts, counts, planes, pair, sums = filterbank.starts, filterbank.counts, strip.planes, strip.pair, strip.sums
+    one, two = starts[row], starts[row + 1]
+    one_end, two_end = one + counts[row], two + counts[row + 1]
+    begin, end = min(one, two), max(one_end, two_end)
+    runs, step = 1, BLOCK // channels + 1
+    if max(one, two) >= min(one_end, two_end):  # far apart: each its own rows
+        runs, begin, end = 2, one, one_end
+    other, more = np.uintp(len(sums) // 2), np.uintp(len(pair) // 2)
+    for _ in range(runs):
+        for k in range(np.uintp(end - begin + 3)):
+            inside = k < np.uintp(end - begin)
+            pair[k] = _weight(filterbank, row, begin + np.int64(k)) if inside else np.float32(0)
+            pair[more + k] = _weight(filterbank, row + 1, begin + np.int64(k)) if inside else np.float32(0)
+        for column in range(0, strip.columns, step):
+            width = min(step, strip.columns - column)
+            first, values = image.first + (strip.left + column) * channels, np.uintp(width * channels)
+            for part in range(begin, end, LONGEST_SUM):
+                for x in range(values):
+                    sums[x] = np.float32(0)
+                    sums[other + x] = np.float32(0)
+                for k in range(part, min(part + LONGEST_SUM, end), 4):
+                    a = np.uintp(k - begin)
+                    b = more + a
+                    a0, a1, a2, a3 = pair[a], pair[a + np.uintp(1)], pair[a + np.uintp(2)], pair[a + np.uintp(3)]
+                    b0, b1, b2, b3 = pair[b], pair[b + np.uintp(1)], pair[b + np.uintp(2)], pair[b + np.uintp(3)]
+                    at0, last = np.uintp(first + k * pitch), end - 1 - k
+                    at1 = at0 + np.uintp(min(1, last) * pitch)
+                    at2 = at0 + np.uintp(min(2, last) * pitch)
+                    at3 = at0 + np.uintp(min(3, last) * pitch)
+                    for x in range(values):
+                        v0, v1 = np.float32(pixels[at0 + x]), np.float32(pixels[at1 + x])
+                        v2, v3 = np.float32(pixels[at2 + x]), np.float32(pixels[at3 + x])
+                        sums[x] = sums[x] + a0 * v0 + a1 * v1 + a2 * v2 + a3 * v3
+                        sums[other + x] = sums[other + x] + b0 * v0 + b1 * v1 + b2 * v2 + b3 * v3
+                for t in range(np.uintp(min(2, rows - row))):
+                    at, to, line = t * other, np.uintp(column), np.uintp(row % 4) + t
+                    if channels == 3:
+                        for x in range(np.uintp(width)):
+                            here = at + np.uintp(3) * x
+                            planes[line, to + x] += sums[here]
+                            planes[line + np.uintp(4), to + x] += sums[here + np.uintp(1)]
+                            planes[line + np.uintp(8), to + x] += sums[here + np.uintp(2)]
+                    else:
+                        for c in range(np.uintp(channels)):
+                            for x in range(np.uintp(width)):
+                                planes[line + np.uintp(4) * c, to + x] += sums[at + c + x * np.uintp(channels)]
+        begin, end = two, two_end
 
 
 @helper(fastmath={"contract"})
@@ -167,20 +248,33 @@ def _contract(axis, first_tap, taps, by_filterbank, relative):
 
 
 def scratch(glimpse, image, params):
-    """Make the arrays in which one call of a kernel works, as :func:`cpu_gaussian.scratch` does for the glimpses.
+    """Make the arrays in which one call of a kernel works, for glimpses (h, w, channels) and images (height, width).
 
     Returns
     -------
     pulled, lines, by_rows, by_columns, sums, pair, planes, row_starts, ... : arrays
     """
-    there = cpu_gaussian.scratch(glimpse, image, params, BACK_CUT)
-    _, _, planes, _, _, row_weights, _, _, weights, _ = there
+    (_, w, channels), (height, width) = glimpse, image
+    rows, taps = (2 * BACK_CUT * params[:, k].max(initial=0) + 3 for k in (1, 4))
+    columns = (np.abs(params[:, 5]) * w + 2 * BACK_CUT * params[:, 4]).max(initial=0) + 4
+    planes = np.empty((4 * channels, int(min(columns, width)) + WHOLE), np.float32)
+    row_weights = np.empty((ROWS, int(min(rows, height)) + WHOLE), np.float32)
+    weights = np.empty((w, int(min(taps, width)) + WHOLE), np.float32)
     return (
         np.empty_like(planes),
-        np.empty((4, planes.shape[1] * glimpse[2]), np.float32),
+        np.empty((4, planes.shape[1] * channels), np.float32),
         np.empty(row_weights.shape),
         np.empty(weights.shape),
-        *there,
+        np.empty(2 * (max(BLOCK, channels) + channels), np.float32),
+        np.empty(2 * (height + 3), np.float32),
+        planes,
+        np.empty(ROWS, np.int64),
+        np.empty(ROWS, np.int64),
+        row_weights,
+        np.empty(w, np.int64),
+        np.empty(w, np.int64),
+        weights,
+        np.empty(max(height, width) + WHOLE),
     )
 
 
@@ -207,9 +301,9 @@ def params_kernel(
         x = Axis(params[n, 3], params[n, 4], params[n, 5], width)
         if n != known:
             known = n
-            left, columns = _fill_columns(x, BACK_CUT, a_x)
+            left, columns = _fill_columns(x, BACK_CUT, np.int64(1), a_x)
         rows = min(ROWS, h - top)
-        _fill(y, top, rows, BACK_CUT, a_y)
+        _fill(Axis(y.first + top * y.stride, y.sigma, y.stride, height), np.int64(0), rows, BACK_CUT, np.int64(1), a_y)
         for r in range(rows, ROWS):  # rows beyond the glimpse read nothing
             row_starts[r], row_counts[r] = row_starts[rows - 1], 0
         strip = Strip(left, columns, planes, pair, sums)
@@ -281,10 +375,17 @@ def image_kernel(
             image = Image(by_images, n * image_stride, width * channels, height, width, channels)
             y = Axis(params[n, 0], params[n, 1], params[n, 2], height)
             x = Axis(params[n, 3], params[n, 4], params[n, 5], width)
-            left, columns = _fill_columns(x, BACK_CUT, a_x)
+            left, columns = _fill_columns(x, BACK_CUT, np.int64(1), a_x)
             for top in range(0, h, ROWS):
                 rows = min(ROWS, h - top)
-                _fill(y, top, rows, BACK_CUT, a_y)
+                _fill(
+                    Axis(y.first + top * y.stride, y.sigma, y.stride, height),
+                    np.int64(0),
+                    rows,
+                    BACK_CUT,
+                    np.int64(1),
+                    a_y,
+                )
                 for i in range(0, rows, 4):
                     seen = min(4, rows - i)
                     touched = False

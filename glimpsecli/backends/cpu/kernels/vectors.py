@@ -5,6 +5,11 @@
     load(pixels, k, 8)      pixels[k], ..., pixels[k + 7], whatever their dtype, as float32
     part(v, 3, 4)           v[3], ..., v[6]
     store(out, k, v)        out[k], ... = v
+    full(x, 8)              x in every lane
+    multiply_add(a, b, c)   a * b + c, rounded once where the processor can; a may be a number
+    prefetch(pixels, k, 64) asks for the memory where pixels[k], ..., pixels[k + 63] are or would be
+    transpose(x, k, m, out, i, n, 8)
+                            out[i + n * b + a] = x[k + m * a + b] for a, b from 0 to 7, both arrays float32
 
 The operators +, - and * take two vectors, or a vector and a number, which then counts in every lane. Nothing checks
 that an array has all the elements that are loaded or stored. A vector may have more lanes than the processor's: the
@@ -18,12 +23,16 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, config, types
+from numba.core.codegen import get_host_cpu_features
 from numba.core.datamodel import models
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, register_model
 
+_FEATURES = getattr(config, "CPU_FEATURES", None) or get_host_cpu_features()
+LANES = 16 if "+avx512f" in _FEATURES else 8  # of a register, or of two where they are small
+LINE = 64  # bytes of the cache that are loaded together
 _INT32, _FLOAT32 = ir.IntType(32), ir.FloatType()
 
 
@@ -47,6 +56,15 @@ def _shuffled(builder: Any, vector: Any, lanes: list[int]) -> Any:
     return builder.shuffle_vector(vector, vector, ir.Constant(ir.VectorType(_INT32, len(lanes)), lanes))
 
 
+def _spread(context: Any, builder: Any, value: Any, given: Any, wide: Any) -> Any:
+    """Give a vector as it is, and a number in every lane."""
+    if isinstance(given, Vector):
+        return value
+    number = context.cast(builder, value, given, types.float32)
+    first = builder.insert_element(ir.Constant(wide, ir.Undefined), number, ir.Constant(_INT32, 0))
+    return _shuffled(builder, first, [0] * wide.count)
+
+
 def _give_operator(function: Callable[[Any, Any], Any], instruction: str) -> None:
     """Let Numba compile an operator of vectors, or of a vector and a number, as an instruction of LLVM."""
 
@@ -57,13 +75,8 @@ def _give_operator(function: Callable[[Any, Any], Any], instruction: str) -> Non
 
     def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         wide = context.get_value_type(signature.return_type)
-        both = []
-        for value, given in zip(values, signature.args, strict=True):
-            if not isinstance(given, Vector):
-                number = context.cast(builder, value, given, types.float32)
-                first = builder.insert_element(ir.Constant(wide, ir.Undefined), number, ir.Constant(_INT32, 0))
-                value = _shuffled(builder, first, [0] * wide.count)
-            both.append(value)
+        pairs = zip(values, signature.args, strict=True)
+        both = [_spread(context, builder, value, given, wide) for value, given in pairs]
         return getattr(builder, instruction)(*both)
 
     infer_global(function)(Operator)
@@ -118,6 +131,70 @@ def _store(_context: Any, array: Any, index: Any, vector: Any) -> Any:
     return types.none(array, types.uintp, vector), code
 
 
+def _full(_context: Any, number: Any, lanes: Any) -> Any:
+    """Give a vector with `number` in each of `lanes`, a literal, lanes."""
+
+    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return _spread(context, builder, values[0], number, context.get_value_type(signature.return_type))
+
+    return Vector(lanes.literal_value)(number, lanes), code
+
+
+def _multiply_add(_context: Any, a: Any, b: Any, c: Any) -> Any:
+    """Give ``a * b + c``; `a` is a vector or a number."""
+
+    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        wide = context.get_value_type(signature.return_type)
+        kind = ir.FunctionType(wide, [wide] * 3)
+        fused = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{wide.count}f32")
+        return builder.call(fused, [_spread(context, builder, values[0], a, wide), *values[1:]])
+
+    return c(a, b, c), code
+
+
+def _prefetch(_context: Any, array: Any, index: Any, lanes: Any) -> Any:
+    """Ask for the lines of the cache with `lanes`, a literal, elements of a flat array, which need not exist."""
+
+    def code(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        size = context.get_abi_sizeof(context.get_data_type(array.dtype))
+        for last in range(lanes.literal_value - 1, -1, -LINE // size):
+            there = builder.add(values[1], ir.Constant(values[1].type, last))
+            place = _position(context, builder, array, values[0], there, ir.IntType(8))
+            kind = ir.FunctionType(ir.VoidType(), [place.type, _INT32, _INT32, _INT32])
+            ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+            builder.call(ask, [place, _INT32(0), _INT32(3), _INT32(1)])  # to read it, soon, as data
+        return context.get_dummy_value()
+
+    return types.none(array, types.uintp, lanes), code
+
+
+def _transpose(_context: Any, array: Any, index: Any, pitch: Any, out: Any, to: Any, out_pitch: Any, lanes: Any) -> Any:
+    """Store the transpose of a square block of a float32 array, `lanes`, a literal, to a side."""
+
+    def code(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        side = lanes.literal_value
+
+        def places(which: Any, array: Any, index: Any, pitch: Any) -> list[Any]:
+            indices = [builder.add(index, builder.mul(pitch, ir.Constant(pitch.type, row))) for row in range(side)]
+            return [_position(context, builder, which, array, at, ir.VectorType(_FLOAT32, side)) for at in indices]
+
+        rows = [builder.load(place, align=4) for place in places(array, *values[:3])]
+        halves = [[lane + side * row for lane in range(at, at + side // 2) for row in (0, 1)] for at in (0, side // 2)]
+        masks = [ir.Constant(ir.VectorType(_INT32, side), half) for half in halves]
+        for _ in range(side.bit_length() - 1):  # perfect shuffles of the rows and of what they hold
+            pairs = list(zip(rows[: side // 2], rows[side // 2 :], strict=True))
+            rows = [builder.shuffle_vector(*pair, mask) for pair in pairs for mask in masks]
+        for row, place in zip(rows, places(out, *values[3:6]), strict=True):
+            builder.store(row, place, align=4)
+        return context.get_dummy_value()
+
+    return types.none(array, types.uintp, types.uintp, out, types.uintp, types.uintp, lanes), code
+
+
 load: Any = intrinsic(prefer_literal=True)(_load)
 part: Any = intrinsic(prefer_literal=True)(_part)
 store: Any = intrinsic(_store)
+full: Any = intrinsic(prefer_literal=True)(_full)
+multiply_add: Any = intrinsic(_multiply_add)
+transpose: Any = intrinsic(prefer_literal=True)(_transpose)
+prefetch: Any = intrinsic(prefer_literal=True)(_prefetch)
