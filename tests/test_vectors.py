@@ -9,7 +9,7 @@ import pytest
 from glimpsecli import Window, extract
 from glimpsecli.backends.cpu.jit import helper, jit
 from glimpsecli.backends.cpu.kernels import affine
-from glimpsecli.backends.cpu.kernels.vectors import full, load, multiply_add, part, prefetch, store, transpose
+from glimpsecli.backends.cpu.kernels.vectors import full, load, multiply_add, part, prefetch, store, total, transpose
 
 
 @jit()
@@ -56,13 +56,16 @@ def compute_more(array, k, number, out):
     store(out, np.uintp(0), full(number, 8))
     store(out, np.uintp(8), multiply_add(number, one, other))
     store(out, np.uintp(16), multiply_add(one, other, full(1, 8)))
+    out[24] = total(one)
 
 
 def test_sums_of_products_are_those_of_numpy():
-    array, out = np.arange(20, dtype=np.float32) ** 2, np.empty(24, np.float32)
+    array, out = np.arange(20, dtype=np.float32) ** 2, np.empty(25, np.float32)
     compute_more(array, np.uintp(3), 2.5, out)
     one, other = array[3:11], array[:8]
-    np.testing.assert_array_equal(out, np.concatenate([np.full(8, 2.5), 2.5 * one + other, one * other + 1]))
+    np.testing.assert_array_equal(
+        out, np.concatenate([np.full(8, 2.5), 2.5 * one + other, one * other + 1, [one.sum()]])
+    )
 
 
 @jit()

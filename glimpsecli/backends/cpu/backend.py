@@ -31,33 +31,40 @@ _NO_MATRICES.flags.writeable = _NO_GRIDS.flags.writeable = False
 
 def prepare_gaussian(params: Floats, size: Size, image_shape: ImageShape, threads: int | None) -> Read:
     """Bind Gaussian glimpses: ``gain * A_y I A_x^T``, the tails of the Gaussians cut."""
-    (h, w), (count, height, width, channels) = size, image_shape
+    (h, w), (_, height, width, channels) = size, image_shape
     reach = 2 * CUT
     rows, columns = np.minimum(reach * params[:, 1], height), np.abs(params[:, 5]) * w + reach * params[:, 4]
     work = float(np.dot(rows, np.minimum(columns, width))) * h * channels
     units = len(params) * -(-h // cpu_gaussian.ROWS)
 
-    whole, least = _geometry((0, height, 0, width), image_shape, count), -(-cpu_gaussian.WIDE // channels)
     places = _read_only(params), h, w, channels
     scratch = Scratch(functools.partial(cpu_gaussian.scratch, (h, w, channels), (height, width), params))
 
     def read(images: Images, out: Glimpses) -> None:
-        geometry = whole
-        beyond = width < least and (count == 1 or images.size < 4 * cpu_gaussian.WIDE)
-        if not images.flags.c_contiguous:
-            beyond = width < least
-            top, bottom, left, right = union(gaussian_support(params, (h, w), (height, width)))
-            left, right = max(0, min(left, width - least)), min(width, max(right, left + least))
-            images, geometry = (
-                images[:, top:bottom, left:right],
-                _geometry((top, bottom, left, right), image_shape, count),
-            )
-        pixels = _flat(np.append(images, np.zeros(cpu_gaussian.WIDE, images.dtype)) if beyond else images)
-        given = pixels, *geometry, *places, out.reshape(-1)
+        given = *_gaussian_source(images, params, size, CUT), *places, out.reshape(-1)
         if not all(run(cpu_gaussian.gaussian_kernel, given, scratch, units=units, work=work, threads=threads)):
             run(cpu_gaussian.mending_kernel, given, scratch, units=units, work=work, threads=threads)
 
     return read
+
+
+def _gaussian_source(images: Images, params: Floats, size: Size, cut: float) -> tuple[Any, ...]:
+    """Give flat pixels and their geometry: of the images, or of the part that is read where they are not contiguous.
+
+    A vector may reach beyond the row of a narrow image: more memory is given where none need follow or precede it.
+    """
+    count, height, width, channels = images.shape
+    box, least = (0, height, 0, width), -(-cpu_gaussian.WIDE // channels)
+    if whole := images.flags.c_contiguous:
+        part = images
+    else:
+        top, bottom, left, right = union(gaussian_support(params, size, (height, width), cut))
+        box = top, bottom, max(0, min(left, width - least)), min(width, max(right, left + least))
+        part = images[:, top:bottom, box[2] : box[3]]
+    if width < least and (not whole or count == 1 or images.size < 4 * cpu_gaussian.WIDE):
+        part = np.append(part, np.zeros(cpu_gaussian.WIDE, images.dtype))
+    first, pitch, stride, _, *extent = _geometry(box, images.shape, count)
+    return _flat(part), first, pitch, stride, *extent
 
 
 def prepare_affine(
@@ -179,16 +186,12 @@ def gaussian_vjp(
         )  # fmt: skip
     if by_params is None:
         return
-    if not images.flags.c_contiguous:
-        top, bottom, left, right = union(boxes)
-        images, params = images[:, top:bottom, left:right], params - [top, 0, 0, left, 0, 0, 0]
-        height, width = images.shape[1:3]
     units = -(-h // cpu_gaussian.ROWS)
     found = np.empty((n, units, 7))
     run(
         kernels.params_kernel,
-        (_flat(images), height, width, 0 if shared else height * width * channels, _read_only(params), h, w, channels,
-         losses, found.reshape(n * units, 7)),
+        (*_gaussian_source(images, params, (h, w), BACK_CUT), _read_only(params), h, w, channels, losses,
+         found.reshape(n * units, 7)),
         Scratch(functools.partial(kernels.scratch, (h, w, channels), (height, width), params)),
         units=n * units, work=2 * work, threads=threads,
     )  # fmt: skip

@@ -168,6 +168,6 @@ def _fill_columns(axis, cut, least, filterbank):
 
 @helper()
 def _weight(filterbank, row, k):
-    """Give ``A[row, k]``, 0 where the tap does not reach."""
-    at = k - filterbank.starts[row]
-    return filterbank.weights[row, at] if 0 <= at < filterbank.counts[row] else np.float32(0)
+    """Give ``A[row, k]`` of rows in twos, 0 where the tap does not reach."""
+    there = 0 <= k - filterbank.starts[row] < filterbank.counts[row]
+    return filterbank.weights[row, k - _first_weight(filterbank, row, row ^ 1)] if there else np.float32(0)

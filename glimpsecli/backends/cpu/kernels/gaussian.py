@@ -34,6 +34,32 @@ ROWS = 16  # output rows of one unit of work
 
 
 @helper()
+def _fill_both(params, n, known, image, image_stride, top, rows, cut, a_y, a_x, left, columns):
+    """Make the filterbanks of window n for rows from `top` on, unless they are there from window `known`.
+
+    Returns
+    -------
+    left, columns : int
+        As `_fill_columns` gives them, or as they were; there are `WIDE` values or more.
+    """
+    same = known == n or known * image_stride >= WIDE
+    for p in range(6):
+        same = same and params[n, p] == params[known, p]
+    if not same:
+        x = Axis(params[n, 3], params[n, 4], params[n, 5], image.width)
+        left, columns = _fill_columns(x, cut, (WIDE + image.channels - 1) // image.channels, a_x)
+        if left < 0 and n * image_stride < WIDE:  # there is no memory before the image
+            for j in range(len(a_x.starts)):
+                a_x.starts[j] += left
+            left = np.int64(0)
+        for r in range(0, len(a_y.counts), ROWS):
+            a_y.counts[r] = 0
+    if a_y.counts[top] == 0:
+        _fill(Axis(params[n, 0], params[n, 1], params[n, 2], image.height), top, rows, cut, np.int64(2), a_y)
+    return left, columns
+
+
+@helper()
 def _two_rows(image, filterbank, one, two, at, tile, one_to, two_to):
     """Fill ``tile[r, x] = sum_k A_y[r, k] I[k, x]`` for rows `one` and `two`, which share the pixels that they load.
 
@@ -159,7 +185,7 @@ def _vectors(count):
 
 @jit()
 def gaussian_kernel(
-    pixels, first, pitch, image_stride, _, height, width, params, h, w, channels, out,
+    pixels, first, pitch, image_stride, height, width, params, h, w, channels, out,
     tile, strip, lines, row_starts, row_counts, row_weights, starts, counts, weights, relative,
     first_unit, last_unit,
 ):  # fmt: skip
@@ -182,22 +208,9 @@ def gaussian_kernel(
         n = unit // units
         top = (unit - n * units) * ROWS
         image = Image(pixels, first + n * image_stride, pitch, height, width, channels)
-        same = known == n or known * image_stride >= WIDE
-        for p in range(6):
-            same = same and params[n, p] == params[known, p]
-        if not same:
-            x = Axis(params[n, 3], params[n, 4], params[n, 5], width)
-            left, columns = _fill_columns(x, CUT, (WIDE + channels - 1) // channels, a_x)
-            if n * image_stride < WIDE and left < 0:
-                for j in range(w):
-                    starts[j] += left
-                left = np.int64(0)
-            for r in range(0, h, ROWS):
-                row_counts[r] = 0
-        known = n
         rows = min(ROWS, h - top)
-        if row_counts[top] == 0:
-            _fill(Axis(params[n, 0], params[n, 1], params[n, 2], height), top, rows, CUT, np.int64(2), a_y)
+        left, columns = _fill_both(params, n, known, image, image_stride, top, rows, CUT, a_y, a_x, left, columns)
+        known = n
         _fill_strip(image, a_y, top, rows, left, columns, tile, strip)
         check = _dots(a_x, strip, channels, params[n, 6], lines, check)
         _give(lines, rows, w * channels, out, (n * h + top) * w * channels)
@@ -210,7 +223,7 @@ def gaussian_kernel(
 
 @jit()
 def mending_kernel(
-    pixels, first, pitch, image_stride, _, height, width, params, h, w, channels, out,
+    pixels, first, pitch, image_stride, height, width, params, h, w, channels, out,
     tile, strip, lines, row_starts, row_counts, row_weights, starts, counts, weights, relative,
     first_unit, last_unit,
 ):  # fmt: skip

@@ -7,6 +7,7 @@
     store(out, k, v)        out[k], ... = v
     full(x, 8)              x in every lane
     multiply_add(a, b, c)   a * b + c, rounded once where the processor can; a may be a number
+    total(v)                v[0] + v[1] + ...
     prefetch(pixels, k, 64) asks for the memory where pixels[k], ..., pixels[k + 63] are or would be
     transpose(x, k, m, out, i, n, 8)
                             out[i + n * b + a] = x[k + m * a + b] for a, b from 0 to 7, both arrays float32
@@ -152,6 +153,18 @@ def _multiply_add(_context: Any, a: Any, b: Any, c: Any) -> Any:
     return c(a, b, c), code
 
 
+def _total(_context: Any, vector: Any) -> Any:
+    """Give the sum of the lanes of a vector, in any order."""
+
+    def code(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        kind = ir.FunctionType(_FLOAT32, [_FLOAT32, values[0].type])
+        name = f"llvm.vector.reduce.fadd.v{values[0].type.count}f32"
+        add = cgutils.get_or_insert_function(builder.module, kind, name)
+        return builder.call(add, [_FLOAT32(-0.0), values[0]], fastmath=("reassoc",))
+
+    return types.float32(vector), code
+
+
 def _prefetch(_context: Any, array: Any, index: Any, lanes: Any) -> Any:
     """Ask for the lines of the cache with `lanes`, a literal, elements of a flat array, which need not exist."""
 
@@ -198,3 +211,4 @@ full: Any = intrinsic(prefer_literal=True)(_full)
 multiply_add: Any = intrinsic(_multiply_add)
 transpose: Any = intrinsic(prefer_literal=True)(_transpose)
 prefetch: Any = intrinsic(prefer_literal=True)(_prefetch)
+total: Any = intrinsic(_total)
