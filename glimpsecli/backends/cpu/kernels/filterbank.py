@@ -116,11 +116,11 @@ def _fill(axis, first_tap, taps, cut, together, filterbank):
     """
     starts, counts, weights, relative = filterbank
     first, sigma, stride, pixels = axis
-    last, end = first_tap + taps - 1, first_tap + (taps + together - 1) // together * together
-    for r in range(first_tap, end):
-        _, starts[r], counts[r] = _kept_pixels(first + min(r, last) * stride, sigma, pixels, cut)
-    for r in range(first_tap, end):
-        centre, other = first + min(r, last) * stride, r ^ (together - 1)
+    last, end = first_tap + taps - 1, first_tap + ((taps + together - 1) & -together)
+    for r in range(np.uintp(first_tap), np.uintp(end)):
+        _, starts[r], counts[r] = _kept_pixels(first + min(np.int64(r), last) * stride, sigma, pixels, cut)
+    for r in range(np.uintp(first_tap), np.uintp(end)):
+        centre, other = first + min(np.int64(r), last) * stride, r ^ np.uintp(together - 1)
         nearest, _, _ = _kept_pixels(centre, sigma, pixels, cut)
         start, count, begin = starts[r], np.uintp(counts[r]), _first_weight(filterbank, r, other)
         lead, whole = np.uintp(start - begin), (count + np.uintp(WHOLE - 1)) & np.uintp(-WHOLE)
@@ -170,4 +170,8 @@ def _fill_columns(axis, cut, least, filterbank):
 def _weight(filterbank, row, k):
     """Give ``A[row, k]`` of rows in twos, 0 where the tap does not reach."""
     there = 0 <= k - filterbank.starts[row] < filterbank.counts[row]
-    return filterbank.weights[row, k - _first_weight(filterbank, row, row ^ 1)] if there else np.float32(0)
+    return (
+        filterbank.weights[row, k - _first_weight(filterbank, np.uintp(row), np.uintp(row ^ 1))]
+        if there
+        else np.float32(0)
+    )

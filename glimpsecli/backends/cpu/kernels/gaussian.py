@@ -69,7 +69,6 @@ def _two_rows(image, filterbank, one, two, at, tile, one_to, two_to):
     starts, counts = filterbank.starts, filterbank.counts
     begin = min(starts[one], starts[two])
     keep, at = max(starts[one] + counts[one], starts[two] + counts[two]) - begin, np.uintp(at + begin * image.pitch)
-    one, two = np.uintp(one), np.uintp(two)
     one_sum = two_sum = full(np.float32(0), WIDE)
     for part in range(0, keep, LONGEST_SUM):
         one_part = two_part = full(np.float32(0), WIDE)
@@ -97,7 +96,7 @@ def _fill_strip(image, filterbank, top, rows, left, columns, tile, strip):
         for r in range(0, rows, 2):
             for k in range(begin + r * share, min(begin + (r + 2) * share, end)):
                 prefetch(image.pixels, np.uintp(at + here + ahead + k * pitch), WIDE)
-            one, two, to = top + r, top + r + 1, r * WIDE
+            one, two, to = np.uintp(top + r), np.uintp(top + r + 1), r * WIDE
             if _first_weight(filterbank, one, two) == _first_weight(filterbank, two, one):
                 _two_rows(image, filterbank, one, two, at + here, tile, to, to + WIDE)
             else:  # far apart: each with itself
@@ -249,7 +248,7 @@ def mending_kernel(
                     to = ((n * h + i) * w + j) * channels + c
                     if math.isfinite(out[to]):
                         continue
-                    total, lead = 0.0, row_starts[i] - _first_weight(a_y, i, i ^ 1)
+                    total, lead = 0.0, row_starts[i] - _first_weight(a_y, np.uintp(i), np.uintp(i ^ 1))
                     for k in range(row_counts[i]):
                         part = 0.0
                         at = first + n * image_stride + (row_starts[i] + k) * pitch + (left + starts[j]) * channels + c
