@@ -25,7 +25,7 @@ import numpy as np
 from glimpsecli.backends.cpu.jit import helper, jit
 from glimpsecli.backends.cpu.kernels.filterbank import WHOLE, Axis, Filterbank, _fill, _fill_columns, _first_weight
 from glimpsecli.backends.cpu.kernels.records import Image
-from glimpsecli.backends.cpu.kernels.vectors import LANES, full, load, multiply_add, prefetch, store, transpose
+from glimpsecli.backends.cpu.kernels.vectors import LANES, full, load, multiply_add, prefetch, store, total, transpose
 from glimpsecli.backends.footprint import CUT
 
 LONGEST_SUM = 256  # products in one float32 sum before it joins the total
@@ -117,7 +117,7 @@ def _dots(filterbank, strip, channels, gain, lines, check):
     step = np.uintp(channels * ROWS)
     for j in range(np.uintp(len(starts))):
         for c in range(np.uintp(channels)):
-            at, total = np.uintp(starts[j]) * step + c * np.uintp(ROWS), full(np.float32(0), ROWS)
+            at, dot = np.uintp(starts[j]) * step + c * np.uintp(ROWS), full(np.float32(0), ROWS)
             for part in range(0, counts[j], LONGEST_SUM):
                 s0 = s1 = s2 = s3 = full(np.float32(0), ROWS)
                 for k in range(np.uintp(part), np.uintp(min(part + LONGEST_SUM, counts[j])), np.uintp(4)):
@@ -126,10 +126,10 @@ def _dots(filterbank, strip, channels, gain, lines, check):
                     s1 = multiply_add(weights[j, k + np.uintp(1)], load(strip, here + step, ROWS), s1)
                     s2 = multiply_add(weights[j, k + np.uintp(2)], load(strip, here + np.uintp(2) * step, ROWS), s2)
                     s3 = multiply_add(weights[j, k + np.uintp(3)], load(strip, here + np.uintp(3) * step, ROWS), s3)
-                total = total + ((s0 + s1) + (s2 + s3))
-            total = total * np.float32(gain)
-            store(lines, j * step + c * np.uintp(ROWS), total)
-            check = multiply_add(np.float32(0), total, check)
+                dot = dot + ((s0 + s1) + (s2 + s3))
+            dot = dot * np.float32(gain)
+            store(lines, j * step + c * np.uintp(ROWS), dot)
+            check = multiply_add(np.float32(0), dot, check)
     return check
 
 
@@ -213,11 +213,7 @@ def gaussian_kernel(
         _fill_strip(image, a_y, top, rows, left, columns, tile, strip)
         check = _dots(a_x, strip, channels, params[n, 6], lines, check)
         _give(lines, rows, w * channels, out, (n * h + top) * w * channels)
-    store(tile, np.uintp(0), check)
-    finite = True
-    for lane in range(ROWS):
-        finite = finite and tile[lane] == 0
-    return finite
+    return total(check) == 0
 
 
 @jit()
