@@ -145,24 +145,34 @@ def _fill(axis, first_tap, taps, cut, together, filterbank):
 
 
 @helper()
-def _fill_columns(axis, cut, least, filterbank):
-    """Make the rows of all taps of x, and count their pixels from the first that a tap reads.
+def _fill_both(params, n, known, image, image_stride, top, rows, cut, values, a_y, a_x, left, columns):
+    """Make the filterbanks of window n for `rows` rows from `top` on, unless they are there from window `known`.
 
     Returns
     -------
     left, columns : int
-        That pixel of the image or one before it, and the number of pixels that are read from there on, `least` or
-        more even where the image has fewer.
+        A column of the image, not after the first that a tap reads, and the number of columns that are read from there
+        on: `values` values or more, in memory even where the image has fewer. The starts of x count from `left`.
     """
-    starts, counts = filterbank.starts, filterbank.counts
-    w = len(starts)
-    _fill(axis, np.int64(0), w, cut, np.int64(1), filterbank)
-    left = min(starts[0], starts[w - 1])
-    columns = max(starts[0] + counts[0], starts[w - 1] + counts[w - 1]) - left
-    columns = max(columns, least)
-    left = min(left, axis.pixels - columns)
-    for j in range(w):
-        starts[j] -= left
+    same = known == n or known * image_stride >= values
+    for p in range(6):
+        same = same and params[n, p] == params[known, p]
+    if not same:
+        starts, counts, last = a_x.starts, a_x.counts, len(a_x.starts) - 1
+        x = Axis(params[n, 3], params[n, 4], params[n, 5], image.width)
+        _fill(x, np.int64(0), last + 1, cut, np.int64(1), a_x)
+        left = min(starts[0], starts[last])
+        columns = max(starts[0] + counts[0], starts[last] + counts[last]) - left
+        columns = max(columns, (values + image.channels - 1) // image.channels)
+        left = min(left, image.width - columns)
+        if n * image_stride < values:  # there is no memory before the image
+            left = max(left, 0)
+        for j in range(last + 1):
+            starts[j] -= left
+        for r in range(len(a_y.counts)):
+            a_y.counts[r] = 0
+    if a_y.counts[top] == 0:
+        _fill(Axis(params[n, 0], params[n, 1], params[n, 2], image.height), top, rows, cut, np.int64(2), a_y)
     return left, columns
 
 

@@ -23,7 +23,7 @@ import math
 import numpy as np
 
 from glimpsecli.backends.cpu.jit import helper, jit
-from glimpsecli.backends.cpu.kernels.filterbank import WHOLE, Axis, Filterbank, _fill, _fill_columns, _first_weight
+from glimpsecli.backends.cpu.kernels.filterbank import WHOLE, Filterbank, _fill_both, _first_weight
 from glimpsecli.backends.cpu.kernels.records import Image
 from glimpsecli.backends.cpu.kernels.vectors import LANES, full, load, multiply_add, prefetch, store, total, transpose
 from glimpsecli.backends.footprint import CUT
@@ -31,32 +31,6 @@ from glimpsecli.backends.footprint import CUT
 LONGEST_SUM = 256  # products in one float32 sum before it joins the total
 WIDE = 4 * LANES  # values of a row that are summed at a time: for two rows of sums there are registers
 ROWS = 16  # output rows of one unit of work
-
-
-@helper()
-def _fill_both(params, n, known, image, image_stride, top, rows, cut, a_y, a_x, left, columns):
-    """Make the filterbanks of window n for rows from `top` on, unless they are there from window `known`.
-
-    Returns
-    -------
-    left, columns : int
-        As `_fill_columns` gives them, or as they were; there are `WIDE` values or more.
-    """
-    same = known == n or known * image_stride >= WIDE
-    for p in range(6):
-        same = same and params[n, p] == params[known, p]
-    if not same:
-        x = Axis(params[n, 3], params[n, 4], params[n, 5], image.width)
-        left, columns = _fill_columns(x, cut, (WIDE + image.channels - 1) // image.channels, a_x)
-        if left < 0 and n * image_stride < WIDE:  # there is no memory before the image
-            for j in range(len(a_x.starts)):
-                a_x.starts[j] += left
-            left = np.int64(0)
-        for r in range(0, len(a_y.counts), ROWS):
-            a_y.counts[r] = 0
-    if a_y.counts[top] == 0:
-        _fill(Axis(params[n, 0], params[n, 1], params[n, 2], image.height), top, rows, cut, np.int64(2), a_y)
-    return left, columns
 
 
 @helper()
@@ -208,7 +182,7 @@ def gaussian_kernel(
         top = (unit - n * units) * ROWS
         image = Image(pixels, first + n * image_stride, pitch, height, width, channels)
         rows = min(ROWS, h - top)
-        left, columns = _fill_both(params, n, known, image, image_stride, top, rows, CUT, a_y, a_x, left, columns)
+        left, columns = _fill_both(params, n, known, image, image_stride, top, rows, CUT, WIDE, a_y, a_x, left, columns)
         known = n
         _fill_strip(image, a_y, top, rows, left, columns, tile, strip)
         check = _dots(a_x, strip, channels, params[n, 6], lines, check)
@@ -230,14 +204,14 @@ def mending_kernel(
     a_y = Filterbank(row_starts, row_counts, row_weights, relative)
     a_x = Filterbank(starts, counts, weights, relative)
     units = (h + ROWS - 1) // ROWS
+    left, columns, known = np.int64(0), np.int64(0), np.int64(-1)
     for unit in range(first_unit, last_unit):
         n = unit // units
         top = (unit - n * units) * ROWS
-        y = Axis(params[n, 0], params[n, 1], params[n, 2], height)
-        x = Axis(params[n, 3], params[n, 4], params[n, 5], width)
-        left, _ = _fill_columns(x, CUT, np.int64(1), a_x)
+        image = Image(pixels, first + n * image_stride, pitch, height, width, channels)
         rows = min(ROWS, h - top)
-        _fill(y, top, rows, CUT, np.int64(2), a_y)
+        left, columns = _fill_both(params, n, known, image, image_stride, top, rows, CUT, WIDE, a_y, a_x, left, columns)
+        known = n
         for i in range(top, top + rows):
             for j in range(w):
                 for c in range(channels):
@@ -247,7 +221,7 @@ def mending_kernel(
                     total, lead = 0.0, row_starts[i] - _first_weight(a_y, np.uintp(i), np.uintp(i ^ 1))
                     for k in range(row_counts[i]):
                         part = 0.0
-                        at = first + n * image_stride + (row_starts[i] + k) * pitch + (left + starts[j]) * channels + c
+                        at = image.first + (row_starts[i] + k) * pitch + (left + starts[j]) * channels + c
                         for m in range(counts[j]):
                             part += weights[j, m] * float(pixels[at + m * channels])
                         total += row_weights[i, lead + k] * part

@@ -20,12 +20,13 @@ from glimpsecli.backends.cpu.kernels.filterbank import (
     WHOLE,
     Axis,
     Filterbank,
+    _fill_both,
     _kept_pixels,
     _relative_weight,
     _row_scale,
     _weight,
 )
-from glimpsecli.backends.cpu.kernels.gaussian import ROWS, _fill_both, _fill_strip
+from glimpsecli.backends.cpu.kernels.gaussian import ROWS, WIDE, _fill_strip
 from glimpsecli.backends.cpu.kernels.records import Image
 from glimpsecli.backends.cpu.kernels.vectors import full, load, multiply_add, store, total, transpose
 from glimpsecli.backends.footprint import BACK_CUT
@@ -198,7 +199,9 @@ def params_kernel(
         top = (unit - n * units) * ROWS
         image = Image(pixels, first + n * image_stride, pitch, height, width, channels)
         rows = min(ROWS, h - top)
-        left, columns = _fill_both(params, n, known, image, image_stride, top, rows, BACK_CUT, a_y, a_x, left, columns)
+        left, columns = _fill_both(
+            params, n, known, image, image_stride, top, rows, BACK_CUT, WIDE, a_y, a_x, left, columns
+        )
         known = n
         for r in range(rows):
             for k in range(np.uintp(row_counts[top + r])):
@@ -271,7 +274,7 @@ def image_kernel(
             for top in range(0, h, ROWS):
                 rows = min(ROWS, h - top)
                 left, columns = _fill_both(
-                    params, n, known, image, image_stride, top, rows, BACK_CUT, a_y, a_x, left, columns
+                    params, n, known, image, image_stride, top, rows, BACK_CUT, WIDE, a_y, a_x, left, columns
                 )
                 known = np.int64(n)
                 begin, end = min(starts[0], starts[w - 1]), max(starts[0] + counts[0], starts[w - 1] + counts[w - 1])
