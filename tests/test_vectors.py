@@ -5,10 +5,11 @@ import re
 
 import numpy as np
 import pytest
+from numba.core.codegen import get_host_cpu_features
 
 from glimpsecli import Window, extract
 from glimpsecli.backends.cpu.jit import helper, jit
-from glimpsecli.backends.cpu.kernels import affine
+from glimpsecli.backends.cpu.kernels import affine, gaussian
 from glimpsecli.backends.cpu.kernels.vectors import full, load, multiply_add, part, prefetch, store, total, transpose
 
 
@@ -47,6 +48,22 @@ def test_the_loops_that_interpolate_are_compiled_to_vectors():
         assert re.search(r"\sv?(rndscale|round)pd\s", code), "the floor of _locate"
         assert re.search(r"\sv?cvtt?pd2dq\s", code), "its conversion to whole pixels"
         assert re.search(r"\sv?mulps\s|\svfn?m(add|sub)\d+ps\s", code), "the products of _mix_run"
+
+
+def test_the_products_of_gaussians_are_compiled_to_fused_vectors():
+    """A number in place of a vector, or a product rounded by itself, would be several times slower."""
+    if "+fma" not in get_host_cpu_features():
+        pytest.skip("knows the names of the vector instructions of x86-64 with FMA only")
+    kernel = gaussian.gaussian_kernel
+    for dtype in (np.uint8, np.float32):
+        extract(np.zeros((9, 9, 3), dtype), Window(4, 4, 5, 5), (6, 6), sampler="gaussian", backend="cpu")
+    fresh = helper()(kernel.py_func)  # code from the cache cannot be inspected
+    for signature in kernel.signatures:
+        fresh.compile(signature)
+        code = fresh.inspect_asm(signature)
+        fused = re.findall(r"\svfmadd\d+ps\s.*%[yz]mm", code)
+        assert len(fused) > 10, "the products of _two_rows and _dots"
+        assert re.search(r"\sprefetcht0\s", code), "the next tile of _fill_strip"
 
 
 @jit()

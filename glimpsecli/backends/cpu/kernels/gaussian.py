@@ -56,17 +56,19 @@ def _two_rows(image, filterbank, one, two, at, tile, one_to, two_to):
 
 
 @helper()
-def _fill_strip(image, filterbank, top, rows, left, columns, tile, strip):
+def _fill_strip(image, image_stride, filterbank, top, rows, left, columns, tile, strip):
     """Fill ``strip[x, r] = sum_k A_y[r, k] I[k, x]``, with zeros for the rows that are not there."""
     at, values, pitch = image.first + left * image.channels, columns * image.channels, image.pitch
     starts, counts, last = filterbank.starts, filterbank.counts, top + rows - 1
     begin, end = min(starts[top], starts[last]), max(starts[top] + counts[top], starts[last] + counts[last])
-    share = (end - begin + rows - 1) // rows
+    share, onward = (end - begin + rows - 1) // rows, (end - begin) * pitch
+    if top + ROWS == len(starts):  # the next rows are those of the next image
+        onward = image_stride + (starts[0] - begin) * pitch
     for i in range(np.uintp(rows * WIDE), np.uintp(ROWS * WIDE)):
         tile[i] = np.float32(0)
     for column in range(0, values, WIDE):
         here = min(column, values - WIDE)  # the last tile ends where the columns end
-        ahead = WIDE if column + WIDE < values else (end - begin) * pitch - here
+        ahead = WIDE if column + WIDE < values else onward - here
         for r in range(0, rows, 2):
             for k in range(begin + r * share, min(begin + (r + 2) * share, end)):
                 prefetch(image.pixels, np.uintp(at + here + ahead + k * pitch), WIDE)
@@ -184,7 +186,7 @@ def gaussian_kernel(
         rows = min(ROWS, h - top)
         left, columns = _fill_both(params, n, known, image, image_stride, top, rows, CUT, WIDE, a_y, a_x, left, columns)
         known = n
-        _fill_strip(image, a_y, top, rows, left, columns, tile, strip)
+        _fill_strip(image, image_stride, a_y, top, rows, left, columns, tile, strip)
         check = _dots(a_x, strip, channels, params[n, 6], lines, check)
         _give(lines, rows, w * channels, out, (n * h + top) * w * channels)
     return total(check) == 0

@@ -207,7 +207,7 @@ def params_kernel(
             for k in range(np.uintp(row_counts[top + r])):
                 by_rows[r, k] = 0.0
         _take(cotangents, (n * h + top) * w * channels, w * channels, rows, losses)
-        _fill_strip(image, a_y, top, rows, left, columns, tile, strip)
+        _fill_strip(image, image_stride, a_y, top, rows, left, columns, tile, strip)
         _column_dots(a_x, losses, channels, strip, by_columns)
         _pull_back_columns(a_x, losses, channels, columns, pulled, lines)
         begin, end = min(starts[0], starts[w - 1]), max(starts[0] + counts[0], starts[w - 1] + counts[w - 1])
