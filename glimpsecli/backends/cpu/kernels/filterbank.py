@@ -126,8 +126,8 @@ def _fill(axis, first_tap, taps, cut, together, filterbank):
         lead, whole = np.uintp(start - begin), (count + np.uintp(WHOLE - 1)) & np.uintp(-WHOLE)
         total = 0.0
         for k in range(whole):
-            weight = _relative_weight(float(start) + float(k), nearest, centre, sigma)
-            weight = weight if k < count else 0.0
+            weight = _relative_weight(float(start) + float(np.int32(k)), nearest, centre, sigma)
+            weight = weight if np.int32(k) < np.int32(count) else 0.0
             relative[k] = weight
             total += weight
         if abs(nearest - centre) < 5 * sigma:
