@@ -121,7 +121,7 @@ def _fill(axis, first_tap, taps, cut, together, filterbank):
         _, starts[r], counts[r] = _kept_pixels(first + min(np.int64(r), last) * stride, sigma, pixels, cut)
     for r in range(np.uintp(first_tap), np.uintp(end)):
         centre, other = first + min(np.int64(r), last) * stride, r ^ np.uintp(together - 1)
-        nearest, _, _ = _kept_pixels(centre, sigma, pixels, cut)
+        nearest = min(max(np.floor(centre + 0.5), 0.0), pixels - 1.0)  # as kept_pixels has it, by way of no integer
         start, count, begin = starts[r], np.uintp(counts[r]), _first_weight(filterbank, r, other)
         lead, whole = np.uintp(start - begin), (count + np.uintp(WHOLE - 1)) & np.uintp(-WHOLE)
         total = 0.0
