@@ -134,7 +134,7 @@ def scratch(glimpse, image, params, cut=CUT):
     tile, strip, lines, row_starts, row_counts, row_weights, starts, counts, weights, relative : arrays
     """
     (h, w, channels), (height, width) = glimpse, image
-    _, s_y, _, _, s_x, d_x, _ = np.abs(params).max(axis=0, initial=0).tolist()
+    _, s_y, _, _, s_x, d_x, _ = np.abs(params.T, order="C").max(axis=1, initial=0).tolist()
     rows, taps = min(int(4 * cut * s_y) + 6, height), min(int(2 * cut * s_x) + 3, width)
     columns = min(int(d_x * w + 2 * cut * s_x) + 4, width)
     return (
