@@ -36,7 +36,6 @@ def prepare_gaussian(params: Floats, size: Size, image_shape: ImageShape, thread
     rows, columns = np.minimum(reach * params[:, 1], height), np.abs(params[:, 5]) * w + reach * params[:, 4]
     work = float(np.dot(rows, np.minimum(columns, width))) * h * channels
     units = len(params) * -(-h // cpu_gaussian.ROWS)
-
     places = _read_only(params), h, w, channels
     scratch = Scratch(functools.partial(cpu_gaussian.scratch, (h, w, channels), (height, width), params))
 

@@ -75,7 +75,7 @@ def _fill_strip(image, image_stride, filterbank, top, rows, left, columns, tile,
             one, two, to = np.uintp(top + r), np.uintp(top + r + 1), r * WIDE
             if _first_weight(filterbank, one, two) == _first_weight(filterbank, two, one):
                 _two_rows(image, filterbank, one, two, at + here, tile, to, to + WIDE)
-            else:  # far apart: each with itself
+            else:  # far from each other: each with itself
                 _two_rows(image, filterbank, one, one, at + here, tile, to, to)
                 _two_rows(image, filterbank, two, two, at + here, tile, to + WIDE, to + WIDE)
         for x in range(0, WIDE, LANES):
@@ -135,8 +135,8 @@ def scratch(glimpse, image, params, cut=CUT):
     """
     (h, w, channels), (height, width) = glimpse, image
     _, s_y, _, _, s_x, d_x, _ = np.abs(params.T, order="C").max(axis=1, initial=0).tolist()
-    rows, taps = min(int(4 * cut * s_y) + 6, height), min(int(2 * cut * s_x) + 3, width)
-    columns = min(int(d_x * w + 2 * cut * s_x) + 4, width)
+    rows, taps = int(min(4 * cut * s_y + 6, height)), int(min(2 * cut * s_x + 3, width))
+    columns = int(min(d_x * w + 2 * cut * s_x + 4, width))
     return (
         _vectors(WIDE),
         _vectors((columns + 4) * channels + WIDE),

@@ -1,6 +1,6 @@
 """The Gaussian sampler's gradients: the kernels that pull them back, built of the same parts as those of the glimpses.
 
-With G the gradient with respect to the glimpse, four of its rows at a time are first pulled back along x, ``P = G
+With G the gradient with respect to the glimpse, the rows of a unit are first pulled back along x together, ``P = G
 A_x``. That is all the image needs: ``dL/dI = A_y^T P``. For the parameters ``dL/dA_y = P I^T`` and ``dL/dA_x = G^T A_y
 I`` are made where the filterbanks have weights, and each row r of them then counts ::
 
@@ -80,7 +80,7 @@ def _row_dots(image, filterbank, top, row, last_row, left, begin, end, lines, by
     one, two = starts[row], starts[other]
     one_end, two_end = one + counts[row], two + counts[other]
     low, high, runs = min(one, two), max(one_end, two_end), 1
-    if max(one, two) >= min(one_end, two_end):  # far apart: each its own pixels
+    if max(one, two) >= min(one_end, two_end):  # far from each other: each its own pixels
         runs, low, high = 2, one, one_end
     for _ in range(runs):
         for part in range(0, values, BLOCK):

@@ -17,7 +17,7 @@ class Image(NamedTuple):
     pitch : int
         Values from one row to the next.
     height, width, channels : int
-        Of the whole image; for Gaussians of the part in `pixels`.
+        Of the whole image.
     """
 
     pixels: Any
