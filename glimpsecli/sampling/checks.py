@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,14 @@ def checked_image(image: ArrayLike, name: str = "an image") -> Images:
 def checked_shape(shape: Any, name: str = "an image") -> tuple[int, ...]:
     """Give a shape that is (H, W) or (H, W, C) as ints."""
     try:
-        sides = shape if type(shape) is tuple and set(map(type, shape)) == {int} else tuple(map(operator.index, shape))
+        return _kept_shape(shape, name)
+    except TypeError:  # a list has no hash
+        return _checked_shape(shape, name)
+
+
+def _checked_shape(shape: Any, name: str) -> tuple[int, ...]:
+    try:
+        sides = tuple(map(operator.index, shape))
     except TypeError:
         sides = ()
     if len(sides) not in (2, 3) or min(sides) < 1:
@@ -40,6 +48,9 @@ def checked_shape(shape: Any, name: str = "an image") -> tuple[int, ...]:
     if len(sides) == 3:
         check_channels_last(sides, "put them last: np.moveaxis(image, 0, -1)")
     return sides
+
+
+_kept_shape = functools.lru_cache(_checked_shape)
 
 
 def check_channels_last(shape: tuple[int, ...], hint: str) -> None:
