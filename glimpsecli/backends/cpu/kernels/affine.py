@@ -24,10 +24,11 @@ import numpy as np
 from glimpsecli.backends.cpu.jit import helper, jit
 from glimpsecli.backends.cpu.kernels.neighbours import CONSTANT, REFLECT, mix
 from glimpsecli.backends.cpu.kernels.records import Image, Run, Tile
-from glimpsecli.backends.cpu.kernels.vectors import load, part, store
+from glimpsecli.backends.cpu.kernels.vectors import load, part, prefetch, store
 
 ROWS = 32  # output rows of one unit of work
 TILE, VALUES = 2**10, 2**12  # the most pixels and values of a tile: what is known of them stays in the cache
+LARGE = 2**16  # pixels of a glimpse from which its image is taken to lie in memory, not in the cache
 LANES = 4  # channels that are mixed at once
 ZERO, ONE = np.float32(0), np.float32(1)
 ONCE, TWO, THREE = (
@@ -120,6 +121,19 @@ def _spread(run, tile):
         at = np.uintp(i) * columns
         for j in range(columns):
             run.pixels[1, at + j], run.fractions[1, at + j], run.coverage[1, at + j] = pixel, fraction, share
+
+
+@helper()
+def _ask(image, run, count):
+    """Ask for the lines of the cache that a tile reads: the loops that wait for them have few under way at once.
+
+    Every second pixel will do, as the lines of most others are the same.
+    """
+    pitch = np.uintp(image.pitch)
+    for j in range(TWO - TWO, count, TWO):
+        a = _first(image, run, j)
+        prefetch(image.pixels, a, 1)
+        prefetch(image.pixels, a + pitch, 1)
 
 
 @helper(fastmath={"contract"})
@@ -242,6 +256,7 @@ def interpolating_kernel(
         top = (unit - n * units) * ROWS
         bottom = _lesser(top + ROWS, h)
         upright = len(grids) == 0 and matrices[n, 0, 1] == 0 and matrices[n, 1, 0] == 0
+        cold = stride != 0 or (upright and h * w >= LARGE)
         x0, y0, x_covered, y_covered = np.int32(0), np.int32(0), False, False
         for left in range(0, w, columns):
             for i in range(top, bottom, rows):
@@ -264,6 +279,8 @@ def interpolating_kernel(
                 size = count * np.uintp(channels)
                 for plane in range(n * planes, (n + 1) * planes):
                     image = Image(pixels, first + plane * stride, pitch, height, width, channels)
+                    if cold:
+                        _ask(image, run, count)
                     loadable = _loadable(image, x0, y0)
                     begin = count - count
                     while begin < count:  # at once, or in stretches that can be loaded

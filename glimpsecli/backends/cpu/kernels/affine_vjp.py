@@ -19,6 +19,7 @@ from glimpsecli.backends.cpu.kernels.affine import (
     THREE,
     TWO,
     ZERO,
+    _ask,
     _find,
     _first,
     _lesser,
@@ -190,6 +191,8 @@ def places_kernel(
                 for plane in range(n * planes, (n + 1) * planes):
                     image = Image(pixels, first + plane * stride, pitch, height, width, channels)
                     at = ((plane * h + i) * w + left) * channels
+                    if stride != 0:
+                        _ask(image, run, count)
                     _slopes(image, run, count, cotangents, at, corners, by_x, by_y)
                     if not all_inside:
                         _outer_slopes(
