@@ -111,17 +111,17 @@ def _dots(filterbank, strip, channels, gain, lines, check):
 
 @helper()
 def _give(lines, rows, values, out, to):
-    """Copy ``lines[x, r]`` to ``out[to + r * values + x]``, eight by eight and what remains one by one."""
-    whole = values & -8
-    for r in range(0, rows, 8):
-        some = whole if r + 8 <= rows else 0
-        for x in range(0, some, 8):
-            transpose(
-                lines, np.uintp(x * ROWS + r), np.uintp(ROWS), out, np.uintp(to + r * values + x), np.uintp(values), 8
-            )
-        for row in range(np.uintp(r), np.uintp(min(r + 8, rows))):
-            for x in range(np.uintp(some), np.uintp(values)):
-                out[np.uintp(to) + row * np.uintp(values) + x] = lines[x * np.uintp(ROWS) + row]
+    """Copy ``lines[x, r]`` to ``out[to + r * values + x]``, eight by eight: the last eight end where the rows end."""
+    if min(rows, values) < 8:
+        for r in range(np.uintp(rows)):
+            for x in range(np.uintp(values)):
+                out[np.uintp(to) + r * np.uintp(values) + x] = lines[x * np.uintp(ROWS) + r]
+        return
+    for first_r in range(0, rows, 8):
+        for first_x in range(0, values, 8):
+            r, x = min(first_r, rows - 8), min(first_x, values - 8)
+            source, place = np.uintp(x * ROWS + r), np.uintp(to + r * values + x)
+            transpose(lines, source, np.uintp(ROWS), out, place, np.uintp(values), 8)
 
 
 def scratch(glimpse, image, params, cut=CUT):
