@@ -274,8 +274,8 @@ def test_a_window_without_area_is_where_its_centre_is():
     assert share_outside(point, (3, 3), (4, 20)) == 1
 
 
-@given(st.lists(windows, min_size=2, max_size=9), sizes)
-def test_a_window_has_the_same_bits_alone_and_among_others(many, size):
-    together = stack_matrices(many, size)
-    for window, matrix in zip(many, together, strict=True):
-        np.testing.assert_array_equal(stack_matrices(window, size)[0], matrix)
+@given(st.lists(windows, min_size=2, max_size=9), st.lists(upright, min_size=2, max_size=9), sizes)
+def test_a_window_has_the_same_bits_alone_and_among_others(many, straight, size):
+    for stack, places in ((stack_matrices, many), (stack_gaussians, straight)):
+        for place, row in zip(places, stack(places, size), strict=True):
+            np.testing.assert_array_equal(stack(place, size)[0], row)

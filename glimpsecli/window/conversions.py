@@ -84,6 +84,10 @@ def _matrix_of(cx: Any, cy: Any, width: Any, height: Any, cos: Any, sin: Any, si
 def matrices_to_gaussians(matrices: Floats, blur: float) -> Floats:
     """Put a Gaussian of ``sigma = blur * max(|stride|, 1)`` on each tap of (N, 2, 3) matrices: (N, 7) rows."""
     blur = checked_blur(blur)
+    if len(matrices) == 1:  # Python's arithmetic has the same bits, and starts at once
+        ((d_x, b, u_x), (c, d_y, u_y)), *_ = matrices.tolist()
+        if b == c == 0:
+            return np.array(((u_y, blur * max(abs(d_y), 1), d_y, u_x, blur * max(abs(d_x), 1), d_x, 1.0),))
     turned = np.flatnonzero((matrices[:, 0, 1] != 0) | (matrices[:, 1, 0] != 0))
     if len(turned):
         which = f"window {turned[0]}" if len(matrices) > 1 else "the window"

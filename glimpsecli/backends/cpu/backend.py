@@ -25,26 +25,45 @@ if TYPE_CHECKING:
     from glimpsecli.arrays import Floats, Glimpses, Images
     from glimpsecli.backends.protocol import ImageShape, Interpolation, Read, Size
 
+KEPT = 2**12
+"""Pixels of the longest side up to which scratch arrays of Gaussians are kept: they have some megabytes at most."""
+
 _NO_MATRICES, _NO_GRIDS = np.empty((0, 2, 3)), np.empty((0, 0, 0, 2))
 _NO_MATRICES.flags.writeable = _NO_GRIDS.flags.writeable = False
 
 
 def prepare_gaussian(params: Floats, size: Size, image_shape: ImageShape, threads: int | None) -> Read:
     """Bind Gaussian glimpses: ``gain * A_y I A_x^T``, the tails of the Gaussians cut."""
-    (h, w), (_, height, width, channels) = size, image_shape
-    reach = 2 * CUT
-    rows, columns = np.minimum(reach * params[:, 1], height), np.abs(params[:, 5]) * w + reach * params[:, 4]
-    work = float(np.dot(rows, np.minimum(columns, width))) * h * channels
+    (h, w), (count, height, width, channels) = size, image_shape
+    sizes = cpu_gaussian.sizes((h, w, channels), (height, width), params)
+    scratch = (
+        _gaussian_scratch(*sizes) if max(sizes) <= KEPT else Scratch(functools.partial(cpu_gaussian.scratch, *sizes))
+    )
+    if len(params) == 1:  # nearly the same, and known at once
+        work = float(h * sizes[3] * sizes[5] * channels) / 2
+    else:
+        reach = 2 * CUT
+        rows, columns = np.minimum(reach * params[:, 1], height), np.abs(params[:, 5]) * w + reach * params[:, 4]
+        work = float(np.dot(rows, np.minimum(columns, width))) * h * channels
     units = len(params) * -(-h // cpu_gaussian.ROWS)
     places = _read_only(params), h, w, channels
-    scratch = Scratch(functools.partial(cpu_gaussian.scratch, (h, w, channels), (height, width), params))
+    pitch, wide = width * channels, width * channels >= cpu_gaussian.WIDE
+    whole = 0, pitch, 0 if count == 1 else height * pitch, height, width
 
     def read(images: Images, out: Glimpses) -> None:
-        given = *_gaussian_source(images, params, size, CUT), *places, out.reshape(-1)
+        simple = wide and images.flags.c_contiguous
+        source = (_flat(images), *whole) if simple else _gaussian_source(images, params, size, CUT)
+        given = *source, *places, out.reshape(-1)
         if not all(run(cpu_gaussian.gaussian_kernel, given, scratch, units=units, work=work, threads=threads)):
             run(cpu_gaussian.mending_kernel, given, scratch, units=units, work=work, threads=threads)
 
     return read
+
+
+@functools.lru_cache(maxsize=8)
+def _gaussian_scratch(*sizes: int) -> Scratch:
+    """Give the scratch arrays of the Gaussian kernel, which windows of a kind share."""
+    return Scratch(functools.partial(cpu_gaussian.scratch, *sizes))
 
 
 def _gaussian_source(images: Images, params: Floats, size: Size, cut: float) -> tuple[Any, ...]:

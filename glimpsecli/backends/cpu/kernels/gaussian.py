@@ -19,6 +19,7 @@ Indices are unsigned where it is hot: Numba checks signed ones for counting from
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -124,19 +125,30 @@ def _give(lines, rows, values, out, to):
             transpose(lines, source, np.uintp(ROWS), out, place, np.uintp(values), 8)
 
 
-def scratch(glimpse, image, params, cut=CUT):
-    """Make the arrays in which one call of a kernel works, for glimpses (h, w, channels) and images (height, width).
+def sizes(glimpse: Any, image: Any, params: Any, cut: float = CUT) -> tuple[int, ...]:
+    """Give the arguments of :func:`scratch` for glimpses (h, w, channels) of images (height, width).
 
-    Python makes them because it compiles nothing for that.
+    Returns
+    -------
+    h, w, channels, rows, taps, columns, longest : int
+        After the glimpse's: the most rows that two taps of y keep, pixels that one of x keeps, columns that a window
+        reads, and the longer side of an image.
+    """
+    (h, w, channels), (height, width) = glimpse, image
+    extremes = np.abs(params.T, order="C").max(axis=1, initial=0) if len(params) > 1 else np.abs(params[0])
+    _, s_y, _, _, s_x, d_x, _ = extremes.tolist()
+    rows, taps = int(min(4 * cut * s_y + 6, height)), int(min(2 * cut * s_x + 3, width))
+    columns = int(min(d_x * w + 2 * cut * s_x + 4, width))
+    return h, w, channels, rows, taps, columns, max(height, width)
+
+
+def scratch(h, w, channels, rows, taps, columns, longest):
+    """Make the arrays in which one call of a kernel works; Python makes them because it compiles nothing for that.
 
     Returns
     -------
     tile, strip, lines, row_starts, row_counts, row_weights, starts, counts, weights, relative : arrays
     """
-    (h, w, channels), (height, width) = glimpse, image
-    _, s_y, _, _, s_x, d_x, _ = np.abs(params.T, order="C").max(axis=1, initial=0).tolist()
-    rows, taps = int(min(4 * cut * s_y + 6, height)), int(min(2 * cut * s_x + 3, width))
-    columns = int(min(d_x * w + 2 * cut * s_x + 4, width))
     return (
         _vectors(WIDE),
         _vectors((columns + 4) * channels + WIDE),
@@ -147,7 +159,7 @@ def scratch(glimpse, image, params, cut=CUT):
         np.empty(w, np.int64),
         np.empty(w, np.int64),
         np.empty((w, taps + WHOLE), np.float32),
-        np.empty(max(height, width) + WHOLE),
+        np.empty(longest + WHOLE),
     )
 
 

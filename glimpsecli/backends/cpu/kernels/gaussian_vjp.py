@@ -172,7 +172,7 @@ def scratch(glimpse, image, params):
     -------
     losses, pulled, lines, by_rows, by_columns, tile, strip, row_starts, ... : arrays
     """
-    tile, strip, losses, *filterbanks = cpu_gaussian.scratch(glimpse, image, params, BACK_CUT)
+    tile, strip, losses, *filterbanks = cpu_gaussian.scratch(*cpu_gaussian.sizes(glimpse, image, params, BACK_CUT))
     row_weights, weights = filterbanks[2], filterbanks[5]
     lines = np.empty((ROWS, len(strip) // ROWS + 8), np.float32)
     by_rows, by_columns = np.empty((ROWS, row_weights.shape[1])), np.empty(weights.shape)
