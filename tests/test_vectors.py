@@ -47,7 +47,7 @@ def test_the_loops_that_interpolate_are_compiled_to_vectors():
         code = fresh.inspect_asm(signature)
         assert re.search(r"\sv?(rndscale|round)pd\s", code), "the floor of _locate"
         assert re.search(r"\sv?cvtt?pd2dq\s", code), "its conversion to whole pixels"
-        assert re.search(r"\sv?mulps\s|\svfn?m(add|sub)\d+ps\s", code), "the products of _mix_run"
+        assert re.search(r"\sv?mulps\s|\svfn?m(add|sub)\d+ps\s", code), "the products of _mix"
 
 
 def test_the_products_of_gaussians_are_compiled_to_fused_vectors():

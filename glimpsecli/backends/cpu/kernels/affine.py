@@ -1,18 +1,19 @@
 """The kernels that interpolate: an affine matrix gives the point of each output pixel, or a grid of points does.
 
-A *unit* of work is `ROWS` rows of one glimpse, and each row is computed in *runs* of `RUN` pixels, in steps::
+A *unit* of work is `ROWS` rows of one glimpse. It is computed in *tiles*, some whole rows or a part of one row, and
+each step is one loop over all pixels of a tile::
 
-    _locate     x -> x0, its fraction and coverage; y likewise      a---b  y0
-    _mix_run    a, b, c, d -> values                                | * |
-    _mend       the few values that are not finite                  c---d  y0 + 1
-    _cover      coverage * values + (1 - coverage) * fill          x0  x0 + 1
+    _locate    x -> x0, its fraction and coverage; y likewise      a---b  y0
+    _mix       a, b, c, d -> values                                | * |
+    _mend      the few values that are not finite                  c---d  y0 + 1
+    _cover     coverage * values + (1 - coverage) * fill          x0  x0 + 1
 
-x0 is a pixel of the image, also where x lies outside: there the border says at which point of the image the value is
-the same, or the *coverage* how much of it is the image's. So no border needs a branch where it is hot.
+x0 is a pixel of the image, also where x lies outside: there the border gives the point of the image that has the same
+value, or the *coverage*, the image's share of the value. So no loop asks for the border.
 
-`_locate` must become vectors by itself, `_mix_run` has explicit ones. Indices are unsigned where it is hot: Numba
-checks signed ones for counting from the end. What a tile calls is inlined by force: to pass all arrays of a run takes
-as long as a row of a small glimpse.
+The loop of `_locate` must become vectors by itself, those of `_mix` have explicit ones. Indices are unsigned where it
+is hot: Numba checks signed ones for counting from the end. Helpers are inlined by force where a call, which passes all
+arrays of a run, would take as long as a row of a small glimpse.
 """
 
 from __future__ import annotations
@@ -31,14 +32,9 @@ TILE, VALUES = 2**10, 2**12  # the most pixels and values of a tile: what is kno
 LARGE = 2**16  # pixels of a glimpse from which its image is taken to lie in memory, not in the cache
 LANES = 4  # channels that are mixed at once
 ZERO, ONE = np.float32(0), np.float32(1)
-ONCE, TWO, THREE = (
-    np.uintp(1),
-    np.uintp(2),
-    np.uintp(3),
-)  # a number of Python's beside an unsigned one would make both float64
+ONCE, TWO, THREE = np.uintp(1), np.uintp(2), np.uintp(3)  # beside a number of Python's these would become float64
 
-
-_mix = helper(fastmath={"contract"})(mix)
+_mix_one = helper(fastmath={"contract"})(mix)
 
 
 @helper()
@@ -137,7 +133,7 @@ def _ask(image, run, count):
 
 
 @helper(fastmath={"contract"})
-def _mix_run(image, run, begin, end):
+def _mix(image, run, begin, end):
     """Mix the neighbours of pixels `begin` to `end` into `values`, with up to LANES values beyond the last."""
     pixels, values, fractions = image.pixels, run.values, run.fractions
     channels, pitch = np.uintp(image.channels), np.uintp(image.pitch)
@@ -166,6 +162,25 @@ def _mix_run(image, run, begin, end):
                 left = left + fractions[1, j] * (load(pixels, c, 4) - left)
                 right = right + fractions[1, j] * (load(pixels, c + channels, 4) - right)
                 store(values, j * channels + v, left + fractions[0, j] * (right - left))
+
+
+@helper(forceinline=True)
+def _locate_tile(run, matrices, grids, axis, n, tile, extent, order, border, upright):
+    """Locate a tile on one axis, as :func:`_locate`; the y of an upright row is located once."""
+    piece = tile
+    if upright and axis == 1:
+        piece = Tile(tile.top, tile.bottom, tile.left, 1)
+    count = np.uintp((piece.bottom - piece.top) * piece.columns)
+    _find(matrices, grids, axis, n, piece, run.points)
+    if order == 0:
+        for j in range(count):
+            run.points[j] = np.floor(run.points[j] + 0.5)
+    if border == REFLECT:
+        _fold(run.points, count, extent)
+    farthest, _, covered = _locate(run, axis, count, extent, border)
+    if upright and axis == 1:
+        _spread(run, tile)
+    return farthest, covered
 
 
 @helper()
@@ -201,7 +216,7 @@ def _mend(image, run, count, all_loadable):
             if seen:
                 upper_left, upper_right = np.float32(pixels[here]), np.float32(pixels[here + right])
                 lower_left, lower_right = np.float32(pixels[here + down]), np.float32(pixels[here + down + right])
-                value = _mix(upper_left, upper_right, lower_left, lower_right, fx, fy)
+                value = _mix_one(upper_left, upper_right, lower_left, lower_right, fx, fy)
                 if not math.isfinite(value):  # infinite pixels: no difference of them is taken
                     value = (ONE - fx) * (ONE - fy) * upper_left
                     value += fx * (ONE - fy) * upper_right if fx > ZERO else ZERO
@@ -262,18 +277,11 @@ def interpolating_kernel(
             for i in range(top, bottom, rows):
                 tile = Tile(i, _lesser(i + rows, bottom), left, _lesser(columns, w - left))
                 count = np.uintp((tile.bottom - tile.top) * tile.columns)
-                for axis in range(i > top and upright, 2):  # upright, all rows have the same x, and a row one y
-                    flat, extent = upright and axis == 1, height if axis else width
-                    piece, known = (Tile(i, tile.bottom, left, 1), np.uintp(tile.bottom - i)) if flat else (tile, count)
-                    _find(matrices, grids, axis, n, piece, points)
-                    if order == 0:
-                        for j in range(known):
-                            points[j] = np.floor(points[j] + 0.5)
-                    if border == REFLECT:
-                        _fold(points, known, extent)
-                    farthest, _, covered = _locate(run, axis, known, extent, border)
-                    if flat:
-                        _spread(run, tile)
+                for axis in range(i > top and upright, 2):  # the x of upright rows are the same
+                    extent = height if axis else width
+                    farthest, covered = _locate_tile(
+                        run, matrices, grids, axis, n, tile, extent, order, border, upright
+                    )
                     x0, y0 = (x0, farthest) if axis else (farthest, y0)
                     x_covered, y_covered = (x_covered, covered) if axis else (covered, y_covered)
                 size = count * np.uintp(channels)
@@ -289,7 +297,7 @@ def interpolating_kernel(
                             end = begin
                             while end < count and _loadable(image, located[0, end], located[1, end]):
                                 end += ONCE
-                        _mix_run(image, run, begin, end)
+                        _mix(image, run, begin, end)
                         begin = end + ONCE
                     if not loadable or (pixels.itemsize == 4 and not _all_finite(values, size)):
                         _mend(image, run, count, loadable)

@@ -29,7 +29,7 @@ class Image(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """Some rows of a glimpse, or a part of one row."""
+    """Some whole rows of a glimpse, `top` to `bottom`, or a part of one row."""
 
     top: Any
     bottom: Any
@@ -38,7 +38,7 @@ class Tile(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Some pixels in a row of a glimpse; on axis 0 is x, on axis 1 y.
+    """The pixels of a tile, row by row; on axis 0 is x, on axis 1 y.
 
     Attributes
     ----------
