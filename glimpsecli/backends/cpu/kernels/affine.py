@@ -218,10 +218,9 @@ def _mend(image, run, count, all_loadable):
                 lower_left, lower_right = np.float32(pixels[here + down]), np.float32(pixels[here + down + right])
                 value = _mix_one(upper_left, upper_right, lower_left, lower_right, fx, fy)
                 if not math.isfinite(value):  # infinite pixels: no difference of them is taken
-                    value = (ONE - fx) * (ONE - fy) * upper_left
-                    value += fx * (ONE - fy) * upper_right if fx > ZERO else ZERO
-                    value += (ONE - fx) * fy * lower_left if fy > ZERO else ZERO
-                    value += fx * fy * lower_right if fx * fy > ZERO else ZERO
+                    on_left = (ONE - fy) * upper_left + (fy * lower_left if fy > ZERO else ZERO)
+                    on_right = (ONE - fy) * upper_right + (fy * lower_right if fy > ZERO else ZERO)
+                    value = (ONE - fx) * on_left + (fx * on_right if fx > ZERO else ZERO)
             run.values[to] = value
 
 
