@@ -7,6 +7,7 @@ import importlib
 import math
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -119,6 +120,7 @@ def main() -> None:
             signal.signal(number, _stop)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupter())
+    sys.unraisablehook = send_again
     prepare()
     code = run(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to be interrupted
@@ -165,6 +167,19 @@ def _interrupter() -> Callable[[int, object], None]:
             raise KeyboardInterrupt
 
     return interrupt
+
+
+def send_again(lost: sys.UnraisableHookArgs) -> None:
+    """Send a signal again whose exception was lost in a callback, such as the compiler's, that can raise nothing."""
+    if isinstance(lost.exc_value, (KeyboardInterrupt, SystemExit)) and hasattr(signal, "pthread_kill"):
+        code = getattr(lost.exc_value, "code", None)
+        number = code - 128 if isinstance(code, int) else signal.SIGINT
+        main_thread = threading.main_thread().ident
+        timer = threading.Timer(1.1, signal.pthread_kill, [main_thread, number])  # a repeat within 1 s is ignored
+        timer.daemon = True
+        timer.start()
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _stop(number: int, frame: object) -> None:

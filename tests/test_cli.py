@@ -334,3 +334,36 @@ def test_an_output_without_a_name_is_refused(line, samples, capsys):
     photo = str(samples / "coffee.png")
     assert cli.run([*line.format(photo, photo).split(), "-o", ""]) == 2
     assert "--output '' names nothing" in capsys.readouterr().err
+
+
+LOST = """
+import ctypes, signal, sys, time
+from glimpsecli import cli
+signal.signal(signal.SIGINT, cli._interrupter())
+sys.unraisablehook = cli.send_again
+
+@ctypes.CFUNCTYPE(None)
+def callback():
+    signal.raise_signal(signal.SIGINT)
+
+callback()
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+def test_a_ctrl_c_that_a_callback_of_the_compiler_swallows_comes_again():
+    done = subprocess.run([sys.executable, "-c", LOST], capture_output=True, timeout=50, check=False)
+    assert (done.stdout, done.stderr) == (b"interrupted\n", b"")
+
+
+def test_without_numbas_compiler_the_cpu_backend_says_so():
+    run = [sys.executable, "-m", "glimpsecli", "extract", "sample_images/camera.png", "--size", "8", "--backend", "cpu"]
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    done = subprocess.run([*run, "-o", os.devnull], env=environment, capture_output=True, check=False)
+    assert done.returncode == 3
+    assert done.stderr.decode().count("\n") == 1
+    assert "NUMBA_DISABLE_JIT" in done.stderr.decode()

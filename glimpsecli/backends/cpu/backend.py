@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
+import numba
 import numpy as np
 
 from glimpsecli.backends.cpu.kernels import affine as cpu_affine
@@ -30,6 +31,12 @@ KEPT = 2**12
 
 _NO_MATRICES, _NO_GRIDS = np.empty((0, 2, 3)), np.empty((0, 0, 0, 2))
 _NO_MATRICES.flags.writeable = _NO_GRIDS.flags.writeable = False
+
+
+def require() -> None:
+    """Raise an error where Numba's compiler is switched off: the kernels' vectors are no Python."""
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]  # set at run time
+        raise RuntimeError("NUMBA_DISABLE_JIT is set, and without Numba's compiler there are no kernels")
 
 
 def prepare_gaussian(params: Floats, size: Size, image_shape: ImageShape, threads: int | None) -> Read:
