@@ -11,7 +11,7 @@ from conftest import examples
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from glimpsecli import Affine, GaussianParams, GlimpseError, Projective, Window, extract, extract_batch, vjp
+from glimpsecli import Affine, GaussianParams, GlimpseError, Projective, Window, extract, extract_batch, vjp, vjp_batch
 from glimpsecli.attention import gaussian, spatial
 from glimpsecli.backends import footprint, load, numpy_backend
 from glimpsecli.backends.cpu import backend as cpu
@@ -220,12 +220,12 @@ def guarded(monkeypatch):
     libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
     def copy(array, last=True):
-        whole = -(-array.nbytes // page) * page
-        memory = mmap.mmap(-1, whole + 2 * page)
+        whole, guard = -(-array.nbytes // page) * page, 1 << 26  # wide enough for rows of an image that are not there
+        memory = mmap.mmap(-1, whole + 2 * guard)
         start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-        for away in (start, start + page + whole):  # who reads there ends with a segmentation fault
-            assert libc.mprotect(away, page, 0) == 0
-        first = page + whole - array.nbytes if last else page
+        for away in (start, start + guard + whole):  # who reads there ends with a segmentation fault
+            assert libc.mprotect(away, guard, 0) == 0
+        first = guard + whole - array.nbytes if last else guard
         placed = np.frombuffer(memory, array.dtype, array.size, first).reshape(array.shape)
         placed[...] = array
         return placed
@@ -243,7 +243,10 @@ def test_no_byte_beside_an_image_or_a_part_of_it_is_read(guarded, sampler):
     places = [Window(30, 20, 30, 20), Window(30, 20, 60, 41), Window(78, 58, 4, 4)]
     if sampler != "gaussian":
         places += [Window(30, 20, 20, 20, 30), Projective([[1, 0, 9], [0, 1, 4], [0, 1e-3, 1]])]
-    for image in (noise[:2, :2], noise[:2], noise[:, :2], noise[5:45, 5:65], noise[:, ::-1], noise):
+    if sampler == "gaussian":
+        places.append([Window(20, 30, 8, 8), Window(60, 30, 8, 8)])
+    places += [Window(80, 60, 9, 7), Window(0, 30, 9, 7), Window(90, 70, 5, 5), Window(-9, -9, 5, 5)]
+    for image in (noise[:2, :2], noise[:2], noise[:, :2], noise[5:45, 5:65], noise[:, ::-1], noise[::-1], noise):
         for last in (True, False):
             for where in (*places, Window(image.shape[1] / 2, image.shape[0] / 2, image.shape[1], image.shape[0])):
                 seen = guarded(image, last) if image.flags.c_contiguous else image
@@ -290,6 +293,37 @@ def test_a_glimpse_of_long_rows_is_as_right_as_one_of_short_ones(sampler, channe
         np.testing.assert_allclose(one.image, two.image, atol=1e-5 * np.abs(two.image).max())
         found, expected = (np.array([getattr(x.where, name) for name in ("cx", "cy", "width")]) for x in (one, two))
         np.testing.assert_allclose(found, expected, atol=1e-5 * max(np.abs(expected).max(), 1))
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_a_window_beyond_the_end_of_a_view_reads_nothing_before_it(backward):
+    view = np.zeros((30000, 20000), np.uint8)[::-1]
+    for window in (Window(15000, 30000, 800, 8), Window(20000, 29000, 8, 800, 10), Window(30000, 40000, 9, 9)):
+        options = {"sampler": "bilinear", "backend": "cpu"}
+        if backward:
+            vjp(view, window, (4, 4), np.ones((4, 4)), by="where", **options)
+        else:
+            assert not extract(view, window, (4, 4), **options).any()
+
+
+def test_large_projective_glimpses_of_planes_are_those_of_images(monkeypatch):
+    monkeypatch.setattr(dispatch, "GRID_POINTS", 300)
+    images = np.random.default_rng(0).random((2, 3, 50, 60), dtype=np.float32)
+    place = Projective([[0.5, 0, 3], [0, 0.5, 2], [1e-4, 1e-4, 1]])
+    loss = np.random.default_rng(1).standard_normal((2, 3, 40, 30)).astype(np.float32)
+    options = {"sampler": "bilinear", "layout": "NCHW"}
+    one, two = (extract_batch(images, [place] * 2, (40, 30), backend=b, **options) for b in ("cpu", "numpy"))
+    np.testing.assert_allclose(one, two, atol=TOLERANCE)
+    one, two = (vjp_batch(images, [place] * 2, (40, 30), loss, backend=b, **options) for b in ("cpu", "numpy"))
+    np.testing.assert_allclose(one.image, two.image, atol=1e-5)
+    for found, expected in zip(one.where, two.where, strict=True):
+        np.testing.assert_allclose(found.matrix, expected.matrix, rtol=1e-4)
+
+
+def test_an_image_without_coordinates_is_refused():
+    endless = np.broadcast_to(np.uint8(7), (2, 2_500_000_000, 1))
+    with pytest.raises(GlimpseError, match="2500000000x2 pixels"):
+        extract(endless, Affine([[1e9, 0, 1e9], [0, 1, 0]]), (1, 3), sampler="bilinear", border="edge", backend="cpu")
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])

@@ -109,9 +109,8 @@ def grid(
 ) -> None:
     """Fill `out` with samples at the points of grids."""
     order, border, fill = interpolation
-    planes = max(1, len(images) // len(grids))
-    for n in range(len(out)):
-        points, image = grids[n // planes], images[n if len(images) > 1 else 0]
+    for n, points in enumerate(grids):
+        image = images[n if len(images) > 1 else 0]
         for rows in _some_rows((out.shape[1], out.shape[2])):
             out[n, rows] = spatial.sample(image, points[rows], border, order, fill[n])
 
@@ -180,15 +179,12 @@ def grid_vjp(
 ) -> None:
     """Pull gradients back to the points of grids."""
     order, border, fill = interpolation
-    planes = max(1, len(images) // len(grids))
-    if by_grids is not None:
-        by_grids[...] = 0
-    for n in range(len(cotangents)):
-        points, b = grids[n // planes], n if len(images) > 1 else 0
+    for n, points in enumerate(grids):
+        b = n if len(images) > 1 else 0
         for rows in _some_rows((cotangents.shape[1], cotangents.shape[2])):
             if by_images is not None:
                 spatial.add_samples(by_images[b], points[rows], cotangents[n, rows], border, order)
             if by_grids is not None:
-                by_grids[n // planes, rows] += spatial.grid_vjp(
+                by_grids[n, rows] = spatial.grid_vjp(
                     images[b], points[rows], cotangents[n, rows], border, order, fill[n]
                 )

@@ -1,7 +1,7 @@
 """The functions of a backend, their shapes and types; mypy holds each backend against them.
 
 Images are (B, H, W, C) in uint8, uint16 or float32, any strides, with B = 1 (all windows look at one image) or B = N
-(one image each). Interpolated windows may have several images each, one after the other: B is then a multiple of N, and
+(one image each). Matrices may have several images each, one after the other: B is then a multiple of N, and
 there are B glimpses. Glimpses and cotangents are (N, h, w, C) float32, C-contiguous. All coordinates are index
 coordinates. The callers, in ``sampling``, have checked everything. `threads` is the most that may be used, None for all
 processors; the result does not depend on it.

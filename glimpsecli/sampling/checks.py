@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import numpy as np
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.sampling.devices import device_images, is_on_device
 from glimpsecli.sampling.precision import FULL_SCALE, READ_TYPES
-from glimpsecli.window.checks import check_unmasked
+from glimpsecli.window.checks import LARGEST_COORDINATE, check_unmasked
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -33,24 +32,23 @@ def checked_image(image: ArrayLike, name: str = "an image") -> Images:
 def checked_shape(shape: Any, name: str = "an image") -> tuple[int, ...]:
     """Give a shape that is (H, W) or (H, W, C) as ints."""
     try:
-        return _kept_shape(shape, name)
-    except TypeError:  # a list has no hash
-        return _checked_shape(shape, name)
-
-
-def _checked_shape(shape: Any, name: str) -> tuple[int, ...]:
-    try:
-        sides = tuple(map(operator.index, shape))
+        sides = shape if type(shape) is tuple and set(map(type, shape)) == {int} else tuple(map(operator.index, shape))
     except TypeError:
         sides = ()
     if len(sides) not in (2, 3) or min(sides) < 1:
         raise InvalidInputError(f"{name} of shape {shape}", "give (H, W) or (H, W, C), none of them 0")
+    _check_sides(sides[:2])
     if len(sides) == 3:
         check_channels_last(sides, "put them last: np.moveaxis(image, 0, -1)")
     return sides
 
 
-_kept_shape = functools.lru_cache(_checked_shape)
+def _check_sides(sides: tuple[int, ...]) -> None:
+    """Refuse an image whose pixels have no coordinates."""
+    if max(sides) > LARGEST_COORDINATE:
+        raise InvalidInputError(
+            f"an image of {sides[1]}x{sides[0]} pixels", f"the limit of a side is {LARGEST_COORDINATE:g}"
+        )
 
 
 def check_channels_last(shape: tuple[int, ...], hint: str) -> None:
@@ -79,6 +77,7 @@ def checked_stack(images: ArrayLike | Sequence[ArrayLike], layout: str | None) -
         raise InvalidInputError(
             f"a batch of shape {stack.shape} is not {layout or 'NHWC'}", "give four axes; only the first may be 0"
         )
+    _check_sides(stack.shape[2:] if layout == "NCHW" else stack.shape[1:3])
     if layout is None:
         check_channels_last(stack.shape[1:], 'give layout="NCHW", or "NHWC" if it is so')
     return _checked_dtype(stack, "an image")

@@ -34,7 +34,7 @@ def prepare(taps: Taps, image_shape: ImageShape, colours: Glimpses, sampling: Sa
     ----------
     taps : Taps
     image_shape : (B, H, W, C)
-        B is 1 or N or, but for Gaussians, a multiple of N: consecutive images then share a window.
+        B is 1 or N or, for matrices (2, 3), a multiple of N: consecutive images then share a window.
     colours : (N or B, C) float32
         The colour outside each image.
     sampling : Sampling
@@ -45,7 +45,7 @@ def prepare(taps: Taps, image_shape: ImageShape, colours: Glimpses, sampling: Sa
     function of (images, out)
         It fills `out`, (N, h, w, C) contiguous, from images of that shape.
     """
-    backend = _backend(taps, image_shape[3], sampling.backend)
+    backend = _backend(taps, image_shape, sampling.backend)
     if not taps.windows:
         return _read_nothing
     if taps.sampler == "gaussian":
@@ -56,8 +56,8 @@ def prepare(taps: Taps, image_shape: ImageShape, colours: Glimpses, sampling: Sa
 
     def read(images: Images, out: Glimpses) -> None:
         for some, rows, grids in _grids(taps):
-            seen, each = _images_of(some, taps, images)
-            backend.grid(seen, grids, out[each, rows], interpolation.of(each), sampling.threads)
+            seen = images if len(images) == 1 else images[some]
+            backend.grid(seen, grids, out[some, rows], interpolation.of(some), sampling.threads)
 
     return read
 
@@ -81,7 +81,7 @@ def call_vjp(
     `by_images`, of the shape of the images, is added to; `by_places`, of that of the places, is filled. They are
     contiguous; one that is None is not computed. The bilinear sampler has derivatives on whole pixels, too.
     """
-    backend = _backend(taps, images.shape[3], sampling.backend, backward=True)
+    backend = _backend(taps, images.shape, sampling.backend, backward=True)
     if not taps.windows:
         return
     interpolation = Interpolation(int(taps.sampler != "hard"), taps.border, colours)
@@ -94,10 +94,10 @@ def call_vjp(
         if by_places is not None:
             by_places[...] = 0
         for some, rows, grids in _grids(taps):
-            seen, each = _images_of(some, taps, images)
-            to = by_images if by_images is None or len(images) == 1 else by_images[each]
+            seen = images if len(images) == 1 else images[some]
+            to = by_images if by_images is None or len(images) == 1 else by_images[some]
             by_grids = None if by_places is None else np.empty(grids.shape)
-            backend.grid_vjp(seen, grids, cotangents[each, rows], to, by_grids, interpolation.of(each), threads)
+            backend.grid_vjp(seen, grids, cotangents[some, rows], to, by_grids, interpolation.of(some), threads)
             if by_places is not None and by_grids is not None:
                 by_places[some] += [
                     spatial.matrix_grid_vjp(matrix, one, rows.start)
@@ -105,8 +105,11 @@ def call_vjp(
                 ]
 
 
-def _backend(taps: Taps, channels: int, name: str, backward: bool = False) -> Backend:
-    return backends.load(choose_backend(taps, channels, backward=backward)[0] if name == "auto" else name)
+def _backend(taps: Taps, image_shape: tuple[int, ...], name: str, backward: bool = False) -> Backend:
+    if name == "auto":
+        planes = max(1, image_shape[0] // max(1, taps.windows))
+        name, _ = choose_backend(taps, planes * image_shape[3], backward=backward)
+    return backends.load(name)
 
 
 def _grids(taps: Taps) -> Iterator[tuple[slice, slice, Floats]]:
@@ -118,13 +121,6 @@ def _grids(taps: Taps) -> Iterator[tuple[slice, slice, Floats]]:
         for top in range(0, h, rows):
             part = slice(top, min(top + rows, h))
             yield some, part, np.stack([spatial.matrix_grid(matrix, taps.size, part) for matrix in taps.places[some]])
-
-
-def _images_of(some: slice, taps: Taps, images: Images) -> tuple[Images, slice]:
-    """Give the images of some windows, and which of the glimpses they are."""
-    planes = max(1, len(images) // taps.windows)
-    each = slice(some.start * planes, min(some.stop, taps.windows) * planes)
-    return images if len(images) == 1 else images[each], each
 
 
 def choose_backend(taps: Taps, channels: int, repeats: int = 1, backward: bool = False) -> tuple[str, str]:

@@ -152,8 +152,7 @@ def extract_batch(
         count = len(stack) * channels
         planes, glimpses = stack.reshape(count, *stack.shape[2:], 1), result.reshape(count, *taps.size, 1)
         colours = np.tile(sampling.colour(channels), len(stack))[:, None]
-        taps = taps.repeated(channels) if taps.sampler == "gaussian" else taps
-        prepare(taps, planes.shape, colours, sampling)(planes, glimpses)
+        prepare(taps.for_planes(channels), planes.shape, colours, sampling)(planes, glimpses)
     elif is_on_device(stack):
         read_taps(stack, taps, result, sampling, alpha)
     else:

@@ -162,7 +162,7 @@ def vjp_batch(
     if channels_first:  # planes are grey images of their own
         count = len(stack) * channels
         seen, loss = stack.reshape(count, *stack.shape[2:], 1), loss.reshape(count, *taps.size, 1)
-        colours, taps = colours.reshape(count, 1), taps.repeated(channels) if taps.sampler == "gaussian" else taps
+        colours, taps = colours.reshape(count, 1), taps.for_planes(channels)
     by_images, by_places = _pull_back(seen, taps, loss, colours, sampling, wanted)
     if by_places is not None:
         by_places = by_places.reshape(given, len(by_places) // max(given, 1), *by_places.shape[1:]).sum(axis=1)

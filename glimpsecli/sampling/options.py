@@ -92,8 +92,8 @@ class Sampling:
 def sampling_of(
     sampler: str, blur: float, border: str | None, fill: ArrayLike | None, backend: str, threads: int | None
 ) -> Sampling:
-    """Give the record of these values: the last one again, which takes no time, where they are the same."""
-    # Anything but strings and numbers may change under its name, as a tensor does, and is read anew.
+    """Give the :class:`Sampling` of these values; one that was made before is used again."""
+    # Other objects, such as tensors, may change, and cannot be keys.
     simple = fill is None and type(blur) is float and type(sampler) is type(backend) is str
     if simple and (border is None or type(border) is str) and (threads is None or type(threads) is int):
         return _without_fill(sampler, blur, border, backend, threads)

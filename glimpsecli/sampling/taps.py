@@ -111,6 +111,11 @@ class Taps(NamedTuple):
         """Give each window `times` times in a row."""
         return self._replace(places=np.repeat(self.places, times, axis=0))
 
+    def for_planes(self, planes: int) -> Taps:
+        """Give the taps for the planes of each image: an interpolated window serves all, others are repeated."""
+        shared = self.sampler != "gaussian" and not self.projective
+        return self if shared else self.repeated(planes)
+
     def moved(self, top: int, left: int, image_size: Size) -> Taps:
         """Give the same windows over a cut of the image whose first pixel is (top, left)."""
         places = self.places.copy()

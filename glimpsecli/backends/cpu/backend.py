@@ -76,20 +76,22 @@ def _gaussian_scratch(*sizes: int) -> Scratch:
 def _gaussian_source(images: Images, params: Floats, size: Size, cut: float) -> tuple[Any, ...]:
     """Give flat pixels and their geometry: of the images, or of the part that is read where they are not contiguous.
 
-    A vector may reach beyond the row of a narrow image: more memory is given where none need follow or precede it.
+    Vectors reach beyond the rows of a narrow image: zeros are appended where the memory there is not the image's own.
     """
     count, height, width, channels = images.shape
     box, least = (0, height, 0, width), -(-cpu_gaussian.WIDE // channels)
     if whole := images.flags.c_contiguous:
         part = images
     else:
-        top, bottom, left, right = union(gaussian_support(params, size, (height, width), cut))
+        boxes = gaussian_support(params, size, (height, width), cut)
+        top, bottom, left, right = union(boxes)
+        right = max(right, int(boxes[:, 2].max()) + least)
         box = top, bottom, max(0, min(left, width - least)), min(width, max(right, left + least))
         part = images[:, top:bottom, box[2] : box[3]]
     if width < least and (not whole or count == 1 or images.size < 4 * cpu_gaussian.WIDE):
         part = np.append(part, np.zeros(cpu_gaussian.WIDE, images.dtype))
-    first, pitch, stride, _, *extent = _geometry(box, images.shape, count)
-    return _flat(part), first, pitch, stride, *extent
+    above, before, pitch, stride, _, *extent = _geometry(box, images.shape, count)
+    return _flat(part), -above * pitch - before * channels, pitch, stride, *extent
 
 
 def prepare_affine(
@@ -146,7 +148,7 @@ def _shared(windows: int, size: Size, image_shape: ImageShape) -> tuple[tuple[in
     return geometry, units, work, Scratch(functools.partial(cpu_affine.scratch, channels))
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=8)
 def _black(shape: tuple[int, ...]) -> Glimpses:
     return _read_only(np.zeros(shape, np.float32))
 
@@ -162,11 +164,11 @@ def _box(
 
 
 def _geometry(box: tuple[int, int, int, int], image_shape: ImageShape, windows: int) -> tuple[int, ...]:
-    """Give first, pitch, stride, planes, height and width, as the kernels take them, of a part of images."""
+    """Give above, before, pitch, stride, planes, height and width, as the kernels take them, of a part of images."""
     (top, bottom, left, right), (count, height, width, channels) = box, image_shape
     pitch = (right - left) * channels
     stride = 0 if count == 1 else (bottom - top) * pitch
-    return -top * pitch - left * channels, pitch, stride, max(1, count // windows), height, width
+    return top, left, pitch, stride, max(1, count // windows), height, width
 
 
 def _flat(images: Images) -> Images:
@@ -268,7 +270,7 @@ def _pull_back(
     (geometry, units, work, scratch), form = _shared(windows, (h, w), image_shape), BORDERS[border]
     losses, places = _flat(cotangents), (_read_only(matrices), _read_only(grids))
     if by_images is not None:
-        given = by_images.reshape(-1), *geometry[2:], *places, order, form, windows, h, w, channels, losses
+        given = by_images.reshape(-1), *geometry[3:], *places, order, form, windows, h, w, channels, losses
         bands = -(-image_shape[1] // affine_image_vjp.BAND) * (1 if len(images) == 1 else windows)
         run(affine_image_vjp.image_kernel, given, scratch, bands, work, threads)
     if by_places is None:

@@ -99,7 +99,7 @@ def grid(
     def boxes() -> np.ndarray:
         return grid_support(grids, images.shape[1:3], interpolation.border)
 
-    _interpolate(kernels.grid, images, for_each(grids, len(images)), boxes, out, interpolation)
+    _interpolate(kernels.grid, images, grids, boxes, out, interpolation)
 
 
 def _interpolate(

@@ -96,7 +96,6 @@ def grid_vjp(
     threads: int | None = None,
 ) -> None:
     """Pull gradients back to the points of grids."""
-    windows, grids = len(grids), for_each(grids, len(images))
     found = empty(grids.shape, np.float64)
 
     def boxes() -> np.ndarray:
@@ -107,7 +106,7 @@ def grid_vjp(
         kernels.grid_gradients, images, grids, boxes, cotangents, by_images, by_places, interpolation, found
     )
     if by_grids is not None:
-        by_grids[...] = found.copy_to_host().reshape(windows, -1, *grids.shape[1:]).sum(axis=1)
+        by_grids[...] = found.copy_to_host()
 
 
 def _interpolate_back(

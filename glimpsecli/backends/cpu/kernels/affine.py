@@ -28,11 +28,12 @@ from glimpsecli.backends.cpu.kernels.records import Image, Run, Tile
 from glimpsecli.backends.cpu.kernels.vectors import load, part, prefetch, store
 
 ROWS = 32  # output rows of one unit of work
-TILE, VALUES = 2**10, 2**12  # the most pixels and values of a tile: what is known of them stays in the cache
-LARGE = 2**16  # pixels of a glimpse from which its image is taken to lie in memory, not in the cache
+TILE, VALUES = 2**10, 2**12  # upper bounds on the pixels and values of a tile, so that its arrays stay in the cache
+LARGE = 2**16  # output pixels; the image of a glimpse from this size on is assumed not to be in the cache
 LANES = 4  # channels that are mixed at once
 ZERO, ONE = np.float32(0), np.float32(1)
-ONCE, TWO, THREE = np.uintp(1), np.uintp(2), np.uintp(3)  # beside a number of Python's these would become float64
+# Unsigned numbers for positions: beside one of Python's own they would become float64.
+_0, _1, _2, _3 = np.uintp(0), np.uintp(1), np.uintp(2), np.uintp(3)
 
 _mix_one = helper(fastmath={"contract"})(mix)
 
@@ -45,9 +46,9 @@ def _lesser(a, b):
 
 @helper(forceinline=True)
 def _find(matrices, grids, axis, n, tile, points):
-    """Find x, for axis 0, or y of the points of a tile."""
+    """Fill `points` with x, for axis 0, or y of the points of a tile."""
     left, columns = np.uintp(tile.left), np.uintp(tile.columns)
-    at = columns - columns
+    at = _0
     for i in range(tile.top, tile.bottom):
         if len(grids) > 0:
             for j in range(columns):
@@ -61,7 +62,7 @@ def _find(matrices, grids, axis, n, tile, points):
 
 @helper()
 def _fold(points, count, extent):
-    """Replace coordinates beyond the image's edges by those that they are reflections of."""
+    """Reflect coordinates beyond the image's edges back into it."""
     period = 2.0 * extent
     for j in range(count):
         phase = (points[j] + 0.5) - period * np.floor((points[j] + 0.5) / period)
@@ -69,8 +70,10 @@ def _fold(points, count, extent):
 
 
 @helper(forceinline=True)
-def _locate(run, axis, count, extent, border):
+def _locate(run, axis, count, extent, lowest, border):
     """Locate the points of `count` pixels on one axis: 0 for x, 1 for y.
+
+    `lowest` is the first row or column of the image that is in memory, and stands for x0 where it has no share.
 
     Returns
     -------
@@ -92,7 +95,7 @@ def _locate(run, axis, count, extent, border):
         within = (x >= x0) & (x0 < end)
         share = ONE - np.abs(away)
         share = ONE if within else share if share > ZERO else ZERO
-        pixel = np.int32(x0 if share > ZERO else 0.0)  # any pixel does where it has no share
+        pixel = np.int32(x0 if share > ZERO else lowest)
         run.pixels[axis, j] = pixel
         run.fractions[axis, j] = away if within else ZERO
         run.coverage[axis, j] = share
@@ -120,13 +123,13 @@ def _spread(run, tile):
 
 
 @helper()
-def _ask(image, run, count):
-    """Ask for the lines of the cache that a tile reads: the loops that wait for them have few under way at once.
+def _prefetch_tile(image, run, count):
+    """Prefetch the pixels that a tile reads: its loops alone keep few loads in flight.
 
-    Every second pixel will do, as the lines of most others are the same.
+    Every second pixel is enough: most neighbours share a line of the cache.
     """
     pitch = np.uintp(image.pitch)
-    for j in range(TWO - TWO, count, TWO):
+    for j in range(_0, count, _2):
         a = _first(image, run, j)
         prefetch(image.pixels, a, 1)
         prefetch(image.pixels, a + pitch, 1)
@@ -137,13 +140,13 @@ def _mix(image, run, begin, end):
     """Mix the neighbours of pixels `begin` to `end` into `values`, with up to LANES values beyond the last."""
     pixels, values, fractions = image.pixels, run.values, run.fractions
     channels, pitch = np.uintp(image.channels), np.uintp(image.pitch)
-    if image.channels == 1:  # a and b, with c and d, and then across
+    if image.channels == 1:  # first down: a with c, b with d; then across
         for j in range(begin, end):
             a = _first(image, run, j)
             upper = load(pixels, a, 2)
-            store(run.pairs, TWO * j, upper + fractions[1, j] * (load(pixels, a + pitch, 2) - upper))
+            store(run.pairs, _2 * j, upper + fractions[1, j] * (load(pixels, a + pitch, 2) - upper))
         for j in range(begin, end):
-            left, right = run.pairs[TWO * j], run.pairs[TWO * j + channels]
+            left, right = run.pairs[_2 * j], run.pairs[_2 * j + channels]
             values[j] = left + fractions[0, j] * (right - left)
     elif image.channels == 3:  # one vector holds a and b, another c and d
         for j in range(begin, end):
@@ -151,7 +154,7 @@ def _mix(image, run, begin, end):
             upper = load(pixels, a, 8)
             both = upper + fractions[1, j] * (load(pixels, a + pitch, 8) - upper)
             left = part(both, 0, 4)
-            store(values, THREE * j, left + fractions[0, j] * (part(both, 3, 4) - left))
+            store(values, _3 * j, left + fractions[0, j] * (part(both, 3, 4) - left))
     else:
         last = (image.channels - 1) // LANES * LANES
         for start in range(last, -1, -LANES):  # from the last, whose vectors reach over the pixel, to the first
@@ -165,7 +168,7 @@ def _mix(image, run, begin, end):
 
 
 @helper(forceinline=True)
-def _locate_tile(run, matrices, grids, axis, n, tile, extent, order, border, upright):
+def _locate_tile(run, matrices, grids, axis, n, tile, extent, lowest, order, border, upright):
     """Locate a tile on one axis, as :func:`_locate`; the y of an upright row is located once."""
     piece = tile
     if upright and axis == 1:
@@ -177,7 +180,7 @@ def _locate_tile(run, matrices, grids, axis, n, tile, extent, order, border, upr
             run.points[j] = np.floor(run.points[j] + 0.5)
     if border == REFLECT:
         _fold(run.points, count, extent)
-    farthest, _, covered = _locate(run, axis, count, extent, border)
+    farthest, _, covered = _locate(run, axis, count, extent, lowest, border)
     if upright and axis == 1:
         _spread(run, tile)
     return farthest, covered
@@ -185,7 +188,7 @@ def _locate_tile(run, matrices, grids, axis, n, tile, extent, order, border, upr
 
 @helper()
 def _loadable(image, x0, y0):
-    """Return whether the vectors from this pixel on end in the array: they reach over the neighbours."""
+    """Return whether the vectors that begin at a pixel end in the array: they are longer than the four neighbours."""
     reach = image.pitch + 2 * (image.channels + LANES)
     return image.first + y0 * image.pitch + x0 * image.channels + reach <= len(image.pixels)
 
@@ -201,7 +204,7 @@ def _all_finite(values, count):
 
 @helper()
 def _mend(image, run, count, all_loadable):
-    """Compute values again that are not finite or could not be loaded, and read no pixel that has no weight."""
+    """Compute the values that are not finite or were not loaded, reading only pixels that have a weight."""
     pixels, channels = image.pixels, np.uintp(image.channels)
     for j in range(count):
         fx, fy, a = run.fractions[0, j], run.fractions[1, j], _first(image, run, j)
@@ -226,7 +229,7 @@ def _mend(image, run, count, all_loadable):
 
 @helper(fastmath={"contract"})
 def _cover(run, count, channels, colour):
-    """Let the fill colour have the share of each value that the image does not cover."""
+    """Blend the fill colour into each value, by the share that the image does not cover."""
     step = np.uintp(channels)
     for j in range(count):
         covered = run.coverage[0, j] * run.coverage[1, j]
@@ -238,7 +241,7 @@ def _cover(run, count, channels, colour):
 
 
 def scratch(channels: int) -> Run:
-    """Make the arrays in which one call of a kernel works; Python makes them because it compiles nothing for that."""
+    """Allocate the work arrays of one kernel call, in Python, where that costs no compilation."""
     size = max(1, min(TILE, VALUES // channels))
     return Run(
         np.empty(size),
@@ -252,17 +255,18 @@ def scratch(channels: int) -> Run:
 
 @jit()
 def interpolating_kernel(
-    pixels, first, pitch, stride, planes, height, width, matrices, grids, order, border, fill, h, w, channels, out,
-    points, located, fractions, coverage, pairs, values, first_unit, last_unit,
+    pixels, above, before, pitch, stride, planes, height, width, matrices, grids, order, border, fill, h, w, channels,
+    out, points, located, fractions, coverage, pairs, values, first_unit, last_unit,
 ):  # fmt: skip
     """Compute units `first_unit` to `last_unit` of glimpses (h, w, channels).
 
     Output pixel (j, i) is at the point ``grids[n, i, j]``, (x, y), or, where `grids` is empty, at ``matrices[n]
     (j, i, 1)``. Images are `stride` elements away from each other in `pixels`, 0 for one image, and each window has
-    `planes` of them in a row; see `Image` for the others, and `Run` for `points` and those after it. `fill` is
-    (N planes, C), and `out` are the glimpses, flat.
+    `planes` of them in a row. Of each, `above` rows and `before` columns are not in `pixels`. See `Image` for the
+    others, and `Run` for `points` and those after it. `fill` is (N planes, C), and `out` are the glimpses, flat.
     """
     run, units = Run(points, located, fractions, coverage, pairs, values), (h + ROWS - 1) // ROWS
+    first = -above * pitch - before * channels
     columns = _lesser(w, len(points))
     rows = len(points) // columns  # more than one only if they are whole
     for unit in range(first_unit, last_unit):
@@ -277,9 +281,9 @@ def interpolating_kernel(
                 tile = Tile(i, _lesser(i + rows, bottom), left, _lesser(columns, w - left))
                 count = np.uintp((tile.bottom - tile.top) * tile.columns)
                 for axis in range(i > top and upright, 2):  # the x of upright rows are the same
-                    extent = height if axis else width
+                    extent, lowest = (height, float(above)) if axis else (width, float(before))
                     farthest, covered = _locate_tile(
-                        run, matrices, grids, axis, n, tile, extent, order, border, upright
+                        run, matrices, grids, axis, n, tile, extent, lowest, order, border, upright
                     )
                     x0, y0 = (x0, farthest) if axis else (farthest, y0)
                     x_covered, y_covered = (x_covered, covered) if axis else (covered, y_covered)
@@ -287,17 +291,17 @@ def interpolating_kernel(
                 for plane in range(n * planes, (n + 1) * planes):
                     image = Image(pixels, first + plane * stride, pitch, height, width, channels)
                     if cold:
-                        _ask(image, run, count)
+                        _prefetch_tile(image, run, count)
                     loadable = _loadable(image, x0, y0)
-                    begin = count - count
+                    begin = _0
                     while begin < count:  # at once, or in stretches that can be loaded
                         end = count
                         if not loadable:
                             end = begin
                             while end < count and _loadable(image, located[0, end], located[1, end]):
-                                end += ONCE
+                                end += _1
                         _mix(image, run, begin, end)
-                        begin = end + ONCE
+                        begin = end + _1
                     if not loadable or (pixels.itemsize == 4 and not _all_finite(values, size)):
                         _mend(image, run, count, loadable)
                     if not (x_covered and y_covered):

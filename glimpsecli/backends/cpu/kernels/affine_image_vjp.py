@@ -122,7 +122,7 @@ def image_kernel(
                     tile = Tile(i, i + 1, left, _lesser(len(points), last_tap - left))
                     for axis in range(2):
                         _find(matrices, grids, axis, n, tile, points)
-                        _locate(run, axis, np.uintp(tile.columns), height if axis else width, np.int64(CONSTANT))
+                        _locate(run, axis, np.uintp(tile.columns), height if axis else width, 0.0, np.int64(CONSTANT))
                     for plane in range(n * planes, (n + 1) * planes):
                         image = Image(by_images, plane * stride, width * channels, height, width, channels)
                         at = ((plane * h + i) * w + left) * channels

@@ -13,24 +13,24 @@ import numpy as np
 
 from glimpsecli.backends.cpu.jit import helper, jit
 from glimpsecli.backends.cpu.kernels.affine import (
-    ONCE,
     ONE,
     ROWS,
-    THREE,
-    TWO,
     ZERO,
-    _ask,
+    _1,
+    _2,
+    _3,
     _find,
     _first,
     _lesser,
     _locate,
+    _prefetch_tile,
 )
 from glimpsecli.backends.cpu.kernels.affine import scratch as run_scratch
 from glimpsecli.backends.cpu.kernels.neighbours import CONSTANT, REFLECT, resolve, split
 from glimpsecli.backends.cpu.kernels.records import Image, Run, Tile
 from glimpsecli.backends.cpu.kernels.vectors import load, store
 
-FOUR = np.uintp(4)
+_4 = np.uintp(4)
 
 _resolve = helper()(resolve)
 _split = helper()(split)
@@ -62,13 +62,19 @@ def _near(coordinate, extent):
 
 
 @helper()
-def _mark_inside(run, matrices, grids, n, tile, height, width):
-    """Make the coverage of y 1 where all four neighbours lie in the image, and 0 elsewhere, and let all be loaded."""
+def _mark_inside(run, matrices, grids, n, tile, height, width, above, before):
+    """Make the coverage of y 1 where all four neighbours lie in the image and 0 elsewhere, and return whether any do.
+
+    The others get the first pixel that is in memory.
+    """
+    any_inside = False
     for j in range((tile.bottom - tile.top) * tile.columns):
         x, y = _point(matrices, grids, n, tile.top + j // tile.columns, tile.left + j % tile.columns)
-        run.coverage[1, j] = np.float32(0 <= x < width - 1 and 0 <= y < height - 1)
-        run.pixels[0, j] = np.int32(_lesser(run.pixels[0, j], width - 2))
-        run.pixels[1, j] = np.int32(_lesser(run.pixels[1, j], height - 2))
+        inside = 0 <= x < width - 1 and 0 <= y < height - 1
+        any_inside = any_inside or inside
+        run.coverage[1, j] = np.float32(inside)
+        run.pixels[0, j], run.pixels[1, j] = np.int32(x if inside else before), np.int32(y if inside else above)
+    return any_inside
 
 
 @helper(fastmath={"contract"})
@@ -76,23 +82,21 @@ def _slopes(image, run, count, cotangents, at, corners, by_x, by_y):
     """Add the gradients with respect to the points whose neighbours lie in the image: their coverage of y is 1."""
     pixels, losses, channels, pitch = image.pixels, run.values, np.uintp(image.channels), np.uintp(image.pitch)
     first = np.uintp(at)
-    if image.width < 2 or image.height < 2:
-        return
     for v in range(channels):
         for j in range(count):
-            a, to = _first(image, run, j) + v, FOUR * j
+            a, to = _first(image, run, j) + v, _4 * j
             c = a + pitch
             if image.channels == 1:
                 store(corners, to, load(pixels, a, 2))
-                store(corners, to + TWO, load(pixels, c, 2))
+                store(corners, to + _2, load(pixels, c, 2))
             else:
-                corners[to], corners[to + ONCE] = pixels[a], pixels[a + channels]
-                corners[to + TWO], corners[to + THREE] = pixels[c], pixels[c + channels]
+                corners[to], corners[to + _1] = pixels[a], pixels[a + channels]
+                corners[to + _2], corners[to + _3] = pixels[c], pixels[c + channels]
         for j in range(count):
             losses[j] = cotangents[first + j * channels + v]
         for j in range(count):  # a vector at a time: both sums are stored whatever they are
-            to, inside, g = FOUR * j, run.coverage[1, j] == ONE, losses[j]
-            a, b, c, d = corners[to], corners[to + ONCE], corners[to + TWO], corners[to + THREE]
+            to, inside, g = _4 * j, run.coverage[1, j] == ONE, losses[j]
+            a, b, c, d = corners[to], corners[to + _1], corners[to + _2], corners[to + _3]
             upper, lower = b - a, d - c
             x_part = g * (upper + run.fractions[1, j] * (lower - upper))
             y_part = g * ((c - a) + run.fractions[0, j] * (lower - upper))
@@ -155,8 +159,9 @@ def scratch(channels):
 
 @jit()
 def places_kernel(
-    pixels, first, pitch, stride, planes, height, width, matrices, grids, border, fill, h, w, channels, cotangents,
-    by_grids, found, corners, by_x, by_y, points, located, fractions, coverage, pairs, values, first_unit, last_unit,
+    pixels, above, before, pitch, stride, planes, height, width, matrices, grids, border, fill, h, w, channels,
+    cotangents, by_grids, found, corners, by_x, by_y, points, located, fractions, coverage, pairs, values,
+    first_unit, last_unit,
 ):  # fmt: skip
     """Compute the gradients with respect to the points, or to the matrices, of units of glimpses.
 
@@ -165,6 +170,7 @@ def places_kernel(
     of `affine.interpolating_kernel`.
     """
     run, units = Run(points, located, fractions, coverage, pairs, values), (h + ROWS - 1) // ROWS
+    first = -above * pitch - before * channels
     columns = _lesser(w, len(points))
     rows = len(points) // columns
     for unit in range(first_unit, last_unit):
@@ -172,28 +178,29 @@ def places_kernel(
         top = (unit - n * units) * ROWS
         bottom = _lesser(top + ROWS, h)
         upright = len(grids) == 0 and matrices[n, 0, 1] == 0
-        x_within, y_within = False, False
+        x_within, y_within, all_inside = False, False, False
         for k in range(6 * (len(grids) == 0)):
             found[unit, k // 3, k % 3] = 0.0
         for left in range(0, w, columns):
             for i in range(top, bottom, rows):
                 tile = Tile(i, _lesser(i + rows, bottom), left, _lesser(columns, w - left))
                 count = np.uintp((tile.bottom - tile.top) * tile.columns)
-                for axis in range(i > top and upright, 2):
+                for axis in range(i > top and upright and all_inside, 2):
                     _find(matrices, grids, axis, n, tile, points)
-                    _, within, _ = _locate(run, axis, count, height if axis else width, np.int64(CONSTANT))
+                    extent, lowest = (height, float(above)) if axis else (width, float(before))
+                    _, within, _ = _locate(run, axis, count, extent, lowest, np.int64(CONSTANT))
                     x_within, y_within = (x_within, within) if axis else (within, y_within)
                 all_inside = x_within and y_within
-                if not all_inside:
-                    _mark_inside(run, matrices, grids, n, tile, height, width)
+                any_inside = all_inside or _mark_inside(run, matrices, grids, n, tile, height, width, above, before)
                 for j in range(count):
                     by_x[j] = by_y[j] = ZERO
                 for plane in range(n * planes, (n + 1) * planes):
                     image = Image(pixels, first + plane * stride, pitch, height, width, channels)
                     at = ((plane * h + i) * w + left) * channels
                     if stride != 0:
-                        _ask(image, run, count)
-                    _slopes(image, run, count, cotangents, at, corners, by_x, by_y)
+                        _prefetch_tile(image, run, count)
+                    if any_inside:
+                        _slopes(image, run, count, cotangents, at, corners, by_x, by_y)
                     if not all_inside:
                         _outer_slopes(
                             image, run, matrices, grids, n, tile, border, fill[plane], cotangents, at, by_x, by_y
