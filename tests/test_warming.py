@@ -51,6 +51,30 @@ USES = textwrap.dedent(
     """
 )
 
+# A disk that is full after the first kernel.
+FULL = textwrap.dedent(
+    """
+    import errno, os, sys
+    from glimpsecli import cli
+    from glimpsecli.backends.cpu import jit_cache
+    from glimpsecli.sampling import warming
+
+    kept = []
+
+    def save(self, key, data, save=jit_cache._Files.save):
+        kept.append(key)
+        if len(kept) > 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        save(self, key, data)
+
+    jit_cache._Files.save = save
+    warming.DTYPES, warming.SAMPLERS = ("uint8",), ("bilinear",)
+    code = cli.run(["info", "--warm"])
+    print(len(kept) - 1)
+    sys.exit(code)
+    """
+)
+
 
 def glimpse(*arguments, **options):
     command = [sys.executable, "-m", "glimpsecli", *arguments]
@@ -89,6 +113,18 @@ def test_without_a_place_for_kernels_it_ends_with_2(tmp_path):
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
         assert reason in done.stderr
         assert "so kernels cannot be kept; set NUMBA_CACHE_DIR" in done.stderr
+
+
+def test_kernels_that_cannot_be_kept_are_counted(tmp_path):
+    given = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", FULL], env=given, capture_output=True, text=True, check=False)
+    lost, (kept,) = int(done.stdout), {path.parent for path in tmp_path.rglob("*.nbc")}
+    assert lost > 1
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"glimpse: error: {lost} kernels could not be kept in {kept}: No space left on device; "
+        "make space, or set NUMBA_CACHE_DIR to another folder\n",
+    )
 
 
 def test_warm_and_clear_are_one_after_the_other():

@@ -64,6 +64,7 @@ def info(as_json: bool, warm: bool, clear_cache: bool, **given: Any) -> None:
 
 def _warm(*, as_json: bool, quiet: bool, verbose: bool, **_: Any) -> None:
     from glimpsecli import backends
+    from glimpsecli.backends.cpu.jit_cache import ForgivingCache
     from glimpsecli.backends.describe import cpu
     from glimpsecli.sampling.warming import warm
 
@@ -78,8 +79,11 @@ def _warm(*, as_json: bool, quiet: bool, verbose: bool, **_: Any) -> None:
     with progress("step", quiet=quiet, verbose=verbose) as callback:
         warm(callback)
     kernels, seconds = set(folder.glob(KERNELS)), time.perf_counter() - began
-    if not kernels:
-        raise FileProblemError(f"{folder} kept no kernel", "look whether its disk is full")
+    if lost := ForgivingCache.failures:
+        many = f"{len(lost)} kernel{'s'[: len(lost) != 1]}"
+        raise FileProblemError(
+            f"{many} could not be kept in {folder}: {lost[0]}", "make space, or set NUMBA_CACHE_DIR to another folder"
+        )
     compiled, there = len(kernels - before), len(kernels & before)
     size = sum(path.stat().st_size for path in kernels)
     if as_json:

@@ -15,7 +15,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, _CacheLocator
@@ -88,6 +88,8 @@ class ForgivingCache(FunctionCache):
     """Numba's own cache of one function, in which a failure means: not cached."""
 
     _impl_class = _Implementation
+    failures: ClassVar[list[str]] = []
+    """Why code could not be kept: a reason for each compiled function that this process lost."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
@@ -105,5 +107,5 @@ class ForgivingCache(FunctionCache):
         """Save a compiled function if that is possible."""
         try:
             super().save_overload(sig, data)
-        except Exception:  # no space, no permission, a folder that went away
-            return
+        except Exception as error:  # no space, no permission, a folder that went away
+            self.failures.append(getattr(error, "strerror", None) or f"{type(error).__name__}: {error}")
