@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DRIVER = $(PYTHON) -c 'import ctypes, os, sys; \
+    sys.exit(ctypes.CDLL(os.environ.get("NUMBA_CUDA_DRIVER") or "libcuda.so.1").cuInit(0))' 2>/dev/null || \
+    { echo "glimpse: error: no NVIDIA GPU with its driver was found; run make $@ on a machine with one" >&2; exit 3; }
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast test-extras test-gpu bench-gpu lint format clean
@@ -30,10 +33,14 @@ test-extras: ## run the tests that need torch, scipy, OpenCV or datasets, in .ve
 	$(MAKE) VENV=.venv-extras .venv-extras/extras.stamp
 	.venv-extras/bin/python -m pytest -n auto --dist worksteal -m extras --no-skips
 
-test-gpu: $(VENV)/gpu.stamp ## test the cuda backend on this machine's GPU
+test-gpu: ## test the cuda backend on this machine's GPU
+	@$(DRIVER)
+	$(MAKE) $(VENV)/gpu.stamp
 	GLIMPSE_TEST_GPU=1 $(BIN)/python -m pytest tests/cuda_cases.py
 
-bench-gpu: $(VENV)/bench-gpu.stamp ## test the cuda backend on this machine's GPU, then time it beside torch, within 8 minutes
+bench-gpu: ## test the cuda backend on this machine's GPU, then time it beside torch, within 8 minutes
+	@$(DRIVER)
+	$(MAKE) $(VENV)/bench-gpu.stamp
 	$(BIN)/python tests/bench_gpu.py
 
 lint: $(VENV)/test.stamp ## check style, types and the import contract

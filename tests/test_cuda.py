@@ -132,3 +132,13 @@ assert not [name for name in sys.modules if name.startswith(("numba.cuda.", "num
 """
     done = run("-c", script, env=WITHOUT)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("target", ["test-gpu", "bench-gpu"])
+def test_without_a_driver_nothing_is_installed(target, tmp_path):
+    command = ["make", "-C", str(FILE.parents[1]), f"VENV={tmp_path / 'venv'}", f"PYTHON={sys.executable}", target]
+    done = subprocess.run(command, capture_output=True, text=True, env=WITHOUT, check=False)
+    assert done.returncode != 0
+    said = [line for line in done.stderr.splitlines() if not line.startswith("make")]
+    assert said == [f"glimpse: error: no NVIDIA GPU with its driver was found; run make {target} on a machine with one"]
+    assert not (tmp_path / "venv").exists()
