@@ -1,5 +1,6 @@
 """The bench of gradients: what is right, what is refused, and one real run."""
 
+import math
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import pytest
 from conftest import ROOT
 from fake_contenders import QUICK, bench, clock, digits, measured
 
-from glimpsecli.bench import cases, gradients
+from glimpsecli.bench import cases, gradients, report
 from glimpsecli.bench.contenders.base import GRADIENTS, VIEWS, Scene
 from glimpsecli.bench.contenders.ours import Cpu, Numpy
 from glimpsecli.bench.contenders.torch_peers import GridSample, Matmul
@@ -102,13 +103,19 @@ def test_a_wrong_gradient_is_not_timed():
     class Missing(Exact):
         name, factor = "missing", np.nan
 
-    found = measured(Exact(), Off(), Missing(), views=tuple(GRADIENTS["bilinear"]), runs=1)
+    class Jumping(Exact):
+        name, factor, gradient_tolerance = "jumping", 1.5, math.inf
+
+    found = measured(Exact(), Off(), Missing(), Jumping(), views=tuple(GRADIENTS["bilinear"]), runs=1)
     outcomes = {(one.view, one.contender): one.wrong for one in found.entries}
     for view in GRADIENTS["bilinear"]:
         assert outcomes[view, "glimpse numpy"] is None
         assert outcomes[view, "off"] == "it is off by 1.0e-03 of the largest derivative, 1e-05 is allowed"
         assert outcomes[view, "missing"] == "its result has another shape, or values that are no numbers"
-    assert {entry.contender for entry in found.entries if entry.samples} == {"glimpse numpy"}
+        assert outcomes[view, "jumping"] is None
+        cells = report.row_of(found, found.find(view, "jumping"))
+        assert (cells[4], cells[6]) == ("(5e-01)", "the same, with derivatives that jump")
+    assert {entry.contender for entry in found.entries if entry.samples} == {"glimpse numpy", "jumping"}
 
 
 def test_what_has_no_gradient_is_refused(capsys, samples):

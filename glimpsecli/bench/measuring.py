@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -54,6 +55,8 @@ class Entry(NamedTuple):
         Why it was not timed, though it is not wrong.
     compiles : bool
         Whether something is compiled in the first call.
+    jumps : bool
+        Whether its gradients jump, so that their error has no limit.
     """
 
     view: str
@@ -67,6 +70,17 @@ class Entry(NamedTuple):
     wrong: str | None = None
     skipped: str | None = None
     compiles: bool = False
+    jumps: bool = False
+
+    @property
+    def differs(self) -> bool:
+        """Whether its error may be a difference that is no mistake."""
+        return self.filter is not None or self.jumps
+
+    @property
+    def computes(self) -> str:
+        """Its filter, in words."""
+        return self.filter or ("the same, with derivatives that jump" if self.jumps else "the same")
 
     @property
     def seconds(self) -> timing.Quartiles | None:
@@ -145,6 +159,8 @@ def measure(
         expected = None
         for contender in able:
             entry = Entry(view, contender.name, contender.filter, contender.outside, compiles=contender.compiles)
+            if VIEWS[view].by:
+                entry = entry._replace(jumps=math.isinf(contender.gradient_tolerance))
             reason = contender.obstacle(scene)
             if reason is not None:
                 entries[view, contender.name] = entry._replace(skipped=reason)

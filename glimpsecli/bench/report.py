@@ -16,8 +16,8 @@ COLUMNS = ("contender", "median", "quartiles", "ratio", "error", "first call", "
 UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 NAMED = 5
 """Greatest number of contenders that a warning names."""
-IN_BRACKETS = "an error in brackets is of another filter: so much does its result differ from ours"
-"""Note on tables in which another filter stands."""
+IN_BRACKETS = "an error in brackets is of another filter, or of derivatives that jump: so much do they differ from ours"
+"""Note on tables in which such an error stands."""
 NOT_MEASURED = "not measured"
 _LEFT = {"contender", "computes"}
 
@@ -66,11 +66,11 @@ def table_of(measured: Measured) -> list[str]:
 def row_of(measured: Measured, entry: Entry) -> tuple[str, ...]:
     """Give the cells of a contender."""
     seconds, ratio = entry.seconds, measured.ratio(entry)
-    text = f"WRONG: {entry.wrong}" if entry.wrong else entry.filter or "the same"
+    text = f"WRONG: {entry.wrong}" if entry.wrong else entry.computes
     if entry.skipped is not None:
         text += f"; not timed: {entry.skipped}"
     # The difference of another filter from ours is no error, and stands in brackets.
-    error = "-" if entry.error is None else f"({entry.error:.0e})" if entry.filter else f"{entry.error:.0e}"
+    error = "-" if entry.error is None else f"({entry.error:.0e})" if entry.differs else f"{entry.error:.0e}"
     return (
         entry.contender,
         duration(seconds.median) if seconds else "-",

@@ -92,9 +92,10 @@ def bench(show_list: bool, stages: str | None, **given: Any) -> None:
 
     Whole calls are timed. Each result is held against the float64 definition first, and the error stands beside the
     time; ours may be off by 2e-6 of full scale, and in gradients by 1e-5 of the largest. An error in brackets is of
-    another filter: the difference of its result from ours. Every case has a process of its own with a fixed number of
-    threads. Its contenders take turns in random order. The first call, which compiles kernels or loads them, is
-    reported by itself. The ratio is to our cpu backend, round by round; in brackets its quartiles.
+    another filter, or of derivatives that jump: the difference of the result from ours. Every case has a process of its
+    own with a fixed number of threads. Its contenders take turns in random order. The first call, which compiles
+    kernels or loads them, is reported by itself. The ratio is to our cpu backend, round by round; in brackets its
+    quartiles.
     """
     given["names"] = [name.strip() for names in given["names"] for name in names.split(",")]
     if show_list:

@@ -154,7 +154,8 @@ class Contender(abc.ABC):
     tolerance : float
         Largest error relative to full scale with which the same mathematics are believed.
     gradient_tolerance : float
-        The same for gradients, relative to the largest derivative: see :mod:`~glimpsecli.bench.gradients`.
+        The same for gradients, relative to the largest derivative: see :mod:`~glimpsecli.bench.gradients`. It is
+        infinite where they jump, and a tap next to a jump may fall on either side.
     rounds : bool
         Whether its glimpses of uint8 images are uint8 too: then :data:`ROUNDED` is believed.
     everywhere : bool

@@ -30,7 +30,7 @@ def encode(results: Results) -> bytes:
         taken = samples.all if samples else []
         writer.writerow(
             [
-                recipe.name, recipe.title, recipe.stride, entry.view, entry.contender, entry.filter or "the same",
+                recipe.name, recipe.title, recipe.stride, entry.view, entry.contender, entry.computes,
                 results.parameters.threads, *seconds, min(taken, default=None), len(taken),
                 samples.calls if samples else None, *(ratio or (None, None, None)), measured.reference, entry.error,
                 entry.first, entry.wrong or entry.skipped or "",

@@ -20,7 +20,7 @@ def encode(results: Results) -> bytes:
         lines += [f"| sampler | {' | '.join(COLUMNS)} |", "|---|---|" + "---:|" * 5 + "---|"]
         lines += [f"| {entry.view} | {' | '.join(map(_safe, row_of(measured, entry)))} |" for entry in measured.entries]
         lines += [line for remark in remarks(measured) for line in ("", f"Note: {_safe(remark)}.")]
-    if any(entry.filter for _, entry in results.entries()):
+    if any(entry.differs for _, entry in results.entries()):
         lines += ["", f"Note: {IN_BRACKETS}."]
     sweep = sweep_lines(results)
     if sweep:
