@@ -205,6 +205,7 @@ def test_data_comes_back_from_json():
 def test_options_that_cannot_be_meant_are_refused(idle, capsys, samples, tmp_path):
     photo, here = samples / "chelsea.png", tmp_path / "x"
     (tmp_path / "text.png").write_text("no image")
+    np.save(tmp_path / "nan.npy", np.full((9, 9, 3), np.nan, np.float32))
     (tmp_path / "empty.png").write_text("")
     (tmp_path / "torn.png").write_bytes(photo.read_bytes()[:5000])
     many = machine.processors() + 1
@@ -246,12 +247,14 @@ def test_options_that_cannot_be_meant_are_refused(idle, capsys, samples, tmp_pat
         (("--image", tmp_path / "empty.png"), "empty.png"),
         (("--image", tmp_path / "torn.png"), "torn.png"),
         (("--stages", tmp_path / "torn.png"), "torn.png"),
+        (("--image", tmp_path / "nan.npy"), "nan.npy holds NaN or infinities, so no result can be checked; replace"),
+        (("--image", tmp_path / "nan.npy", "--gradients"), "nan.npy holds NaN or infinities"),
     ):
         said = refusal(capsys, *words)
         assert reason in said, words
         assert "percentage as" not in said
         assert "glimpse batch" not in said
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.png", "text.png", "torn.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.png", "nan.npy", "text.png", "torn.png"]
 
 
 def test_a_device_may_be_called_as_it_likes():

@@ -11,6 +11,7 @@ import click
 from glimpsecli.errors import FileProblemError, InvalidInputError
 
 if TYPE_CHECKING:
+    from glimpsecli.arrays import Array
     from glimpsecli.bench.cases import Recipe
     from glimpsecli.bench.measuring import Parameters
     from glimpsecli.bench.results import Results
@@ -58,9 +59,16 @@ def recipes(given: dict[str, Any]) -> tuple[list[Recipe], list[str]]:
     size = given["size"] or SizeRequest(longer=cases.SWEPT[0])
     image_size = window = None
     if image is not None:
+        from numpy import isfinite
+
         from glimpsecli.annotations.boxes import WHOLE
 
-        image_size = check_image(image)
+        pixels = check_image(image)
+        if not isfinite(pixels).all():
+            raise InvalidInputError(
+                f"{image} holds NaN or infinities, so no result can be checked", "replace them with finite numbers"
+            )
+        image_size = pixels.shape[0], pixels.shape[1]
         window = (given["box"] or WHOLE).to_window(image_size)
     if not strides and image_size is not None and window is not None:
         shape = size.for_extent(window.width, window.height)
@@ -72,8 +80,8 @@ def recipes(given: dict[str, Any]) -> tuple[list[Recipe], list[str]]:
     )
 
 
-def check_image(path: str) -> tuple[int, int]:
-    """Read an image before any work, and give its height and width; one that cannot be read is an invalid input."""
+def check_image(path: str) -> Array:
+    """Read an image before any work, and give its pixels; one that cannot be read is an invalid input."""
     from glimpsecli.images import read
     from glimpsecli.jobs.planning import check_sources
 
@@ -85,10 +93,9 @@ def check_image(path: str) -> tuple[int, int]:
         raise InvalidInputError(f"{path} is a folder", "name an image in it")
     check_sources([path])
     try:
-        height, width = read(path).pixels.shape[:2]
+        return read(path).pixels
     except FileProblemError as error:
         raise InvalidInputError(error.message, error.hint) from None
-    return height, width
 
 
 def check_threads(threads: int) -> None:
