@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from conftest import ROOT
-from fake_contenders import QUICK, bench, clock, digits, measured
+from fake_contenders import QUICK, bench, clock, digits, fake, measured
 
 from glimpsecli.bench import cases, gradients, report
 from glimpsecli.bench.contenders.base import GRADIENTS, VIEWS, Scene
@@ -106,7 +106,9 @@ def test_a_wrong_gradient_is_not_timed():
     class Jumping(Exact):
         name, factor, gradient_tolerance = "jumping", 1.5, math.inf
 
-    found = measured(Exact(), Off(), Missing(), Jumping(), views=tuple(GRADIENTS["bilinear"]), runs=1)
+    absent = fake("absent", 0.1, available=lambda self: "it is not installed")  # and has no gradients
+    found = measured(Exact(), Off(), Missing(), Jumping(), absent, views=tuple(GRADIENTS["bilinear"]), runs=1)
+    assert found.missing == {}
     outcomes = {(one.view, one.contender): one.wrong for one in found.entries}
     for view in GRADIENTS["bilinear"]:
         assert outcomes[view, "glimpse numpy"] is None
@@ -120,7 +122,7 @@ def test_a_wrong_gradient_is_not_timed():
 
 def test_what_has_no_gradient_is_refused(capsys, samples):
     for words, reason in (
-        (("--case", 5, "--gradients", "--sampler", "bilinear,hard"), "it moves in jumps"),
+        (("--case", 5, "--gradients", "--sampler", "bilinear,hard"), "which moves in jumps; leave hard out"),
         (("--stages", samples / "chelsea.png", "--gradients"), "--stages with --gradients"),
     ):
         assert bench(*words) == 2

@@ -150,6 +150,7 @@ def measure(
     progress("making images")
     scene = Scene(cases.build(recipe), parameters.threads)
     wanted = chosen(parameters.backends, peers=parameters.peers) if contenders is None else contenders
+    wanted = [one for one in wanted if not set(one.views).isdisjoint(parameters.views)]
     missing = {one.name: reason for one in wanted if (reason := one.available()) is not None}
     present = [one for one in wanted if one.name not in missing]
     entries: dict[tuple[str, str], Entry] = {}

@@ -30,7 +30,7 @@ def parameters(given: dict[str, Any]) -> Parameters:
         views = (*views, "rotated")
     if given["gradients"]:
         if "hard" in views:
-            raise click.UsageError("--gradients with --sampler hard, which has none: it moves in jumps.")
+            raise click.UsageError("--gradients with --sampler hard, which moves in jumps; leave hard out.")
         views = tuple(name for view in views for name in GRADIENTS[view])
     names = ("peers", "runs", "min_time", "threads", "seed")
     return Parameters(
