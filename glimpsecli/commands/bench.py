@@ -31,6 +31,7 @@ EXAMPLES = options.examples(
     "glimpse bench --image sample_images/rocket.jpg --box 25%,25%,50%,50% --size 64 --runs 3 --min-time 0.01 "
     "--export-markdown times.md",
     "glimpse bench --stride 1,4,16 --size 32 --backend cpu --runs 3 --min-time 0.01 --export-png sweep.png",
+    "glimpse bench --gradients --case 5 --count 20 --backend cpu --runs 3 --min-time 0.01",
     "glimpse bench --stages sample_images/chelsea.png --size 64 --runs 3 --min-time 0.01",
 )
 

@@ -18,7 +18,7 @@ from glimpsecli.errors import FileProblemError, InvalidInputError, extra
 PACKAGES = ("click", "numpy", "numba", "llvmlite", "numba-cuda", "pillow", "imageio", "tifffile", "tqdm", "pyvips")
 KERNELS = "*.nbc"
 
-EXAMPLES = options.examples("glimpse info", "glimpse info --json")
+EXAMPLES = options.examples("glimpse info", "glimpse info --json", "glimpse info --warm")
 
 
 @click.command(cls=options.Command, epilog=EXAMPLES, common="--json --warm --clear-cache")
