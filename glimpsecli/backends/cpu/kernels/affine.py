@@ -30,6 +30,7 @@ from glimpsecli.backends.cpu.kernels.vectors import load, part, prefetch, store
 ROWS = 32  # output rows of one unit of work
 TILE, VALUES = 2**10, 2**12  # upper bounds on the pixels and values of a tile, so that its arrays stay in the cache
 LARGE = 2**16  # output pixels; the image of a glimpse from this size on is assumed not to be in the cache
+TURNED = 2**9  # columns of a tile of a large turned glimpse: each of its pixels may lie in lines of its own
 LANES = 4  # channels that are mixed at once
 ZERO, ONE = np.float32(0), np.float32(1)
 # Unsigned numbers for positions: beside one of Python's own they would become float64.
@@ -267,14 +268,15 @@ def interpolating_kernel(
     """
     run, units = Run(points, located, fractions, coverage, pairs, values), (h + ROWS - 1) // ROWS
     first = -above * pitch - before * channels
-    columns = _lesser(w, len(points))
-    rows = len(points) // columns  # more than one only if they are whole
     for unit in range(first_unit, last_unit):
         n = unit // units
         top = (unit - n * units) * ROWS
         bottom = _lesser(top + ROWS, h)
         upright = len(grids) == 0 and matrices[n, 0, 1] == 0 and matrices[n, 1, 0] == 0
-        cold = stride != 0 or (upright and h * w >= LARGE)
+        cold = stride != 0 or h * w >= LARGE
+        columns = _lesser(w, TURNED if h * w >= LARGE and not upright else TILE)
+        columns = _lesser(columns, len(points))
+        rows = len(points) // columns if columns == w else 1
         x0, y0, x_covered, y_covered = np.int32(0), np.int32(0), False, False
         for left in range(0, w, columns):
             for i in range(top, bottom, rows):
