@@ -72,11 +72,13 @@ def truth(scene: Scene, view: str, seed: int) -> Slopes:
 
 
 def error(result: tuple[Array | None, Array], expected: Slopes, contender: Contender) -> float | None:
-    """Give the largest error of gradients; None where a shape is another or a value is no number."""
+    """Give the largest error of gradients; None where one is missing, its shape is another or a value is no number."""
     by_images, by_numbers = result
     wanted = contender.by_numbers(expected.by_places, expected.windows)
     pairs = [(by_numbers[expected.windows], wanted, np.maximum(np.abs(wanted).max(axis=0), expected.least))]
-    if expected.by_images is not None and by_images is not None:
+    if expected.by_images is not None:
+        if by_images is None:
+            return None
         images, rows = expected.pixels
         scale = np.abs(expected.by_images).max(initial=0.0) or 1.0
         pairs.append((by_images[images][:, rows], expected.by_images, scale))
