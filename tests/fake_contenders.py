@@ -7,7 +7,7 @@ import sys
 
 from glimpsecli import cli
 from glimpsecli.bench import cases
-from glimpsecli.bench.contenders.base import Contender
+from glimpsecli.bench.contenders.base import Contender, Scene
 from glimpsecli.bench.contenders.ours import Numpy
 from glimpsecli.bench.measuring import Parameters, measure
 from glimpsecli.bench.results import Results
@@ -24,6 +24,16 @@ class FakeClock:
 
 
 clock = FakeClock()
+
+
+def miniature(number, monkeypatch):
+    """Make the scene of a case of the bench with small images, small glimpses and a few windows."""
+    small = cases.CASES[number]
+    shape = {None: (40, 50, 3), "NCHW": (3, 30, 40), "NHWC": (28, 28, 1)}[small.layout]
+    extents = (30, 30) if small.many == 1 else (8, 20)
+    many = min(small.many, 4)
+    monkeypatch.setitem(cases.CASES, number, small._replace(image=shape, size=(7, 6), extents=extents, many=many))
+    return Scene(cases.build(cases.builtin(number, 3)), 1)
 
 
 def fake(name, cost, *, off=0.0, **attributes):

@@ -13,7 +13,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from conftest import ROOT
-from fake_contenders import QUICK, bench, clock, digits, fake, measured, parameters, results, start
+from fake_contenders import QUICK, bench, clock, digits, fake, measured, miniature, parameters, results, start
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -135,13 +135,8 @@ def test_a_busy_machine_is_reported(monkeypatch):
 @pytest.mark.parametrize("number", cases.CASES)
 @pytest.mark.parametrize("view", ["gaussian", "bilinear", "rotated", "hard"])
 def test_our_backends_pass_in_every_case_in_miniature(number, view, monkeypatch):
-    small = cases.CASES[number]
-    shape = {None: (40, 50, 3), "NCHW": (3, 30, 40), "NHWC": (28, 28, 1)}[small.layout]
-    extents = (30, 30) if small.many == 1 else (8, 20)
-    many = min(small.many, 4)
-    monkeypatch.setitem(cases.CASES, number, small._replace(image=shape, size=(7, 6), extents=extents, many=many))
-    scene = Scene(cases.build(cases.builtin(number, 3)), 1)
-    assert scene.case.image_size == {None: (40, 50), "NCHW": (30, 40), "NHWC": (28, 28)}[small.layout]
+    scene = miniature(number, monkeypatch)
+    assert scene.case.image_size == {None: (40, 50), "NCHW": (30, 40), "NHWC": (28, 28)}[scene.case.layout]
     expected = checking.truth(scene, view, 0)
     for contender in (Numpy(), Cpu()):
         contender.prepare(scene, view)

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from conftest import ROOT
-from fake_contenders import QUICK, bench, clock, digits, fake, measured
+from fake_contenders import QUICK, bench, clock, digits, fake, measured, miniature
 
 from glimpsecli.bench import cases, gradients, report
 from glimpsecli.bench.contenders.base import GRADIENTS, VIEWS, Scene
@@ -30,12 +30,7 @@ def error(contender, scene, view):
 @pytest.mark.parametrize("number", cases.CASES)
 @pytest.mark.parametrize("view", ALL)
 def test_our_gradients_pass_in_every_case_in_miniature(number, view, monkeypatch):
-    small = cases.CASES[number]
-    shape = {None: (40, 50, 3), "NCHW": (3, 30, 40), "NHWC": (28, 28, 1)}[small.layout]
-    extents = (30, 30) if small.many == 1 else (8, 20)
-    many = min(small.many, 4)
-    monkeypatch.setitem(cases.CASES, number, small._replace(image=shape, size=(7, 6), extents=extents, many=many))
-    scene = Scene(cases.build(cases.builtin(number, 3)), 1)
+    scene = miniature(number, monkeypatch)
     expected = gradients.truth(scene, view, 0)
     for contender in (Numpy(), Cpu()):
         contender.prepare(scene, view)
