@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from glimpsecli import GlimpseError, backends
-from glimpsecli.backends.footprint import affine_support, gaussian_support, union
+from glimpsecli.backends.footprint import gaussian_support, matrix_support, union
 from glimpsecli.bench import cases, report, timing
 from glimpsecli.bench.contenders.base import VIEWS
 from glimpsecli.bench.contenders.ours import CudaResident
@@ -48,7 +48,7 @@ def least_bytes(scene, view):
     if VIEWS[view].sampler == "gaussian":
         boxes, taps = gaussian_support(scene.gaussians, scene.size, case.image_size), np.inf
     else:
-        boxes = affine_support(scene.matrices(view), scene.size, case.image_size, "zeros")
+        boxes = matrix_support(scene.matrices(view), scene.size, case.image_size, "zeros")
         taps = 4 * h * w  # as many pixels are read, where the taps are far from each other
     top, bottom, left, right = boxes.T if case.layout else union(boxes)
     channels = scene.image(0).shape[2]

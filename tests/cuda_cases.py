@@ -16,8 +16,6 @@ from hypothesis import strategies as st
 from glimpsecli import Affine, GaussianParams, GlimpseError, Projective, Window, extract, extract_batch, vjp, vjp_batch
 from glimpsecli.attention import gaussian, spatial
 from glimpsecli.backends import load
-from glimpsecli.backends.protocol import Interpolation
-from glimpsecli.sampling import dispatch
 
 ON_GPU = os.environ.get("GLIMPSE_TEST_GPU") == "1"
 TOLERANCE = 2e-6  # of full scale
@@ -134,27 +132,16 @@ def test_affine_equals_the_definition(image, where, size, border, sampler):
 
 
 @few(30)
-@given(images(), st.integers(0, 1000), sizes, borders, st.sampled_from([0, 1]))
-def test_grid_equals_the_definition(image, seed, size, border, order):
-    noise = np.random.default_rng(seed)
-    grids = noise.uniform(-9, 27, (2, *size, 2))
-    grids[0] = np.round(grids[0])
-    fill = np.float32([[0.7 * full_scale(image)] * image.shape[2], [0] * image.shape[2]])
-    fill[...] *= border == "constant"
-    out = np.empty((2, *size, image.shape[2]), np.float32)
-    cuda_backend.grid(image[None], grids, out, Interpolation(order, border, fill))
-    for n in range(2):
-        expected = spatial.sample(image, grids[n], border, order, fill[n])
-        assert np.abs(out[n] - expected).max() <= TOLERANCE * full_scale(image)
-
-
-def test_each_image_may_have_its_own_grid():
-    noise = np.random.default_rng(1)
-    batch, grids = noise.random((3, 9, 8, 2), dtype=np.float32), noise.uniform(-2, 10, (3, 4, 5, 2))
-    fill, out = np.zeros((3, 2), np.float32), np.empty((3, 4, 5, 2), np.float32)
-    cuda_backend.grid(batch, grids, out, Interpolation(1, "edge", fill))
-    expected = np.stack([spatial.sample(*pair, "edge") for pair in zip(batch, grids, strict=True)])
-    np.testing.assert_allclose(out, expected, atol=TOLERANCE)
+@given(
+    images(), affines, st.tuples(*[st.floats(-0.45, 0.45)] * 2), sizes, borders, st.sampled_from(["bilinear", "hard"])
+)
+def test_projective_equals_the_definition(image, where, lean, size, border, sampler):
+    fill = full_scale(image) * 0.7 if border == "constant" else None
+    place = Projective([*where.matrix, [lean[0] / size[1], lean[1] / size[0], 1]])
+    found = extract(image, place, size, sampler=sampler, border=border, fill=fill, backend="cuda")
+    order = 0 if sampler == "hard" else 1
+    expected = spatial.sample(image, spatial.matrix_grid(place.matrix, size), border, order, np.float32(fill or 0))
+    assert np.abs(found - expected).max() <= TOLERANCE * full_scale(image)
 
 
 @few(20)
@@ -275,16 +262,13 @@ def test_batches_on_the_device_stay_there(foreign, sampler, layout):
     np.testing.assert_array_equal(out.array.copy_to_host(), expected)
 
 
-def test_a_projective_glimpse_is_the_same_however_it_is_cut(foreign, monkeypatch):
-    image = np.random.default_rng(6).integers(0, 256, (14, 16, 3), dtype=np.uint8)
+def test_each_image_may_have_its_own_projective_place(foreign):
+    noise = np.random.default_rng(6)
+    batch = noise.integers(0, 256, (3, 14, 16, 3), dtype=np.uint8)
     places = [Projective([[1, 0.1, 3 + shift], [0.2, 1, 2], [0.02, 0.03, 1]]) for shift in range(3)]
-    expected = extract(image, places, (6, 7), sampler="bilinear", backend="numpy")
-    for points in (10, 90, 4000):  # one row, two windows, all
-        monkeypatch.setattr(dispatch, "GRID_POINTS", points)
-        found = extract(image, places, (6, 7), sampler="bilinear", backend="cuda")
-        np.testing.assert_allclose(found, expected, atol=TOLERANCE * 255)
-        there = extract(foreign(image), places, (6, 7), sampler="bilinear")
-        np.testing.assert_array_equal(there.copy_to_host(), found)
+    expected = extract_batch(batch, places, (6, 7), sampler="bilinear", backend="numpy")
+    there = extract_batch(foreign(batch), places, (6, 7), sampler="bilinear")
+    np.testing.assert_allclose(there.copy_to_host(), expected, atol=TOLERANCE * 255)
 
 
 WINDOW = Window(3, 3, 2, 2)

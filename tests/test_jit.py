@@ -137,7 +137,9 @@ def test_the_cache_is_cleared_of_kernels_and_of_nothing_else(tmp_path):
     assert json.loads(done.stdout) == {"cache": str(cache), "files": 0, "bytes": 0}
 
 
-@pytest.mark.parametrize("changed", ["footprint.py", "cpu/jit.py", "cpu/kernels/affine.py", "cuda/kernels/forward.py"])
+@pytest.mark.parametrize(
+    "changed", ["footprint.py", "cpu/jit.py", "cpu/kernels/bilinear.py", "cuda/kernels/forward.py"]
+)
 def test_a_change_beside_a_kernel_compiles_it_again(tmp_path, changed):
     package = Path(glimpsecli.__file__).parent
     shutil.copytree(package, tmp_path / "glimpsecli", ignore=shutil.ignore_patterns("__pycache__", "*.ttf"))

@@ -228,7 +228,7 @@ def test_a_large_window_is_pasted_in_parts_to_the_same_pixels(monkeypatch):
     image, glimpse = noise(90, 70, 3), noise(8, 9, 3, seed=1)
     window = Window(33, 41, 80, 60, 25)
     whole = paste(image, glimpse, window, sampler="bilinear")
-    monkeypatch.setattr("glimpsecli.sampling.pasting.GRID_POINTS", 500)
+    monkeypatch.setattr("glimpsecli.sampling.pasting.POINTS", 500)
     np.testing.assert_array_equal(paste(image, glimpse, window, sampler="bilinear"), whole)
 
 
@@ -237,7 +237,7 @@ def test_a_large_gaussian_window_is_pasted_in_parts_to_the_same_pixels(blend, mo
     image, glimpse = noise(90, 70, 3), noise(8, 9, 3, seed=1)
     params = GaussianParams(-2, 4, 11, 5, 3, 7, 0.8)
     whole = paste(image, glimpse, params, blend=blend)
-    monkeypatch.setattr("glimpsecli.sampling.pasting.GRID_POINTS", 500)
+    monkeypatch.setattr("glimpsecli.sampling.pasting.POINTS", 500)
     np.testing.assert_allclose(paste(image, glimpse, params, blend=blend), whole, rtol=1e-6)
 
 

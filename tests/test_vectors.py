@@ -9,7 +9,7 @@ from numba.core.codegen import get_host_cpu_features
 
 from glimpsecli import Window, extract
 from glimpsecli.backends.cpu.jit import helper, jit
-from glimpsecli.backends.cpu.kernels import affine, gaussian
+from glimpsecli.backends.cpu.kernels import bilinear, gaussian
 from glimpsecli.backends.cpu.kernels.vectors import full, load, multiply_add, part, prefetch, store, total, transpose
 
 
@@ -36,13 +36,13 @@ def test_vectors_compute_as_numbers_do(dtype, k):
 
 
 def test_the_loops_that_interpolate_are_compiled_to_vectors():
-    """A test in each loop of :mod:`affine`, or a conversion to int64, would leave it scalar and three times slower."""
+    """A test in each loop of `bilinear`, or a conversion to int64, would leave it scalar and three times slower."""
     if platform.machine() not in ("x86_64", "AMD64"):
         pytest.skip("knows the names of the vector instructions of x86-64 only")
     for dtype in (np.uint8, np.float32):
         extract(np.zeros((9, 9, 3), dtype), Window(4, 4, 5, 5, 9), (6, 6), sampler="bilinear", backend="cpu")
-    fresh = helper()(affine.interpolating_kernel.py_func)  # code from the cache cannot be inspected
-    for signature in affine.interpolating_kernel.signatures:
+    fresh = helper()(bilinear.interpolating_kernel.py_func)  # code from the cache cannot be inspected
+    for signature in bilinear.interpolating_kernel.signatures:
         fresh.compile(signature)
         code = fresh.inspect_asm(signature)
         assert re.search(r"\sv?(rndscale|round)pd\s", code), "the floor of _locate"

@@ -118,20 +118,28 @@ matrices = st.builds(
 )
 
 
+projectives = st.builds(
+    lambda affine, across, down: Projective([*affine.matrix, [across / 7, down / 40, 1]]),
+    matrices,
+    *[st.floats(-0.45, 0.45)] * 2,
+)
+
+
 @examples(60)
-@given(seeds, matrices, st.sampled_from(BORDERS), st.sampled_from(["uint8", "float32"]), st.integers(1, 5), st.tuples(
-    st.integers(1, 40), st.integers(1, 7)
-), st.sampled_from(["bilinear", "hard"]))  # fmt: skip
+@given(
+    seeds, matrices | projectives, st.sampled_from(BORDERS), st.sampled_from(["uint8", "float32"]), st.integers(1, 5),
+    st.tuples(st.integers(1, 40), st.integers(1, 7)), st.sampled_from(["bilinear", "hard"]),
+)  # fmt: skip
 @pytest.mark.parametrize("backend", ["numpy", "cpu"])
-def test_by_a_matrix(backend, seed, affine, border, dtype, channels, size, sampler):
+def test_by_a_matrix(backend, seed, where, border, dtype, channels, size, sampler):
     order = int(sampler == "bilinear")
     image, loss = scene(seed, (23, 19, channels), size, dtype)
     fill = 0.25 if border == "constant" else None
-    grid = spatial.matrix_grid(affine.matrix, size)
-    found = vjp(image, affine, size, loss, sampler=sampler, border=border, fill=fill, backend=backend)
+    grid = spatial.matrix_grid(where.matrix, size)
+    found = vjp(image, where, size, loss, sampler=sampler, border=border, fill=fill, backend=backend)
     by_image, by_grid = spatial.sample_vjp(image, grid, loss, border, order, fill or 0)
     full = 1.0 if dtype == "float32" else 255
-    assert_close(found.where.matrix / full, spatial.matrix_grid_vjp(affine.matrix, by_grid) / full, 1.0, 1e-5)
+    assert_close(found.where.matrix / full, spatial.matrix_grid_vjp(where.matrix, by_grid) / full, 1.0, 1e-5)
     assert_close(found.image, by_image, of_sums(spatial.sample_vjp(image, grid, np.abs(loss), border, order)[0]), 1e-5)
     if sampler == "hard":
         assert not found.where.matrix.any()

@@ -124,13 +124,9 @@ def inverse_grid(
     InvalidInputError
         The window has no area: see :func:`check_area`.
     """
-    forward = np.asarray(matrix, dtype=np.float64)
-    check_area(forward, size)
-    forward = np.vstack([forward, [0, 0, 1]]) if len(forward) == 2 else forward
-    x_column, y_column, shift = forward.T
-    backward = np.stack([np.cross(y_column, shift), np.cross(shift, x_column), np.cross(x_column, y_column)])
+    check_area(matrix, size)
     x, y = np.meshgrid(left + np.arange(image_size[1], dtype=np.float64), top + np.arange(image_size[0]))
-    across, down, depth = ((row[0] * x + row[1] * y) + row[2] for row in backward)
+    across, down, depth = ((row[0] * x + row[1] * y) + row[2] for row in inverse_matrix(matrix))
     # All cells lie on this side of a projective window's horizon: pixels on it or beyond it are in none.
     points = np.full((*image_size, 2), -1.0)
     np.divide(np.stack([across, down], axis=-1), depth[..., None], out=points, where=depth[..., None] != 0)
@@ -138,6 +134,17 @@ def inverse_grid(
     inside = np.all((cells >= 0) & (cells < [size[1], size[0]]), axis=-1)
     points[~inside] = 0
     return points, inside
+
+
+def inverse_matrix(matrix: ArrayLike) -> Floats:
+    """Give the (3, 3) matrix, up to a factor, from image index (x, y, 1) to glimpse index (x w, y w, w).
+
+    `matrix`, (2, 3) or (3, 3), leads from glimpse index to image index and has an area: see :func:`check_area`.
+    """
+    forward = np.asarray(matrix, dtype=np.float64)
+    forward = np.vstack([forward, [0, 0, 1]]) if len(forward) == 2 else forward
+    x_column, y_column, shift = forward.T
+    return np.stack([np.cross(y_column, shift), np.cross(shift, x_column), np.cross(x_column, y_column)])
 
 
 def check_area(matrix: ArrayLike, size: tuple[int, int]) -> None:

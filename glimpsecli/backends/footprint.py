@@ -45,7 +45,7 @@ def gaussian_kept(
     return np.asarray(distance <= np.hypot(distance.min(axis=1, keepdims=True), cut * sigma))
 
 
-def affine_support(matrices: Floats, size: tuple[int, int], image_size: tuple[int, int], border: str) -> Boxes:
+def matrix_support(matrices: Floats, size: tuple[int, int], image_size: tuple[int, int], border: str) -> Boxes:
     """Give the (N, 4) boxes (top, bottom, left, right), ends excluded, that (N, 2 or 3, 3) matrices read."""
     h, w = size
     ends = np.array([[0, 0, 1], [w - 1, 0, 1], [0, h - 1, 1], [w - 1, h - 1, 1]], dtype=np.float64)
@@ -61,13 +61,10 @@ def for_each(places: Floats, images: int) -> Floats:
     return np.repeat(places, planes, axis=0) if planes > 1 else places
 
 
-def grid_support(grids: Floats, image_size: tuple[int, int], border: str) -> Boxes:
-    """Give the (N, 4) boxes (top, bottom, left, right), ends excluded, that (N, h, w, 2) points (x, y) read."""
-    return _spans(grids.reshape(len(grids), -1, 2).transpose(0, 2, 1), image_size, border)
-
-
 def is_whole(matrix: Floats) -> bool:
-    """Return the same as :func:`whole_pixels` for one (2, 3) matrix, by Python's arithmetic, which starts at once."""
+    """Return the same as :func:`whole_pixels` for one matrix, by Python's arithmetic, which starts at once."""
+    if len(matrix) == 3:
+        return False
     (a, b, x), (c, d, y) = matrix.tolist()
     return a == d == 1 and b == c == 0 and x % 1 == y % 1 == 0  # type: ignore[no-any-return]  # floats
 

@@ -75,7 +75,7 @@ def _not_finite(cut: Images, params: Floats, size: tuple[int, int], out: Reals) 
     return np.select([lost, up, down], [np.nan, np.inf, -np.inf], 0.0)
 
 
-def prepare_affine(
+def prepare_bilinear(
     matrices: Floats,
     size: Size,
     image_shape: ImageShape,
@@ -98,21 +98,6 @@ def _affine(matrices: Floats, interpolation: Interpolation, images: Images, out:
             for rows in _some_rows(size):
                 points = spatial.matrix_grid(matrix, size, rows)
                 out[n, rows] = spatial.sample(image, points, border, order, fill[n])
-
-
-def grid(
-    images: Images,
-    grids: Floats,
-    out: Reals,
-    interpolation: Interpolation,
-    threads: int | None = None,
-) -> None:
-    """Fill `out` with samples at the points of grids."""
-    order, border, fill = interpolation
-    for n, points in enumerate(grids):
-        image = images[n if len(images) > 1 else 0]
-        for rows in _some_rows((out.shape[1], out.shape[2])):
-            out[n, rows] = spatial.sample(image, points[rows], border, order, fill[n])
 
 
 def _some_rows(size: tuple[int, int]) -> Iterator[slice]:
@@ -143,7 +128,7 @@ def gaussian_vjp(
             by_params[n] = definition.params_vjp(cut, shifted, cotangents[n])
 
 
-def affine_vjp(
+def bilinear_vjp(
     images: Images,
     matrices: Floats,
     cotangents: Reals,
@@ -166,25 +151,3 @@ def affine_vjp(
             if by_matrices is not None and order:
                 by_points = spatial.grid_vjp(images[b], points, losses, border, order, fill[n])
                 by_matrices[n // planes] += spatial.matrix_grid_vjp(matrix, by_points, rows.start)
-
-
-def grid_vjp(
-    images: Images,
-    grids: Floats,
-    cotangents: Reals,
-    by_images: Reals | None,
-    by_grids: Floats | None,
-    interpolation: Interpolation,
-    threads: int | None = None,
-) -> None:
-    """Pull gradients back to the points of grids."""
-    order, border, fill = interpolation
-    for n, points in enumerate(grids):
-        b = n if len(images) > 1 else 0
-        for rows in _some_rows((cotangents.shape[1], cotangents.shape[2])):
-            if by_images is not None:
-                spatial.add_samples(by_images[b], points[rows], cotangents[n, rows], border, order)
-            if by_grids is not None:
-                by_grids[n, rows] = spatial.grid_vjp(
-                    images[b], points[rows], cotangents[n, rows], border, order, fill[n]
-                )

@@ -38,10 +38,6 @@ class Interpolation(NamedTuple):
     border: str
     fill: Any
 
-    def of(self, some: slice) -> Interpolation:
-        """Give the same for some of the images."""
-        return self._replace(fill=self.fill[some])
-
 
 class Backend(Protocol):
     """A module that computes the samplers and their derivatives.
@@ -52,7 +48,7 @@ class Backend(Protocol):
     def prepare_gaussian(self, params: Any, size: Size, image_shape: ImageShape, threads: int | None) -> Read:
         """Bind Gaussian glimpses of (N, 7) float64 rows (u_y, s_y, d_y, u_x, s_x, d_x, gain)."""
 
-    def prepare_affine(
+    def prepare_bilinear(
         self,
         matrices: Any,
         size: Size,
@@ -60,10 +56,7 @@ class Backend(Protocol):
         interpolation: Interpolation,
         threads: int | None,
     ) -> Read:
-        """Bind interpolated glimpses of (N, 2, 3) float64 matrices."""
-
-    def grid(self, images: Any, grids: Any, out: Any, interpolation: Interpolation, threads: int | None = None) -> None:
-        """Fill `out` with samples at the points of (N, h, w, 2) float64 grids, x before y."""
+        """Bind interpolated glimpses of (N, 2, 3) affine or (N, 3, 3) projective float64 matrices, all w positive."""
 
     def gaussian_vjp(
         self, images: Any, params: Any, cotangents: Any, by_images: Any, by_params: Any, threads: int | None = None
@@ -73,7 +66,7 @@ class Backend(Protocol):
         They add to `by_images`, (B, H, W, C) float32, and fill `by_params`, float64; one that is None is not computed.
         """
 
-    def affine_vjp(
+    def bilinear_vjp(
         self,
         images: Any,
         matrices: Any,
@@ -84,18 +77,6 @@ class Backend(Protocol):
         threads: int | None = None,
     ) -> None:
         """Pull gradients back through interpolated glimpses, as :meth:`gaussian_vjp` does."""
-
-    def grid_vjp(
-        self,
-        images: Any,
-        grids: Any,
-        cotangents: Any,
-        by_images: Any,
-        by_grids: Any,
-        interpolation: Interpolation,
-        threads: int | None = None,
-    ) -> None:
-        """Pull gradients back to the points of grids, as :meth:`gaussian_vjp` does."""
 
 
 class DeviceBackend(Backend, Protocol):

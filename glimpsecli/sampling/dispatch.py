@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from glimpsecli import backends
-from glimpsecli.attention import spatial
 from glimpsecli.backends.protocol import Interpolation
 
 if TYPE_CHECKING:
@@ -17,10 +15,7 @@ if TYPE_CHECKING:
     from glimpsecli.sampling.options import Sampling
     from glimpsecli.sampling.taps import Taps
 
-GRID_POINTS = 2**19
-"""The most points of grids in memory at once, but for a row that has more."""
-
-QUICK = 0.4
+QUICK = 0.2
 """Seconds of NumPy's work below which it is done before Numba has started."""
 
 BACKWARD = {"hard": 8, "bilinear": 8, "gaussian": 3}
@@ -34,7 +29,7 @@ def prepare(taps: Taps, image_shape: ImageShape, colours: Glimpses, sampling: Sa
     ----------
     taps : Taps
     image_shape : (B, H, W, C)
-        B is 1 or N or, for matrices (2, 3), a multiple of N: consecutive images then share a window.
+        B is 1 or N or, for matrices, a multiple of N: consecutive images then share a window.
     colours : (N or B, C) float32
         The colour outside each image.
     sampling : Sampling
@@ -51,15 +46,7 @@ def prepare(taps: Taps, image_shape: ImageShape, colours: Glimpses, sampling: Sa
     if taps.sampler == "gaussian":
         return backend.prepare_gaussian(taps.places, taps.size, image_shape, sampling.threads)
     interpolation = Interpolation(taps.order, taps.border, colours)
-    if not taps.projective:
-        return backend.prepare_affine(taps.places, taps.size, image_shape, interpolation, sampling.threads)
-
-    def read(images: Images, out: Glimpses) -> None:
-        for some, rows, grids in _grids(taps):
-            seen = images if len(images) == 1 else images[some]
-            backend.grid(seen, grids, out[some, rows], interpolation.of(some), sampling.threads)
-
-    return read
+    return backend.prepare_bilinear(taps.places, taps.size, image_shape, interpolation, sampling.threads)
 
 
 def _read_nothing(images: Images, out: Glimpses) -> None:
@@ -88,21 +75,8 @@ def call_vjp(
     threads = sampling.threads
     if taps.sampler == "gaussian":
         backend.gaussian_vjp(images, taps.places, cotangents, by_images, by_places, threads)
-    elif not taps.projective:
-        backend.affine_vjp(images, taps.places, cotangents, by_images, by_places, interpolation, threads)
     else:
-        if by_places is not None:
-            by_places[...] = 0
-        for some, rows, grids in _grids(taps):
-            seen = images if len(images) == 1 else images[some]
-            to = by_images if by_images is None or len(images) == 1 else by_images[some]
-            by_grids = None if by_places is None else np.empty(grids.shape)
-            backend.grid_vjp(seen, grids, cotangents[some, rows], to, by_grids, interpolation.of(some), threads)
-            if by_places is not None and by_grids is not None:
-                by_places[some] += [
-                    spatial.matrix_grid_vjp(matrix, one, rows.start)
-                    for matrix, one in zip(taps.places[some], by_grids, strict=True)
-                ]
+        backend.bilinear_vjp(images, taps.places, cotangents, by_images, by_places, interpolation, threads)
 
 
 def _backend(taps: Taps, image_shape: tuple[int, ...], name: str, backward: bool = False) -> Backend:
@@ -110,17 +84,6 @@ def _backend(taps: Taps, image_shape: tuple[int, ...], name: str, backward: bool
         planes = max(1, image_shape[0] // max(1, taps.windows))
         name, _ = choose_backend(taps, planes * image_shape[3], backward=backward)
     return backends.load(name)
-
-
-def _grids(taps: Taps) -> Iterator[tuple[slice, slice, Floats]]:
-    """Generate the grids of projective places, some at a time: of some windows, or of some rows of one window."""
-    h, w = taps.size
-    windows, rows = max(1, GRID_POINTS // (h * w)), min(h, max(1, GRID_POINTS // w))
-    for first in range(0, taps.windows, windows):
-        some = slice(first, first + windows)
-        for top in range(0, h, rows):
-            part = slice(top, min(top + rows, h))
-            yield some, part, np.stack([spatial.matrix_grid(matrix, taps.size, part) for matrix in taps.places[some]])
 
 
 def choose_backend(taps: Taps, channels: int, repeats: int = 1, backward: bool = False) -> tuple[str, str]:

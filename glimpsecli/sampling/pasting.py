@@ -14,7 +14,7 @@ from glimpsecli.errors import InvalidInputError
 from glimpsecli.names import BLENDS, BLUR
 from glimpsecli.sampling.checks import checked_image, on_host
 from glimpsecli.sampling.devices import is_on_device
-from glimpsecli.sampling.dispatch import GRID_POINTS, choose_backend
+from glimpsecli.sampling.dispatch import choose_backend
 from glimpsecli.sampling.options import Sampling
 from glimpsecli.sampling.precision import READ_TYPES, full_scale, to_float32
 from glimpsecli.sampling.taps import Taps
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from glimpsecli.window import Where
 
     Canvas = NDArray[np.float32]
+
+
+POINTS = 2**19
+"""The most pixels of an image at once whose points are found, but for a row that has more."""
 
 
 def paste(
@@ -194,7 +198,7 @@ def _layer_rows(
     Yields the rows of the part, their layer, (rows, W, colours + 1), and whether the window reaches any of them.
     """
     height, width = box
-    deep = max(1, GRID_POINTS // max(1, width))
+    deep = max(1, POINTS // max(1, width))
     if one.sampler == "gaussian":
         params = one.moved(top, left, (height, width)).places[0].tolist()
         pasting.checked_gain(params[6])
@@ -202,15 +206,22 @@ def _layer_rows(
         for rows, layer in write(glimpse, params, (height, width), deep):
             yield rows, layer, True
         return
-    interpolation = Interpolation(int(one.sampler == "bilinear"), "edge", np.zeros((1, glimpse.shape[2]), np.float32))
+    backward = pasting.inverse_matrix(one.places[0])
+    interpolation = Interpolation(1, "edge", np.zeros((1, glimpse.shape[2]), np.float32))
     for start in range(0, height, deep):
         rows = slice(start, min(start + deep, height))
         extent = (rows.stop - start, width)
         points, inside = pasting.inverse_grid(one.places[0], one.size, extent, top + start, left)
+        if one.sampler == "hard":
+            column, row = np.floor(points + 0.5).astype(np.intp).transpose(2, 0, 1)
+            yield rows, glimpse[row, column] * inside[..., None], bool(inside.any())
+            continue
+        part = one._replace(places=(backward @ [[1, 0, left], [0, 1, top + start], [0, 0, 1]])[None], size=extent)
         seen = np.empty((1, *extent, glimpse.shape[2]), np.float32)
-        module = backends.load(choose_backend(one._replace(size=extent), glimpse.shape[2], repeats)[0])
-        module.grid(glimpse[None], points[None], seen, interpolation)
-        yield rows, seen[0] * inside[..., None], bool(inside.any())
+        backend = backends.load(choose_backend(part, glimpse.shape[2], repeats)[0])
+        with np.errstate(all="ignore"):  # on the horizon of the window and beyond it, points mean nothing
+            backend.prepare_bilinear(part.places, extent, (1, *glimpse.shape), interpolation, None)(glimpse[None], seen)
+        yield rows, np.where(inside[..., None], seen[0], 0), bool(inside.any())
 
 
 def _box(matrix: NDArray[np.float64], taps: Taps) -> tuple[int, int, int, int]:

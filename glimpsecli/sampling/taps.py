@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from glimpsecli.backends.footprint import affine_support, gaussian_support, whole_pixels
+from glimpsecli.backends.footprint import gaussian_support, matrix_support, whole_pixels
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.window import check_size, stack_gaussians, stack_matrices
 from glimpsecli.window.checks import check_gaussians, check_matrices
@@ -99,7 +99,7 @@ class Taps(NamedTuple):
         """Give the (N, 4) parts (top, bottom, left, right) of the image that are read."""
         if self.sampler == "gaussian":
             return gaussian_support(self.places, self.size, self.image_size)
-        return affine_support(self.places, self.size, self.image_size, self.border)
+        return matrix_support(self.places, self.size, self.image_size, self.border)
 
     def for_each(self, images: int) -> Taps:
         """Give the taps with one window for each image."""
@@ -113,8 +113,7 @@ class Taps(NamedTuple):
 
     def for_planes(self, planes: int) -> Taps:
         """Give the taps for the planes of each image: an interpolated window serves all, others are repeated."""
-        shared = self.sampler != "gaussian" and not self.projective
-        return self if shared else self.repeated(planes)
+        return self.repeated(planes) if self.sampler == "gaussian" else self
 
     def moved(self, top: int, left: int, image_size: Size) -> Taps:
         """Give the same windows over a cut of the image whose first pixel is (top, left)."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glimpsecli.backends.footprint import affine_support
+from glimpsecli.backends.footprint import matrix_support
 from glimpsecli.bench import cases, timing
 from glimpsecli.bench.contenders import Scene
 from glimpsecli.bench.contenders.numpy_peers import Dense
@@ -181,7 +181,7 @@ def blurred_glimpse(image: np.ndarray, window: Window, size: Size, sigma: float)
     -------
     (h, w, C) float32
     """
-    boxes = affine_support(stack_matrices(window, size), size, (image.shape[0], image.shape[1]), "edge")
+    boxes = matrix_support(stack_matrices(window, size), size, (image.shape[0], image.shape[1]), "edge")
     top, bottom, left, right = boxes[0].tolist()
     params = GaussianParams(top, sigma, 1, left, sigma, 1)
     soft = extract(image, params, (bottom - top, right - left), backend="cpu", threads=1)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
-from glimpsecli.backends.cpu.kernels import affine as cpu_affine
+from glimpsecli.backends.cpu.kernels import bilinear as cpu_bilinear
 from glimpsecli.backends.cpu.kernels import gaussian as cpu_gaussian
 from glimpsecli.backends.cpu.kernels.neighbours import BORDERS
 from glimpsecli.backends.cpu.threads import Scratch, run
-from glimpsecli.backends.footprint import BACK_CUT, CUT, affine_support, gaussian_support, grid_support, union
+from glimpsecli.backends.footprint import BACK_CUT, CUT, gaussian_support, matrix_support, union
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 KEPT = 2**12
 """Pixels of the longest side up to which scratch arrays of Gaussians are kept: they have some megabytes at most."""
-
-_NO_MATRICES, _NO_GRIDS = np.empty((0, 2, 3)), np.empty((0, 0, 0, 2))
-_NO_MATRICES.flags.writeable = _NO_GRIDS.flags.writeable = False
 
 
 def require() -> None:
@@ -94,7 +91,7 @@ def _gaussian_source(images: Images, params: Floats, size: Size, cut: float) -> 
     return _flat(part), -above * pitch - before * channels, pitch, stride, *extent
 
 
-def prepare_affine(
+def prepare_bilinear(
     matrices: Floats,
     size: Size,
     image_shape: ImageShape,
@@ -102,39 +99,19 @@ def prepare_affine(
     threads: int | None,
 ) -> Read:
     """Bind interpolated glimpses."""
-    return _prepare(matrices, _NO_GRIDS, size, image_shape, interpolation, threads)
-
-
-def grid(
-    images: Images, grids: Floats, out: Glimpses, interpolation: Interpolation, threads: int | None = None
-) -> None:
-    """Fill `out` with samples at (N, h, w, 2) points (x, y)."""
-    h, w = grids.shape[1:3]
-    _prepare(_NO_MATRICES, grids, (h, w), images.shape, interpolation, threads)(images, out)
-
-
-def _prepare(
-    matrices: Floats,
-    grids: Floats,
-    size: Size,
-    image_shape: ImageShape,
-    interpolation: Interpolation,
-    threads: int | None,
-) -> Read:
-    """Bind the interpolating kernel; one of `matrices` and `grids` is empty."""
     order, border, fill = interpolation
-    windows = len(matrices) or len(grids)
+    windows = len(matrices)
     whole, units, work, scratch = _shared(windows, size, image_shape)
     colours = _black(fill.shape) if border == "zeros" else _read_only(fill)
-    places = _read_only(matrices), _read_only(grids), order, BORDERS[border], colours, *size, image_shape[3]
+    places = _read_only(matrices), order, BORDERS[border], colours, *size, image_shape[3]
 
     def read(images: Images, out: Glimpses) -> None:
         geometry = whole
         if not images.flags.c_contiguous:
-            box = top, bottom, left, right = _box(matrices, grids, size, image_shape, border)
+            box = top, bottom, left, right = union(matrix_support(matrices, size, image_shape[1:3], border))
             images, geometry = images[:, top:bottom, left:right], _geometry(box, image_shape, windows)
         arguments = _flat(images), *geometry, *places, out.reshape(-1)
-        run(cpu_affine.interpolating_kernel, arguments, scratch, units, work, threads)
+        run(cpu_bilinear.interpolating_kernel, arguments, scratch, units, work, threads)
 
     return read
 
@@ -144,23 +121,13 @@ def _shared(windows: int, size: Size, image_shape: ImageShape) -> tuple[tuple[in
     """Give the geometry, the units, the work and the scratch arrays of all windows of a kind: most calls repeat it."""
     (h, w), (count, height, width, channels) = size, image_shape
     geometry = _geometry((0, height, 0, width), image_shape, windows)
-    units, work = windows * -(-h // cpu_affine.ROWS), 10.0 * max(windows, count) * h * w * channels
-    return geometry, units, work, Scratch(functools.partial(cpu_affine.scratch, channels))
+    units, work = windows * -(-h // cpu_bilinear.ROWS), 10.0 * max(windows, count) * h * w * channels
+    return geometry, units, work, Scratch(functools.partial(cpu_bilinear.scratch, channels))
 
 
 @functools.lru_cache(maxsize=8)
 def _black(shape: tuple[int, ...]) -> Glimpses:
     return _read_only(np.zeros(shape, np.float32))
-
-
-def _box(
-    matrices: Floats, grids: Floats, size: Size, image_shape: ImageShape, border: str
-) -> tuple[int, int, int, int]:
-    """Give the part of the images (top, bottom, left, right) that all windows together read."""
-    image_size = image_shape[1:3]
-    if len(grids):
-        return union(grid_support(grids, image_size, border))
-    return union(affine_support(matrices, size, image_size, border))
 
 
 def _geometry(box: tuple[int, int, int, int], image_shape: ImageShape, windows: int) -> tuple[int, ...]:
@@ -225,7 +192,7 @@ def gaussian_vjp(
     by_params[...] = found.sum(axis=1)
 
 
-def affine_vjp(
+def bilinear_vjp(
     images: Images,
     matrices: Floats,
     cotangents: Glimpses,
@@ -235,57 +202,28 @@ def affine_vjp(
     threads: int | None = None,
 ) -> None:
     """Pull gradients back through interpolated glimpses."""
-    _pull_back(images, matrices, _NO_GRIDS, cotangents, by_images, by_matrices, interpolation, threads)
-
-
-def grid_vjp(
-    images: Images,
-    grids: Floats,
-    cotangents: Glimpses,
-    by_images: Glimpses | None,
-    by_grids: Floats | None,
-    interpolation: Interpolation,
-    threads: int | None = None,
-) -> None:
-    """Pull gradients back to (N, h, w, 2) points (x, y)."""
-    _pull_back(images, _NO_MATRICES, grids, cotangents, by_images, by_grids, interpolation, threads)
-
-
-def _pull_back(
-    images: Images,
-    matrices: Floats,
-    grids: Floats,
-    cotangents: Glimpses,
-    by_images: Glimpses | None,
-    by_places: Floats | None,
-    interpolation: Interpolation,
-    threads: int | None,
-) -> None:
-    """Call the kernels of the gradients; one of `matrices` and `grids` is empty."""
     order, border, fill = interpolation
-    from glimpsecli.backends.cpu.kernels import affine_image_vjp, affine_vjp
+    from glimpsecli.backends.cpu.kernels import bilinear_image_vjp, bilinear_vjp
 
     _, h, w, channels = cotangents.shape
-    windows, image_shape = len(matrices) or len(grids), images.shape
+    windows, image_shape = len(matrices), images.shape
     (geometry, units, work, scratch), form = _shared(windows, (h, w), image_shape), BORDERS[border]
-    losses, places = _flat(cotangents), (_read_only(matrices), _read_only(grids))
+    losses, places = _flat(cotangents), _read_only(matrices)
     if by_images is not None:
-        given = by_images.reshape(-1), *geometry[3:], *places, order, form, windows, h, w, channels, losses
-        bands = -(-image_shape[1] // affine_image_vjp.BAND) * (1 if len(images) == 1 else windows)
-        run(affine_image_vjp.image_kernel, given, scratch, bands, work, threads)
-    if by_places is None:
+        given = by_images.reshape(-1), *geometry[3:], places, order, form, windows, h, w, channels, losses
+        bands = -(-image_shape[1] // bilinear_image_vjp.BAND) * (1 if len(images) == 1 else windows)
+        run(bilinear_image_vjp.image_kernel, given, scratch, bands, work, threads)
+    if by_matrices is None:
         return
     if order == 0:
-        by_places[...] = 0
+        by_matrices[...] = 0
         return
     if not images.flags.c_contiguous:
-        box = top, bottom, left, right = _box(matrices, grids, (h, w), image_shape, border)
+        box = top, bottom, left, right = union(matrix_support(matrices, (h, w), image_shape[1:3], border))
         images, geometry = images[:, top:bottom, left:right], _geometry(box, image_shape, windows)
     colours = _black(fill.shape) if border == "zeros" else _read_only(fill)
-    found = np.empty((units if len(matrices) else 0, 2, 3))
-    by_grids = by_places if len(grids) else np.empty((0, 0, 0, 2))
-    arguments = _flat(images), *geometry, *places, form, colours, h, w, channels, losses, by_grids, found
-    scratch = Scratch(functools.partial(affine_vjp.scratch, channels))
-    run(affine_vjp.places_kernel, arguments, scratch, units, work, threads)
-    if len(matrices):
-        by_places[...] = found.reshape(windows, -1, 2, 3).sum(axis=1)
+    found = np.empty((units, *matrices.shape[1:]))
+    arguments = _flat(images), *geometry, places, form, colours, h, w, channels, losses, found
+    scratch = Scratch(functools.partial(bilinear_vjp.scratch, channels))
+    run(bilinear_vjp.places_kernel, arguments, scratch, units, work, threads)
+    by_matrices[...] = found.reshape(windows, -1, *matrices.shape[1:]).sum(axis=1)

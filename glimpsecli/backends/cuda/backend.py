@@ -7,7 +7,6 @@ the call returns before the kernels, on the default stream, are done.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,23 +23,21 @@ from glimpsecli.backends.cuda.memory import (
     rows_on_device,
     upload,
 )
-from glimpsecli.backends.cuda.vjp import affine_vjp, gaussian_vjp, grid_vjp
-from glimpsecli.backends.footprint import CUT, affine_support, for_each, gaussian_support, grid_support
+from glimpsecli.backends.cuda.vjp import bilinear_vjp, gaussian_vjp
+from glimpsecli.backends.footprint import CUT, for_each, gaussian_support, matrix_support
 
 if TYPE_CHECKING:
     from glimpsecli.backends.protocol import ImageShape, Interpolation, Read, Size
 
 __all__ = [
-    "affine_vjp",
     "as_device_array",
+    "bilinear_vjp",
     "describe",
     "device_number",
     "empty",
     "gaussian_vjp",
-    "grid",
-    "grid_vjp",
     "is_device_array",
-    "prepare_affine",
+    "prepare_bilinear",
     "prepare_gaussian",
     "require",
     "upload",
@@ -68,7 +65,7 @@ def _gaussian(params: np.ndarray, images: Any, out: Any) -> None:
         download(target, out)
 
 
-def prepare_affine(
+def prepare_bilinear(
     matrices: np.ndarray,
     size: Size,
     image_shape: ImageShape,
@@ -76,47 +73,17 @@ def prepare_affine(
     threads: int | None,
 ) -> Read:
     """Bind interpolated glimpses."""
-    return functools.partial(_affine, for_each(matrices, image_shape[0]), interpolation)
+    return functools.partial(_bilinear, for_each(matrices, image_shape[0]), interpolation)
 
 
-def _affine(matrices: np.ndarray, interpolation: Interpolation, images: Any, out: Any) -> None:
-
-    def boxes() -> np.ndarray:
-        return affine_support(matrices, out.shape[1:3], images.shape[1:3], interpolation.border)
-
-    _interpolate(kernels.affine, images, matrices, boxes, out, interpolation)
-
-
-def grid(
-    images: Any,
-    grids: np.ndarray,
-    out: Any,
-    interpolation: Interpolation,
-    threads: int | None = None,
-) -> None:
-    """Fill `out` with samples at given points."""
-
-    def boxes() -> np.ndarray:
-        return grid_support(grids, images.shape[1:3], interpolation.border)
-
-    _interpolate(kernels.grid, images, grids, boxes, out, interpolation)
-
-
-def _interpolate(
-    kernel: Any,
-    images: Any,
-    places: np.ndarray,
-    boxes: Callable[[], np.ndarray],
-    out: Any,
-    interpolation: Interpolation,
-) -> None:
+def _bilinear(matrices: np.ndarray, interpolation: Interpolation, images: Any, out: Any) -> None:
     order, border, fill = interpolation
     n, h, w, _ = out.shape
     height, width = images.shape[1:3]
-    rows, top, left = rows_on_device(images, boxes)
+    rows, top, left = rows_on_device(images, lambda: matrix_support(matrices, (h, w), (height, width), border))
     target = out if is_device_array(out) else empty(out.shape)
     colours = cuda.to_device(fill if border == "constant" else np.zeros_like(fill))
-    launch = kernel[blocks(n * -(-h * w // kernels.PIXELS)), kernels.THREADS]
-    launch(rows, top, left, height, width, upload(places), order, BORDERS[border], colours, target)
+    launch = kernels.bilinear[blocks(n * -(-h * w // kernels.PIXELS)), kernels.THREADS]
+    launch(rows, top, left, height, width, upload(matrices), order, BORDERS[border], colours, target)
     if target is not out:
         download(target, out)

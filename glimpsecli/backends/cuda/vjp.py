@@ -6,7 +6,6 @@ the images are. Gradients of places come to the host, so the call waits for the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from glimpsecli.backends.cuda.filterbanks import filterbanks_by_groups
 from glimpsecli.backends.cuda.kernels import backward as kernels
 from glimpsecli.backends.cuda.kernels.forward import PIXELS, THREADS
 from glimpsecli.backends.cuda.memory import download, empty, is_device_array, rows_on_device, upload
-from glimpsecli.backends.footprint import BACK_CUT, affine_support, for_each, gaussian_support, grid_support
+from glimpsecli.backends.footprint import BACK_CUT, for_each, gaussian_support, matrix_support
 
 if TYPE_CHECKING:
     from glimpsecli.backends.protocol import Interpolation
@@ -60,7 +59,7 @@ def gaussian_vjp(
     _give_back(onto, by_images, top, left)
 
 
-def affine_vjp(
+def bilinear_vjp(
     images: Any,
     matrices: np.ndarray,
     cotangents: Any,
@@ -70,67 +69,22 @@ def affine_vjp(
     threads: int | None = None,
 ) -> None:
     """Pull gradients back through interpolated glimpses."""
-    windows, matrices = len(matrices), for_each(matrices, len(images))
-    n, h, w, _ = cotangents.shape
-    parts = -(-h * w // PIXELS)
-    found = empty((n * parts, 6), np.float64)
-
-    def boxes() -> np.ndarray:
-        return affine_support(matrices, (h, w), images.shape[1:3], interpolation.border)
-
-    by_places = by_matrices is not None and interpolation.order == 1
-    _interpolate_back(
-        kernels.affine_gradients, images, matrices, boxes, cotangents, by_images, by_places, interpolation, found
-    )
-    if by_matrices is not None:
-        by_matrices[...] = found.copy_to_host().reshape(windows, -1, 2, 3).sum(axis=1)
-
-
-def grid_vjp(
-    images: Any,
-    grids: np.ndarray,
-    cotangents: Any,
-    by_images: Any,
-    by_grids: Any,
-    interpolation: Interpolation,
-    threads: int | None = None,
-) -> None:
-    """Pull gradients back to the points of grids."""
-    found = empty(grids.shape, np.float64)
-
-    def boxes() -> np.ndarray:
-        return grid_support(grids, images.shape[1:3], interpolation.border)
-
-    by_places = by_grids is not None and interpolation.order == 1
-    _interpolate_back(
-        kernels.grid_gradients, images, grids, boxes, cotangents, by_images, by_places, interpolation, found
-    )
-    if by_grids is not None:
-        by_grids[...] = found.copy_to_host()
-
-
-def _interpolate_back(
-    kernel: Any,
-    images: Any,
-    places: np.ndarray,
-    boxes: Callable[[], np.ndarray],
-    cotangents: Any,
-    by_images: Any,
-    by_places: bool,
-    interpolation: Interpolation,
-    found: Any,
-) -> None:
     order, border, fill = interpolation
+    windows, kept_rows, matrices = len(matrices), matrices.shape[1], for_each(matrices, len(images))
     n, h, w, _ = cotangents.shape
     height, width = images.shape[1:3]
-    rows, top, left = rows_on_device(images, boxes)
+    rows, top, left = rows_on_device(images, lambda: matrix_support(matrices, (h, w), (height, width), border))
     losses = cotangents if is_device_array(cotangents) else upload(cotangents)
-    onto = _added_to(by_images, rows)
+    onto, found = _added_to(by_images, rows), empty((n * -(-h * w // PIXELS), 9), np.float64)
     colours = cuda.to_device(fill if border == "constant" else np.zeros_like(fill))
-    wanted = (by_images is not None, by_places)
-    launch = kernel[blocks(n * -(-h * w // PIXELS)), THREADS]
-    launch(rows, top, left, height, width, upload(places), order, BORDERS[border], colours, losses, wanted, onto, found)
+    wanted = (by_images is not None, by_matrices is not None and order == 1)
+    launch = kernels.bilinear_gradients[blocks(len(found)), THREADS]
+    launch(
+        rows, top, left, height, width, upload(matrices), order, BORDERS[border], colours, losses, wanted, onto, found
+    )
     _give_back(onto, by_images, top, left)
+    if by_matrices is not None:
+        by_matrices[...] = found.copy_to_host().reshape(windows, -1, 3, 3).sum(axis=1)[:, :kept_rows]
 
 
 def _added_to(by_images: Any, rows: Any) -> Any:

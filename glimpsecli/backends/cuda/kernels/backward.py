@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from glimpsecli.backends.cuda.device import cuda
-from glimpsecli.backends.cuda.kernels.forward import PIXELS, THREADS, resolve, split, times
+from glimpsecli.backends.cuda.kernels.forward import PIXELS, THREADS, matrix_point, resolve, split, times
 
 
 @cuda.jit
@@ -202,63 +202,48 @@ def look_back(images, top, left, height, width, n, x, y, order, border, fill, co
 
 
 @cuda.jit
-def affine_gradients(
+def bilinear_gradients(
     images, top, left, height, width, matrices, order, border, fill, cotangents, wanted, by_images, found
 ):
-    """Pull back through affine glimpses; a job is PIXELS of one of them, its part of the gradient ``found[job]``.
+    """Pull back through interpolated glimpses; a job is PIXELS of one of them, its part of the gradient ``found[job]``.
 
     Parameters
     ----------
     images, top, left, height, width, matrices, order, border, fill
-        As for :func:`~glimpsecli.backends.cuda.kernels.forward.affine`.
+        As for :func:`~glimpsecli.backends.cuda.kernels.forward.bilinear`.
     cotangents : (N, h, w, C) float32
     wanted : (bool, bool)
         Whether gradients of images, and of places, are wanted.
     by_images : (B, H, W * C) float32
         Added to.
-    found : (jobs, 6) float64, out
-        For a, b, u_x, c, d, u_y.
+    found : (jobs, 9) float64, out
+        For the elements of a 3x3 matrix, row by row.
     """
-    shared = cuda.shared.array((6, THREADS), np.float64)
+    shared, totals = cuda.shared.array((9, THREADS), np.float64), cuda.local.array((3, 3), np.float64)
     h, w, thread = cotangents.shape[1], cotangents.shape[2], cuda.threadIdx.x
     parts = (h * w + PIXELS - 1) // PIXELS
     for job in range(cuda.blockIdx.x, cotangents.shape[0] * parts, cuda.gridDim.x):
         n, low = job // parts, job % parts * PIXELS
-        x_sum, y_sum, x_by_x, x_by_y, y_by_x, y_by_y = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        for one in range(9):
+            totals[one // 3, one % 3] = 0.0
         for pixel in range(low + thread, min(low + PIXELS, h * w), THREADS):
             i, j = pixel // w, pixel % w
-            x = times(matrices[n, 0, 0], j) + times(matrices[n, 0, 1], i) + matrices[n, 0, 2]
-            y = times(matrices[n, 1, 0], j) + times(matrices[n, 1, 1], i) + matrices[n, 1, 2]
+            x, y, depth = matrix_point(matrices, n, i, j)
             by_x, by_y = look_back(
                 images, top, left, height, width, n, x, y, order, border, fill, cotangents, i, j, wanted, by_images
             )
-            x_sum, y_sum = x_sum + by_x, y_sum + by_y
-            x_by_x, x_by_y = x_by_x + by_x * j, x_by_y + by_x * i
-            y_by_x, y_by_y = y_by_x + by_y * j, y_by_y + by_y * i
-        shared[0, thread], shared[1, thread], shared[2, thread] = x_by_x, x_by_y, x_sum
-        shared[3, thread], shared[4, thread], shared[5, thread] = y_by_x, y_by_y, y_sum
+            by_x, by_y = by_x / depth, by_y / depth
+            for row in range(3):
+                slope = by_x if row == 0 else by_y if row == 1 else -(by_x * x + by_y * y)
+                totals[row, 0] += slope * j
+                totals[row, 1] += slope * i
+                totals[row, 2] += slope
+        for one in range(9):
+            shared[one, thread] = totals[one // 3, one % 3]
         cuda.syncthreads()
-        for one in range(thread, 6, THREADS):
+        for one in range(thread, 9, THREADS):
             total = 0.0
             for other in range(THREADS):
                 total += shared[one, other]
             found[job, one] = total
         cuda.syncthreads()  # the sums are free for the next job
-
-
-@cuda.jit
-def grid_gradients(
-    images, top, left, height, width, grids, order, border, fill, cotangents, wanted, by_images, by_grids
-):
-    """Pull back to the points of (N, h, w, 2) float64 grids: their gradients go to `by_grids`, of that shape."""
-    h, w = cotangents.shape[1], cotangents.shape[2]
-    parts = (h * w + PIXELS - 1) // PIXELS
-    for job in range(cuda.blockIdx.x, cotangents.shape[0] * parts, cuda.gridDim.x):
-        n, low = job // parts, job % parts * PIXELS
-        for pixel in range(low + cuda.threadIdx.x, min(low + PIXELS, h * w), THREADS):
-            i, j = pixel // w, pixel % w
-            by_x, by_y = look_back(
-                images, top, left, height, width, n, grids[n, i, j, 0], grids[n, i, j, 1], order, border, fill,
-                cotangents, i, j, wanted, by_images,
-            )  # fmt: skip
-            by_grids[n, i, j, 0], by_grids[n, i, j, 1] = by_x, by_y

@@ -275,28 +275,25 @@ def look(images, top, left, height, width, n, x, y, order, border, fill, out, i,
         out[n, i, j, c] = value
 
 
+@cuda.jit(device=True)
+def matrix_point(matrices, n, i, j):
+    """Give the point (x, y) of output pixel (j, i) of window n, and its w, 1 for an affine matrix."""
+    x = times(matrices[n, 0, 0], j) + times(matrices[n, 0, 1], i) + matrices[n, 0, 2]
+    y = times(matrices[n, 1, 0], j) + times(matrices[n, 1, 1], i) + matrices[n, 1, 2]
+    if matrices.shape[1] == 2:
+        return x, y, 1.0
+    depth = times(matrices[n, 2, 0], j) + times(matrices[n, 2, 1], i) + matrices[n, 2, 2]
+    return x / depth, y / depth, depth
+
+
 @cuda.jit
-def affine(images, top, left, height, width, matrices, order, border, fill, out):
-    """Interpolate: output pixel (j, i) looks at ``matrix (j, i, 1)``; matrices are (N, 2, 3) float64."""
+def bilinear(images, top, left, height, width, matrices, order, border, fill, out):
+    """Interpolate: output pixel (j, i) looks at ``matrix (j, i, 1)``; matrices are (N, 2 or 3, 3) float64."""
     h, w = out.shape[1], out.shape[2]
     parts = (h * w + PIXELS - 1) // PIXELS
     for job in range(cuda.blockIdx.x, out.shape[0] * parts, cuda.gridDim.x):
         n, low = job // parts, job % parts * PIXELS
         for pixel in range(low + cuda.threadIdx.x, min(low + PIXELS, h * w), THREADS):
             i, j = pixel // w, pixel % w
-            x = times(matrices[n, 0, 0], j) + times(matrices[n, 0, 1], i) + matrices[n, 0, 2]
-            y = times(matrices[n, 1, 0], j) + times(matrices[n, 1, 1], i) + matrices[n, 1, 2]
-            look(images, top, left, height, width, n, x, y, order, border, fill, out, i, j)
-
-
-@cuda.jit
-def grid(images, top, left, height, width, grids, order, border, fill, out):
-    """Interpolate: output pixel (j, i) looks at ``grids[n, i, j]``, (x, y); grids are (N, h, w, 2) float64."""
-    h, w = out.shape[1], out.shape[2]
-    parts = (h * w + PIXELS - 1) // PIXELS
-    for job in range(cuda.blockIdx.x, out.shape[0] * parts, cuda.gridDim.x):
-        n, low = job // parts, job % parts * PIXELS
-        for pixel in range(low + cuda.threadIdx.x, min(low + PIXELS, h * w), THREADS):
-            i, j = pixel // w, pixel % w
-            x, y = grids[n, i, j, 0], grids[n, i, j, 1]
+            x, y, _ = matrix_point(matrices, n, i, j)
             look(images, top, left, height, width, n, x, y, order, border, fill, out, i, j)

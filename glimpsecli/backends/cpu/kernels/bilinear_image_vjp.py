@@ -16,8 +16,8 @@ from __future__ import annotations
 import numpy as np
 
 from glimpsecli.backends.cpu.jit import helper, jit
-from glimpsecli.backends.cpu.kernels.affine import ONE, ZERO, _find, _first, _lesser, _locate
-from glimpsecli.backends.cpu.kernels.affine_vjp import _near, _point, _resolve, _split
+from glimpsecli.backends.cpu.kernels.bilinear import ONE, ZERO, _find, _first, _lesser, _locate
+from glimpsecli.backends.cpu.kernels.bilinear_vjp import _near, _point, _resolve, _split
 from glimpsecli.backends.cpu.kernels.neighbours import CONSTANT, EDGE, REFLECT
 from glimpsecli.backends.cpu.kernels.records import Image, Run, Tile
 
@@ -45,7 +45,7 @@ def _add_point(image, x, y, order, border, low, high, cotangents, at):
 
 
 @helper(fastmath={"contract"})
-def _add_run(image, run, matrices, grids, n, tile, order, border, low, high, cotangents, at):
+def _add_run(image, run, matrices, n, tile, order, border, low, high, cotangents, at):
     """Add the weights of the points of a run, times their cotangents, to their neighbours in rows `low` to `high`."""
     pixels, channels, pitch, first = image.pixels, np.uintp(image.channels), np.uintp(image.pitch), np.uintp(at)
     for j in range(np.uintp(tile.columns)):
@@ -60,17 +60,17 @@ def _add_run(image, run, matrices, grids, n, tile, order, border, low, high, cot
                 pixels[here + pitch] += (ONE - fx) * fy * g
                 pixels[here + pitch + channels] += fx * fy * g
         else:  # on a pixel, beyond the image, or across the edge of the band
-            point = _point(matrices, grids, n, tile.top, np.int64(tile.left + j))
+            point = _point(matrices, n, tile.top, np.int64(tile.left + j))
             _add_point(image, point[0], point[1], order, border, low, high, cotangents, np.int64(loss))
 
 
 @helper()
-def _taps_before(matrices, grids, n, i, w, sign, bound):
+def _taps_before(matrices, n, i, w, sign, bound):
     """Count the taps of a row, along which ``sign * y`` does not fall, where that is below a bound."""
     begin, end = np.int64(0), np.int64(w)
     while begin < end:
         middle = (begin + end) // 2
-        if sign * _point(matrices, grids, n, i, middle)[1] < bound:
+        if sign * _point(matrices, n, i, middle)[1] < bound:
             begin = middle + 1
         else:
             end = middle
@@ -79,7 +79,7 @@ def _taps_before(matrices, grids, n, i, w, sign, bound):
 
 @jit()
 def image_kernel(
-    by_images, stride, planes, height, width, matrices, grids, order, border, windows, h, w, channels, cotangents,
+    by_images, stride, planes, height, width, matrices, order, border, windows, h, w, channels, cotangents,
     points, located, fractions, coverage, pairs, values, first_unit, last_unit,
 ):  # fmt: skip
     """Add the gradients of units, a band of the images of one window: no two threads add to one pixel.
@@ -96,15 +96,9 @@ def image_kernel(
             begin, end = np.int64(0), np.int64(windows)
         for n in range(begin, end):
             for i in range(h):
-                lowest, highest, sign = np.inf, -np.inf, 1.0
-                if len(grids) > 0:
-                    for j in range(w):
-                        lowest, highest = min(lowest, grids[n, i, j, 1]), max(highest, grids[n, i, j, 1])
-                else:  # along a row y runs one way
-                    _, start = _point(matrices, grids, n, i, np.int64(0))
-                    _, stop = _point(matrices, grids, n, i, w - 1)
-                    lowest, highest = min(start, stop), max(start, stop)
-                    sign = 1.0 if start <= stop else -1.0
+                # Along a row y runs one way: all its w are positive.
+                start, stop = _point(matrices, n, i, np.int64(0))[1], _point(matrices, n, i, w - 1)[1]
+                lowest, highest, sign = (start, stop, 1.0) if start <= stop else (stop, start, -1.0)
                 # The y that can add to the band, and whether a row has some of them.
                 above, below = low - 1.0, high + 0.0
                 if border == EDGE:
@@ -113,17 +107,16 @@ def image_kernel(
                     above, below = -np.inf, np.inf
                 if highest < above or lowest > below:
                     continue
-                first_tap, last_tap = np.int64(0), np.int64(w)
-                if len(grids) == 0:  # a turned row adds where it crosses the band, with a pixel to spare
-                    first, last = (above, below + 1) if sign > 0 else (-below, 1 - above)
-                    first_tap = _taps_before(matrices, grids, n, i, w, sign, first)
-                    last_tap = _taps_before(matrices, grids, n, i, w, sign, last)
+                # A turned row adds where it crosses the band, with a pixel to spare.
+                first, last = (above, below + 1) if sign > 0 else (-below, 1 - above)
+                first_tap = _taps_before(matrices, n, i, w, sign, first)
+                last_tap = _taps_before(matrices, n, i, w, sign, last)
                 for left in range(first_tap, last_tap, len(points)):
                     tile = Tile(i, i + 1, left, _lesser(len(points), last_tap - left))
                     for axis in range(2):
-                        _find(matrices, grids, axis, n, tile, points)
+                        _find(matrices, axis, n, tile, points)
                         _locate(run, axis, np.uintp(tile.columns), height if axis else width, 0.0, np.int64(CONSTANT))
                     for plane in range(n * planes, (n + 1) * planes):
                         image = Image(by_images, plane * stride, width * channels, height, width, channels)
                         at = ((plane * h + i) * w + left) * channels
-                        _add_run(image, run, matrices, grids, n, tile, order, border, low, high, cotangents, at)
+                        _add_run(image, run, matrices, n, tile, order, border, low, high, cotangents, at)

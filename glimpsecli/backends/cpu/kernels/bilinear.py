@@ -1,4 +1,4 @@
-"""The kernels that interpolate: an affine matrix gives the point of each output pixel, or a grid of points does.
+"""The kernels that interpolate: a matrix, affine or projective, gives the point of each output pixel.
 
 A *unit* of work is `ROWS` rows of one glimpse. It is computed in *tiles*, some whole rows or a part of one row, and
 each step is one loop over all pixels of a tile::
@@ -45,19 +45,25 @@ def _lesser(a, b):
     return a if a < b else b
 
 
+@helper()
+def is_projective(matrices):
+    """Return whether the matrices are (N, 3, 3), and not (N, 2, 3)."""
+    return matrices.shape[1] == 3
+
+
 @helper(forceinline=True)
-def _find(matrices, grids, axis, n, tile, points):
+def _find(matrices, axis, n, tile, points):
     """Fill `points` with x, for axis 0, or y of the points of a tile."""
     left, columns = np.uintp(tile.left), np.uintp(tile.columns)
     at = _0
     for i in range(tile.top, tile.bottom):
-        if len(grids) > 0:
+        across, down, shift = matrices[n, axis, 0], matrices[n, axis, 1] * i, matrices[n, axis, 2]
+        for j in range(columns):
+            points[at + j] = (across * np.int64(left + j) + down) + shift
+        if is_projective(matrices):
+            across, down, shift = matrices[n, 2, 0], matrices[n, 2, 1] * i, matrices[n, 2, 2]
             for j in range(columns):
-                points[at + j] = grids[n, i, left + j, axis]
-        else:
-            across, down, shift = matrices[n, axis, 0], matrices[n, axis, 1] * i, matrices[n, axis, 2]
-            for j in range(columns):
-                points[at + j] = (across * np.int64(left + j) + down) + shift
+                points[at + j] /= (across * np.int64(left + j) + down) + shift
         at += columns
 
 
@@ -169,13 +175,13 @@ def _mix(image, run, begin, end):
 
 
 @helper(forceinline=True)
-def _locate_tile(run, matrices, grids, axis, n, tile, extent, lowest, order, border, upright):
+def _locate_tile(run, matrices, axis, n, tile, extent, lowest, order, border, upright):
     """Locate a tile on one axis, as :func:`_locate`; the y of an upright row is located once."""
     piece = tile
     if upright and axis == 1:
         piece = Tile(tile.top, tile.bottom, tile.left, 1)
     count = np.uintp((piece.bottom - piece.top) * piece.columns)
-    _find(matrices, grids, axis, n, piece, run.points)
+    _find(matrices, axis, n, piece, run.points)
     if order == 0:
         for j in range(count):
             run.points[j] = np.floor(run.points[j] + 0.5)
@@ -256,15 +262,15 @@ def scratch(channels: int) -> Run:
 
 @jit()
 def interpolating_kernel(
-    pixels, above, before, pitch, stride, planes, height, width, matrices, grids, order, border, fill, h, w, channels,
+    pixels, above, before, pitch, stride, planes, height, width, matrices, order, border, fill, h, w, channels,
     out, points, located, fractions, coverage, pairs, values, first_unit, last_unit,
 ):  # fmt: skip
     """Compute units `first_unit` to `last_unit` of glimpses (h, w, channels).
 
-    Output pixel (j, i) is at the point ``grids[n, i, j]``, (x, y), or, where `grids` is empty, at ``matrices[n]
-    (j, i, 1)``. Images are `stride` elements away from each other in `pixels`, 0 for one image, and each window has
-    `planes` of them in a row. Of each, `above` rows and `before` columns are not in `pixels`. See `Image` for the
-    others, and `Run` for `points` and those after it. `fill` is (N planes, C), and `out` are the glimpses, flat.
+    Output pixel (j, i) is at the point ``matrices[n] (j, i, 1)``, (x, y) or (x w, y w, w). Images are `stride` elements
+    away from each other in `pixels`, 0 for one image, and each window has `planes` of them in a row. Of each, `above`
+    rows and `before` columns are not in `pixels`. See `Image` for the others, and `Run` for `points` and those after
+    it. `fill` is (N planes, C), and `out` are the glimpses, flat.
     """
     run, units = Run(points, located, fractions, coverage, pairs, values), (h + ROWS - 1) // ROWS
     first = -above * pitch - before * channels
@@ -272,7 +278,7 @@ def interpolating_kernel(
         n = unit // units
         top = (unit - n * units) * ROWS
         bottom = _lesser(top + ROWS, h)
-        upright = len(grids) == 0 and matrices[n, 0, 1] == 0 and matrices[n, 1, 0] == 0
+        upright = not is_projective(matrices) and matrices[n, 0, 1] == 0 and matrices[n, 1, 0] == 0
         cold = stride != 0 or h * w >= LARGE
         columns = _lesser(w, TURNED if h * w >= LARGE and not upright else TILE)
         columns = _lesser(columns, len(points))
@@ -285,7 +291,7 @@ def interpolating_kernel(
                 for axis in range(i > top and upright, 2):  # the x of upright rows are the same
                     extent, lowest = (height, float(above)) if axis else (width, float(before))
                     farthest, covered = _locate_tile(
-                        run, matrices, grids, axis, n, tile, extent, lowest, order, border, upright
+                        run, matrices, axis, n, tile, extent, lowest, order, border, upright
                     )
                     x0, y0 = (x0, farthest) if axis else (farthest, y0)
                     x_covered, y_covered = (x_covered, covered) if axis else (covered, y_covered)

@@ -1,9 +1,9 @@
-"""The gradients of the kernels that interpolate, with respect to the points or the matrices.
+"""The gradients of the kernels that interpolate, with respect to the matrices.
 
 A value is ``(1 - fy) ((1 - fx) a + fx b) + fy ((1 - fx) c + fx d)``, so its derivative with respect to x is ``(1 - fy)
 (b - a) + fy (d - c)``, and that with respect to y likewise; on a pixel's centre it is the derivative to the right.
 
-Units and tiles are as in :mod:`~glimpsecli.backends.cpu.kernels.affine`. A tile's slopes are made in two steps: the
+Units and tiles are as in :mod:`~glimpsecli.backends.cpu.kernels.bilinear`. A tile's slopes are made in two steps: the
 neighbours of all its points are collected, and then the products are vectors.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from glimpsecli.backends.cpu.jit import helper, jit
-from glimpsecli.backends.cpu.kernels.affine import (
+from glimpsecli.backends.cpu.kernels.bilinear import (
     ONE,
     ROWS,
     ZERO,
@@ -24,8 +24,9 @@ from glimpsecli.backends.cpu.kernels.affine import (
     _lesser,
     _locate,
     _prefetch_tile,
+    is_projective,
 )
-from glimpsecli.backends.cpu.kernels.affine import scratch as run_scratch
+from glimpsecli.backends.cpu.kernels.bilinear import scratch as run_scratch
 from glimpsecli.backends.cpu.kernels.neighbours import CONSTANT, REFLECT, resolve, split
 from glimpsecli.backends.cpu.kernels.records import Image, Run, Tile
 from glimpsecli.backends.cpu.kernels.vectors import load, store
@@ -37,13 +38,14 @@ _split = helper()(split)
 
 
 @helper()
-def _point(matrices, grids, n, i, j):
-    """Give the point of output pixel (j, i) of window n."""
-    if len(grids) > 0:
-        return grids[n, i, j, 0], grids[n, i, j, 1]
+def _point(matrices, n, i, j):
+    """Give the point of output pixel (j, i) of window n, and its w."""
     x = (matrices[n, 0, 0] * float(j) + matrices[n, 0, 1] * i) + matrices[n, 0, 2]
     y = (matrices[n, 1, 0] * float(j) + matrices[n, 1, 1] * i) + matrices[n, 1, 2]
-    return x, y
+    if not is_projective(matrices):
+        return x, y, 1.0
+    depth = (matrices[n, 2, 0] * float(j) + matrices[n, 2, 1] * i) + matrices[n, 2, 2]
+    return x / depth, y / depth, depth
 
 
 @helper()
@@ -62,14 +64,14 @@ def _near(coordinate, extent):
 
 
 @helper()
-def _mark_inside(run, matrices, grids, n, tile, height, width, above, before):
+def _mark_inside(run, matrices, n, tile, height, width, above, before):
     """Make the coverage of y 1 where all four neighbours lie in the image and 0 elsewhere, and return whether any do.
 
     The others get the first pixel that is in memory.
     """
     any_inside = False
     for j in range((tile.bottom - tile.top) * tile.columns):
-        x, y = _point(matrices, grids, n, tile.top + j // tile.columns, tile.left + j % tile.columns)
+        x, y, _ = _point(matrices, n, tile.top + j // tile.columns, tile.left + j % tile.columns)
         inside = 0 <= x < width - 1 and 0 <= y < height - 1
         any_inside = any_inside or inside
         run.coverage[1, j] = np.float32(inside)
@@ -105,12 +107,12 @@ def _slopes(image, run, count, cotangents, at, corners, by_x, by_y):
 
 
 @helper()
-def _outer_slopes(image, run, matrices, grids, n, tile, border, colour, cotangents, at, by_x, by_y):
+def _outer_slopes(image, run, matrices, n, tile, border, colour, cotangents, at, by_x, by_y):
     """Add the gradients with respect to the other points, which reach over the image's edge."""
     for j in range((tile.bottom - tile.top) * tile.columns):
         if run.coverage[1, j] > 0:
             continue
-        x, y = _point(matrices, grids, n, tile.top + j // tile.columns, tile.left + j % tile.columns)
+        x, y, _ = _point(matrices, n, tile.top + j // tile.columns, tile.left + j % tile.columns)
         if border != REFLECT:  # the others are constant out there
             x, y = _near(x, image.width), _near(y, image.height)
         x_floor, fx = _split(x, 1)
@@ -129,69 +131,72 @@ def _outer_slopes(image, run, matrices, grids, n, tile, border, colour, cotangen
         by_y[j] += np.float32(y_sum)
 
 
+@helper()
+def _divide(matrices, n, tile, by_x, by_y, by_w):
+    """Turn the gradients with respect to a tile's points (x, y) into those with respect to (x w, y w, w)."""
+    for j in range((tile.bottom - tile.top) * tile.columns):
+        x, y, depth = _point(matrices, n, tile.top + j // tile.columns, tile.left + j % tile.columns)
+        by_x[j], by_y[j] = by_x[j] / depth, by_y[j] / depth
+        by_w[j] = -(by_x[j] * x + by_y[j] * y)
+
+
 @helper(fastmath={"contract", "reassoc", "nsz"})
-def _add_moments(found, tile, by_x, by_y):
-    """Add the gradients with respect to a tile's points to those with respect to the matrix."""
+def _add_moments(found, tile, slopes):
+    """Add the gradients with respect to one coordinate of a tile's points to those of its row of the matrix."""
     start = np.uintp(0)
     for i in range(tile.top, tile.bottom):
-        x_sum, y_sum, x_moment, y_moment = 0.0, 0.0, 0.0, 0.0
+        total, moment = 0.0, 0.0
         for j in range(np.uintp(tile.columns)):
-            x, y, column = float(by_x[start + j]), float(by_y[start + j]), float(np.int64(tile.left + j))
-            x_sum += x
-            y_sum += y
-            x_moment += x * column
-            y_moment += y * column
-        found[0, 0] += x_moment
-        found[0, 1] += x_sum * i
-        found[0, 2] += x_sum
-        found[1, 0] += y_moment
-        found[1, 1] += y_sum * i
-        found[1, 2] += y_sum
+            slope = float(slopes[start + j])
+            total += slope
+            moment += slope * float(np.int64(tile.left + j))
+        found[0] += moment
+        found[1] += total * i
+        found[2] += total
         start += np.uintp(tile.columns)
 
 
 def scratch(channels):
-    """Make the arrays in which one call of `places_kernel` works: corners, by_x, by_y and those of `affine.scratch`."""
+    """Make the arrays in which one call of `places_kernel` works: corners, slopes and those of `bilinear.scratch`."""
     run = run_scratch(channels)
     size = len(run.points)
-    return np.empty(4 * size, np.float32), np.empty(size, np.float32), np.empty(size, np.float32), *run
+    return np.empty(4 * size, np.float32), np.empty((3, size), np.float32), *run
 
 
 @jit()
 def places_kernel(
-    pixels, above, before, pitch, stride, planes, height, width, matrices, grids, border, fill, h, w, channels,
-    cotangents, by_grids, found, corners, by_x, by_y, points, located, fractions, coverage, pairs, values,
+    pixels, above, before, pitch, stride, planes, height, width, matrices, border, fill, h, w, channels,
+    cotangents, found, corners, slopes, points, located, fractions, coverage, pairs, values,
     first_unit, last_unit,
 ):  # fmt: skip
-    """Compute the gradients with respect to the points, or to the matrices, of units of glimpses.
+    """Compute the gradients with respect to matrices; the part of each unit of a glimpse goes to ``found[unit]``.
 
-    Where there are grids, (N, h, w, 2), they go to `by_grids`; where there are matrices, the part of each unit goes to
-    ``found[unit]``, (2, 3). `cotangents` are flat, and `corners` and those after it are `scratch`; the others are those
-    of `affine.interpolating_kernel`.
+    `cotangents` are flat, and `corners` and those after it are `scratch`; the others are those of
+    `bilinear.interpolating_kernel`.
     """
     run, units = Run(points, located, fractions, coverage, pairs, values), (h + ROWS - 1) // ROWS
     first = -above * pitch - before * channels
     columns = _lesser(w, len(points))
-    rows = len(points) // columns
+    rows, by_x, by_y = len(points) // columns, slopes[0], slopes[1]
     for unit in range(first_unit, last_unit):
         n = unit // units
         top = (unit - n * units) * ROWS
         bottom = _lesser(top + ROWS, h)
-        upright = len(grids) == 0 and matrices[n, 0, 1] == 0
+        upright = not is_projective(matrices) and matrices[n, 0, 1] == 0
         x_within, y_within, all_inside = False, False, False
-        for k in range(6 * (len(grids) == 0)):
+        for k in range(3 * matrices.shape[1]):
             found[unit, k // 3, k % 3] = 0.0
         for left in range(0, w, columns):
             for i in range(top, bottom, rows):
                 tile = Tile(i, _lesser(i + rows, bottom), left, _lesser(columns, w - left))
                 count = np.uintp((tile.bottom - tile.top) * tile.columns)
                 for axis in range(i > top and upright and all_inside, 2):
-                    _find(matrices, grids, axis, n, tile, points)
+                    _find(matrices, axis, n, tile, points)
                     extent, lowest = (height, float(above)) if axis else (width, float(before))
                     _, within, _ = _locate(run, axis, count, extent, lowest, np.int64(CONSTANT))
                     x_within, y_within = (x_within, within) if axis else (within, y_within)
                 all_inside = x_within and y_within
-                any_inside = all_inside or _mark_inside(run, matrices, grids, n, tile, height, width, above, before)
+                any_inside = all_inside or _mark_inside(run, matrices, n, tile, height, width, above, before)
                 for j in range(count):
                     by_x[j] = by_y[j] = ZERO
                 for plane in range(n * planes, (n + 1) * planes):
@@ -202,12 +207,8 @@ def places_kernel(
                     if any_inside:
                         _slopes(image, run, count, cotangents, at, corners, by_x, by_y)
                     if not all_inside:
-                        _outer_slopes(
-                            image, run, matrices, grids, n, tile, border, fill[plane], cotangents, at, by_x, by_y
-                        )
-                if len(grids) == 0:
-                    _add_moments(found[unit], tile, by_x, by_y)
-                    continue
-                for k in range((tile.bottom - tile.top) * tile.columns):
-                    row, column = i + k // tile.columns, left + k % tile.columns
-                    by_grids[n, row, column, 0], by_grids[n, row, column, 1] = by_x[k], by_y[k]
+                        _outer_slopes(image, run, matrices, n, tile, border, fill[plane], cotangents, at, by_x, by_y)
+                if is_projective(matrices):
+                    _divide(matrices, n, tile, by_x, by_y, slopes[2])
+                for row in range(matrices.shape[1]):
+                    _add_moments(found[unit, row], tile, slopes[row])
