@@ -24,7 +24,7 @@ from glimpsecli.window.checks import number
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from glimpsecli.window import Where
+    from glimpsecli.window import Size, Where
 
     Canvas = NDArray[np.float32]
 
@@ -191,7 +191,7 @@ def _layers(glimpses: NDArray[Any], channels: int, *, alpha: bool, glimpse_alpha
 
 
 def _layer_rows(
-    glimpse: Canvas, one: Taps, box: tuple[int, ...], top: int, left: int, blend: str, repeats: int
+    glimpse: Canvas, one: Taps, box: Size, top: int, left: int, blend: str, repeats: int
 ) -> Iterator[tuple[slice, Any, bool]]:
     """Generate the layer of one window over a part of the image that begins at (top, left), some rows at a time.
 
@@ -216,11 +216,12 @@ def _layer_rows(
             column, row = np.floor(points + 0.5).astype(np.intp).transpose(2, 0, 1)
             yield rows, glimpse[row, column] * inside[..., None], bool(inside.any())
             continue
-        part = one._replace(places=(backward @ [[1, 0, left], [0, 1, top + start], [0, 0, 1]])[None], size=extent)
+        backend = backends.load(choose_backend(one._replace(size=box), glimpse.shape[2], repeats)[0])
+        from_part = backward @ [[1, 0, left], [0, 1, top + start], [0, 0, 1]]
         seen = np.empty((1, *extent, glimpse.shape[2]), np.float32)
-        backend = backends.load(choose_backend(part, glimpse.shape[2], repeats)[0])
         with np.errstate(all="ignore"):  # on the horizon of the window and beyond it, points mean nothing
-            backend.prepare_bilinear(part.places, extent, (1, *glimpse.shape), interpolation, None)(glimpse[None], seen)
+            read = backend.prepare_bilinear(from_part[None], extent, (1, *glimpse.shape), interpolation, None)
+            read(glimpse[None], seen)
         yield rows, np.where(inside[..., None], seen[0], 0), bool(inside.any())
 
 
