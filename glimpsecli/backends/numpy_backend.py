@@ -83,10 +83,10 @@ def prepare_bilinear(
     threads: int | None,
 ) -> Read:
     """Bind interpolated glimpses."""
-    return functools.partial(_affine, matrices, interpolation)
+    return functools.partial(_bilinear, matrices, interpolation)
 
 
-def _affine(matrices: Floats, interpolation: Interpolation, images: Images, out: Reals) -> None:
+def _bilinear(matrices: Floats, interpolation: Interpolation, images: Images, out: Reals) -> None:
     order, border, fill = interpolation
     size, planes = (out.shape[1], out.shape[2]), max(1, len(images) // len(matrices))
     for n in range(len(out)):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from glimpsecli.backends.footprint import gaussian_support, matrix_support, whole_pixels
+from glimpsecli.backends.footprint import gaussian_support, is_whole, matrix_support, whole_pixels
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.window import check_size, stack_gaussians, stack_matrices
 from glimpsecli.window.checks import check_gaussians, check_matrices
@@ -85,8 +85,8 @@ class Taps(NamedTuple):
         """0 to read single pixels, 1 to interpolate; 0, too, where all windows are on whole pixels."""
         if self.sampler == "hard":
             return 0
-        if len(self.places) == 1 and self.places.item(0) != 1:  # nearly always, and known at once
-            return 1
+        if self.sampler == "bilinear" and len(self.places) == 1:  # nearly always
+            return 0 if is_whole(self.places[0]) else 1
         return 0 if self.whole_pixels().all() else 1
 
     def whole_pixels(self) -> NDArray[np.bool_]:
