@@ -45,7 +45,7 @@ _HOMES = {
     "vjp_batch": "glimpsecli.sampling.gradients",
 }
 _MODULES: dict[str, tuple[str, ...]] = {
-    "attention": ("gaussian", "hard", "masks", "pasting", "score", "soft", "spatial"),
+    "attention": ("ellipses", "elliptical", "gaussian", "hard", "masks", "pasting", "score", "soft", "spatial"),
     "torch": (),  # not in __all__, because it needs torch
 }
 

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from glimpsecli import Affine, GaussianParams, GlimpseError, Projective, Window, extract, extract_batch, vjp, vjp_batch
-from glimpsecli.attention import gaussian, spatial
+from glimpsecli.attention import elliptical, gaussian, spatial
 from glimpsecli.backends import load
+from glimpsecli.window import stack_matrices
 
 ON_GPU = os.environ.get("GLIMPSE_TEST_GPU") == "1"
 TOLERANCE = 2e-6  # of full scale
@@ -23,6 +24,7 @@ FULL = {"uint8": 255, "uint16": 65535}
 
 cuda_backend = load("cuda")  # an error here and no skipped test: who asked for the GPU wants to know
 from glimpsecli.backends.cuda import device as cuda_device  # noqa: E402
+from glimpsecli.backends.cuda.kernels import elliptical as elliptical_kernels  # noqa: E402
 from glimpsecli.backends.cuda.kernels import forward as cuda_kernels  # noqa: E402
 
 assert cuda_device.SIMULATED != ON_GPU
@@ -102,6 +104,13 @@ strides = st.one_of(st.floats(-4, 4), st.floats(-60, 60), st.just(0.0), st.sampl
 gaussians = st.builds(GaussianParams, places, sigmas, strides, places, sigmas, strides, st.sampled_from([1.0, -0.3]))
 affines = st.builds(lambda *m: Affine(np.reshape(m, (2, 3))), strides, strides, places, strides, strides, places)
 turned = st.builds(Window, places, places, st.floats(0.1, 30), st.floats(0.1, 30), st.floats(-180, 180))
+near, shears = st.floats(-6, 20), st.floats(-3, 3)
+sheared = st.builds(
+    lambda x, y, a, b, c, d: Affine([[a, b, x], [c, d, y]]), near, near, shears, *[shears | st.just(0)] * 2, shears
+)
+leaning = st.builds(
+    lambda affine, lean: Projective([*affine.matrix, [*lean, 1]]), sheared, st.tuples(*[st.floats(-0.05, 0.1)] * 2)
+)
 borders = st.sampled_from(["zeros", "constant", "edge", "reflect"])
 
 TIE = np.arange(40, dtype=np.uint8).reshape(1, 40, 1), Affine([[1, 0, 1.4999999999999998], [0, 1, 0]]), (1, 12)
@@ -144,6 +153,16 @@ def test_projective_equals_the_definition(image, where, lean, size, border, samp
     assert np.abs(found - expected).max() <= TOLERANCE * full_scale(image)
 
 
+@few(40)
+@given(images(), leaning | sheared | turned, sizes, st.sampled_from([0.2, 0.5, 1.0]))
+@example(np.full((9, 9, 1), 3e38, np.float32), Window(4, 4, 9, 9, 30), (2, 2), 0.5)  # sums beyond float32
+@example(np.full((9, 9, 9), 255, np.uint8), Window(-4, 12, 9, 9, 30), (2, 2), 0.5)  # many channels
+def test_elliptical_equals_the_definition(image, where, size, blur):
+    found = extract(image, where, size, sampler="gaussian", blur=blur, backend="cuda")
+    expected = elliptical.glimpse(image, stack_matrices(where, size)[0], size, blur)
+    assert np.abs(found - expected).max() <= TOLERANCE * full_scale(image)
+
+
 @few(20)
 @given(images(), st.integers(-9, 20), st.integers(-9, 20), sizes, st.sampled_from(["bilinear", "hard"]))
 def test_a_whole_pixel_window_is_the_crop_bit_for_bit(image, x, y, size, sampler):
@@ -158,8 +177,8 @@ def test_a_whole_pixel_window_is_the_crop_bit_for_bit(image, x, y, size, sampler
 def test_a_nan_spoils_the_taps_that_read_it_and_no_others():
     image = np.random.default_rng(2).random((30, 33, 2), dtype=np.float32)
     image[10, 15, 0], image[25, 5, 1], image[5, 5, 0] = np.nan, np.inf, -np.inf
-    window = Window.from_box(0, 0, 33, 30)
-    for sampler in ("gaussian", "bilinear"):
+    for sampler, angle in (("gaussian", 0), ("gaussian", 20), ("bilinear", 0)):
+        window = Window(16.5, 15, 33, 30, angle)
         found, expected = (
             extract(image, window, (10, 13), sampler=sampler, backend=name) for name in ("cuda", "numpy")
         )
@@ -168,11 +187,15 @@ def test_a_nan_spoils_the_taps_that_read_it_and_no_others():
         np.testing.assert_allclose(found[np.isfinite(found)], expected[np.isfinite(found)], atol=TOLERANCE)
 
 
-@pytest.mark.parametrize(("sampler", "border"), [("gaussian", None), ("bilinear", "reflect"), ("hard", "edge")])
-def test_a_batch_is_each_image_on_its_own(sampler, border):
+@pytest.mark.parametrize(
+    ("sampler", "border", "angle"),
+    [("gaussian", None, 0), ("gaussian", None, 25), ("bilinear", "reflect", 0), ("hard", "edge", 0)],
+)
+def test_a_batch_is_each_image_on_its_own(sampler, border, angle):
     noise = np.random.default_rng(3)
     batch = noise.random((4, 15, 20, 3), dtype=np.float32)
     windows = noise.uniform([3, 3, 4, 4, 0], [15, 12, 20, 20, 0], (4, 5))
+    windows[1:3, 4] = angle  # upright ones are among them
     options = {"sampler": sampler, "border": border, "backend": "cuda"}
     alone = np.stack([extract(i, Window(*w), (5, 6), **options) for i, w in zip(batch, windows, strict=True)])
     np.testing.assert_array_equal(extract_batch(batch, windows, (5, 6), **options), alone)
@@ -215,6 +238,9 @@ def test_alpha_is_weighed_on_the_host():
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
+SAMPLERS = [("gaussian", 0), ("gaussian", 25), ("bilinear", 0)]
+
+
 class Foreign:
     """What another library's array shows of itself."""
 
@@ -247,12 +273,13 @@ def test_images_on_the_device_stay_there(foreign, sampler, backend):
                 np.testing.assert_array_equal(found.copy_to_host(), expected)
 
 
-@pytest.mark.parametrize("sampler", ["gaussian", "bilinear"])
+@pytest.mark.parametrize(("sampler", "angle"), SAMPLERS)
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
-def test_batches_on_the_device_stay_there(foreign, sampler, layout):
+def test_batches_on_the_device_stay_there(foreign, sampler, angle, layout):
     noise = np.random.default_rng(5)
     batch = noise.random((3, 14, 16, 2) if layout == "NHWC" else (3, 2, 14, 16), dtype=np.float32)
     windows = noise.uniform([3, 3, 4, 4, 0], [15, 12, 20, 20, 0], (3, 5))
+    windows[1:, 4] = angle
     options = {"sampler": sampler, "layout": layout}
     expected = extract_batch(batch, windows, (4, 5), backend="cuda", **options)
     there = foreign(batch)
@@ -343,21 +370,33 @@ def test_gradients_equal_the_definitions(image, where, size, border, sampler, se
     assert_same_gradients(found, expected, 10 * full_scale(image))
 
 
+@few(20)
+@given(images(), leaning | sheared | turned, sizes, st.integers(0, 99))
+def test_elliptical_gradients_equal_those_of_the_numpy_backend(image, where, size, seed):
+    loss = np.random.default_rng(seed).standard_normal((*size, image.shape[2]))
+    found, expected = (vjp(image, where, size, loss, sampler="gaussian", backend=name) for name in ("cuda", "numpy"))
+    assert_same_gradients(found, expected, 10 * full_scale(image))
+
+
 def test_gradients_through_a_quadrilateral():
     noise = np.random.default_rng(8)
     image, loss = noise.random((20, 22, 2), dtype=np.float32), noise.standard_normal((5, 6, 2))
     quad = Projective.from_quad([(2, 3), (18, 1), (20, 17), (4, 15)], (5, 6))
-    found, expected = (vjp(image, quad, (5, 6), loss, sampler="bilinear", backend=n) for n in ("cuda", "numpy"))
-    assert_same_gradients(found, expected, 1)
+    for sampler in ("gaussian", "bilinear"):
+        found, expected = (vjp(image, quad, (5, 6), loss, sampler=sampler, backend=n) for n in ("cuda", "numpy"))
+        assert_same_gradients(found, expected, 1)
 
 
-@pytest.mark.parametrize("sampler", ["gaussian", "bilinear"])
-@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
-def test_gradients_of_batches_on_either_side(foreign, sampler, layout, monkeypatch):
+@pytest.mark.parametrize(
+    ("sampler", "angle", "layout"),
+    [(*one, layout) for one in SAMPLERS for layout in ("NHWC", "NCHW") if one != ("gaussian", 25) or layout == "NCHW"],
+)
+def test_gradients_of_batches_on_either_side(foreign, sampler, angle, layout, monkeypatch):
     monkeypatch.setattr("glimpsecli.backends.cuda.vjp.MOST_VALUES", 300)
     noise = np.random.default_rng(5)
     batch = noise.random((3, 14, 16, 2) if layout == "NHWC" else (3, 2, 14, 16), dtype=np.float32)
     windows = noise.uniform([3, 3, 4, 4, 0], [15, 12, 20, 20, 0], (3, 5))
+    windows[1:, 4] = angle
     shape = (3, 4, 5, 2) if layout == "NHWC" else (3, 2, 4, 5)
     losses, options = noise.standard_normal(shape).astype(np.float32), {"sampler": sampler, "layout": layout}
     expected = vjp_batch(batch, windows, (4, 5), losses, backend="numpy", **options)
@@ -374,10 +413,10 @@ def test_gradients_of_batches_on_either_side(foreign, sampler, layout, monkeypat
 
 def test_windows_of_one_image_add_up():
     noise = np.random.default_rng(6)
-    image, windows = noise.random((20, 30, 1), dtype=np.float32), noise.uniform([5, 5, 4, 4], [25, 15, 30, 30], (5, 4))
-    windows = np.column_stack([windows, np.zeros(5)])
+    image, places = noise.random((20, 30, 1), dtype=np.float32), noise.uniform([5, 5, 4, 4], [25, 15, 30, 30], (5, 4))
     losses = noise.standard_normal((5, 4, 5, 1))
-    for sampler in ("gaussian", "bilinear"):
+    for sampler, angle in SAMPLERS:
+        windows = np.column_stack([places, np.full(5, angle)])
         found, expected = (
             vjp(image, windows, (4, 5), losses, sampler=sampler, backend=name) for name in ("cuda", "numpy")
         )
@@ -404,13 +443,15 @@ def test_the_shapes_of_blocks_fit_each_other():
         assert launch.threads % launch.tap_lanes == launch.rows % launch.share == launch.depth % launch.ahead == 0
         held = launch.rows * launch.threads * launch.columns + launch.depth * launch.rows
         assert held * 4 <= 48 * 1024  # what every device has for a block
+    for threads, down, across, taps, _ in elliptical_kernels.SHAPES:
+        assert threads % (down * across) == taps * down * across % threads == 0
 
 
 def test_the_bench_of_the_gpu_gives_times_and_shares_of_the_bandwidth(monkeypatch, capsys):
     import bench_gpu
 
     monkeypatch.setattr(bench_gpu, "COPIED", 1000)
-    views = ("gaussian", "rotated", "gaussian vjp(image, where)", "rotated vjp(image, where)")
+    views = ("gaussian", "rotated", "ellipses", "gaussian vjp(image, where)", "rotated vjp(image, where)")
     assert bench_gpu.figures("5:2", views, runs=1, min_time=0.0)
     printed = capsys.readouterr().out
     for view in views:
@@ -420,9 +461,12 @@ def test_the_bench_of_the_gpu_gives_times_and_shares_of_the_bandwidth(monkeypatc
 
 
 if ON_GPU:
-    # The cases of the benchmark that are sensible on a GPU, against the numpy backend.
+    # The cases of the benchmark that are sensible on a GPU, against another backend.
 
-    @pytest.mark.parametrize(("sampler", "angle"), [("gaussian", 0), ("bilinear", 0), ("bilinear", 0.5)])
+    @pytest.mark.parametrize(
+        ("sampler", "angle", "other"),
+        [("gaussian", 0, "numpy"), ("gaussian", 0.5, "cpu"), ("bilinear", 0, "numpy"), ("bilinear", 0.5, "numpy")],
+    )
     @pytest.mark.parametrize(
         ("shape", "kind", "count", "size", "extents"),
         [
@@ -433,7 +477,7 @@ if ON_GPU:
             ((3000, 4000, 3), "uint16", 2, (64, 64), (800, 800.1)),
         ],
     )
-    def test_large_cases_equal_the_numpy_backend(sampler, angle, shape, kind, count, size, extents):
+    def test_large_cases_equal_another_backend(sampler, angle, other, shape, kind, count, size, extents):
         noise = np.random.default_rng(7)
         height, width = shape[2:] if len(shape) == 4 else shape[:2]
         pixels = noise.random(shape, dtype=np.float32)
@@ -446,7 +490,7 @@ if ON_GPU:
         if len(shape) == 4:
             options["layout"] = "NCHW"
         look = extract_batch if len(shape) == 4 else extract
-        found, expected = (look(pixels, windows, size, backend=name, **options) for name in ("cuda", "numpy"))
+        found, expected = (look(pixels, windows, size, backend=name, **options) for name in ("cuda", other))
         assert np.abs(found - expected).max() <= TOLERANCE * FULL.get(kind, 1)
         there = look(cuda_device.cuda.to_device(pixels), windows, size, **options)
         np.testing.assert_allclose(there.copy_to_host(), found, atol=TOLERANCE * FULL.get(kind, 1))
@@ -474,7 +518,7 @@ if ON_GPU:
         from glimpsecli.torch import window_glimpse
 
         images = torch.rand(count, 3, 40, 50).contiguous(memory_format=getattr(torch, layout))
-        windows = torch.tensor([[20.3, 15.2, 17.1, 13.4, 0], [31.7, 22.9, 41.3, 12.8, 0], [9.1, 30.3, 8.7, 31.2, 0]])
+        windows = torch.tensor([[20.3, 15.2, 17.1, 13.4, 0], [31.7, 22.9, 41.3, 12.8, 9], [9.1, 30.3, 8.7, 31.2, 0]])
         found = []
         stream = torch.cuda.Stream() if other_stream else torch.cuda.default_stream()
         for device in ("cpu", "cuda"):

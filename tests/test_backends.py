@@ -626,7 +626,6 @@ LOCKED.flags.writeable = False
         (lambda: extract(IMAGE, WINDOW, (2, 2), sampler="hard", border="constant", fill=1e300), "1e\\+300"),
         (lambda: extract(IMAGE, WINDOW, (2, 2), sampler="hard", border="constant", fill=10**400), "no colour"),
         (lambda: extract(IMAGE, WINDOW, (2, 2), sampler="hard", border="constant", fill=WantsGradients()), "no colour"),
-        (lambda: extract(IMAGE, Window(3, 3, 2, 2, 10), (2, 2)), "rotated"),
         (lambda: extract_batch([IMAGE], WINDOW, (2, 2), layout="CHWN"), "CHWN"),
         (lambda: extract_batch(IMAGE, WINDOW, (2, 2)), "6, 7, 3"),
         (lambda: extract_batch([IMAGE, IMAGE[1:]], WINDOW, (2, 2)), "one size"),

@@ -467,10 +467,8 @@ def test_an_output_folder_among_the_sources_is_no_source(glimpse):
         ("in -o out --format npz", "npz"),
         ("in -o out --threads 2", "-j"),
         ("in -o out --tiles 2x2 --min-size nan", "--min-size nan"),
-        ("in -o out --windows turned.csv --size 5", "rotated"),
         ("in -o out --windows table.csv", "'dog.png' is not among"),
         ("in -o out --name fixed", "both"),
-        ("in -o out --angle 5 --box 0,0,9,9 --size 4", "rotated"),
         ("in -o in/b2.png", "in/b2.png"),
         ("in -o out --from-file none.txt", "none.txt"),
         ("in -o out --backend cuda", ""),
@@ -478,7 +476,6 @@ def test_an_output_folder_among_the_sources_is_no_source(glimpse):
 )
 def test_mistakes_are_found_before_anything_is_written(glimpse, line, words):
     Path("table.csv").write_text("x,y,width,height,image\n1,2,3,4,b2.png\n1,2,3,4,dog.png\n")
-    Path("turned.csv").write_text("x,y,width,height,image,angle\n1,2,3,4,b2.png,0\n1,2,3,4,b10.png,20\n")
     before = snapshot(".")
     code, out, err = glimpse(line)
     assert code == (3 if "cuda" in line else 2), err

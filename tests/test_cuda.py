@@ -85,6 +85,7 @@ def test_the_bytes_that_a_call_must_move():
     forward = 3 * 64 + 4 * 3 * 16
     assert bench_gpu.least_bytes(scene, "bilinear") == forward
     assert bench_gpu.least_bytes(scene, "bilinear vjp(where)") == 2 * forward
+    assert bench_gpu.least_bytes(scene, "ellipses") == 3 * 18 * 18 + 4 * 3 * 16  # from 11 to 28: sigma is 1
     assert bench_gpu.least_bytes(scene, "bilinear vjp(image, where)") == 2 * forward + 4 * 3 * 40 * 50
     scene = Scene(Case(np.zeros((2, 3, 40, 50), np.float32), "NCHW", np.array([[20, 20, 40, 40, 0.0]] * 2), (4, 4)), 1)
     taps = 4 * 3 * 4 * 16 + 4 * 3 * 16  # no more than four neighbours of each

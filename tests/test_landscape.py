@@ -1,5 +1,7 @@
 """The loss about a window, its gradient, and from where descent leads back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import examples
@@ -7,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glimpsecli import GlimpseError, Sampling, Window, extract
-from glimpsecli.learning.landscape import Landscape, capture, descents, landscape, losses
+from glimpsecli.learning.landscape import (
+    FEW_TURNS,
+    TURN,
+    TURNS,
+    Landscape,
+    capture,
+    descents,
+    landscape,
+    losses,
+    turned,
+)
 from glimpsecli.pictures.landscape import Column, landscape_figure
 from glimpsecli.pictures.surfaces import ARRIVES, LOST, descent_panel, surface_panel
 
@@ -47,15 +59,17 @@ def test_the_loss_is_half_the_mean_squared_difference_on_a_scale_whose_white_is_
     )
 
 
+@pytest.mark.parametrize("angle", [0, 20])
 @pytest.mark.parametrize("sampling", ALL[:2], ids=lambda one: one.sampler)
-def test_the_gradient_is_that_of_the_loss(sampling):
-    image = np.rint(255 * blob()).astype(np.uint8)[..., None]
-    found = landscape(image, WINDOW, SIZE, sampling, reach=20.3, steps=7)
+def test_the_gradient_is_that_of_the_loss(sampling, angle):
+    image, sampling = np.rint(255 * blob()).astype(np.uint8)[..., None], replace(sampling, backend="cpu")
+    window = replace(WINDOW, angle=angle)
+    found = landscape(image, window, SIZE, sampling, reach=20.3, steps=7)
     moves = np.stack(np.meshgrid(found.offsets, found.offsets), axis=-1).reshape(-1, 2)
     small = 1e-2
     for axis, step in enumerate(np.eye(2) * small):
         slope = (
-            losses(image, WINDOW, SIZE, sampling, moves + step) - losses(image, WINDOW, SIZE, sampling, moves - step)
+            losses(image, window, SIZE, sampling, moves + step) - losses(image, window, SIZE, sampling, moves - step)
         ) / (2 * small)
         np.testing.assert_allclose(found.gradient[..., axis].ravel(), slope, atol=2e-3 * np.abs(found.gradient).max())
 
@@ -77,6 +91,39 @@ def test_a_landscape_does_not_depend_on_the_depth_of_the_image():
     small, large = (landscape(noise(dtype), WINDOW, SIZE, ALL[0], reach=5, steps=3) for dtype in (np.uint8, np.float32))
     np.testing.assert_allclose(small.loss * 255**2, large.loss, rtol=1e-4)
     np.testing.assert_allclose(small.gradient * 255**2, large.gradient, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("angle", [0, 20])
+@pytest.mark.parametrize("sampling", ALL, ids=lambda one: one.sampler)
+def test_the_loss_over_the_angle_and_its_slope(sampling, angle):
+    sampling = replace(sampling, backend="cpu")
+    image = np.rint(255 * blob()).astype(np.uint8)[..., None]
+    window = Window(74, 66, 48, 40, angle)
+    found = turned(image, window, SIZE, sampling)
+    count = len(found.angles)
+    assert count == (FEW_TURNS if sampling.sampler == "gaussian" else TURNS)
+    assert (found.angles[0], found.angles[count // 2], found.angles[-1]) == (-TURN, 0, TURN)
+    look = {"sampler": sampling.sampler, "blur": sampling.blur, "backend": "cpu"}
+
+    def loss(turn):
+        seen = extract(image, Window(74, 66, 48, 40, angle + turn), SIZE, **look)
+        return np.mean(((seen - extract(image, window, SIZE, **look)) / 255.0) ** 2) / 2
+
+    for k in (0, count // 3, count // 2, count // 2 + 1, count - 1):
+        assert found.loss[k] == pytest.approx(loss(found.angles[k]), rel=1e-4, abs=1e-12)
+        if sampling.sampler != "hard":
+            slope = (loss(found.angles[k] + 0.1) - loss(found.angles[k] - 0.1)) / 0.2
+            assert found.slope[k] == pytest.approx(slope, abs=0.02 * np.abs(found.slope).max())
+    assert np.any(found.slope) == (sampling.sampler != "hard")
+    assert found.captured == (0 if sampling.sampler == "hard" else TURN)
+
+
+def test_descent_along_the_angle_is_captured_up_to_the_next_dent():
+    """A wheel of eight spokes looks the same after 45 degrees, so descent leads back from less than half of that."""
+    y, x = np.mgrid[:120, :120] - 59.5
+    wheel = np.rint(127 + 120 * np.cos(8 * np.arctan2(y, x))).astype(np.uint8)
+    found = turned(wheel, Window(60, 60, 64, 64), (16, 16), Sampling(blur=0.5, backend="cpu"))
+    assert found.captured == pytest.approx(22.5, abs=1.5)
 
 
 def bowls(offsets, places):
@@ -172,13 +219,14 @@ def test_the_figure_takes_flat_surfaces_and_small_panels():
         flat > 0,
         np.zeros((1, 0, 2)),
         flat[0],
+        flat[0],
         ("", ""),
     )
-    figure = landscape_figure(np.zeros((9, 30, 3), np.uint8), "", [column] * 2, reach=4, panel=100)
+    figure = landscape_figure(np.zeros((9, 30, 3), np.uint8), "", [column] * 2, reach=4, turn=45, panel=100)
     assert figure.dtype == np.uint8
     assert 3 * 100 < figure.shape[1] < 400
     with pytest.raises(GlimpseError, match="without samplers"):
-        landscape_figure(np.zeros((9, 30, 3), np.uint8), "", [], reach=4)
+        landscape_figure(np.zeros((9, 30, 3), np.uint8), "", [], reach=4, turn=45)
 
 
 @pytest.mark.parametrize("sampling", ALL, ids=lambda one: one.sampler)

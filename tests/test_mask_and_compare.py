@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glimpsecli import GaussianParams, Window, extract, mask
+from glimpsecli import GaussianParams, Projective, Window, extract, mask
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +24,7 @@ def pixels(path):
 
 
 WINDOW = Window(240, 120, 200, 140)
+QUAD = [(100, 40), (300, 60), (280, 220), (90, 200)]
 
 
 def test_masks_are_written_at_every_depth(glimpse):
@@ -83,8 +84,18 @@ def test_compare_reproduces_the_articles_example(glimpse):
         assert any(np.array_equal(made[y : y + 320, x : x + 320, 0], squares) for y, x in places), sampler
 
 
-def test_compare_says_what_cannot_turn_and_takes_one_window(glimpse):
-    assert glimpse("compare cat.png --at 200,150 --extent 90x60 --angle 30 --size 18x12 -o turned.png")[0] == 0
+def test_the_mask_of_a_turned_window_is_that_of_the_library(glimpse):
+    for where, place in (
+        ("--at 240,120 --extent 200x140 --angle 25", Window(240, 120, 200, 140, 25)),
+        ("--quad 100,40,300,60,280,220,90,200", Projective.from_quad(QUAD, (7, 10))),
+    ):
+        code, out, _ = glimpse(f"mask cat.png {where} --size 10x7 -o turned.npy --json --overwrite")
+        row = json.loads(out)["windows"][0]
+        assert (code, row["sampler"], row["gaussian"], row["size"]) == (0, "gaussian", None, {"width": 10, "height": 7})
+        np.testing.assert_allclose(np.load("turned.npy")[..., 0], mask((300, 451), place, (7, 10)), atol=1e-6)
+
+
+def test_compare_takes_one_window(glimpse):
     code, _, err = glimpse("compare cat.png --box 0,0,9,9 --box 1,1,9,9 -o two.png")
     assert code == 2
     assert "2 windows to compare" in err
@@ -109,7 +120,6 @@ def test_a_wide_glimpse_keeps_its_aspect_in_the_panels_of_compare(glimpse):
         ("mask cat.png article.npy -o x.png", 2, "2 masks do not fit into one PNG"),
         ("mask cat.png -o x.npz", 2, "not a mask"),
         ("mask none.png -o x.png", 2, "none.png"),
-        ("mask cat.png --at 50,50 --extent 20x20 --angle 5 --size 4 --sampler gaussian -o x.png", 2, "rotated"),
         ("compare cat.png -o x.png --border constant", 2, "--fill"),
         ("compare cat.png --sampler hard -o x.png", 2, "--sampler"),
     ],

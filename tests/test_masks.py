@@ -78,6 +78,31 @@ def test_a_bilinear_and_a_hard_mask_are_the_adjoint(cx, cy, width, height, angle
     assert np.abs(got - wanted).max() < 2e-6
 
 
+@examples(12)
+@example(8.0, -3.5, 30.0, 3.0, 3.0, 1, 1)  # outside, where weights are large
+@given(finite, finite, st.floats(-180, 180), st.floats(0.5, 6), st.floats(0.5, 6), st.integers(1, 3), st.integers(1, 3))
+def test_the_mask_of_elliptical_gaussians_is_the_adjoint(cx, cy, angle, width, height, h, w):
+    window = Window(cx, cy, width, height, angle)
+    matrix = window.to_affine((h, w)).matrix
+    ones = np.ones((h, w))
+    peak = attention.elliptical.write(ones, np.add(matrix, [[0, 0, MARGIN], [0, 0, MARGIN]]), PLANE, 0.5).max()
+    uncut = adjoint(lambda image: attention.elliptical.glimpse(image, matrix, (h, w), 0.5), (7, 9)) / peak
+    got = mask((7, 9), window, (h, w))
+    assert np.abs(got - np.minimum(uncut, 1)).max() < 2e-6 * max(uncut.max(), 1)
+    np.testing.assert_allclose(
+        attention.masks.elliptical_mask(matrix, (h, w), (7, 9), 0.5), np.minimum(uncut, 1), rtol=0, atol=1e-9
+    )
+
+
+def test_the_mask_of_a_window_that_hardly_turns_is_that_of_an_upright_one():
+    for angle in (0, 90, -180):
+        upright, turned = (mask((60, 50), Window(3, 40, 30, 24, one), (6, 5)) for one in (angle, angle + 1e-7))
+        np.testing.assert_allclose(turned, upright, atol=2e-6)
+    both = mask((60, 50), [Window(20, 30, 24, 16), Window(30, 20, 24, 16, 30)], (4, 6))
+    first, second = mask((60, 50), Window(20, 30, 24, 16), (4, 6)), mask((60, 50), Window(30, 20, 24, 16, 30), (4, 6))
+    np.testing.assert_array_equal(both, np.maximum(first, second))
+
+
 def test_one_gaussian_tap_is_the_articles_mask():
     got = mask((80, 99), GaussianParams(37.0, 4, 0, 50.0, 6, 0), (1, 1))
     a_y, a_x = attention.gaussian.vector(37, 4, 80), attention.gaussian.vector(50, 6, 99)
@@ -128,7 +153,7 @@ def test_taps_that_see_nothing_give_an_empty_mask():
 @pytest.mark.parametrize(
     ("place", "size", "words"),
     [
-        (Window(4, 4, 3, 3, 10), (3, 3), "rotated"),
+        (Window(4, 4, 1e5, 1e5, 10), (3, 3), "too wide for a mask"),
         (GaussianParams(1, 1e8, 1, 1, 1e8, 1), (30, 30), "too wide for a mask"),
     ],
 )

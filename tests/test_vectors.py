@@ -10,7 +10,17 @@ from numba.core.codegen import get_host_cpu_features
 from glimpsecli import Window, extract
 from glimpsecli.backends.cpu.jit import helper, jit
 from glimpsecli.backends.cpu.kernels import bilinear, gaussian
-from glimpsecli.backends.cpu.kernels.vectors import full, load, multiply_add, part, prefetch, store, total, transpose
+from glimpsecli.backends.cpu.kernels.vectors import (
+    clip,
+    full,
+    load,
+    multiply_add,
+    part,
+    prefetch,
+    store,
+    total,
+    transpose,
+)
 
 
 @jit()
@@ -19,6 +29,7 @@ def compute(array, k, factor, out):
     store(out, np.uintp(0), wide)
     store(out, np.uintp(8), part(wide, 3, 4) + factor * (other - one))
     store(out, np.uintp(12), part(wide, 3, 2) * 2 - part(other, 2, 2))
+    store(out, np.uintp(14), clip(part(wide, 0, 2), 2, np.float32(100)))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
@@ -26,13 +37,14 @@ def compute(array, k, factor, out):
 def test_vectors_compute_as_numbers_do(dtype, k):
     array = np.random.default_rng(k).integers(0, 256, 13).astype(dtype)
     array[k] = np.iinfo(dtype).max if array.dtype.kind == "u" else 2.5
-    out = np.full(16, -1, np.float32)
+    out = np.full(17, -1, np.float32)
     compute(array, np.uintp(k), np.float32(0.5), out)
     v = array[k : k + 8].astype(np.float32)
     np.testing.assert_array_equal(out[:8], v)
     np.testing.assert_array_equal(out[8:12], v[3:7] + np.float32(0.5) * (v[3:7] - v[:4]))
     np.testing.assert_array_equal(out[12:14], v[3:5] * 2 - v[5:7])
-    assert (out[14:] == -1).all()
+    np.testing.assert_array_equal(out[14:16], np.clip(v[:2], 2, 100))
+    assert out[16] == -1
 
 
 def test_the_loops_that_interpolate_are_compiled_to_vectors():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from test_gradients import assert_close, differences
 
 from glimpsecli import Affine, GaussianParams, GlimpseError, Projective, Window, vjp, vjp_batch
-from glimpsecli.attention import gaussian, spatial
+from glimpsecli.attention import elliptical, gaussian, spatial
 from glimpsecli.window import stack_gaussians, stack_matrices
 from glimpsecli.window.pullbacks import GaussianGradient, MatrixGradient, WindowGradient
 
@@ -83,8 +83,14 @@ def test_by_a_window_gaussian(backend, seed, window):
     def value(four):
         return np.sum(loss * definition(image, Window(*four), SIZE, "gaussian"))
 
+    def turned_value(angle):
+        matrix = Window(*numbers(window)[:4], *angle).to_affine(SIZE).matrix
+        return np.sum(loss * elliptical.glimpse(image, matrix, SIZE, 0.5))
+
     assert_close(numbers(found)[:4], differences(value, numbers(window)[:4], 1e-5), 1.0, 1e-5)
-    assert found.angle == 0
+    assert_close(found.angle, differences(turned_value, np.zeros(1), 1e-3)[0], 1.0, 1e-5)
+    rows = vjp(image, np.array([numbers(window)[:4]]), SIZE, loss[None], backend=backend, by="where").where
+    assert_close(rows[0], numbers(found)[:4], 1.0, 1e-5)
 
 
 gaussians = st.builds(

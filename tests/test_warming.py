@@ -30,7 +30,9 @@ USES = textwrap.dedent(
             extract(image, GaussianParams(9, 2, 1, 5, 3, -2, gain=-0.3), (6, 7), backend="cpu")
             vjp(image, GaussianParams(9, 2, 1, 5, 3, -2, gain=-0.3), (6, 7), loss, backend="cpu")
             for where in (window, Window(40, 30, 20, 20, 33), Window.from_box(3, 4, 7, 6), quad):
-                for sampler, border in (("bilinear", "reflect"), ("hard", "edge"), ("bilinear", None)):
+                for sampler, border in (
+                    ("bilinear", "reflect"), ("hard", "edge"), ("bilinear", None), ("gaussian", None)
+                ):
                     extract(image, where, (6, 7), sampler=sampler, border=border, backend="cpu")
                     vjp(image, where, (6, 7), loss, sampler=sampler, border=border, backend="cpu")
         for sampler in ("gaussian", "bilinear"):

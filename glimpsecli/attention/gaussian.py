@@ -32,14 +32,15 @@ if TYPE_CHECKING:
 EPSILON = 1e-8
 """Added to the sum of each row, as the article does."""
 
+_LEAST = np.finfo(np.float64).tiny  # added to sums that may be 0
 
-def vector(centre: float | Floats, sigma: float, pixels: int) -> Floats:
+
+def vector(centre: float | Floats, sigma: float | Floats, pixels: int) -> Floats:
     """Give one unnormalised Gaussian over the pixels of an axis, 1 at its centre: the article's attention vector.
 
     Parameters
     ----------
-    centre : float, or (taps, 1) float64 for a row each
-    sigma : float
+    centre, sigma : float, or (taps, 1) float64 for a row each
         Index coordinates, pixels.
     pixels : int
         Extent of the axis.
@@ -189,6 +190,46 @@ def params_vjp(image: ArrayLike, params: Iterable[float], cotangent: ArrayLike) 
     vertical = _filterbank_vjp(rows, gain * by_rows, u_y, s_y, d_y)
     horizontal = _filterbank_vjp(columns, gain * by_columns, u_x, s_x, d_x)
     return np.array([*vertical, *horizontal, float(np.sum(rows * by_rows))])
+
+
+def turn_vjp(image: ArrayLike, params: Iterable[float], cotangent: ArrayLike) -> Floats:
+    """Give the gradients with respect to a turn or shear of the grid and its Gaussians, at none.
+
+    A tap in row i and column j then lies at ``(c_x + b i, c_y + c j)``, and the covariance of its Gaussian is s_xy: it
+    is an ellipse of :mod:`~glimpsecli.attention.elliptical`.
+
+    Parameters
+    ----------
+    image, params, cotangent
+        As for :func:`glimpse_vjp`.
+
+    Returns
+    -------
+    (3,) float64
+        With respect to b, c and s_xy.
+    """
+    pixels, losses = np.asarray(image, dtype=np.float64), np.asarray(cotangent, dtype=np.float64)
+    u_y, s_y, d_y, u_x, s_x, d_x, gain = params
+    size = losses.shape[:2]
+    flat, losses = pixels.reshape(*pixels.shape[:2], -1), losses.reshape(*size, -1)
+    rows = filterbank(u_y, s_y, d_y, size[0], pixels.shape[0])
+    columns = filterbank(u_x, s_x, d_x, size[1], pixels.shape[1])
+    row_slopes, column_slopes = (
+        weights * (np.arange(weights.shape[1]) - first - stride * np.arange(taps)[:, None]) / sigma**2
+        for weights, first, sigma, stride, taps in ((rows, u_y, s_y, d_y, size[0]), (columns, u_x, s_x, d_x, size[1]))
+    )
+
+    def summed(left: Floats, right: Floats) -> Floats:
+        return np.asarray(np.einsum("ijc,iy,yxc,jx->ij", losses, left, flat, right, optimize=True))
+
+    read = summed(rows, columns)
+    y_mean, x_mean = row_slopes.sum(axis=1, keepdims=True), column_slopes.sum(axis=1)
+    by_x = summed(rows, column_slopes) - x_mean * read
+    by_y = summed(row_slopes, columns) - y_mean * read
+    y_share, x_share = y_mean / (rows.sum(axis=1, keepdims=True) + _LEAST), x_mean / (columns.sum(axis=1) + _LEAST)
+    by_both = summed(row_slopes, column_slopes) - y_share * x_share * read
+    by_b, by_c = np.arange(size[0]) @ by_x.sum(axis=1), np.arange(size[1]) @ by_y.sum(axis=0)
+    return gain * np.array([by_b, by_c, by_both.sum()])
 
 
 def _filterbank_vjp(weights: Floats, by_weights: Floats, first: float, sigma: float, stride: float) -> list[float]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glimpsecli.attention import gaussian, spatial
+from glimpsecli.attention import ellipses, elliptical, gaussian, spatial
 from glimpsecli.attention.borders import resolve
 from glimpsecli.attention.soft import separable_mask
 from glimpsecli.errors import InvalidInputError
@@ -60,6 +60,46 @@ def gaussian_profiles(
         _gaussian_profile(u_y, s_y, d_y, size[0], image_size[0]),
         _gaussian_profile(u_x, s_x, d_x, size[1], image_size[1]),
     )
+
+
+def elliptical_mask(matrix: ArrayLike, size: tuple[int, int], image_size: tuple[int, int], blur: float) -> Floats:
+    """Give the mask of a glimpse of elliptical Gaussians.
+
+    Parameters
+    ----------
+    matrix, size, blur
+        As for :func:`~glimpsecli.attention.ellipses.of_taps`.
+    image_size : (int, int)
+        Height and width of the image.
+
+    Returns
+    -------
+    (H, W) float64, 0 to 1
+    """
+    top, bottom, left, right = elliptical_bounds(matrix, size, blur)
+    moved = np.array(matrix, dtype=np.float64)
+    moved[:2] -= np.outer([left, top], moved[2] if len(moved) == 3 else [0, 0, 1])
+    peak = elliptical.write(np.ones(size), moved, (bottom - top, right - left), blur).max()
+    total = elliptical.write(np.ones(size), matrix, image_size, blur)
+    return np.minimum(_relative(total, float(peak)), 1)
+
+
+def elliptical_bounds(matrix: ArrayLike, size: tuple[int, int], blur: float) -> tuple[int, int, int, int]:
+    """Give the part (top, bottom, left, right) of an unbounded image that elliptical Gaussians read.
+
+    Parameters
+    ----------
+    matrix, size, blur
+        As for :func:`~glimpsecli.attention.ellipses.of_taps`.
+    """
+    low, high, deep = np.full(2, np.inf), np.full(2, -np.inf), max(1, _BLOCK // size[1])
+    for start in range(0, size[0], deep):
+        taps = ellipses.of_taps(matrix, size, blur, slice(start, start + deep))
+        centres, reach = np.stack([taps.y, taps.x]), REACH * np.sqrt([taps.s_yy, taps.s_xx])
+        low = np.minimum(low, (centres - reach).min(axis=1))
+        high = np.maximum(high, (centres + reach).max(axis=1))
+    (top, left), (bottom, right) = np.floor(low).astype(int).tolist(), np.ceil(high).astype(int).tolist()
+    return top, bottom + 1, left, right + 1
 
 
 def affine_mask(

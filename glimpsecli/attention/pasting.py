@@ -4,6 +4,7 @@ A layer has a colour for each pixel of the image, weighted by an opacity from 0 
 the glimpse ``w``, weighted by its own opacity, and that opacity ``o``::
 
     Gaussian    m (A_y^T w A_x) / (A_y^T 1 A_x) / gain,   opacity  m (A_y^T o A_x) / (A_y^T 1 A_x)
+    elliptical  likewise, with the write of :mod:`~glimpsecli.attention.elliptical` in place of A_y^T w A_x
     spatial     w and o at the point of the glimpse that the pixel shows, inside the window
 
 ``m`` is the attention mask (:mod:`~glimpsecli.attention.masks`). The Gaussian layer is DRAW's write divided by
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glimpsecli.attention import gaussian, masks, spatial
+from glimpsecli.attention import elliptical, gaussian, masks, spatial
 from glimpsecli.attention.soft import separable_mask
 from glimpsecli.errors import InvalidInputError
 
@@ -66,11 +67,52 @@ def gaussian_layer_rows(
     )
     a_y, a_x = masks.gaussian_profiles(unit, size, image_size)
     for part, written in gaussian.write_rows(glimpse, unit, image_size, deep):
-        reach = separable_mask(rows[part], columns)[..., None]
-        layer = np.divide(written, reach, out=np.zeros_like(written), where=reach > 0)
-        layer *= np.minimum(separable_mask(a_y[part], a_x), 1)[..., None]
+        layer = mean_layer(written, separable_mask(rows[part], columns), separable_mask(a_y[part], a_x))
         layer[..., :-1] /= divisor
         yield part, layer
+
+
+def elliptical_layer(glimpse: ArrayLike, matrix: ArrayLike, image_size: tuple[int, int], blur: float) -> Floats:
+    """Give the layer of a glimpse that elliptical Gaussians put back.
+
+    Parameters
+    ----------
+    glimpse : (h, w, C + 1)
+        Colours times opacity, and the opacity, 0 to 1.
+    matrix, blur
+        As for :func:`~glimpsecli.attention.ellipses.of_taps`.
+    image_size : (int, int)
+        Height and width of the image.
+
+    Returns
+    -------
+    (H, W, C + 1) float64
+    """
+    size = (np.shape(glimpse)[0], np.shape(glimpse)[1])
+    written, ones = (elliptical.write(one, matrix, image_size, blur) for one in (glimpse, np.ones(size)))
+    return mean_layer(written, ones, masks.elliptical_mask(matrix, size, image_size, blur))
+
+
+def mean_layer(written: ArrayLike, ones: ArrayLike, mask: ArrayLike) -> Floats:
+    """Give the mean of the pixels of a glimpse that reach each pixel of the image, as opaque as the mask.
+
+    Parameters
+    ----------
+    written : (H, W, C + 1)
+        The write of the glimpse: colours times opacity, and the opacity.
+    ones : (H, W)
+        The write of ones.
+    mask : (H, W)
+        The attention mask; it is cut at 1.
+
+    Returns
+    -------
+    (H, W, C + 1) float64
+    """
+    values, reach = np.asarray(written, dtype=np.float64), np.asarray(ones, dtype=np.float64)[..., None]
+    layer = np.divide(values, reach, out=np.zeros_like(values), where=reach > 0)
+    layer *= np.minimum(mask, 1)[..., None]
+    return layer
 
 
 def spatial_layer(glimpse: ArrayLike, matrix: ArrayLike, image_size: tuple[int, int], order: int = 1) -> Floats:

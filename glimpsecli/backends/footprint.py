@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glimpsecli.attention import ellipses
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from glimpsecli.arrays import Floats
+    from glimpsecli.attention.ellipses import Ellipses
 
     Boxes = NDArray[np.int64]
 
@@ -26,7 +29,11 @@ BACK_CUT = 6.5
 EXACT_CUT = 9.0
 """CUT for glimpses and gradients in float64, in sigmas: a weight beyond it is below double precision."""
 
+GONE = 11.0
+"""Sigmas outside the image beyond which an elliptical Gaussian has faded to less than 1e-13."""
+
 _IDENTITY = np.eye(2)
+_TAPS = 2**16  # whose ellipses are computed at once
 
 
 def gaussian_support(params: Floats, size: tuple[int, int], image_size: tuple[int, int], cut: float = CUT) -> Boxes:
@@ -43,6 +50,42 @@ def gaussian_kept(
     """Return whether each tap reads each pixel of one axis: (taps, extent)."""
     distance = np.abs(np.arange(extent) - (first + stride * np.arange(taps))[:, None])
     return np.asarray(distance <= np.hypot(distance.min(axis=1, keepdims=True), cut * sigma))
+
+
+def elliptical_support(
+    matrices: Floats, blur: float, size: tuple[int, int], image_size: tuple[int, int], cut: float = CUT
+) -> Boxes:
+    """Give the (N, 4) boxes (top, bottom, left, right), ends excluded, that elliptical Gaussian glimpses read."""
+    found = np.empty((len(matrices), 4), np.int64)
+    for n, matrix in enumerate(matrices):
+        boxes = []
+        for top in range(0, size[0], step := max(1, _TAPS // size[1])):
+            boxes.append(ellipse_boxes(ellipses.of_taps(matrix, size, blur, slice(top, top + step)), image_size, cut))
+        found[n] = union(np.concatenate(boxes))
+    return found
+
+
+def ellipse_boxes(taps: Ellipses, image_size: tuple[int, int], cut: float = CUT) -> Boxes:
+    """Give the (n, 4) boxes (top, bottom, left, right), ends excluded, that elliptical Gaussians read.
+
+    They hold the pixels on both sides of the centre, where the image has them: in a cut a tap that lies in the image
+    still does. Of a tap that is `GONE` they hold one pixel.
+    """
+    d_x, d_y = (_nearest(c, extent) - c for c, extent in ((taps.x, image_size[1]), (taps.y, image_size[0])))
+    gone = (np.abs(d_x) > GONE * np.sqrt(taps.s_xx) + 0.5) | (np.abs(d_y) > GONE * np.sqrt(taps.s_yy) + 0.5)
+    with np.errstate(over="ignore", invalid="ignore"):
+        square = (taps.s_yy * d_x * d_x - 2 * taps.s_xy * d_x * d_y + taps.s_xx * d_y * d_y) / taps.determinant
+        reach = np.sqrt(square + cut * cut)
+    boxes = []
+    for centre, variance, extent in ((taps.y, taps.s_yy, image_size[0]), (taps.x, taps.s_xx, image_size[1])):
+        far = np.where(gone, 0, np.minimum(reach * np.sqrt(variance), 4.0 * extent + np.abs(centre)))
+        boxes.append(np.clip(np.minimum(np.ceil(centre - far), np.floor(centre)), 0, extent - 1))
+        boxes.append(np.clip(np.maximum(np.floor(centre + far), np.ceil(centre)), 0, extent - 1) + 1)
+    return np.stack(boxes, axis=1).astype(np.int64)
+
+
+def _nearest(centre: Floats, extent: int) -> Floats:
+    return np.clip(np.floor(centre + 0.5), 0, extent - 1)
 
 
 def matrix_support(matrices: Floats, size: tuple[int, int], image_size: tuple[int, int], border: str) -> Boxes:

@@ -58,12 +58,18 @@ class Backend(Protocol):
     ) -> Read:
         """Bind interpolated glimpses of (N, 2, 3) affine or (N, 3, 3) projective float64 matrices, all w positive."""
 
+    def prepare_elliptical(
+        self, matrices: Any, blur: float, size: Size, image_shape: ImageShape, threads: int | None
+    ) -> Read:
+        """Bind the elliptical Gaussians of (N, 2, 3) affine or (N, 3, 3) projective matrices; `blur` is in strides."""
+
     def gaussian_vjp(
         self, images: Any, params: Any, cotangents: Any, by_images: Any, by_params: Any, threads: int | None = None
     ) -> None:
         """Pull gradients with respect to Gaussian glimpses back to images and parameters.
 
-        They add to `by_images`, (B, H, W, C) float32, and fill `by_params`, float64; one that is None is not computed.
+        They add to `by_images`, (B, H, W, C) float32, and fill `by_params`, (N, 7) float64, or (N, 10) with those of
+        :func:`glimpsecli.attention.gaussian.turn_vjp` at the end; one that is None is not computed.
         """
 
     def bilinear_vjp(
@@ -77,6 +83,18 @@ class Backend(Protocol):
         threads: int | None = None,
     ) -> None:
         """Pull gradients back through interpolated glimpses, as :meth:`gaussian_vjp` does."""
+
+    def elliptical_vjp(
+        self,
+        images: Any,
+        matrices: Any,
+        blur: float,
+        cotangents: Any,
+        by_images: Any,
+        by_matrices: Any,
+        threads: int | None = None,
+    ) -> None:
+        """Pull gradients back through elliptical Gaussians, as :meth:`gaussian_vjp` does."""
 
 
 class DeviceBackend(Backend, Protocol):

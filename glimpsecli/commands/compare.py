@@ -63,7 +63,7 @@ def compare(images: tuple[str, ...], target: str, name: str | None, **given: Any
     )
     tables = lowering.check_streams(images, target, given)
     given["size"] = given["size"] or SizeRequest(longer=DEFAULT_SIZE)
-    given["sampler"] = "bilinear"  # it takes every window; panels of samplers that cannot stay empty
+    given["sampler"] = "bilinear"  # which has a border, as hard attention has
     requests = lowering.requests_of(given)
     plan = make_picture_plan(
         named_sources(images), requests, lowering.how_of(given), lowering.output_of(target, name, given), comparison,

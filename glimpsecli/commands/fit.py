@@ -71,8 +71,8 @@ target, search, out = options.section("The target"), options.section("What is se
     "scale --stride is exact.",
 )  # fmt: skip
 @options.how(
-    "--sampler", type=click.Choice(names.DIFFERENTIABLE),
-    help="Sampler that made the target. Default: gaussian; bilinear with --free angle.",
+    "--sampler", type=click.Choice(names.DIFFERENTIABLE), default="gaussian", show_default=True,
+    help="Sampler that made the target.",
 )  # fmt: skip
 @options.how(
     "--blur", type=float, metavar="STRIDES", help=f"Sigma of the Gaussians, in strides. Default: {names.BLUR}."

@@ -97,8 +97,8 @@ def gradient(images: tuple[str, ...], target: str, name: str | None, **given: An
 
     The window is moved off its place, and its glimpse is compared with the one before: a loss, with the gradient that
     the sampler gives. A column for each sampler shows the loss over the offsets, its steepness, and the offsets from
-    which descent finds back: the capture range. Windows are given as for `glimpse extract`; without --size the longer
-    side of a glimpse has 32 pixels.
+    which descent finds back: the capture range. Two charts below show the loss along x and along the angle. Windows are
+    given as for `glimpse extract`; without --size the longer side of a glimpse has 32 pixels.
     """
     from glimpsecli.jobs.gradients import Explanation
     from glimpsecli.jobs.outputs import chosen_format
@@ -120,8 +120,7 @@ def gradient(images: tuple[str, ...], target: str, name: str | None, **given: An
     )
     tables = lowering.check_streams(images, target, given)
     given["size"] = given["size"] or SizeRequest(longer=DEFAULT_SIZE)
-    # Bilinear takes every window, and samplers that cannot are left out; Gaussian attention alone must take it.
-    given["sampler"] = "gaussian" if samplers == ("gaussian",) else "bilinear"
+    given["sampler"] = "gaussian" if samplers == ("gaussian",) else "bilinear"  # which has a border, as hard has
     requests, output = lowering.requests_of(given), lowering.output_of(target, name, given)
     arrays = chosen_format(output).name == "npy"
     if arrays and output.depth not in (None, "float"):

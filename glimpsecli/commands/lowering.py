@@ -58,8 +58,6 @@ def requests_of(options: dict[str, Any]) -> list[Request]:
         requests += [BoxRequest(Box(x, y, width, height, centred=True, angle=angle or 0.0).checked())]
     thetas = [ThetaRequest(theta, own["align_corners"]) for theta in given["thetas"]]
     requests += [*given["gaussians"], *given["draws"], *thetas, *given["quads"]]
-    if given["quads"] and options.get("sampler") is None:
-        options["sampler"] = "bilinear"  # filterbanks follow the image's axes
     if table is not None:
         from glimpsecli.annotations.tables import read_windows
 

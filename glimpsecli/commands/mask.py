@@ -12,7 +12,7 @@ from glimpsecli.commands.running import carry_out
 EXAMPLES = options.examples(
     "glimpse mask sample_images/chelsea.png --at 55%,42% --extent 240x160 --size 12x8 -o mask.png",
     "glimpse mask sample_images/chelsea.png --gaussian 42%,60,0,55%,90,0 --size 1 --apply -o seen.png",
-    "glimpse mask sample_images/coffee.png --at 300,200 --extent 240x160 --angle 30 --depth 16 -o turned.png",
+    "glimpse mask sample_images/coffee.png --at 300,200 --extent 240x160 --angle 30 --size 12x8 -o turned.png",
     "glimpse mask sample_images/camera.png --gaussian 100,4,24,180,4,24 --size 8 --figure -o figure.png",
     "glimpse mask sample_images/camera.png --box 10%,10%,50%,60% --sampler hard -o zeros_and_ones.npy",
 )

@@ -87,7 +87,7 @@ where_options = _all(
     where(
         "--quad", "quads", type=values.QuadValue(), multiple=True,
         help="A projective window, by its corners, clockwise from the top left: it straightens a surface that is seen "
-        "at an angle. Another order turns or mirrors the glimpse. gaussian takes upright rectangles only.",
+        "at an angle. Another order turns or mirrors the glimpse.",
     ),
     where("--align-corners", is_flag=True, help="In --theta, -1 and 1 are centres of pixels, not edges."),
     where(
@@ -109,8 +109,7 @@ _size_option = how(
 )  # fmt: skip
 _sampler_option = how(
     "--sampler", type=click.Choice(names.SAMPLERS),
-    help="Default: gaussian; bilinear with --quad, and where neither --size nor --retina is given, which makes an "
-    "exact crop.",
+    help="Default: gaussian; bilinear where neither --size nor --retina is given, which makes an exact crop.",
 )  # fmt: skip
 blur_option = how(
     "--blur", type=float, metavar="STRIDES",

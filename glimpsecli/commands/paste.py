@@ -74,11 +74,11 @@ def paste(
     lies on top, of a retina the finest.
 
     An opaque crop comes back bit for bit. Otherwise pasting does not undo extracting: averaged pixels stay averaged.
-    --sampler gaussian is DRAW's write, A_y^T w A_x / gain, which spreads each pixel over its Gaussian: the transpose of
-    the read, not its inverse. `--blend add` adds it; `over` divides it by the write of ones, so that brightness is
-    kept. Where a window has fewer pixels than the glimpse, bilinear and hard skip some and may alias,
-    and gaussian averages. bilinear and hard need a window with an area; for gaussian a stride of 0 means that all
-    Gaussians lie on one spot.
+    --sampler gaussian is DRAW's write, A_y^T w A_x / gain, which spreads each pixel over its Gaussian, an ellipse where
+    the window turns: the transpose of the read, not its inverse. `--blend add` adds it; `over` divides it by the write
+    of ones, so that brightness is kept. Where a window has fewer pixels than the glimpse, bilinear and hard skip some
+    and may alias, and gaussian averages. bilinear and hard need a window with an area; for gaussian a stride of 0 means
+    that all Gaussians lie on one spot.
 
     A GLIMPSE is brought to the depth of the IMAGE; a grey one may go onto colour. `add` leaves alpha as it is, and
     prints how many values were clipped at black and white.

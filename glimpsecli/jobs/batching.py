@@ -82,10 +82,7 @@ def make_batch_plan(
     asked_for = dict.fromkeys(request for item in items for request in item.requests)
     one_for_all = annotations is not None or any(isinstance(request, RandomRequest) for request in asked_for)
     tried = list(asked_for)
-    if one_for_all:  # one is tried for all, and one turned box, which filterbanks cannot follow
-        turned = [one for one in tried if isinstance(one, BoxRequest) and one.box.angle]
-        tried = [*tried[:1], *turned[:1]]
-    try_out(tried, how)
+    try_out(tried[:1] if one_for_all else tried, how)
     check_idle(how, [request for item in items for request in item.requests], output, file_format)
     output = output._replace(overwrite=output.overwrite or replace)
     read, root = [*(source.path for source in sources), *inputs], output.target

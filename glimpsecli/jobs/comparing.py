@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glimpsecli.attention.ellipses import of_taps
 from glimpsecli.images import Picture, convert, depth_of
 from glimpsecli.jobs.masking import record_of
 from glimpsecli.jobs.overlaying import YELLOW
@@ -18,7 +19,7 @@ from glimpsecli.pictures.figure import WIDEST, panel_row
 from glimpsecli.pictures.outline import outline
 from glimpsecli.pictures.scale import as_rgb, fitted, magnify, resized
 from glimpsecli.sampling import Sampler, Sampling
-from glimpsecli.window import GaussianParams, corners, stack_gaussians
+from glimpsecli.window import corners, stack_gaussians
 
 if TYPE_CHECKING:
     from glimpsecli.images.picture import Array
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from glimpsecli.window import Place, Size
 
 TITLES = {"hard": "Hard attention", "gaussian": "Gaussian attention", "bilinear": "Spatial transformer"}
-CANNOT_TURN = "cannot turn or shear"
-CANNOT_TILT = "cannot follow perspective"
-_PALE = 236
 
 
 @dataclass(frozen=True)
@@ -61,11 +59,9 @@ class Comparison:
         height, drawn = self._extent(placement.size)
         panels = [self._input(photo.pixels, placement, height)]
         subtitles = ["{1}×{0}".format(*view.image_size)]
-        cannot = CANNOT_TURN if _is_affine(placement) else CANNOT_TILT
         for name, glimpse in seen.items():
             panels.append(self._enlarged(glimpse, drawn))
-            sampling = Sampling(sampler=name, blur=self.blur)
-            subtitles.append(cannot if glimpse is None else note_of(placement.place, placement.size, sampling))
+            subtitles.append(note_of(placement.place, placement.size, Sampling(sampler=name, blur=self.blur)))
         figure = panel_row(panels, ["Input", *(TITLES[name] for name in seen)], subtitles, height=height)
         row = record_of(view, item, placements, plan)
         low, high, notes = float(np.min(photo.pixels)), float(np.max(photo.pixels)), []
@@ -73,18 +69,13 @@ class Comparison:
             notes.append(f"its values run from {low:.3g} to {high:.3g}; 0 is black and 1 white")
         return [stored(figure, Picture(figure), row, plan, notes)]
 
-    def _glimpses(self, photo: Picture, placement: Placement, plan: Plan) -> dict[str, Array | None]:
-        """Give the glimpse of each sampler at the depth of the image; None for a sampler that cannot look there."""
+    def _glimpses(self, photo: Picture, placement: Placement, plan: Plan) -> dict[str, Array]:
+        """Give the glimpse of each sampler at the depth of the image."""
         sampling, depth = replace(sampling_of(photo, plan.how), blur=self.blur), depth_of(photo.pixels)
-        seen: dict[str, Array | None] = {}
+        seen: dict[str, Array] = {}
         for name in TITLES:
-            if name != "gaussian":
-                own = replace(sampling, sampler=name)
-            elif separable(placement):
-                own = replace(sampling, sampler=name, border=None, fill=None)  # Gaussians have no border
-            else:
-                seen[name] = None
-                continue
+            own = sampling if name != "gaussian" else replace(sampling, border=None, fill=None)  # they have none
+            own = replace(own, sampler=name)
             glimpse = Sampler(placement.place, placement.size, photo.pixels.shape, own)(photo.pixels)
             seen[name] = convert(glimpse, depth, depth).pixels
         return seen
@@ -113,9 +104,7 @@ class Comparison:
             return height, (max(1, round(h * width / w)), width)
         return height, (height, max(1, round(w * height / h)))
 
-    def _enlarged(self, glimpse: Array | None, drawn: Size) -> Array:
-        if glimpse is None:
-            return np.full((*drawn, 3), _PALE, np.uint8)
+    def _enlarged(self, glimpse: Array, drawn: Size) -> Array:
         factor, rest = divmod(drawn[0], glimpse.shape[0])
         if self.magnify and rest == 0 and drawn[1] == factor * glimpse.shape[1]:
             return magnify(as_rgb(glimpse), factor)
@@ -123,22 +112,17 @@ class Comparison:
 
 
 def note_of(place: Place, size: Size, sampling: Sampling) -> str:
-    """Describe a glimpse: its size, and its interpolation or sigma."""
+    """Describe a glimpse: its size, and its interpolation or sigma, of ellipses the least and the largest."""
     extent = f"{size[1]}×{size[0]}"
     if sampling.sampler != "gaussian":
         return f"{extent}, {'nearest pixel' if sampling.sampler == 'hard' else 'bilinear'}"
-    _, s_y, _, _, s_x, _, _ = stack_gaussians(place, size, sampling.blur)[0]
+    where = stack_gaussians(place, size, sampling.blur)
+    if where.ndim == 3:
+        outermost = of_taps(where[0], size, sampling.blur, slice(None, None, max(1, size[0] - 1)))
+        middle = (outermost.s_xx + outermost.s_yy) / 2
+        spread = np.hypot((outermost.s_xx - outermost.s_yy) / 2, outermost.s_xy)
+        least, most = (f"{sigma:.3g}" for sigma in np.sqrt([(middle - spread).min(), (middle + spread).max()]))
+        return f"{extent}, σ = {least if least == most else f'{least} to {most}'} px"
+    _, s_y, _, _, s_x, _, _ = where[0]
     sigma = f"{s_x:.3g}" if round(s_x, 3) == round(s_y, 3) else f"{s_x:.3g}×{s_y:.3g}"
     return f"{extent}, σ = {sigma} px"
-
-
-def separable(placement: Placement) -> bool:
-    """Return whether Gaussian attention can look there: along the axes of the image."""
-    matrix = as_matrix(placement).matrix
-    upright = _is_affine(placement) and matrix[0, 1] == 0 and matrix[1, 0] == 0
-    return isinstance(placement.place, GaussianParams) or bool(upright)
-
-
-def _is_affine(placement: Placement) -> bool:
-    matrix = as_matrix(placement).matrix
-    return len(matrix) == 2 or bool(np.all(matrix[2] == [0, 0, 1]))

@@ -48,8 +48,7 @@ class Task(NamedTuple):
         The window of the target file whose glimpse is searched for. By default the file as it is.
     size : SizeRequest
         Size of that glimpse.
-    sampler : str, optional
-        Gaussian by default; bilinear where the angle is free.
+    sampler : str
     blur : float, optional
     strides : Range, optional
         Equal ends are a rough stride.
@@ -65,7 +64,7 @@ class Task(NamedTuple):
     image: str
     target_box: Box | None = None
     size: SizeRequest = SizeRequest()
-    sampler: str | None = None
+    sampler: str = Sampling.sampler
     blur: float | None = None
     strides: Range | None = None
     free: frozenset[str] = frozenset({"position", "scale"})
@@ -75,14 +74,9 @@ class Task(NamedTuple):
     max_pixels: int = MAX_PIXELS
 
     @property
-    def chosen_sampler(self) -> str:
-        """The sampler asked for; by default bilinear where the angle is free, else Gaussian."""
-        return self.sampler or ("bilinear" if "angle" in self.free else "gaussian")
-
-    @property
     def sampling(self) -> Sampling:
-        """The chosen sampler with the blur asked for."""
-        return Sampling(sampler=self.chosen_sampler, blur=Sampling.blur if self.blur is None else self.blur)
+        """The sampler with the blur asked for."""
+        return Sampling(sampler=self.sampler, blur=Sampling.blur if self.blur is None else self.blur)
 
 
 class Result(NamedTuple):
@@ -105,8 +99,8 @@ def check(task: Task) -> None:
         raise InvalidInputError("--size without --target-box", "a target that is a file of its own has its size")
     if task.blur is not None and not 0 < task.blur < math.inf:
         raise InvalidInputError(f"--blur {task.blur:g}", "give a positive number of strides, such as 0.5")
-    if task.blur is not None and task.chosen_sampler != "gaussian":
-        raise InvalidInputError(f"--blur {task.blur:g} with the {task.chosen_sampler} sampler", "it is for gaussian")
+    if task.blur is not None and task.sampler != "gaussian":
+        raise InvalidInputError(f"--blur {task.blur:g} with the {task.sampler} sampler", "it is for gaussian")
     if task.table is not None and not task.table.lower().endswith(TABLES):
         raise InvalidInputError(f"{task.table} is no name for a table of windows", f"end it in {' or '.join(TABLES)}")
     if task.animation is not None and not task.animation.lower().endswith(".gif"):
@@ -149,7 +143,7 @@ def record(task: Task, result: Result) -> dict[str, Any]:
         "gain": round(found.gain, DIGITS),
         "noise": round(found.noise, DIGITS),
         "gradient_energy": round(found.energy, DIGITS),
-        "sampler": task.chosen_sampler,
+        "sampler": task.sampler,
         "size": {"width": width, "height": height},
     }
 

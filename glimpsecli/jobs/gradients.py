@@ -10,13 +10,13 @@ import numpy as np
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import Picture, convert, depth_of
-from glimpsecli.jobs.comparing import CANNOT_TURN, TITLES, note_of, separable
+from glimpsecli.jobs.comparing import TITLES, note_of
 from glimpsecli.jobs.masking import record_of
 from glimpsecli.jobs.overlaying import YELLOW
 from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.requests import as_matrix, as_window
 from glimpsecli.jobs.storing import flat, sampling_of, stored
-from glimpsecli.learning.landscape import Capture, Landscape, capture, descents, landscape, losses
+from glimpsecli.learning.landscape import TURN, Capture, Landscape, Turned, capture, descents, landscape, losses, turned
 from glimpsecli.pictures.landscape import Column, landscape_figure
 from glimpsecli.pictures.outline import outline
 from glimpsecli.pictures.scale import as_rgb, fitted
@@ -46,11 +46,13 @@ class Explored(NamedTuple):
     sampling : Sampling
     surface : Landscape
     captured : Capture
+    turned : Turned
     """
 
     sampling: Sampling
     surface: Landscape
     captured: Capture
+    turned: Turned
 
 
 @dataclass(frozen=True)
@@ -95,9 +97,9 @@ class Explanation:
                 )
         explored = []
         for sampling in self._samplings(photo, plan):
-            if sampling.sampler != "gaussian" or separable(placement):
-                surface = landscape(photo.pixels, window, placement.size, sampling, reach=reach, steps=self.steps)
-                explored.append(Explored(sampling, surface, capture(surface)))
+            surface = landscape(photo.pixels, window, placement.size, sampling, reach=reach, steps=self.steps)
+            turns = turned(photo.pixels, window, placement.size, sampling)
+            explored.append(Explored(sampling, surface, capture(surface), turns))
         entry["windows"] = [{name: entry["windows"][0][name] for name in _OF_THE_WINDOW}]
         entry |= {"reach": reach, "steps": self.steps, "samplers": [_entry(one) for one in explored]}
         if plan.format.name == "npy":
@@ -105,14 +107,11 @@ class Explanation:
         else:
             columns = [_column(one, photo, window, placement.size, reach) for one in explored]
             drawn, note = self._input(photo.pixels, placement, window, reach)
-            figure = landscape_figure(drawn, note, columns, reach=reach, panel=self.panel)
+            figure = landscape_figure(drawn, note, columns, reach=reach, turn=TURN, panel=self.panel)
             product = stored(figure, Picture(figure), entry, plan)
-        notes: tuple[str, ...] = ()
-        if len(explored) < len(self.samplers):
-            notes = (f"Gaussian attention {CANNOT_TURN}: it is left out",)
         if all(not one.surface.loss.any() for one in explored):
-            notes += ("the window sees the same at all offsets: there is nothing to descend",)
-        return [product._replace(notes=notes)]
+            product = product._replace(notes=("the window sees the same at all offsets: there is nothing to descend",))
+        return [product]
 
     def _samplings(self, photo: Picture, plan: Plan) -> Iterator[Sampling]:
         """Generate the sampling of each sampler; Gaussian attention has no border."""
@@ -154,7 +153,7 @@ def _farthest(placement: Placement, image_size: Size) -> float:
 
 
 def _column(one: Explored, photo: Picture, window: Window, size: Size, reach: float) -> Column:
-    sampling, surface, captured = one
+    sampling, surface, captured, turns = one
     across = np.linspace(-reach, reach, FINE * (len(surface.offsets) - 1) + 1)
     cut = losses(photo.pixels, window, size, sampling, np.stack([across, np.zeros_like(across)], axis=1))
     if not surface.loss.any():
@@ -176,6 +175,7 @@ def _column(one: Explored, photo: Picture, window: Window, size: Size, reach: fl
         captured.reached,
         paths,
         cut,
+        turns.loss,
         _verdict(captured, reach),
     )
 
@@ -194,7 +194,7 @@ def _verdict(captured: Capture, reach: float) -> tuple[str, str]:
 
 def _entry(one: Explored) -> dict[str, Any]:
     """Give the numbers of a sampler."""
-    sampling, surface, captured = one
+    sampling, surface, captured, turns = one
     return {
         "sampler": sampling.sampler,
         "blur": sampling.blur if sampling.sampler == "gaussian" else None,
@@ -202,6 +202,7 @@ def _entry(one: Explored) -> dict[str, Any]:
         "radius": captured.radius,
         "largest_loss": float(surface.loss.max()),
         "largest_gradient": float(np.hypot(surface.gradient[..., 0], surface.gradient[..., 1]).max()),
+        "captured_angle": turns.captured,
     }
 
 

@@ -175,7 +175,7 @@ def check_sources(sources: Sequence[str]) -> None:
 
 
 def try_out(requests: Sequence[Request], how: How) -> None:
-    """Refuse requests that fail for every image: contradictions, a turned window for filterbanks, too large a size."""
+    """Refuse requests that fail for every image: contradictions, too large a size."""
     sampling = how.sampling
     if sampling.backend != "auto":
         backends.load(sampling.backend)

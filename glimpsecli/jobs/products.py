@@ -38,12 +38,14 @@ class View(NamedTuple):
     scale: tuple[float, float] = (1.0, 1.0)
 
     def places(self, placements: Sequence[Placement], sampling: Sampling) -> list[Place]:
-        """Give the places of some placements of the whole image in index coordinates of the picture."""
+        """Give the places of placements of one kind and size in index coordinates of the picture."""
         if self.decoded == "whole":
             return [placement.place for placement in placements]
         if sampling.sampler == "gaussian":
-            rows = [stack_gaussians(placement.place, placement.size, sampling.blur)[0] for placement in placements]
-            return [in_part(GaussianParams(*row.tolist()), self.origin, self.scale) for row in rows]
+            places: Any = [placement.place for placement in placements]
+            rows = stack_gaussians(places, placements[0].size, sampling.blur)
+            if rows.ndim == 2:
+                return [in_part(GaussianParams(*row.tolist()), self.origin, self.scale) for row in rows]
         return [in_part(as_matrix(placement), self.origin, self.scale) for placement in placements]
 
 

@@ -52,14 +52,15 @@ def record(
         and ``image_size`` ({width, height}, pixels), ``window`` (image plane; null where no window has these taps),
         ``quad`` (the corners [x, y] of a projective window on the image plane, in the order of the glimpse's own from
         the top left clockwise, to a millionth of a pixel; null for all others), ``matrix`` (2x3, or 3x3 of a projective
-        window), ``sampler``, ``gaussian`` (index coordinates; null for the
-        other samplers), ``backend``, ``decoded`` (``whole``, ``window`` or ``reduced:N``), and ``outside``, the share
-        of the window's area beyond the image.
+        window), ``sampler``, ``gaussian`` (index coordinates; null for ellipses, which follow from the matrix and the
+        blur, and for the other samplers), ``backend``, ``decoded`` (``whole``, ``window`` or ``reduced:N``), and
+        ``outside``, the share of the window's area beyond the image.
     """
     affine, window = as_matrix(placement), as_window(placement)
     params = None
     if sampling.sampler == "gaussian":
-        params = asdict(GaussianParams(*stack_gaussians(placement.place, placement.size, sampling.blur)[0]))
+        rows = stack_gaussians(placement.place, placement.size, sampling.blur)
+        params = asdict(GaussianParams(*rows[0])) if rows.ndim == 2 else None
     return {
         "file": None,
         "source": source,

@@ -112,7 +112,7 @@ def fit(
         Pixels of the image to one of the target: a rough value, which may be wrong by 20 %, or the least and the
         greatest. By default from 1 to what fits into the image. Where the scale is not free it is needed, and exact.
     free : iterable of {"position", "scale", "aspect", "angle"}
-        Numbers to search, the position among them. The angle only with the bilinear sampler.
+        Numbers to search, the position among them.
     watch : callable, optional
         Called now and then with the number of places that have been followed, and of all so far.
 
@@ -215,8 +215,6 @@ def _check_options(sampler: str, free: frozenset[str]) -> None:
         raise InvalidInputError(f"{unknown[0]!r} cannot be free", f"choose from {', '.join(FREE)}")
     if "position" not in free:
         raise InvalidInputError("the position is not free", "it is what is searched")
-    if "angle" in free and sampler == "gaussian":
-        raise InvalidInputError("the Gaussian sampler cannot turn", "use bilinear where the angle is free")
 
 
 def _checked(given: ArrayLike, name: str) -> Images:

@@ -12,7 +12,6 @@ import numpy as np
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.sampling import FULL_SCALE, Sampler
 from glimpsecli.sampling.checks import checked_image
-from glimpsecli.window import stack_gaussians
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -28,6 +27,13 @@ STILL = 1e-10
 ROUNDING = 2e-12
 """Loss of glimpses that differ by 2e-6 of full scale, as those of two backends may."""
 
+TURN, TURNS, FEW_TURNS = 45.0, 91, 31
+"""The largest angle by which a window is turned, in degrees, and the number of angles from one end to the other.
+
+They are few for Gaussians that are so wide that these show all details: their gradients take long.
+"""
+
+_POSITION, _ANGLE = slice(0, 2), slice(4, 5)  # of the numbers of a window
 _STRIDE = 0.25  # of a descent, in steps of the grid
 _CAREFUL = 0.5  # longest stride where the grid is too coarse, in pixels
 _PATIENCE = 8  # strides in which a descent must get farther than one, or it has ended
@@ -76,6 +82,26 @@ class Capture(NamedTuple):
     radius: float
 
 
+class Turned(NamedTuple):
+    """Loss and slope as a window turns about its centre.
+
+    Attributes
+    ----------
+    angles : (N,) float64
+        Against the truth, in degrees, ascending from ``-TURN`` to ``TURN``.
+    loss : (N,) float64
+    slope : (N,) float64
+        Derivative of the loss with respect to the angle, per degree.
+    captured : float
+        The largest angle up to which the slope at all angles leads back to the truth, from either side.
+    """
+
+    angles: Floats
+    loss: Floats
+    slope: Floats
+    captured: float
+
+
 def landscape(
     image: ArrayLike, window: Window, size: Size, sampling: Sampling, *, reach: float, steps: int = 41
 ) -> Landscape:
@@ -114,11 +140,7 @@ def landscape(
     offsets = np.linspace(-reach, reach, steps)
     offsets[steps // 2] = 0
     moves = np.stack(np.meshgrid(offsets, offsets), axis=-1).reshape(-1, 2)
-    loss, gradient = _evaluated(image, window, size, sampling, moves, derive=True)
-    if not (np.isfinite(loss).all() and np.isfinite(gradient).all()):
-        raise InvalidInputError("the window sees values that are not finite", "replace NaN and infinity in the image")
-    if loss.max() <= ROUNDING:
-        loss[:] = gradient[:] = 0
+    loss, gradient = _surface(image, window, size, sampling, moves, _POSITION)
     field, step = gradient.reshape(steps, steps, 2), reach / (steps // 2)
     if not field.any() or _is_smooth(window, size, sampling, step):
         return Landscape(offsets, loss.reshape(steps, steps), field, _interpolated(field, step), _STRIDE * step)
@@ -126,14 +148,27 @@ def landscape(
         offsets,
         loss.reshape(steps, steps),
         field,
-        lambda moves: _evaluated(image, window, size, sampling, moves, derive=True)[1],
+        lambda moves: _evaluated(image, window, size, sampling, moves, _POSITION, derive=True)[1],
         min(_STRIDE * step, _CAREFUL),
     )
 
 
 def losses(image: ArrayLike, window: Window, size: Size, sampling: Sampling, moves: Floats) -> Floats:
     """Give the loss of :func:`landscape` at (N, 2) offsets (dx, dy) in pixels: (N,) float64."""
-    return _evaluated(image, window, size, sampling, moves, derive=False)[0]
+    return _evaluated(image, window, size, sampling, moves, _POSITION, derive=False)[0]
+
+
+def turned(image: ArrayLike, window: Window, size: Size, sampling: Sampling) -> Turned:
+    """Give the loss of :func:`landscape` and its slope as a window turns away from the truth, about its centre."""
+    step = (
+        np.deg2rad(2 * TURN / (FEW_TURNS - 1)) * math.hypot(window.width, window.height) / 2
+    )  # of a corner, in pixels
+    angles = np.linspace(-TURN, TURN, FEW_TURNS if _is_smooth(window, size, sampling, step) else TURNS)
+    loss, gradient = _surface(image, window, size, sampling, angles[:, None], _ANGLE)
+    middle = len(angles) // 2
+    sides = (-gradient[middle - 1 :: -1, 0], gradient[middle + 1 :, 0])
+    steps = min(int(np.logical_and.accumulate(side > STILL).sum()) for side in sides)
+    return Turned(angles, loss, gradient[:, 0], float(angles[middle + steps]))
 
 
 def capture(surface: Landscape) -> Capture:
@@ -159,16 +194,31 @@ def descents(surface: Landscape, starts: Floats) -> Floats:
     return np.stack(list(_strides(surface, starts)))
 
 
-def _evaluated(
-    image: ArrayLike, window: Window, size: Size, sampling: Sampling, moves: Floats, *, derive: bool
+def _surface(
+    image: ArrayLike, window: Window, size: Size, sampling: Sampling, moves: Floats, numbers: slice
 ) -> tuple[Floats, Floats]:
-    """Give the losses (N,), and with `derive` the gradients (N, 2), in parts that fit into memory."""
+    """Give losses and gradients that are finite, and 0 where the loss is rounding everywhere."""
+    loss, gradient = _evaluated(image, window, size, sampling, moves, numbers, derive=True)
+    if not (np.isfinite(loss).all() and np.isfinite(gradient).all()):
+        raise InvalidInputError("the window sees values that are not finite", "replace NaN and infinity in the image")
+    if loss.max() <= ROUNDING:
+        loss[:] = gradient[:] = 0
+    return loss, gradient
+
+
+def _evaluated(
+    image: ArrayLike, window: Window, size: Size, sampling: Sampling, moves: Floats, numbers: slice, *, derive: bool
+) -> tuple[Floats, Floats]:
+    """Give the losses (N,), and with `derive` the gradients (N, n), in parts that fit into memory.
+
+    The (N, n) moves are of n numbers of the window (cx, cy, width, height, angle), and so are the gradients.
+    """
     pixels = checked_image(image)
     scale = FULL_SCALE.get(pixels.dtype.name, 1.0)
     truth = Sampler(window, size, pixels.shape, sampling)(pixels)
     windows = np.tile([window.cx, window.cy, window.width, window.height, window.angle], (len(moves), 1))
-    windows[:, :2] += moves
-    loss, gradient = np.empty(len(moves)), np.zeros((len(moves), 2))
+    windows[:, numbers] += moves
+    loss, gradient = np.empty(len(moves)), np.zeros(moves.shape)
     step = max(1, _NUMBERS // truth.size)
     for start in range(0, len(moves), step):
         some = slice(start, start + step)
@@ -177,16 +227,14 @@ def _evaluated(
         loss[some] = np.mean(np.square(difference, dtype=np.float64), axis=tuple(range(1, difference.ndim))) / 2
         if derive and sampling.sampler != "hard":  # hard glimpses change in jumps: their derivative is 0
             found = sampler.vjp(pixels, difference / np.float32(truth.size), by="where").where
-            gradient[some] = np.asarray(found)[:, :2] / scale
+            gradient[some] = np.asarray(found)[:, numbers] / scale
     return loss, gradient
 
 
 def _is_smooth(window: Window, size: Size, sampling: Sampling, step: float) -> bool:
     """Whether a grid of this step, in pixels, shows all details of the loss."""
-    if sampling.sampler != "gaussian":
-        return False
-    _, s_y, _, _, s_x, _, _ = stack_gaussians(window, size, sampling.blur)[0]
-    return bool(2 * min(s_y, s_x) >= step)
+    stride = min(window.width / size[1], window.height / size[0])
+    return sampling.sampler == "gaussian" and 2 * sampling.blur * max(stride, 1.0) >= step
 
 
 def _interpolated(field: Floats, step: float) -> Callable[[Floats], Floats]:

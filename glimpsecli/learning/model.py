@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from glimpsecli.learning.jacobian import bilinear_jacobian, gaussian_jacobian
+from glimpsecli.learning.jacobian import bilinear_jacobian, elliptical_jacobian, gaussian_jacobian
 from glimpsecli.learning.places import to_window, window_slopes
-from glimpsecli.sampling import Sampling, Taps, extract
-from glimpsecli.window import GaussianParams, Window, stack_matrices
+from glimpsecli.sampling import Sampling, extract
+from glimpsecli.window import GaussianParams, Window, stack_gaussians, stack_matrices
 from glimpsecli.window.pullbacks import matrices_to_gaussians_vjp, windows_to_matrices_vjp
 
 if TYPE_CHECKING:
@@ -71,6 +71,9 @@ class Scene(NamedTuple):
         Its blur is in strides of the level.
     bounds : (2, 2) float64
         Least and greatest cx and cy for which it holds all pixels that are read.
+    turns : bool
+        Whether the angle is searched. The Gaussians are then ellipses at an angle of 0, too: there the separable ones
+        have no derivative with respect to the angle.
     """
 
     pixels: Floats
@@ -78,9 +81,12 @@ class Scene(NamedTuple):
     shrink: int
     sampling: Sampling
     bounds: Floats
+    turns: bool = False
 
     @classmethod
-    def around(cls, image: Images, place: Floats, size: Size, level: Level, sampling: Sampling) -> Scene:
+    def around(
+        cls, image: Images, place: Floats, size: Size, level: Level, sampling: Sampling, turns: bool = False
+    ) -> Scene:
         """Cut the surroundings of a place out of an (H, W, C) image; `size` is that of the whole target."""
         window = to_window(place, size)
         stride = math.exp(place[2] + max(place[3], 0.0))
@@ -105,7 +111,7 @@ class Scene(NamedTuple):
         bounds = np.stack([window[:2] - room, window[:2] + room])
         if own:
             sampling = replace(sampling, blur=sigma / level.reduction)
-        return cls(pixels.astype(np.float64), low + 0.0, shrink, sampling, bounds)
+        return cls(pixels.astype(np.float64), low + 0.0, shrink, sampling, bounds, turns)
 
     def holds(self, place: Floats) -> bool:
         """Whether a place lies within the bounds of the scene."""
@@ -123,14 +129,15 @@ class Scene(NamedTuple):
         window = to_window(place, target_size)
         window[:2] -= self.origin
         window[:4] /= self.shrink
-        taps = Taps.make(window[None], size, self.pixels.shape[:2], self.sampling)
-        if taps.sampler == "gaussian":
-            glimpse, by_params = gaussian_jacobian(self.pixels, taps.places[0], size)
-            matrices = stack_matrices(window[None], size).repeat(7, axis=0)
-            by_matrix = matrices_to_gaussians_vjp(matrices, self.sampling.blur, np.eye(7))
+        matrices, blur = stack_matrices(window[None], size), self.sampling.blur
+        by_matrix = np.eye(6).reshape(6, 2, 3)
+        if self.sampling.sampler == "bilinear":
+            glimpse, by_params = bilinear_jacobian(self.pixels, matrices[0], size)
+        elif self.turns or window[4]:
+            glimpse, by_params = elliptical_jacobian(self.pixels, matrices[0], size, blur)
         else:
-            glimpse, by_params = bilinear_jacobian(self.pixels, taps.places[0], size)
-            by_matrix = np.eye(6).reshape(6, 2, 3)
+            glimpse, by_params = gaussian_jacobian(self.pixels, stack_gaussians(window[None], size, blur)[0], size)
+            by_matrix = matrices_to_gaussians_vjp(matrices.repeat(7, axis=0), blur, np.eye(7))
         # The pullback of each unit vector is a row of the derivative.
         by_window = windows_to_matrices_vjp(window[None].repeat(len(by_params), axis=0), size, by_matrix)
         by_window[:, :4] /= self.shrink

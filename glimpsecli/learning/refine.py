@@ -110,7 +110,7 @@ def refine(
     size: tuple[int, int] = (target.shape[0], target.shape[1])
     steps: list[Step] = []
     for level in levels:
-        scene = Scene.around(image, place, size, level, sampling)
+        scene = Scene.around(image, place, size, level, sampling, turns="angle" in free)
         state = _descend(level.soften(target).astype(np.float64), scene, place, indices, size, level, steps)
         place = state.place
     return state._replace(steps=tuple(steps))

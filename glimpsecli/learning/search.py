@@ -109,7 +109,7 @@ def _at_octave(target: Array, image: Array, strides: Range, free: frozenset[str]
     scales = max(1, round(math.log(strides.high / strides.low) / step) + 1) if strides.high > strides.low else 1
     aspects = (-0.12, 0.0, 0.12) if "aspect" in free else (0.0,)
     turns = max(1, round(math.pi * side / 2)) if "angle" in free else 1
-    angles = np.arange(turns) * (360 / turns)
+    angles = (np.arange(turns) - turns // 2) * (360 / turns)
     found: list[Found] = []
     for stride in (
         np.geomspace(strides.low, strides.high, scales) if scales > 1 else [math.sqrt(strides.low * strides.high)]

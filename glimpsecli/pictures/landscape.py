@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.pictures.colour import table
 from glimpsecli.pictures.colourbar import ticks
-from glimpsecli.pictures.landscape_page import Page, pixels, rounded_up
+from glimpsecli.pictures.landscape_page import Page, degrees, pixels, rounded_up
 from glimpsecli.pictures.scale import as_rgb, fitted
 from glimpsecli.pictures.strokes import fill, stroke
 from glimpsecli.pictures.surfaces import descent_panel, mark_truth, surface_panel
@@ -45,6 +45,7 @@ _WORDS = {
         "Blue paths reach the ring, orange ones end elsewhere. The tint: all offsets from which it is reached.",
     ),
     "cut": ("Along x", "The loss as the window moves to the left and to the right only. Colours as in the titles."),
+    "turn": ("Along the angle", "The loss as the window turns about its centre only, clockwise to the right."),
 }
 
 
@@ -67,6 +68,8 @@ class Column(NamedTuple):
         Some descents, in reaches: -1 to 1.
     cut : (P,) float
         The loss where dy is 0, from one end of dx to the other, at even steps.
+    turn : (Q,) float
+        The loss as the window turns, from one end of the angles to the other, at even steps.
     verdict : (str, str)
         Below the column.
     """
@@ -80,10 +83,13 @@ class Column(NamedTuple):
     reached: NDArray[np.bool_]
     paths: Reals
     cut: Reals
+    turn: Reals
     verdict: tuple[str, str]
 
 
-def landscape_figure(photo: Array, note: str, columns: Sequence[Column], *, reach: float, panel: int = 220) -> Figure:
+def landscape_figure(
+    photo: Array, note: str, columns: Sequence[Column], *, reach: float, turn: float, panel: int = 220
+) -> Figure:
     """Draw a table: samplers from left to right; below each its glimpse, its loss, its slope, and where descent leads.
 
     Losses share one scale of colours; slopes share another, in which colours follow the square root.
@@ -97,6 +103,8 @@ def landscape_figure(photo: Array, note: str, columns: Sequence[Column], *, reac
     columns : sequence of Column
     reach : float
         The largest offset, in pixels of the image.
+    turn : float
+        The largest angle, in degrees.
     panel : int
         Height and width of a panel, in pixels.
 
@@ -111,7 +119,8 @@ def landscape_figure(photo: Array, note: str, columns: Sequence[Column], *, reac
     tall = max(len(row) for row in rows)
     loss = rounded_up(max(float(column.loss.max()) for column in columns))
     slope = rounded_up(max(float(column.slope.max()) for column in columns))
-    page.begin(page.head + tall + 3 * (panel + page.gap) + page.foot + panel + 2 * page.margin + 2 * page.line)
+    chart = panel + 2 * page.line
+    page.begin(page.head + tall + 3 * (panel + page.gap) + page.foot + 2 * chart + page.gap + 2 * page.margin)
 
     top = page.margin
     page.words(0, top, "Input", note)
@@ -143,16 +152,22 @@ def landscape_figure(photo: Array, note: str, columns: Sequence[Column], *, reac
         page.put(k, top, drawn)
         page.offsets(k, top + panel)
         page.below(k, top + panel + page.line, column.verdict)
-    _draw_cuts(page, top + panel + page.foot, columns)
+    top += panel + page.foot
+    colours = _colours(columns)
+    _draw_cuts(page, top, "cut", [column.cut for column in columns], colours, lambda share: pixels(share * reach))
+    top += chart + page.gap
+    _draw_cuts(page, top, "turn", [column.turn for column in columns], colours, lambda share: degrees(share * turn))
     return page.figure
 
 
-def _draw_cuts(page: Page, top: int, columns: Sequence[Column]) -> None:
-    """Draw the losses where dy is 0 in one chart under all columns."""
+def _draw_cuts(
+    page: Page, top: int, words: str, cuts: Sequence[Reals], colours: Sequence[Colour], name: Callable[[float], str]
+) -> None:
+    """Draw losses in one chart under all columns; `name` gives the text for a place on the x axis, from -1 to 1."""
     size, height = page.size, page.panel
-    high = rounded_up(max(float(column.cut.max()) for column in columns)) or 1.0
-    page.words(0, top, *_WORDS["cut"], beside=width_of("0.0005", size))
-    left, right, bottom = page.left(1), page.left(len(columns)) + page.panel, top + height
+    high = rounded_up(max(float(cut.max()) for cut in cuts)) or 1.0
+    page.words(0, top, *_WORDS[words], beside=width_of("0.0005", size))
+    left, right, bottom = page.left(1), page.left(len(cuts)) + page.panel, top + height
     for place, text in ticks(0, high, height, round(1.5 * size)):
         fill(page.figure, top + place, left, top + place + 1, right, _GRID)
         y = round(top + place - MIDDLE * size)
@@ -161,11 +176,10 @@ def _draw_cuts(page: Page, top: int, columns: Sequence[Column]) -> None:
         x = left + share * (right - left)
         fill(page.figure, top, x, bottom + size // 3, x + 1, _GRID)
         align = "left" if share == 0 else "right" if share == 1 else "centre"
-        text = pixels((2 * share - 1) * page.reach)
-        write(page.figure, text, round(x), bottom + size // 3, size=size, colour=FAINT, align=align)
-    for column, colour in zip(columns, _colours(columns), strict=True):
-        across = np.linspace(left, right, len(column.cut))
-        up = bottom - height * np.asarray(column.cut, np.float64) / high
+        write(page.figure, name(2 * share - 1), round(x), bottom + size // 3, size=size, colour=FAINT, align=align)
+    for cut, colour in zip(cuts, colours, strict=True):
+        across = np.linspace(left, right, len(cut))
+        up = bottom - height * np.asarray(cut, np.float64) / high
         stroke(page.figure, list(zip(across.tolist(), up.tolist(), strict=True)), max(1.5, height / 110), colour)
 
 

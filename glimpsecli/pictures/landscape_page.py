@@ -133,3 +133,8 @@ def _short(value: float) -> str:
 def pixels(value: float) -> str:
     """Write an offset with its sign."""
     return f"{'+'[: value > 0]}{_short(value)} px" if value else "0"
+
+
+def degrees(value: float) -> str:
+    """Write an angle with its sign."""
+    return f"{'+'[: value > 0]}{_short(value)}°" if value else "0"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from glimpsecli import backends
 from glimpsecli.backends.protocol import Interpolation
+from glimpsecli.window.conversions import matrices_to_gaussians, upright
+from glimpsecli.window.pullbacks import matrices_to_gaussians_vjp
 
 if TYPE_CHECKING:
     from glimpsecli.arrays import Floats, Glimpses, Images
@@ -43,10 +47,44 @@ def prepare(taps: Taps, image_shape: ImageShape, colours: Glimpses, sampling: Sa
     backend = _backend(taps, image_shape, sampling.backend)
     if not taps.windows:
         return _read_nothing
+    if taps.elliptical:
+        return _prepare_turned(backend, taps, image_shape, sampling.threads)
     if taps.sampler == "gaussian":
         return backend.prepare_gaussian(taps.places, taps.size, image_shape, sampling.threads)
     interpolation = Interpolation(taps.order, taps.border, colours)
     return backend.prepare_bilinear(taps.places, taps.size, image_shape, interpolation, sampling.threads)
+
+
+def _prepare_turned(backend: Backend, taps: Taps, image_shape: ImageShape, threads: int | None) -> Read:
+    """Bind the Gaussians of matrices: those of upright windows are the product of two filterbanks, as ever."""
+    reads = []
+    for windows, some, rows in _runs(taps, image_shape[0]):
+        shape = image_shape if image_shape[0] == 1 else (some.stop - some.start, *image_shape[1:])
+        if rows is not None:
+            reads.append((some, backend.prepare_gaussian(rows, taps.size, shape, threads)))
+        else:
+            places = taps.places[windows]
+            reads.append((some, backend.prepare_elliptical(places, taps.blur, taps.size, shape, threads)))
+
+    def read(images: Images, out: Glimpses) -> None:
+        for some, one in reads:
+            one(images if len(images) == 1 else images[some], out[some])
+
+    return read if len(reads) > 1 else reads[0][1]
+
+
+def _runs(taps: Taps, images: int) -> Iterator[tuple[slice, slice, Floats | None]]:
+    """Generate runs of windows that are all upright or all not: the windows, their glimpses, and Gaussian parameters.
+
+    The parameters, for each glimpse, are None for elliptical Gaussians.
+    """
+    straight, planes = upright(taps.places), max(1, images // taps.windows)
+    starts = [0, *(np.flatnonzero(straight[1:] != straight[:-1]) + 1).tolist(), taps.windows]
+    for first, last in itertools.pairwise(starts):
+        windows, rows = slice(first, last), None
+        if straight[first]:
+            rows = np.repeat(matrices_to_gaussians(taps.places[windows], taps.blur), planes, axis=0)
+        yield windows, slice(first * planes, last * planes), rows
 
 
 def _read_nothing(images: Images, out: Glimpses) -> None:
@@ -73,10 +111,36 @@ def call_vjp(
         return
     interpolation = Interpolation(int(taps.sampler != "hard"), taps.border, colours)
     threads = sampling.threads
-    if taps.sampler == "gaussian":
+    if taps.elliptical:
+        _turned_vjp(backend, images, taps, cotangents, by_images, by_places, threads)
+    elif taps.sampler == "gaussian":
         backend.gaussian_vjp(images, taps.places, cotangents, by_images, by_places, threads)
     else:
         backend.bilinear_vjp(images, taps.places, cotangents, by_images, by_places, interpolation, threads)
+
+
+def _turned_vjp(
+    backend: Backend,
+    images: Images,
+    taps: Taps,
+    cotangents: Glimpses,
+    by_images: Glimpses | None,
+    by_places: Floats | None,
+    threads: int | None,
+) -> None:
+    """Pull back through the Gaussians of matrices."""
+    for windows, some, rows in _runs(taps, len(images)):
+        seen = images if len(images) == 1 else images[some]
+        onto = by_images if by_images is None or len(images) == 1 else by_images[some]
+        matrices, by_matrices = taps.places[windows], None if by_places is None else by_places[windows]
+        if rows is None:
+            backend.elliptical_vjp(seen, matrices, taps.blur, cotangents[some], onto, by_matrices, threads)
+            continue
+        by_rows = None if by_matrices is None else np.empty((len(rows), 10))
+        backend.gaussian_vjp(seen, rows, cotangents[some], onto, by_rows, threads)
+        if by_matrices is not None and by_rows is not None:
+            by_rows = by_rows.reshape(len(matrices), -1, 10).sum(axis=1)
+            by_matrices[...] = matrices_to_gaussians_vjp(matrices, taps.blur, by_rows)
 
 
 def _backend(taps: Taps, image_shape: tuple[int, ...], name: str, backward: bool = False) -> Backend:
@@ -120,6 +184,12 @@ def numpy_seconds(taps: Taps, channels: int, backward: bool = False) -> float:
         point = 1e-8 + 2e-8 * channels if taps.sampler == "hard" else 6e-8 + 4e-8 * channels
         points = 7e-9 * channels * crops + point * (taps.windows - crops)
         return cost * (1e-4 * taps.windows + h * w * points)
+    if taps.elliptical and taps.windows:
+        middle = taps._replace(size=(1, 1), places=taps.places[-1:].copy())  # the first tap may lie outside the image
+        middle.places[..., 2] += middle.places[..., :2] @ [(w - 1) / 2, (h - 1) / 2]
+        ((top, bottom, left, right),) = middle.boxes().tolist()
+        per_tap = 2e-7 + (bottom - top) * (right - left) * (2e-8 + 5e-9 * channels)
+        return float(cost * taps.windows * h * w * per_tap)
     top, bottom, left, right = taps.boxes().T.astype(np.float64)
     rows, columns = bottom - top, right - left
     products = channels * (h * rows * columns + h * w * columns)

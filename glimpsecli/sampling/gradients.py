@@ -15,7 +15,7 @@ from glimpsecli.sampling.dispatch import call_vjp
 from glimpsecli.sampling.options import sampling_of
 from glimpsecli.sampling.precision import native, to_float32
 from glimpsecli.sampling.taps import Taps
-from glimpsecli.window import Projective, places_of
+from glimpsecli.window import GaussianParams, Projective, places_of, stack_matrices
 from glimpsecli.window.pullbacks import stack_vjp
 
 if TYPE_CHECKING:
@@ -173,11 +173,17 @@ def vjp_batch(
 
 
 def _free(taps: Taps, places: PlaceRows) -> Taps:
-    """Give projective places that happen to be affine as 3x3 matrices: each of their numbers has a derivative."""
-    if places.kind is Projective and taps.places.shape[1:] == (2, 3):
-        last = np.broadcast_to([[0.0, 0.0, 1.0]], (taps.windows, 1, 3))
-        return taps._replace(places=np.concatenate([taps.places, last], axis=1))
-    return taps
+    """Give the taps in numbers that have a derivative for each of the places'.
+
+    Projective places that happen to be affine are 3x3 matrices, and upright Gaussians are matrices, unless the places
+    have no number that would turn or shear them.
+    """
+    if places.kind is Projective:
+        return taps._replace(places=places.rows)
+    without_angle = places.given is not None and places.given.shape[-1] == 4
+    if taps.places.ndim == 3 or places.kind is GaussianParams or without_angle:
+        return taps
+    return taps._replace(places=stack_matrices(places, taps.size))
 
 
 def _pull_back(

@@ -1,4 +1,4 @@
-"""Attention masks: checked like a glimpse, computed by the definitions on the part of the image that is read."""
+"""Attention masks: checked like a glimpse, computed on the part of the image that is read."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glimpsecli import backends
 from glimpsecli.attention import masks
+from glimpsecli.errors import InvalidInputError
 from glimpsecli.names import BLUR
+from glimpsecli.sampling.dispatch import choose_backend
 from glimpsecli.sampling.options import Sampling
 from glimpsecli.sampling.taps import Taps
 from glimpsecli.window import check_size
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from glimpsecli.window import Size, Where
+
+LARGEST_PLANE = 2**27
+"""The most pixels of an unbounded image on which the peak of elliptical Gaussians is sought."""
 
 
 def mask(
@@ -65,12 +71,40 @@ def mask(
 def join_masks(taps: Taps, whole: NDArray[np.float32]) -> None:
     """Raise an (H, W) mask to the masks of some windows where these are higher; only what they read is touched."""
     for number in range(taps.windows):
-        one = taps._replace(places=taps.places[number : number + 1])
+        one = taps.one(number)
         top, bottom, left, right = one.boxes()[0].tolist()
         cut = one.moved(top, left, (bottom - top, right - left))
-        if taps.sampler == "gaussian":
+        if one.elliptical:
+            peak, ones = unbounded_peak(one), written(cut, np.ones((*one.size, 1), np.float32))[..., 0]
+            part = np.minimum(ones / (peak or ones.max()), 1)
+        elif one.sampler == "gaussian":
             part = masks.gaussian_mask(cut.places[0].tolist(), cut.size, cut.image_size)
         else:
             part = masks.affine_mask(cut.places[0], cut.size, cut.image_size, cut.border, one.order)
         target = whole[top:bottom, left:right]
         np.maximum(target, part.astype(np.float32), out=target)
+
+
+def written(one: Taps, glimpse: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Write a glimpse, (h, w, C), onto an empty image by the elliptical Gaussians of one window: (H, W, C)."""
+    canvas: NDArray[np.float32] = np.zeros((1, *one.image_size, glimpse.shape[2]), np.float32)
+    backend = backends.load(choose_backend(one, glimpse.shape[2], backward=True)[0])
+    backend.elliptical_vjp(canvas, one.places, one.blur, glimpse[None], canvas, None)
+    return canvas.reshape(canvas.shape[1:])
+
+
+def unbounded_peak(one: Taps) -> float | None:
+    """Give the largest sum of weights that the elliptical Gaussians of one window put on a pixel of an unbounded image.
+
+    It is None where the image holds all that they read: then it is the largest on the image.
+    """
+    top, bottom, left, right = masks.elliptical_bounds(one.places[0], one.size, one.blur)
+    if min(top, left) >= 0 and bottom <= one.image_size[0] and right <= one.image_size[1]:
+        return None
+    plane = bottom - top, right - left
+    if plane[0] * plane[1] > LARGEST_PLANE:
+        raise InvalidInputError(
+            f"elliptical Gaussians over {plane[1]}x{plane[0]} pixels are too wide for a mask",
+            "look at a smaller window",
+        )
+    return float(written(one.moved(top, left, plane), np.ones((*one.size, 1), np.float32)).max())

@@ -24,7 +24,8 @@ class Sampling:
     Parameters
     ----------
     sampler : {"gaussian", "bilinear", "hard"}
-        DRAW's filterbanks, the spatial transformer's interpolation, or the pixel that each tap falls in.
+        DRAW's filterbanks (elliptical Gaussians where a window turns, shears or is projective), the spatial
+        transformer's interpolation, or the pixel that each tap falls in.
     blur : float
         Sigma of the Gaussians in strides (in pixels where the stride is below one), for places without their own.
     border : {"zeros", "constant", "edge", "reflect"}, optional

@@ -15,6 +15,7 @@ from glimpsecli.names import BLENDS, BLUR
 from glimpsecli.sampling.checks import checked_image, on_host
 from glimpsecli.sampling.devices import is_on_device
 from glimpsecli.sampling.dispatch import choose_backend
+from glimpsecli.sampling.masks import unbounded_peak, written
 from glimpsecli.sampling.options import Sampling
 from glimpsecli.sampling.precision import READ_TYPES, full_scale, to_float32
 from glimpsecli.sampling.taps import Taps
@@ -62,7 +63,8 @@ def paste(
         shows the point of the glimpse that falls on it, interpolated, or the cell of that point. Where a window has
         fewer pixels than the glimpse, some pixels of the glimpse are skipped.
         ``gaussian`` is DRAW's write ``A_y^T w A_x / gain``, the transpose of the read and not its inverse: each pixel
-        of the glimpse is spread over its Gaussian. It needs no area: with a stride of 0 all pixels go onto one spot.
+        of the glimpse is spread over its Gaussian, an ellipse where the window turns or shears. It needs no area: with
+        a stride of 0 all pixels go onto one spot.
     blend : {"over", "add"}
         ``over`` lays the glimpse over the image: opaque inside the window, or as its alpha says. With ``gaussian`` the
         write is divided by the write of ones, so that brightness is kept, and the attention mask (as
@@ -146,7 +148,7 @@ def paste_onto(
     boxes = taps.boxes() if taps.sampler == "gaussian" else np.array([_box(one, taps) for one in taps.places])
     reached = [False] * taps.windows
     for n, (top, bottom, left, right) in enumerate(boxes.tolist()):
-        one = taps._replace(places=taps.places[n : n + 1])
+        one = taps.one(n)
         glimpse, box = layers[n if len(layers) > 1 else 0], canvas[top:bottom, left:right]
         for rows, layer, inside in _layer_rows(glimpse, one, box.shape[:2], top, left, blend, repeats=taps.windows):
             part = box[rows]
@@ -199,6 +201,15 @@ def _layer_rows(
     """
     height, width = box
     deep = max(1, POINTS // max(1, width))
+    if one.elliptical:
+        peak = unbounded_peak(one) if blend == "over" else None
+        spread = written(one.moved(top, left, box), np.dstack([glimpse, np.ones(one.size, np.float32)]))
+        peak = peak or float(spread[..., -1].max())
+        for start in range(0, height, deep):
+            rows = slice(start, min(start + deep, height))
+            total, ones = spread[rows, :, :-1], spread[rows, :, -1]
+            yield rows, pasting.mean_layer(total, ones, ones / peak) if blend == "over" else total, True
+        return
     if one.sampler == "gaussian":
         params = one.moved(top, left, (height, width)).places[0].tolist()
         pasting.checked_gain(params[6])

@@ -32,7 +32,7 @@ def read_taps(images: Images, taps: Taps, out: Glimpses, sampling: Sampling, alp
     top, bottom, left, right = union(taps.boxes())
     cut, moved = images[:, top:bottom, left:right], taps.moved(top, left, (bottom - top, right - left))
     gain = np.ones(taps.windows, np.float32)
-    if taps.sampler == "gaussian":  # the division by alpha would cancel the gain
+    if taps.places.ndim == 2:  # the division by alpha would cancel the gain
         gain = taps.places[:, 6].astype(np.float32)
         moved.places[:, 6] = 1
     weighted = weigh_by_alpha(cut, scale)

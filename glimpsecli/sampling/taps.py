@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from glimpsecli.backends.footprint import gaussian_support, is_whole, matrix_support, whole_pixels
+from glimpsecli.backends.footprint import elliptical_support, gaussian_support, is_whole, matrix_support, whole_pixels
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.window import check_size, stack_gaussians, stack_matrices
 from glimpsecli.window.checks import check_gaussians, check_matrices
+from glimpsecli.window.conversions import matrices_to_gaussians, upright
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,10 +31,13 @@ class Taps(NamedTuple):
     ----------
     sampler : {"hard", "bilinear", "gaussian"}
     places : (N, 7), (N, 2, 3) or (N, 3, 3) float64
-        Gaussian parameters for the Gaussian sampler, affine or projective matrices for the others; index coordinates.
+        Gaussian parameters, or affine or projective matrices; index coordinates. The Gaussian sampler takes both: with
+        matrices its Gaussians are ellipses.
     size, image_size : (int, int)
         Height and width of the glimpses and of the images.
     border : {"zeros", "constant", "edge", "reflect"}
+    blur : float
+        Sigma of Gaussians in strides, where they are ellipses.
     """
 
     sampler: str
@@ -41,6 +45,7 @@ class Taps(NamedTuple):
     size: Size
     image_size: Size
     border: str
+    blur: float
 
     @classmethod
     def make(cls, where: Where | PlaceRows, size: Size, image_size: Size, sampling: Sampling) -> Taps:
@@ -56,19 +61,20 @@ class Taps(NamedTuple):
             places = stack_gaussians(where, size, sampling.blur)
         else:
             places = stack_matrices(where, size)
-        return cls(sampling.sampler, places, size, image_size, sampling.border or "zeros")
+        return cls(sampling.sampler, places, size, image_size, sampling.border or "zeros", sampling.blur)
 
     @classmethod
     def at(cls, places: Floats, size: Size, image_size: Size, sampling: Sampling) -> Taps:
-        """Check places that are in the sampler's own numbers: (N, 7), or (N, 2, 3).
+        """Check places that are in the sampler's own numbers: (N, 7) or (N, 2, 3).
 
         Raises
         ------
         InvalidInputError
             As :meth:`make`.
         """
-        (check_gaussians if sampling.sampler == "gaussian" else check_matrices)(places)
-        return cls(sampling.sampler, places, _checked_size(size), image_size, sampling.border or "zeros")
+        (check_gaussians if places.ndim == 2 else check_matrices)(places)
+        size, border = _checked_size(size), sampling.border or "zeros"
+        return cls(sampling.sampler, places, size, image_size, border, sampling.blur)
 
     @property
     def windows(self) -> int:
@@ -76,9 +82,9 @@ class Taps(NamedTuple):
         return len(self.places)
 
     @property
-    def projective(self) -> bool:
-        """Whether the places are 3x3 matrices."""
-        return self.places.shape[1:] == (3, 3)
+    def elliptical(self) -> bool:
+        """Whether the taps are Gaussians of matrices."""
+        return self.sampler == "gaussian" and self.places.ndim == 3
 
     @property
     def order(self) -> int:
@@ -97,9 +103,18 @@ class Taps(NamedTuple):
 
     def boxes(self) -> NDArray[np.int64]:
         """Give the (N, 4) parts (top, bottom, left, right) of the image that are read."""
+        if self.elliptical:
+            return elliptical_support(self.places, self.blur, self.size, self.image_size)
         if self.sampler == "gaussian":
             return gaussian_support(self.places, self.size, self.image_size)
         return matrix_support(self.places, self.size, self.image_size, self.border)
+
+    def one(self, number: int) -> Taps:
+        """Give the taps of one window; the Gaussians of an upright one are filterbanks."""
+        places = self.places[number : number + 1]
+        if self.elliptical and upright(places)[0]:
+            places = matrices_to_gaussians(places, self.blur)
+        return self._replace(places=places)
 
     def for_each(self, images: int) -> Taps:
         """Give the taps with one window for each image."""
@@ -112,15 +127,15 @@ class Taps(NamedTuple):
         return self._replace(places=np.repeat(self.places, times, axis=0))
 
     def for_planes(self, planes: int) -> Taps:
-        """Give the taps for the planes of each image: an interpolated window serves all, others are repeated."""
-        return self.repeated(planes) if self.sampler == "gaussian" else self
+        """Give the taps for the planes of each image: a matrix serves all, Gaussian parameters are repeated."""
+        return self.repeated(planes) if self.places.ndim == 2 else self
 
     def moved(self, top: int, left: int, image_size: Size) -> Taps:
         """Give the same windows over a cut of the image whose first pixel is (top, left)."""
         places = self.places.copy()
-        if self.sampler == "gaussian":
+        if places.ndim == 2:
             places[:, [0, 3]] -= [top, left]
-        elif self.projective:
+        elif places.shape[1] == 3:
             places[:, :2] -= np.array([left, top])[:, None] * places[:, 2:]
         else:
             places[:, :, 2] -= [left, top]

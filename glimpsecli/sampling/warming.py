@@ -26,11 +26,16 @@ DTYPES = ("uint8", "uint16", "float32")
 _SIZE = (5, 9)
 _CHANNELS = (1, 2, 3, 4, 5)
 _WINDOWS = (Window(6.2, 5.1, 7.3, 8.9), Window.from_box(2, 1, 9, 5))  # one on whole pixels is a crop
-_POINTS = (*_WINDOWS, Window(6, 5, 7, 8, 20), Affine([[1.0, 0.5, 2.0], [0.0, 1.0, 1.0]]), Projective(np.eye(3) + 0.01))
+_MATRICES = (
+    *_WINDOWS,
+    Window(6, 5, 7, 8, 20),
+    Affine([[1.0, 0.5, 2.0], [0.0, 1.0, 1.0]]),
+    Projective(np.eye(3) + 0.01),
+)
 _PLACES: dict[str, tuple[Any, ...]] = {
-    "gaussian": (*_WINDOWS, GaussianParams(3, 0.4, 1, 2, 3, -1)),
-    "bilinear": _POINTS,
-    "hard": _POINTS,
+    "gaussian": (*_MATRICES, GaussianParams(3, 0.4, 1, 2, 3, -1)),
+    "bilinear": _MATRICES,
+    "hard": _MATRICES,
 }
 
 

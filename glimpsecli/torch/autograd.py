@@ -78,7 +78,7 @@ class GlimpseGradient(torch.autograd.Function):
 
 
 class Places(torch.autograd.Function):
-    """From (N, 5) windows, float64 on the host, to the places that a sampler takes."""
+    """From (N, 4) or (N, 5) windows, float64 on the host, to the places that a sampler takes."""
 
     @staticmethod
     def forward(ctx: Any, windows: Tensor, size: Size, sampling: Sampling) -> Tensor:
@@ -86,8 +86,8 @@ class Places(torch.autograd.Function):
         ctx.save_for_backward(windows)
         ctx.size, ctx.blur = size, sampling.blur
         rows = _host(windows)
-        gaussian = sampling.sampler == "gaussian"
-        return torch.from_numpy(stack_gaussians(rows, size, ctx.blur) if gaussian else stack_matrices(rows, size))
+        without_angle = sampling.sampler == "gaussian" and rows.shape[1] == 4  # then no gradient turns them either
+        return torch.from_numpy(stack_gaussians(rows, size, ctx.blur) if without_angle else stack_matrices(rows, size))
 
     @staticmethod
     def backward(ctx: Any, by_places: Tensor) -> tuple[Tensor | None, ...]:

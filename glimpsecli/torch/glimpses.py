@@ -74,12 +74,14 @@ def affine_glimpse(
     size: Size,
     *,
     align_corners: bool = False,
-    border: str = "zeros",
+    sampler: str = "bilinear",
+    blur: float = BLUR,
+    border: str | None = None,
     fill: ArrayLike | None = None,
     backend: str = "auto",
     threads: int | None = None,
 ) -> Tensor:
-    """Look with the bilinear sampler of a spatial transformer: ``grid_sample(images, affine_grid(theta, ...))``.
+    """Look through the theta of a spatial transformer: ``grid_sample(images, affine_grid(theta, ...))`` if bilinear.
 
     Parameters
     ----------
@@ -89,9 +91,13 @@ def affine_glimpse(
         From normalised output (x, y, 1) to normalised source (x, y), as ``torch.nn.functional.affine_grid`` takes it.
     align_corners : bool
         Whether -1 and 1 are the centres of the outermost pixels (True) or the edges of the image (False).
-    border : {"zeros", "constant", "edge", "reflect"}
-        What stands outside the image. ``edge`` is grid_sample's ``border``; ``reflect`` mirrors about the image's edge
-        whatever `align_corners` is.
+    sampler : {"bilinear", "gaussian"}
+        The Gaussians of a theta that turns or shears are ellipses: see :mod:`glimpsecli.attention.elliptical`.
+    blur : float
+        Sigma of the Gaussians in strides (in pixels where the stride is below one). It gets no gradient.
+    border : {"zeros", "constant", "edge", "reflect"}, optional
+        What stands outside the image, zeros by default; not for the Gaussian sampler. ``edge`` is grid_sample's
+        ``border``; ``reflect`` mirrors about the image's edge whatever `align_corners` is.
     fill : array_like, scalar or (C,), optional
         Colour of the ``constant`` border, in the scale of the images. It gets no gradient.
 
@@ -105,8 +111,7 @@ def affine_glimpse(
     InvalidInputError, UnavailableError
         As :func:`gaussian_glimpse`.
     """
-    fill = without_gradient(fill, "fill")
-    sampling = Sampling(sampler="bilinear", border=border, fill=fill, backend=backend, threads=threads)
+    sampling = _sampling(sampler, blur, border, fill, backend, threads)
     places = checked_places(theta, "theta", (2, 3))
     matrices = _theta_to_matrices(places, checked_images(images).shape[2:], check_size(size), align_corners)
     return look(images, matrices, size, sampling)
@@ -117,16 +122,18 @@ def matrix_glimpse(
     matrices: Tensor,
     size: Size,
     *,
-    border: str = "zeros",
+    sampler: str = "bilinear",
+    blur: float = BLUR,
+    border: str | None = None,
     fill: ArrayLike | None = None,
     backend: str = "auto",
     threads: int | None = None,
 ) -> Tensor:
-    """Look with the bilinear sampler through matrices in pixels, as :class:`~glimpsecli.Affine` has them.
+    """Look through matrices in pixels, as :class:`~glimpsecli.Affine` has them.
 
     Parameters
     ----------
-    images, size, border, fill, backend, threads
+    images, size, sampler, blur, border, fill, backend, threads
         As for :func:`affine_glimpse`.
     matrices : (N, 2, 3) tensor, floating point
         From output index (x, y, 1) to source index (x, y).
@@ -141,8 +148,7 @@ def matrix_glimpse(
     InvalidInputError, UnavailableError
         As :func:`gaussian_glimpse`.
     """
-    fill = without_gradient(fill, "fill")
-    sampling = Sampling(sampler="bilinear", border=border, fill=fill, backend=backend, threads=threads)
+    sampling = _sampling(sampler, blur, border, fill, backend, threads)
     return look(images, checked_places(matrices, "matrices", (2, 3)), size, sampling)
 
 
@@ -168,11 +174,9 @@ def window_glimpse(
         Rows (cx, cy, width, height, angle): image plane, pixels, degrees clockwise on the screen; without the last
         column the angle is 0. (cx, cy) is the centre, not a corner.
     sampler : {"gaussian", "bilinear"}
-        Gaussian attention cannot turn: it refuses an angle other than 0, whose gradient is 0.
-    blur : float
-        Sigma of the Gaussians in strides (in pixels where the stride is below one). It gets no gradient.
-    border, fill
-        As for :func:`affine_glimpse`; not for the Gaussian sampler.
+        The Gaussians of a turned window are ellipses.
+    blur, border, fill
+        As for :func:`affine_glimpse`.
 
     Returns
     -------
@@ -184,17 +188,22 @@ def window_glimpse(
     InvalidInputError, UnavailableError
         As :func:`gaussian_glimpse`.
     """
+    sampling = _sampling(sampler, blur, border, fill, backend, threads)
+    rows = checked_places(windows, "windows", (5,), (4,))
+    return look(images, Places.apply(rows, check_size(size), sampling), size, sampling)
+
+
+def _sampling(
+    sampler: str, blur: float, border: str | None, fill: ArrayLike | None, backend: str, threads: int | None
+) -> Sampling:
+    """Check the keywords that say how to look."""
     if sampler not in DIFFERENTIABLE:
         raise InvalidInputError(
             f"the sampler {sampler!r} has no gradient with respect to windows",
             f"choose from {', '.join(DIFFERENTIABLE)}; or use extract_batch",
         )
-    rows = checked_places(windows, "windows", (5,), (4,))
-    if rows.shape[1] == 4:
-        rows = torch.nn.functional.pad(rows, (0, 1))
     blur, fill = checked_blur(blur), without_gradient(fill, "fill")
-    sampling = Sampling(sampler=sampler, blur=blur, border=border, fill=fill, backend=backend, threads=threads)
-    return look(images, Places.apply(rows, check_size(size), sampling), size, sampling)
+    return Sampling(sampler=sampler, blur=blur, border=border, fill=fill, backend=backend, threads=threads)
 
 
 def _theta_to_matrices(theta: Tensor, image_size: Size, size: Size, align_corners: bool) -> Tensor:

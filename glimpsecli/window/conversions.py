@@ -25,6 +25,8 @@ from glimpsecli.errors import InvalidInputError
 from glimpsecli.window.checks import check_size, checked_blur
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from glimpsecli.arrays import Floats
     from glimpsecli.window.checks import Size
 
@@ -81,20 +83,26 @@ def _matrix_of(cx: Any, cy: Any, width: Any, height: Any, cos: Any, sin: Any, si
     return a, b, x, c, d, y
 
 
+def upright(matrices: Floats) -> NDArray[np.bool_]:
+    """Return which of (N, 2, 3) or (N, 3, 3) matrices neither turn nor shear, nor are projective."""
+    if matrices.shape[1] == 3:
+        return np.zeros(len(matrices), np.bool_)
+    return np.asarray((matrices[:, 0, 1] == 0) & (matrices[:, 1, 0] == 0))
+
+
+def all_upright(matrices: Floats) -> bool:
+    """Return whether all are :func:`upright`; Python's arithmetic starts at once for one of them."""
+    if len(matrices) == 1 and matrices.shape[1] == 2:
+        return matrices.item(1) == matrices.item(3) == 0
+    return bool(upright(matrices).all())
+
+
 def matrices_to_gaussians(matrices: Floats, blur: float) -> Floats:
-    """Put a Gaussian of ``sigma = blur * max(|stride|, 1)`` on each tap of (N, 2, 3) matrices: (N, 7) rows."""
+    """Put a Gaussian of ``sigma = blur * max(|stride|, 1)`` on each tap of upright (N, 2, 3) matrices: (N, 7) rows."""
     blur = checked_blur(blur)
     if len(matrices) == 1:  # Python's arithmetic has the same bits, and starts at once
-        ((d_x, b, u_x), (c, d_y, u_y)), *_ = matrices.tolist()
-        if b == c == 0:
-            return np.array(((u_y, blur * max(abs(d_y), 1), d_y, u_x, blur * max(abs(d_x), 1), d_x, 1.0),))
-    turned = np.flatnonzero((matrices[:, 0, 1] != 0) | (matrices[:, 1, 0] != 0))
-    if len(turned):
-        which = f"window {turned[0]}" if len(matrices) > 1 else "the window"
-        raise InvalidInputError(
-            f"{which} is rotated or sheared, and Gaussian filterbanks are separable: they follow the image's axes",
-            "use the bilinear sampler",
-        )
+        ((d_x, _, u_x), (_, d_y, u_y)), *_ = matrices.tolist()
+        return np.array(((u_y, blur * max(abs(d_y), 1), d_y, u_x, blur * max(abs(d_x), 1), d_x, 1.0),))
     d_x, d_y = matrices[:, 0, 0], matrices[:, 1, 1]
     s_x, s_y = blur * np.maximum(np.abs(d_x), 1), blur * np.maximum(np.abs(d_y), 1)
     return np.stack([matrices[:, 1, 2], s_y, d_y, matrices[:, 0, 2], s_x, d_x, np.ones(len(matrices))], axis=1)

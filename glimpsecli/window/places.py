@@ -192,8 +192,13 @@ class Affine(Matrix):
         Raises
         ------
         InvalidInputError
-            The matrix rotates or shears: Gaussian filterbanks are separable and follow the image's axes.
+            The matrix rotates or shears, and these parameters follow the image's axes.
         """
+        if not conversions.all_upright(self.matrix[None]):
+            raise InvalidInputError(
+                f"the matrix {self.matrix.tolist()} is rotated or sheared, and GaussianParams follow the image's axes",
+                "give the Window or the Affine itself to the Gaussian sampler",
+            )
         return GaussianParams(*conversions.matrices_to_gaussians(self.matrix[None], blur)[0])
 
 

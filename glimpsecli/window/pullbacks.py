@@ -71,17 +71,26 @@ def windows_to_matrices_vjp(windows: Floats, size: Size, by_matrices: Floats) ->
 
 
 def matrices_to_gaussians_vjp(matrices: Floats, blur: float, by_gaussians: Floats) -> Floats:
-    """Give the gradients with respect to (N, 2, 3) matrices from those with respect to their (N, 7) Gaussians.
+    """Give the gradients with respect to upright (N, 2, 3) matrices from those with respect to their Gaussians.
 
     Sigma is ``blur * max(|stride|, 1)``: constant below a stride of one pixel. At one pixel its derivative is that of
-    the longer strides.
+    the longer strides. `by_gaussians` is (N, 7), or (N, 10) with b, c and s_xy: a matrix that turns or shears is that
+    of :mod:`glimpsecli.attention.elliptical`.
     """
-    u_y, s_y, d_y, u_x, s_x, d_x, _ = by_gaussians.T
+    u_y, s_y, d_y, u_x, s_x, d_x = by_gaussians.T[:6]
     strides = matrices[:, [0, 1], [0, 1]]
     grows = np.where(np.abs(strides) >= 1, blur * np.sign(strides), 0)
     found = np.zeros(matrices.shape)
     found[:, 0, 0], found[:, 0, 2] = d_x + grows[:, 0] * s_x, u_x
     found[:, 1, 1], found[:, 1, 2] = d_y + grows[:, 1] * s_y, u_y
+    if by_gaussians.shape[1] > 7:
+        # J J^T turns by d_x c + d_y b, and its floored eigenvalues, the squares of the strides, turn with it.
+        b, c, s_xy = by_gaussians.T[7:]
+        squares = strides**2
+        apart, rise = squares[:, 0] - squares[:, 1], np.diff(np.maximum(squares, 1), axis=1)[:, 0]
+        slope = np.divide(-rise, apart, out=(squares[:, 0] >= 1) * 1.0, where=apart != 0)
+        found[:, 0, 1] = b + blur**2 * slope * strides[:, 1] * s_xy
+        found[:, 1, 0] = c + blur**2 * slope * strides[:, 0] * s_xy
     return found
 
 
@@ -108,11 +117,11 @@ def stack_vjp(
     Returns
     -------
     gradient, list of gradients, or ndarray
-        One for one place, a list for a sequence, an array in the shape of `where` for numbers. With respect to the
-        angle of a window it is 0 for Gaussians, which cannot turn.
+        One for one place, a list for a sequence, an array in the shape of `where` for numbers. From (N, 7), which
+        have no number that turns, that with respect to an angle is 0.
     """
     kind, rows, single, given = places_of(where)
-    if by_places.shape[1:] == (7,):
+    if by_places.ndim == 2:
         found = by_places
         if kind is not GaussianParams:
             matrices = conversions.windows_to_matrices(rows, size) if kind is Window else rows[:, :2]
@@ -121,7 +130,7 @@ def stack_vjp(
         found = gaussians_to_matrices_vjp(by_places) if kind is GaussianParams else by_places
     if kind is Window:
         found = windows_to_matrices_vjp(rows, size, found)
-        if by_places.shape[1:] == (7,):
+        if by_places.ndim == 2:
             found[:, 4] = 0
     if kind is Projective and found.shape[1] == 2:
         found = np.concatenate([found, np.zeros((len(found), 1, 3))], axis=1)

@@ -116,20 +116,14 @@ def stack_matrices(where: Where | PlaceRows, size: Size) -> Floats:
 def stack_gaussians(where: Where | PlaceRows, size: Size, blur: float = BLUR) -> Floats:
     """Give the (N, 7) float64 rows (u_y, s_y, d_y, u_x, s_x, d_x, gain) of one or several places.
 
-    `blur` makes sigma where the place has none of its own: see :meth:`Affine.to_gaussian`.
+    `blur` makes sigma where the place has none of its own: see :meth:`Affine.to_gaussian`. Where one of the places
+    turns, shears or is projective the Gaussians are ellipses, and the result is :func:`stack_matrices`.
     """
-    kind, rows, _, _ = places_of(where)
-    if kind is GaussianParams:
-        return rows
-    if kind is Projective:
-        rows = _checked_horizon(rows, size)
-        if rows.shape[1] == 3:
-            raise InvalidInputError(
-                "the window is projective, and Gaussian filterbanks are separable: they follow the image's axes",
-                "use the bilinear sampler",
-            )
-    matrices = rows if kind in (Affine, Projective) else conversions.windows_to_matrices(rows, size)
-    return conversions.matrices_to_gaussians(matrices, blur)
+    places = places_of(where)
+    if places.kind is GaussianParams:
+        return places.rows
+    matrices = stack_matrices(places, size)
+    return conversions.matrices_to_gaussians(matrices, blur) if conversions.all_upright(matrices) else matrices
 
 
 def _checked_horizon(matrices: Floats, size: Size) -> Floats:

@@ -9,6 +9,7 @@ are converted.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -18,16 +19,21 @@ from glimpsecli.backends.cpu.kernels import bilinear as cpu_bilinear
 from glimpsecli.backends.cpu.kernels import gaussian as cpu_gaussian
 from glimpsecli.backends.cpu.kernels.neighbours import BORDERS
 from glimpsecli.backends.cpu.threads import Scratch, run
-from glimpsecli.backends.footprint import BACK_CUT, CUT, gaussian_support, matrix_support, union
+from glimpsecli.backends.footprint import BACK_CUT, CUT, elliptical_support, gaussian_support, matrix_support, union
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from glimpsecli.arrays import Floats, Glimpses, Images
+    from glimpsecli.backends.footprint import Boxes
     from glimpsecli.backends.protocol import ImageShape, Interpolation, Read, Size
 
 KEPT = 2**12
 """Pixels of the longest side up to which scratch arrays of Gaussians are kept: they have some megabytes at most."""
+
+
+ROUNDING = 1e-3
+"""Sigmas by which the part of an image that elliptical Gaussians read is larger: rounding must not lead out of it."""
 
 
 def require() -> None:
@@ -53,10 +59,11 @@ def prepare_gaussian(params: Floats, size: Size, image_shape: ImageShape, thread
     places = _read_only(params), h, w, channels
     pitch, wide = width * channels, width * channels >= cpu_gaussian.WIDE
     whole = 0, pitch, 0 if count == 1 else height * pitch, height, width
+    find_boxes = functools.partial(gaussian_support, params, size, (height, width))
 
     def read(images: Images, out: Glimpses) -> None:
         simple = wide and images.flags.c_contiguous
-        source = (_flat(images), *whole) if simple else _gaussian_source(images, params, size, CUT)
+        source = (_flat(images), *whole) if simple else _source(images, find_boxes)
         given = *source, *places, out.reshape(-1)
         if not all(run(cpu_gaussian.gaussian_kernel, given, scratch, units=units, work=work, threads=threads)):
             run(cpu_gaussian.mending_kernel, given, scratch, units=units, work=work, threads=threads)
@@ -70,25 +77,50 @@ def _gaussian_scratch(*sizes: int) -> Scratch:
     return Scratch(functools.partial(cpu_gaussian.scratch, *sizes))
 
 
-def _gaussian_source(images: Images, params: Floats, size: Size, cut: float) -> tuple[Any, ...]:
+def _source(images: Images, find_boxes: Callable[[], Boxes]) -> tuple[Any, ...]:
     """Give flat pixels and their geometry: of the images, or of the part that is read where they are not contiguous.
 
-    Vectors reach beyond the rows of a narrow image: zeros are appended where the memory there is not the image's own.
+    `find_boxes` gives the boxes of the windows, as the functions of `footprint` do. Vectors reach beyond the rows of a
+    narrow image: zeros are appended where the memory there is not the image's own.
     """
     count, height, width, channels = images.shape
     box, least = (0, height, 0, width), -(-cpu_gaussian.WIDE // channels)
     if whole := images.flags.c_contiguous:
         part = images
     else:
-        boxes = gaussian_support(params, size, (height, width), cut)
+        boxes = find_boxes()
         top, bottom, left, right = union(boxes)
-        right = max(right, int(boxes[:, 2].max()) + least)
+        right += least
         box = top, bottom, max(0, min(left, width - least)), min(width, max(right, left + least))
         part = images[:, top:bottom, box[2] : box[3]]
     if width < least and (not whole or count == 1 or images.size < 4 * cpu_gaussian.WIDE):
         part = np.append(part, np.zeros(cpu_gaussian.WIDE, images.dtype))
     above, before, pitch, stride, _, *extent = _geometry(box, images.shape, count)
     return _flat(part), -above * pitch - before * channels, pitch, stride, *extent
+
+
+def prepare_elliptical(matrices: Floats, blur: float, size: Size, image_shape: ImageShape, threads: int | None) -> Read:
+    """Bind elliptical Gaussians."""
+    from glimpsecli.backends.cpu.kernels import elliptical as kernels
+
+    (h, w), (count, height, width, channels) = size, image_shape
+    find_boxes = functools.partial(elliptical_support, matrices, blur, size, (height, width), CUT + ROUNDING)
+    planes, places = max(1, count // len(matrices)), (_read_only(matrices), float(blur), h, w, channels)
+    work = _elliptical_work(matrices, blur, size, (height, width)) * planes * channels
+    scratch = Scratch(functools.partial(kernels.scratch, width, height, channels))
+
+    def read(images: Images, out: Glimpses) -> None:
+        pixels, first, pitch, stride, *extent = _source(images, find_boxes)
+        given = pixels, first, pitch, stride, planes, *extent, *places, out.reshape(-1)
+        run(kernels.elliptical_kernel, given, scratch, len(matrices) * h, work, threads)
+
+    return read
+
+
+def _elliptical_work(matrices: Floats, blur: float, size: Size, image_size: Size) -> float:
+    """Give about the number of pixels that all taps read: the first tap of each window stands for all of them."""
+    boxes = elliptical_support(matrices, blur, (1, 1), image_size)
+    return size[0] * size[1] * float(np.dot(boxes[:, 1] - boxes[:, 0], boxes[:, 3] - boxes[:, 2]))
 
 
 def prepare_bilinear(
@@ -180,16 +212,50 @@ def gaussian_vjp(
         )  # fmt: skip
     if by_params is None:
         return
-    units = -(-h // cpu_gaussian.ROWS)
-    found = np.empty((n, units, 7))
-    run(
-        kernels.params_kernel,
-        (*_gaussian_source(images, params, (h, w), BACK_CUT), _read_only(params), h, w, channels, losses,
-         found.reshape(n * units, 7)),
-        Scratch(functools.partial(kernels.scratch, (h, w, channels), (height, width), params)),
-        units=n * units, work=2 * work, threads=threads,
-    )  # fmt: skip
-    by_params[...] = found.sum(axis=1)
+    units, source = -(-h // cpu_gaussian.ROWS), _source(images, lambda: boxes)
+    parts = [(kernels.params_kernel, kernels.scratch, by_params[:, :7])]
+    if by_params.shape[1] > 7:
+        from glimpsecli.backends.cpu.kernels import gaussian_turn_vjp as turning
+
+        parts.append((turning.turn_kernel, turning.scratch, by_params[:, 7:]))
+    for kernel, make, by_part in parts:
+        found = np.empty((n * units, by_part.shape[1]))
+        given = *source, _read_only(params), h, w, channels, losses, found
+        scratch = Scratch(functools.partial(make, (h, w, channels), (height, width), params))
+        run(kernel, given, scratch, n * units, 2 * work, threads)
+        by_part[...] = found.reshape(n, units, -1).sum(axis=1)
+
+
+def elliptical_vjp(
+    images: Images,
+    matrices: Floats,
+    blur: float,
+    cotangents: Glimpses,
+    by_images: Glimpses | None,
+    by_matrices: Floats | None,
+    threads: int | None = None,
+) -> None:
+    """Pull gradients back through elliptical Gaussians."""
+    from glimpsecli.backends.cpu.kernels import elliptical_vjp as kernels
+
+    _, h, w, channels = cotangents.shape
+    count, height, width = images.shape[:3]
+    losses, planes = _flat(cotangents), max(1, count // len(matrices))
+    places = _read_only(matrices), float(blur), h, w, channels, losses
+    work = 4 * _elliptical_work(matrices, blur, (h, w), (height, width)) * planes * channels
+    scratch = Scratch(functools.partial(kernels.scratch, width))
+    if by_images is not None:
+        stride = 0 if count == 1 else height * width * channels
+        given = by_images.reshape(-1), stride, planes, height, width, *places
+        bands = -(-height // kernels.BAND) * (1 if count == 1 else len(matrices))
+        run(kernels.image_kernel, given, scratch, bands, work, threads)
+    if by_matrices is not None:
+        find_boxes = functools.partial(elliptical_support, matrices, blur, (h, w), (height, width), BACK_CUT + ROUNDING)
+        pixels, first, pitch, stride, *extent = _source(images, find_boxes)
+        found = np.empty((len(matrices) * h, *matrices.shape[1:]))
+        given = pixels, first, pitch, stride, planes, *extent, *places, found
+        run(kernels.matrices_kernel, given, scratch, len(found), work, threads)
+        by_matrices[...] = found.reshape(len(matrices), h, *matrices.shape[1:]).sum(axis=1)
 
 
 def bilinear_vjp(

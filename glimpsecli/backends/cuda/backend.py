@@ -13,6 +13,7 @@ import numpy as np
 
 from glimpsecli.backends.cpu.kernels.neighbours import BORDERS
 from glimpsecli.backends.cuda.device import SIMULATED, blocks, cuda, describe, device_number, require
+from glimpsecli.backends.cuda.elliptical import elliptical_vjp, prepare_elliptical
 from glimpsecli.backends.cuda.filterbanks import filterbanks_by_groups
 from glimpsecli.backends.cuda.kernels import forward as kernels
 from glimpsecli.backends.cuda.memory import (
@@ -34,10 +35,12 @@ __all__ = [
     "bilinear_vjp",
     "describe",
     "device_number",
+    "elliptical_vjp",
     "empty",
     "gaussian_vjp",
     "is_device_array",
     "prepare_bilinear",
+    "prepare_elliptical",
     "prepare_gaussian",
     "require",
     "upload",

@@ -114,3 +114,26 @@ def _pinned() -> np.ndarray:
         return pinned
     except Exception:  # the system limits locked memory: the driver then copies once more, and all works
         return np.empty(PIECE, np.uint8)
+
+
+def added_to(by_images: Any, rows: Any) -> Any:
+    """Give the array on the device that the kernels add to, like the `rows` of images; one number for None."""
+    if by_images is None:
+        return empty((1, 1, 1))
+    if is_device_array(by_images):
+        return by_images.reshape(*by_images.shape[:2], -1)
+    onto = empty(rows.shape)
+    onto[:] = np.float32(0)
+    return onto
+
+
+def give_back(onto: Any, by_images: Any, top: int, left: int) -> None:
+    """Add the gradients on the device to `by_images` on the host."""
+    if by_images is None or is_device_array(by_images):
+        return
+    b, height, values = onto.shape
+    channels = by_images.shape[3]
+    found = np.empty(onto.shape, np.float32)
+    download(onto, found)
+    width = values // channels
+    by_images[:, top : top + height, left : left + width] += found.reshape(b, height, width, channels)

@@ -15,7 +15,8 @@ from glimpsecli.backends.cuda.device import SIMULATED, blocks, cuda
 from glimpsecli.backends.cuda.filterbanks import filterbanks_by_groups
 from glimpsecli.backends.cuda.kernels import backward as kernels
 from glimpsecli.backends.cuda.kernels.forward import PIXELS, THREADS
-from glimpsecli.backends.cuda.memory import download, empty, is_device_array, rows_on_device, upload
+from glimpsecli.backends.cuda.kernels.gaussian_turn_vjp import turn_gradients
+from glimpsecli.backends.cuda.memory import added_to, empty, give_back, is_device_array, rows_on_device, upload
 from glimpsecli.backends.footprint import BACK_CUT, for_each, gaussian_support, matrix_support
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def gaussian_vjp(
     boxes = gaussian_support(params, (h, w), (height, width), BACK_CUT)
     rows, top, left = rows_on_device(images, lambda: boxes)
     losses = cotangents if is_device_array(cotangents) else upload(cotangents)
-    onto = _added_to(by_images, rows)
+    onto = added_to(by_images, rows)
     others = h * channels * (boxes[:, 3] - boxes[:, 2])
     for some, windows, kept, weights in filterbanks_by_groups(
         params, (h, w), (height, width), BACK_CUT, MOST_VALUES, others
@@ -50,13 +51,20 @@ def gaussian_vjp(
         if by_params is None:
             continue
         seen = rows if len(rows) == 1 else rows[some]
-        mixed, found = empty(pulled.shape), empty((n, h + w, 3), np.float64)
+        turning = by_params.shape[1] > 7
+        mixed, found = empty(pulled.shape), empty((n, h + w, 5), np.float64)
+        sloped = empty(pulled.shape if turning else (1, 1, 1))
         launch = kernels.row_gradients[blocks(n * h), THREADS]
-        launch(seen, top, left, channels, windows, kept, weights, spans, pulled, mixed, found)
+        launch(seen, top, left, channels, windows, kept, weights, spans, pulled, mixed, turning, sloped, found)
         launch = kernels.column_gradients[blocks(n * w), THREADS]
         launch(losses[some], windows, kept, weights, spans, mixed, found)
-        by_params[some] = _summed(found.copy_to_host(), h, params[some, 6])
-    _give_back(onto, by_images, top, left)
+        by_params[some, :7] = _summed(found.copy_to_host(), h, params[some, 6])
+        if turning:
+            by_turns = empty((n, w, 3), np.float64)
+            launch = turn_gradients[blocks(n * w), THREADS]
+            launch(losses[some], windows, kept, weights, spans, mixed, sloped, found, by_turns)
+            by_params[some, 7:] = params[some, 6:] * by_turns.copy_to_host().sum(axis=1)
+    give_back(onto, by_images, top, left)
 
 
 def bilinear_vjp(
@@ -75,43 +83,20 @@ def bilinear_vjp(
     height, width = images.shape[1:3]
     rows, top, left = rows_on_device(images, lambda: matrix_support(matrices, (h, w), (height, width), border))
     losses = cotangents if is_device_array(cotangents) else upload(cotangents)
-    onto, found = _added_to(by_images, rows), empty((n * -(-h * w // PIXELS), 9), np.float64)
+    onto, found = added_to(by_images, rows), empty((n * -(-h * w // PIXELS), 9), np.float64)
     colours = cuda.to_device(fill if border == "constant" else np.zeros_like(fill))
     wanted = (by_images is not None, by_matrices is not None and order == 1)
     launch = kernels.bilinear_gradients[blocks(len(found)), THREADS]
     launch(
         rows, top, left, height, width, upload(matrices), order, BORDERS[border], colours, losses, wanted, onto, found
     )
-    _give_back(onto, by_images, top, left)
+    give_back(onto, by_images, top, left)
     if by_matrices is not None:
         by_matrices[...] = found.copy_to_host().reshape(windows, -1, 3, 3).sum(axis=1)[:, :kept_rows]
 
 
-def _added_to(by_images: Any, rows: Any) -> Any:
-    """Give the array on the device that the kernels add to, like the `rows` of images; one number for None."""
-    if by_images is None:
-        return empty((1, 1, 1))
-    if is_device_array(by_images):
-        return by_images.reshape(*by_images.shape[:2], -1)
-    onto = empty(rows.shape)
-    onto[:] = np.float32(0)
-    return onto
-
-
-def _give_back(onto: Any, by_images: Any, top: int, left: int) -> None:
-    """Add the gradients on the device to `by_images` on the host."""
-    if by_images is None or is_device_array(by_images):
-        return
-    b, height, values = onto.shape
-    channels = by_images.shape[3]
-    found = np.empty(onto.shape, np.float32)
-    download(onto, found)
-    width = values // channels
-    by_images[:, top : top + height, left : left + width] += found.reshape(b, height, width, channels)
-
-
 def _summed(found: np.ndarray, h: int, gains: np.ndarray) -> np.ndarray:
-    """Give the gradients of (N, 7) Gaussians from those of each tap, (N, h + w, 3): centre, sigma and gain."""
+    """Give the gradients of (N, 7) Gaussians from those of each tap, (N, h + w, 5): centre, sigma and gain."""
     by_params = np.empty((len(found), 7))
     for axis, taps in enumerate((found[:, :h], found[:, h:])):
         steps = np.arange(taps.shape[1])

@@ -7,6 +7,7 @@
     store(out, k, v)        out[k], ... = v
     full(x, 8)              x in every lane
     multiply_add(a, b, c)   a * b + c, rounded once where the processor can; a may be a number
+    clip(v, low, high)      min(max(v[0], low), high), ...
     total(v)                v[0] + v[1] + ...
     prefetch(pixels, k, 64) asks for the memory where pixels[k], ..., pixels[k + 63] are or would be
     transpose(x, k, m, out, i, n, 8)
@@ -153,6 +154,20 @@ def _multiply_add(_context: Any, a: Any, b: Any, c: Any) -> Any:
     return c(a, b, c), code
 
 
+def _clip(_context: Any, vector: Any, low: Any, high: Any) -> Any:
+    """Give each lane, or the bound that it is beyond."""
+
+    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        wide = context.get_value_type(signature.return_type)
+        kind, bounded = ir.FunctionType(wide, [wide] * 2), values[0]
+        for name, bound, given in (("maxnum", values[1], low), ("minnum", values[2], high)):
+            function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{wide.count}f32")
+            bounded = builder.call(function, [bounded, _spread(context, builder, bound, given, wide)])
+        return bounded
+
+    return vector(vector, low, high), code
+
+
 def _total(_context: Any, vector: Any) -> Any:
     """Give the sum of the lanes of a vector, in any order."""
 
@@ -211,4 +226,5 @@ full: Any = intrinsic(prefer_literal=True)(_full)
 multiply_add: Any = intrinsic(_multiply_add)
 transpose: Any = intrinsic(prefer_literal=True)(_transpose)
 prefetch: Any = intrinsic(prefer_literal=True)(_prefetch)
+clip: Any = intrinsic(_clip)
 total: Any = intrinsic(_total)

@@ -42,24 +42,32 @@ def pull_columns(cotangents, kept, windows, weights, spans, pulled):
 
 
 @cuda.jit(device=True)
-def gather_sums(shared, found, n, tap, sigma):
-    """Add up the five sums of all threads; store the gradients of a tap's centre, its sigma and the gain."""
+def add_up(shared, count):
+    """Add up `count` sums of all threads, into those of the first thread."""
     cuda.syncthreads()
-    for one in range(cuda.threadIdx.x, 5, THREADS):
+    for one in range(cuda.threadIdx.x, count, THREADS):
         total = 0.0
         for thread in range(THREADS):
             total += shared[one, thread]
         shared[one, 0] = total
     cuda.syncthreads()
+
+
+@cuda.jit(device=True)
+def gather_sums(shared, found, n, tap, sigma):
+    """Add up the six sums of all threads; store the gradients of a tap, and its means, as in `found`."""
+    add_up(shared, 6)
     if cuda.threadIdx.x == 0:
         found[n, tap, 0] = (shared[1, 0] - shared[0, 0] * shared[3, 0]) / sigma
         found[n, tap, 1] = (shared[2, 0] - shared[0, 0] * shared[4, 0]) / sigma
         found[n, tap, 2] = shared[0, 0]
+        found[n, tap, 3] = shared[3, 0]
+        found[n, tap, 4] = shared[3, 0] / shared[5, 0] if shared[5, 0] > 0 else 0.0
     cuda.syncthreads()
 
 
 @cuda.jit
-def row_gradients(images, top, left, channels, windows, kept, weights, spans, pulled, mixed, found):
+def row_gradients(images, top, left, channels, windows, kept, weights, spans, pulled, mixed, turning, sloped, found):
     """Contract ``dL/dA_y = P I^T`` with the derivatives of its rows, a block for each, and make ``A_y I``.
 
     With ``z = (k - c[r]) / s`` a row needs the sums over k, x of ``P I A z^m`` for m = 0, 1, 2, and those of ``A z^m``:
@@ -71,10 +79,15 @@ def row_gradients(images, top, left, channels, windows, kept, weights, spans, pu
         As before; `channels` are those of a pixel.
     mixed : (N, h, X C) float32, out
         ``A_y I``.
-    found : (N, h + w, 3) float64, out
-        The gradients of the centre of each tap and of its sigma, and its part of the gradient of the gain.
+    turning : bool
+        Whether `sloped` is wanted.
+    sloped : (N, h, X C) float32, out
+        The same with ``A z``.
+    found : (N, h + w, 5) float64, out
+        The gradients of the centre of each tap and of its sigma, its part of the gradient of the gain, m_1, and m_1
+        over the sum of A.
     """
-    shared = cuda.shared.array((5, THREADS), np.float64)
+    shared = cuda.shared.array((6, THREADS), np.float64)
     h, thread = pulled.shape[1], cuda.threadIdx.x
     for job in range(cuda.blockIdx.x, pulled.shape[0] * h, cuda.gridDim.x):
         n, r = job // h, job % h
@@ -85,7 +98,7 @@ def row_gradients(images, top, left, channels, windows, kept, weights, spans, pu
         count = min(kept[n, r, 1], top + images.shape[1] - start)
         before = np.float32((start - (windows[n, 0] + times(windows[n, 2], r))) / sigma)
         per_pixel = np.float32(1 / sigma)
-        sum_0, sum_1, sum_2, mean_1, mean_2 = 0.0, 0.0, 0.0, 0.0, 0.0
+        sum_0, sum_1, sum_2, mean_0, mean_1, mean_2 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for item in range(thread, values, THREADS):
             mix_0, mix_1, mix_2 = np.float32(0), np.float32(0), np.float32(0)
             for k in range(count):
@@ -95,22 +108,25 @@ def row_gradients(images, top, left, channels, windows, kept, weights, spans, pu
                 mix_1 += part * z
                 mix_2 += part * z * z
             mixed[n, r, item] = mix_0
+            if turning:
+                sloped[n, r, item] = mix_1
             sum_0 += pulled[n, r, item] * mix_0
             sum_1 += pulled[n, r, item] * mix_1
             sum_2 += pulled[n, r, item] * mix_2
         for k in range(thread, count, THREADS):
             z = before + k * per_pixel
+            mean_0 += weights[first_weight + k * h]
             mean_1 += weights[first_weight + k * h] * z
             mean_2 += weights[first_weight + k * h] * z * z
         shared[0, thread], shared[1, thread], shared[2, thread] = sum_0, sum_1, sum_2
-        shared[3, thread], shared[4, thread] = mean_1, mean_2
+        shared[3, thread], shared[4, thread], shared[5, thread] = mean_1, mean_2, mean_0
         gather_sums(shared, found, n, r, sigma)
 
 
 @cuda.jit
 def column_gradients(cotangents, windows, kept, weights, spans, mixed, found):
     """Contract ``dL/dA_x = G^T A_y I`` with the derivatives of its rows, a block for each, as for the rows of A_y."""
-    shared = cuda.shared.array((5, THREADS), np.float64)
+    shared = cuda.shared.array((6, THREADS), np.float64)
     h, w, channels = cotangents.shape[1], cotangents.shape[2], cotangents.shape[3]
     thread = cuda.threadIdx.x
     for job in range(cuda.blockIdx.x, cotangents.shape[0] * w, cuda.gridDim.x):
@@ -120,7 +136,7 @@ def column_gradients(cotangents, windows, kept, weights, spans, mixed, found):
         count = min(kept[n, h + j, 1], spans[n, 3] - start)
         before = np.float32((start - (windows[n, 3] + times(windows[n, 5], j))) / sigma)
         per_pixel = np.float32(1 / sigma)
-        sum_0, sum_1, sum_2, mean_1, mean_2 = 0.0, 0.0, 0.0, 0.0, 0.0
+        sum_0, sum_1, sum_2, mean_0, mean_1, mean_2 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for item in range(thread, h * count * channels, THREADS):
             r, value = item // (count * channels), item % (count * channels)
             k, c = value // channels, value % channels
@@ -132,10 +148,11 @@ def column_gradients(cotangents, windows, kept, weights, spans, mixed, found):
             sum_2 += worth * z * z
         for k in range(thread, count, THREADS):
             z = before + k * per_pixel
+            mean_0 += weights[first_weight + k * w]
             mean_1 += weights[first_weight + k * w] * z
             mean_2 += weights[first_weight + k * w] * z * z
         shared[0, thread], shared[1, thread], shared[2, thread] = sum_0, sum_1, sum_2
-        shared[3, thread], shared[4, thread] = mean_1, mean_2
+        shared[3, thread], shared[4, thread], shared[5, thread] = mean_1, mean_2, mean_0
         gather_sums(shared, found, n, h + j, sigma)
 
 
