@@ -16,12 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from glimpsecli import GlimpseError, backends
-from glimpsecli.backends.footprint import gaussian_support, matrix_support, union
+from glimpsecli.backends.footprint import elliptical_support, gaussian_support, matrix_support, union
 from glimpsecli.bench import cases, report, timing
 from glimpsecli.bench.contenders.base import VIEWS
 from glimpsecli.bench.contenders.ours import CudaResident
 from glimpsecli.bench.contenders.torch_peers import GridSampleCuda, MatmulCuda
 from glimpsecli.bench.measuring import Parameters, measure
+from glimpsecli.names import BLUR
 
 CASES = ("2", "3", "3:4096", "5")
 TIMED = tuple(name for name in VIEWS if name != "hard")
@@ -45,7 +46,9 @@ class Counted(CudaResident):
 def least_bytes(scene, view):
     """Count the bytes that a call reads and writes at least: the pixels of the windows, the numbers of the results."""
     case, (h, w), (height, width) = scene.case, scene.size, scene.case.image_size
-    if VIEWS[view].sampler == "gaussian":
+    if VIEWS[view].sampler == "gaussian" and VIEWS[view].turned:
+        boxes, taps = elliptical_support(scene.matrices(view), BLUR, scene.size, case.image_size), np.inf
+    elif VIEWS[view].sampler == "gaussian":
         boxes, taps = gaussian_support(scene.gaussians, scene.size, case.image_size), np.inf
     else:
         boxes = matrix_support(scene.matrices(view), scene.size, case.image_size, "zeros")

@@ -133,7 +133,7 @@ def test_a_busy_machine_is_reported(monkeypatch):
 
 
 @pytest.mark.parametrize("number", cases.CASES)
-@pytest.mark.parametrize("view", ["gaussian", "bilinear", "rotated", "hard"])
+@pytest.mark.parametrize("view", ["gaussian", "bilinear", "rotated", "ellipses", "hard"])
 def test_our_backends_pass_in_every_case_in_miniature(number, view, monkeypatch):
     scene = miniature(number, monkeypatch)
     assert scene.case.image_size == {None: (40, 50), "NCHW": (30, 40), "NHWC": (28, 28)}[scene.case.layout]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from glimpsecli.attention import gaussian, spatial
+from glimpsecli.attention import ellipses, elliptical, gaussian, spatial
+from glimpsecli.backends.footprint import EXACT_CUT, ellipse_boxes, elliptical_support
 from glimpsecli.bench.contenders.base import VIEWS, Contender, Scene
+from glimpsecli.names import BLUR
 from glimpsecli.sampling import FULL_SCALE
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -62,10 +64,15 @@ def truth(scene: Scene, view: str, seed: int, *, filters: bool = False) -> Truth
     channels = scene.image(0).shape[2]
     # The cost of a row of a glimpse: A_y I reads the whole image, and A_x the mixed row; the bilinear sampler reads a
     # few neighbours, slowly.
-    cost = channels * (width * (height + w) if view == "gaussian" else 200 * w)
+    cost = float(channels * (width * (height + w) if view == "gaussian" else 200 * w))
+    if view == "ellipses":
+        top, bottom, left, right = elliptical_support(scene.matrices(view)[:1], BLUR, (1, 1), (height, width))[
+            0
+        ].tolist()
+        cost = 40.0 * w * (bottom - top) * (right - left)
     rows = some_of(rng, h, min(AFFORDABLE / cost, HELD / (w * channels)))
     windows = some_of(rng, scene.windows, min(AFFORDABLE / cost, HELD / (w * channels)) / len(rows))
-    make = _gaussian if view == "gaussian" else _affine
+    make = _definition(view)
     values, inner, slack = [], [], []
     whole: dict[int, Array] = {}
     for n in windows.tolist():
@@ -118,12 +125,19 @@ def _slack(value: Array, scene: Scene, view: str, n: int, rows: Array, image: Ar
     A window in whole pixels lies up to half a pixel away. Another filter keeps some of the details that the Gaussians
     remove: the smaller the stride, the more.
     """
-    if view != "gaussian":
-        return float(np.abs(_affine(scene, view, n, rows, image, 0.5)[0] - value).mean())
-    moved = float(np.abs(_gaussian(scene, view, n, rows, image, 0.5)[0] - value).mean())
-    details = float(np.abs(_affine(scene, "hard", n, rows, image)[0] - value).mean())
+    make = _definition(view)
+    moved = float(np.abs(make(scene, view, n, rows, image, 0.5)[0] - value).mean())
+    if make is _affine:
+        return moved
+    points = "hard" if view == "gaussian" else "rotated"
+    details = float(np.abs(_affine(scene, points, n, rows, image)[0] - value).mean())
     stride = float(np.abs(scene.gaussians[n, [2, 5]]).min())
     return moved + details / max(stride, 1)
+
+
+def _definition(view: str) -> Callable[..., tuple[Array, Array]]:
+    """Give the function that computes rows of a glimpse of a view, and which taps stay inside the image."""
+    return {"gaussian": _gaussian, "ellipses": _elliptical}.get(view, _affine)
 
 
 def _gaussian(scene: Scene, view: str, n: int, rows: Array, image: Array, move: float = 0.0) -> tuple[Array, Array]:
@@ -136,6 +150,21 @@ def _gaussian(scene: Scene, view: str, n: int, rows: Array, image: Array, move: 
     values = np.empty((len(rows), scene.size[1], channels))
     for part in _parts(scene.size[1], width):
         values[:, part] = gain * (_filterbank(u_x + move, s_x, d_x, np.arange(scene.size[1])[part], width) @ mixed)
+    return values, np.ones(values.shape[:2], np.bool_)
+
+
+def _elliptical(scene: Scene, view: str, n: int, rows: Array, image: Array, move: float = 0.0) -> tuple[Array, Array]:
+    """Sum each tap over the pixels that double precision knows."""
+    matrix, image_size = scene.matrices(view)[n].copy(), (image.shape[0], image.shape[1])
+    matrix[:, 2] += move
+    values = np.empty((len(rows), scene.size[1], image.shape[2]))
+    for to, row in enumerate(rows.tolist()):
+        taps = ellipses.of_taps(matrix, scene.size, BLUR, slice(row, row + 1))
+        for j, (top, bottom, left, right) in enumerate(ellipse_boxes(taps, image_size, EXACT_CUT).tolist()):
+            one = ellipses.Ellipses(*(number[j : j + 1] for number in taps))
+            box = np.arange(top, bottom)[None], np.arange(left, right)[None]
+            weights = elliptical.weights(one, image_size, *box)[0]
+            values[to, j] = np.tensordot(weights, image[top:bottom, left:right], axes=2)
     return values, np.ones(values.shape[:2], np.bool_)
 
 

@@ -67,7 +67,7 @@ what, who, clock, reports = (
 @who(
     "--sampler", "samplers", type=values.WordsValue("gaussian", "bilinear", "hard"), help="Default: gaussian,bilinear."
 )
-@who("--rotated", is_flag=True, help="The bilinear sampler on turned windows too.")
+@who("--rotated", is_flag=True, help="Turned windows too: the bilinear sampler, and with gaussian the ellipses.")
 @who(
     "--gradients", is_flag=True,
     help="Glimpses and their gradients (vjp) instead: with respect to where, and to image and where.",

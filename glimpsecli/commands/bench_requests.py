@@ -25,9 +25,10 @@ def parameters(given: dict[str, Any]) -> Parameters:
     from glimpsecli.bench.measuring import Parameters
 
     check_threads(given["threads"])
-    views = given["samplers"] or ("gaussian", "bilinear")
-    if given["rotated"]:
-        views = (*views, "rotated")
+    samplers = given["samplers"] or ("gaussian", "bilinear")
+    views = (*samplers, "rotated") if given["rotated"] else samplers
+    if given["rotated"] and "gaussian" in samplers and not given["gradients"]:
+        views = (*views, "ellipses")
     if given["gradients"]:
         if "hard" in views:
             raise click.UsageError("--gradients with --sampler hard, which moves in jumps; leave hard out.")

@@ -27,6 +27,7 @@ PEERS = (
     f"{_PACKAGE}.pillow_peers:Bilinear",
     f"{_PACKAGE}.pillow_peers:Box",
     f"{_PACKAGE}.opencv_peers:WarpAffine",
+    f"{_PACKAGE}.opencv_peers:BlurAndWarp",
     f"{_PACKAGE}.opencv_peers:Resize",
     f"{_PACKAGE}.opencv_peers:Area",
     f"{_PACKAGE}.torch_peers:GridSample",

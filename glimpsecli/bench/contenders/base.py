@@ -44,13 +44,14 @@ FORWARD = {
     "gaussian": View("gaussian"),
     "bilinear": View("bilinear"),
     "rotated": View("bilinear", turned=True),
+    "ellipses": View("gaussian", turned=True),
     "hard": View("hard"),
 }
 """The views of glimpses, by name."""
 GRADIENTS = {
     name: {f"{name} vjp({', '.join(by)})": view._replace(by=by) for by in (("where",), ("image", "where"))}
     for name, view in FORWARD.items()
-    if view.sampler != "hard"  # it moves in jumps
+    if name in ("gaussian", "bilinear", "rotated")
 }
 """The views of gradients, by name, for each view of glimpses."""
 VIEWS = FORWARD | GRADIENTS["gaussian"] | GRADIENTS["bilinear"] | GRADIENTS["rotated"]

@@ -5,7 +5,11 @@ from __future__ import annotations
 import abc
 from typing import Any
 
+import numpy as np
+
+from glimpsecli.backends.footprint import elliptical_support
 from glimpsecli.bench.contenders.base import Array, Contender, Scene, stacked
+from glimpsecli.names import BLUR
 
 
 class OpenCV(Contender):
@@ -52,6 +56,33 @@ class WarpAffine(OpenCV):
         """Warp."""
         flags = self.cv2.INTER_LINEAR | self.cv2.WARP_INVERSE_MAP
         return self.cv2.warpAffine(image, self.matrices[n], self.size, flags=flags)
+
+
+class BlurAndWarp(OpenCV):
+    """``cv2.GaussianBlur`` of the part that a turned window reads, with our sigma, and ``cv2.warpAffine`` of that.
+
+    Where a window's strides differ sigma is their geometric mean.
+    """
+
+    name = "OpenCV GaussianBlur, warpAffine"
+    views = ("ellipses",)
+    filter = "Gaussian, then bilinear"
+
+    def prepare(self, scene: Scene, view: str) -> None:
+        """Find the parts, and the matrices over them."""
+        super().prepare(scene, view)
+        strides = np.maximum(scene.places(view)[:, 2:4] / self.size, 1)
+        self.sigmas = (BLUR * np.sqrt(strides.prod(axis=1))).tolist()
+        boxes = elliptical_support(self.matrices, BLUR, scene.size, scene.case.image_size)
+        self.boxes = boxes.tolist()
+        self.matrices = self.matrices - np.pad(boxes[:, [2, 0], None], ((0, 0), (0, 0), (2, 0)))
+
+    def look(self, image: Array, n: int) -> Any:
+        """Blur and warp."""
+        top, bottom, left, right = self.boxes[n]
+        flags, edge = self.cv2.INTER_LINEAR | self.cv2.WARP_INVERSE_MAP, self.cv2.BORDER_REPLICATE
+        blurred = self.cv2.GaussianBlur(image[top:bottom, left:right], (0, 0), self.sigmas[n], borderType=edge)
+        return self.cv2.warpAffine(blurred, self.matrices[n], self.size, flags=flags, borderMode=edge)
 
 
 class Resize(OpenCV):

@@ -18,7 +18,13 @@ NUMPY = (120, 163, 212)
 SAME = (104, 112, 122)
 OTHER = (184, 191, 200)
 TIMES = "×"
-HUES = {"gaussian": (31, 95, 168), "bilinear": (204, 92, 18), "rotated": (26, 133, 92), "hard": (128, 62, 152)}
+HUES = {
+    "gaussian": (31, 95, 168),
+    "bilinear": (204, 92, 18),
+    "rotated": (26, 133, 92),
+    "hard": (128, 62, 152),
+    "ellipses": (20, 128, 152),
+}
 LEGEND = (("glimpse", OURS), ("glimpse numpy", NUMPY), ("the same mathematics", SAME), ("another filter", OTHER))
 
 
