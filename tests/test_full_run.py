@@ -1,10 +1,15 @@
-"""The numbers of the topic `study` are those of the full run of both studies, whose tables are in ``full_run``."""
+"""The numbers of the topic `study` are those of the full run of both studies, whose tables are in ``full_run``.
+
+Turned windows had a smaller run of their own, whose rows were added.
+"""
 
 import csv
 import re
 
 import pytest
 from conftest import ROOT
+
+from glimpsecli.study import mechanisms
 
 TOPIC = (ROOT / "glimpsecli/commands/topics/study.md").read_text(encoding="utf-8")
 MAIN = "translation"
@@ -16,6 +21,11 @@ ROWS = {
     "Gaussian, sigma 0.35": "gaussian 0.35", "Gaussian, sigma 0.5": "gaussian 0.5", "Gaussian, sigma 1": "gaussian 1",
     "Gaussian, sigma 2": "gaussian 2", "Gaussian, annealed": "gaussian annealed",
 }  # fmt: skip
+TURNED = {
+    "angle known, Adam": ("translation, turned windows", "adam"), "LM": ("translation, turned windows", "lm"),
+    "angle searched, Adam": ("translation and angle", "adam"), "LM, angle searched": ("translation and angle", "lm"),
+}  # fmt: skip
+"""Columns of the table of turned windows, with condition and method."""
 COLUMNS = {
     "stride 1": (MAIN, "1.0"), "stride 2": (MAIN, "2.0"), "stride 4": (MAIN, "4.0"), "stride 8": (MAIN, "8.0"),
     "all": (MAIN, "all"), "fractional strides": ("translation, fractional strides", "all"),
@@ -40,8 +50,26 @@ def table(first):
     return list(joined.values())
 
 
+def areas_of():
+    return {(one["condition"], one["stride"], one["sampler"], one["method"]): one for one in kept("areas.csv")}
+
+
+def with_interval(area):
+    return f"{float(area['value']):.2f} ± {(float(area['high']) - float(area['low'])) / 2:.2f}"
+
+
+def test_the_table_of_turned_windows():
+    rows, areas = table("turned windows"), areas_of()
+    assert [ROWS[row["turned windows"]] for row in rows] == [
+        name for name in ROWS.values() if name in mechanisms.TURNED
+    ]
+    for row in rows:
+        for column, (condition, method) in TURNED.items():
+            assert row[column] == with_interval(areas[condition, "all", ROWS[row["turned windows"]], method])
+
+
 def test_the_table_of_areas():
-    areas = {(one["condition"], one["stride"], one["sampler"], one["method"]): one for one in kept("areas.csv")}
+    areas = areas_of()
     rows = table("sampler")
     assert [row["sampler"] for row in rows] == list(ROWS)
     for row in rows:
@@ -52,9 +80,7 @@ def test_the_table_of_areas():
             if area is None or (lm and method != "lm"):
                 assert row[column] == ""
                 continue
-            said = f"{float(area['value']):.2f}"
-            if condition == MAIN and stride == "all":
-                said += f" ± {(float(area['high']) - float(area['low'])) / 2:.2f}"
+            said = with_interval(area) if condition == MAIN and stride == "all" else f"{float(area['value']):.2f}"
             assert row[column] == said, (row["sampler"], column)
 
 

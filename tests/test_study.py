@@ -9,8 +9,8 @@ from PIL import Image
 
 from glimpsecli import GlimpseError
 from glimpsecli.study import optimisers, scenes, statistics, working
-from glimpsecli.study.design import CONDITIONS, Chunk, Design, chunks, condition_named, tuning_chunks
-from glimpsecli.study.mechanisms import ANNEALED, MECHANISMS, TAPS
+from glimpsecli.study.design import CONDITIONS, OFF, Chunk, Design, chunks, condition_named, tuning_chunks
+from glimpsecli.study.mechanisms import ANNEALED, MECHANISMS, TAPS, TURNED
 from glimpsecli.study.trials import draw
 
 BY_NAME = {mechanism.name: mechanism for mechanism in MECHANISMS}
@@ -34,10 +34,10 @@ def small(samples):
 
 def settings(design, rate=0.25):
     return {
-        (mechanism.name, stride, scaled): working.Setting(rate, 1.0)
+        (mechanism.name, stride, searched): working.Setting(rate, 1.0)
         for mechanism in MECHANISMS
         for stride in design.strides
-        for scaled in (False, True)
+        for searched in ("", "scale", "angle")
     }
 
 
@@ -49,47 +49,54 @@ def work(design, chunk, mechanisms=MECHANISMS):
 
 
 def test_a_start_that_is_close_enough_is_no_success_if_it_is_left(texture):
-    truth = np.array([[200.0, 200.0, 0.0]])
+    truth = np.array([[200.0, 200.0, 0.0, 0.0]])
     watch = optimisers.Watch(truth, 2.0)
     for evaluations, off in enumerate((0.1, 0.1, 3.0, 0.49, 0.51, 0.2, 0.1)):
-        watch.see(truth + np.array([off, 0, 0]), evaluations)
+        watch.see(truth + np.array([off, 0, 0, 0]), evaluations)
     assert watch.since.tolist() == [5]
-    watch.see(truth + np.array([0, 9.0, 0]), 7)
+    watch.see(truth + np.array([0, 9.0, 0, 0]), 7)
     assert watch.since.tolist() == [-1]
 
 
 def test_what_counts_as_close():
-    truth = np.zeros((1, 3))
-    places = np.array([[0.99, 0, 0], [0.8, 0.8, 0], [0, 0, TAPS / 2 * math.log(1.0199)], [0, 0, 0.17]])
-    assert optimisers.close(places, truth, 4.0).tolist() == [True, False, True, False]
+    truth = np.zeros((1, 4))
+    near = [[0.99, 0, 0, 0], [0, 0, TAPS / 2 * math.log(1.0199), 0], [0, 0, 0, -TAPS / 2 * 0.0199]]
+    far = [[0.8, 0.8, 0, 0], [0, 0, 0.17, 0], [0, 0, 0, -0.17]]
+    assert optimisers.close(np.array(near + far), truth, 4.0).tolist() == [True] * 3 + [False] * 3
 
 
 # Samplers
 
 
-@pytest.mark.parametrize("mechanism", GRADIENTS, ids=lambda mechanism: mechanism.name)
-def test_gradients_are_those_of_what_is_seen(texture, mechanism):
+@pytest.mark.parametrize(
+    ("mechanism", "turn"),
+    [*((one, 0.0) for one in GRADIENTS), *((BY_NAME[name], 3.0) for name in TURNED)],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_gradients_are_those_of_what_is_seen(texture, mechanism, turn):
     view = mechanism.views(texture, 3.0)[0]
     random = np.random.default_rng(1)
-    places = np.column_stack([random.uniform(200, 300, (5, 2)), random.normal(0, 1, 5)])
+    places = np.column_stack([random.uniform(200, 300, (5, 2)), random.normal(0, 1, (5, 2)) * [1, turn]])
     targets = random.random((5, TAPS, TAPS))
     seen, slopes = view.jacobians(places)
     np.testing.assert_allclose(seen, view.glimpses(places).reshape(5, -1), atol=2e-6)
     step = 1e-5
-    for number, scale in enumerate((3.0, 3.0, 1.0)):
-        moved = np.zeros(3)
+    free = [0, 1, 2, 3] if turn else [0, 1, 2]  # upright Gaussians have no derivative with respect to the angle
+    for number in free:
+        scale, moved = (3.0, 3.0, 1.0, 1.0)[number], np.zeros(4)
         moved[number] = step * scale
         numeric = (view.jacobians(places + moved)[0] - view.jacobians(places - moved)[0]) / (2 * step)
         np.testing.assert_allclose(slopes[:, :, number], numeric, atol=1e-6)
     residual = seen - targets.reshape(5, -1)
     by_loss = 2 / TAPS**2 * np.einsum("nt,ntp->np", residual, slopes)
-    np.testing.assert_allclose(view.gradients(places, targets), by_loss, atol=1e-5 * np.abs(by_loss).max())
+    found = view.gradients(places, targets)
+    np.testing.assert_allclose(found[:, free], by_loss[:, free], atol=1e-5 * np.abs(by_loss).max())
     np.testing.assert_allclose(view.losses(places, targets), np.mean(residual**2, axis=1), rtol=1e-5)
 
 
 def test_a_blurred_image_read_on_its_pixels_is_the_gaussian_glimpse(texture):
     # Taps on pixel centres: bilinear interpolation has nothing to add.
-    places = np.array([[200.5, 232.5, 0.0]])
+    places = np.array([[200.5, 232.5, 0.0, 0.0]])
     names = "bilinear, blurred 0.5", "gaussian 0.5"
     seen = [BY_NAME[name].views(texture, 4.0)[0].glimpses(places) for name in names]
     np.testing.assert_allclose(*seen, atol=1e-5)
@@ -110,17 +117,17 @@ def test_annealing_ends_at_the_sampler_itself_and_takes_its_share_of_the_evaluat
 
 @pytest.mark.parametrize("method", ["adam", "lm", "score"])
 def test_every_optimiser_finds_a_window_that_is_near(texture, method):
-    truth = np.array([[200.0, 210.0, 0.0], [310.0, 300.0, 0.0]])
-    start = truth + np.array([[3.0, -2.0, 0.0], [-2.0, -2.0, 0.0]])
+    truth = np.array([[200.0, 210.0, 0.0, 0.0], [310.0, 300.0, 0.0, 0.0]])
+    start = truth + np.array([[3.0, -2.0, 0.0, 0.0], [-2.0, -2.0, 0.0, 0.0]])
     mechanism = BY_NAME["hard" if method == "score" else "gaussian 1"]
     views = mechanism.views(texture, 4.0)
     targets = views[0].glimpses(truth)
     rate = np.full(2, 0.25)
     if method == "adam":
-        found = optimisers.adam(views, start, targets, truth, free=3, rate=rate, evaluations=150)
+        found = optimisers.adam(views, start, targets, truth, free=[0, 1, 2], rate=rate, evaluations=150)
         assert found.evaluations.tolist() == [150, 150]
     elif method == "lm":
-        found = optimisers.levenberg_marquardt(views, start, targets, truth, free=3, evaluations=60)
+        found = optimisers.levenberg_marquardt(views, start, targets, truth, free=[0, 1, 2], evaluations=60)
         assert found.evaluations.max() < 30
         np.testing.assert_allclose(found.places, truth, atol=1e-3)
     else:
@@ -142,18 +149,18 @@ def test_each_trial_goes_its_own_way(texture):
     """A trial ends alike, whoever is searched for beside it."""
     views = BY_NAME["gaussian annealed"].views(texture, 2.0)
     random = np.random.default_rng(3)
-    truth = np.column_stack([random.uniform(150, 350, (4, 2)), np.zeros(4)])
-    start = truth + random.normal(0, 4, (4, 3)) * [1, 1, 0.2]
+    truth = np.column_stack([random.uniform(150, 350, (4, 2)), np.zeros((4, 2))])
+    start = truth + random.normal(0, 4, (4, 4)) * [1, 1, 0.2, 0]
     targets = views[-1].glimpses(truth)
     rates = np.array([0.1, 0.2, 0.3, 0.4])
     together = [
-        optimisers.adam(views, start, targets, truth, free=3, rate=rates, evaluations=20),
-        optimisers.levenberg_marquardt(views, start, targets, truth, free=3, evaluations=20),
+        optimisers.adam(views, start, targets, truth, free=[0, 1, 2], rate=rates, evaluations=20),
+        optimisers.levenberg_marquardt(views, start, targets, truth, free=[0, 1, 2], evaluations=20),
     ]
     one = slice(2, 3)
     alone = [
-        optimisers.adam(views, start[one], targets[one], truth[one], free=3, rate=rates[one], evaluations=20),
-        optimisers.levenberg_marquardt(views, start[one], targets[one], truth[one], free=3, evaluations=20),
+        optimisers.adam(views, start[one], targets[one], truth[one], free=[0, 1, 2], rate=rates[one], evaluations=20),
+        optimisers.levenberg_marquardt(views, start[one], targets[one], truth[one], free=[0, 1, 2], evaluations=20),
     ]
     for many, single in zip(together, alone, strict=True):
         np.testing.assert_allclose(many.places[one], single.places, atol=1e-6)
@@ -170,21 +177,26 @@ def test_trials_are_the_same_in_all_conditions_and_lie_inside(samples):
     height, width = image.shape
     drawn = {one.name: draw(design, Chunk(one.name, 8.0, "photos", 2), image) for one in CONDITIONS}
     main = drawn["translation"]
-    assert main.truth.shape == (3 * 7, 3)
+    assert main.truth.shape == (3 * 7, 4)
     for name, some in drawn.items():
         condition = condition_named(name)
         count, extent = len(some.truth), TAPS * condition.stride(8.0)
         away = np.hypot(*(some.start - some.truth)[:, :2].T) / extent
         np.testing.assert_allclose(away.reshape(-1, 7), np.tile(design.offsets, (count // 7, 1)))
-        assert count == (21 if name == "translation" else 14)
-        if not condition.fractional:
+        assert count == (21 if name == "translation" else 7 if condition.turned else 14)
+        if not (condition.fractional or condition.turned):
             np.testing.assert_array_equal(some.truth, main.truth[:count])
             np.testing.assert_array_equal(some.start[:, :2], main.start[:count, :2])
             np.testing.assert_array_equal(some.targets, main.targets[:count])
         factor = np.exp(2 / TAPS * some.start[:, 2])
         assert (np.ptp(factor) > 0.1) == condition.scaled
         assert np.all((factor <= 1.25 + 1e-9) & (factor >= 0.8 - 1e-9))
-        half = extent * factor / 2
+        turns = 2 / TAPS * some.start[:, 3]
+        half = extent * factor / 2 * (np.abs(np.cos(turns)) + np.abs(np.sin(turns)))
+        off = np.rad2deg(turns - 2 / TAPS * some.truth[:, 3])
+        assert np.all((some.truth[:, 3] != 0) == condition.turned)
+        assert (np.ptp(off) > 1) == condition.turning
+        assert np.abs(off).max() <= OFF
         assert np.all((some.start[:, 0] >= half) & (some.start[:, 0] <= width - half))
         assert np.all((some.start[:, 1] >= half) & (some.start[:, 1] <= height - half))
 
@@ -210,7 +222,7 @@ def test_the_rate_with_the_greatest_area_is_chosen_and_of_near_equals_the_smalle
     ]
     # At stride 2 the last has 0.033 more than the second; at 4 all are nearly nothing.
     chosen = working.choose(tuned, (0.1, 0.2, 0.5, 1.0))
-    assert chosen == {("bilinear", 2.0, False): working.Setting(0.4), ("bilinear", 4.0, False): working.Setting(0.1)}
+    assert chosen == {("bilinear", 2.0, ""): working.Setting(0.4), ("bilinear", 4.0, ""): working.Setting(0.1)}
 
 
 def test_tuning_counts_what_a_single_search_finds(small):
@@ -225,7 +237,7 @@ def test_tuning_counts_what_a_single_search_finds(small):
             some.start,
             some.targets,
             some.truth,
-            free=2,
+            free=[0, 1],
             rate=np.full(len(some.start), rate),
             evaluations=small.adam_looks,
         )
@@ -260,6 +272,15 @@ def test_the_area_average_is_the_difference_of_integrals(x, y, width, height, ta
     means = np.diff(np.diff(corners, axis=0), axis=1) / (width * height / taps**2)
     exact = scenes.area_average(image, np.array([[x + width / 2, y + height / 2, width, height, 0]]), taps)[0]
     np.testing.assert_allclose(exact, means, atol=1e-9)
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+def test_the_average_over_turned_cells_is_that_of_points(texture, turns):
+    window = np.array([[200.3, 210.8, 150.0, 150.0, 0.0]])
+    exact = scenes.area_average(texture, window, TAPS)
+    turned = scenes.area_average(texture, window + 90 * turns * np.eye(5)[4:], TAPS)
+    np.testing.assert_allclose(turned, np.rot90(exact, turns, (1, 2)), atol=0.01)
+    assert np.abs(turned - exact).max() > 0.3
 
 
 def test_a_folder_without_photos_or_with_flat_ones_is_named(tmp_path):

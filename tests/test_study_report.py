@@ -248,7 +248,7 @@ def test_rates_with_scale_are_kept_separately():
     settings = report.tables(run, synthetic_summary([1], [1]))["settings"]
     here = {"sampler": "bilinear", "stride": 2.0}
     assert settings == [
-        here | {"scaled": False, "rate": 0.1, "sigma": 0}, here | {"scaled": True, "rate": 0.2, "sigma": 0},
+        here | {"searched": "", "rate": 0.1, "sigma": 0}, here | {"searched": "scale", "rate": 0.2, "sigma": 0},
     ]  # fmt: skip
     assert report.edge_settings(run)[1] == "bilinear at stride 2 with scale, rate 0.2"
 

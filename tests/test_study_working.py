@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glimpsecli import GlimpseError, Sampling
+from glimpsecli import GlimpseError, Sampling, Window
 from glimpsecli.study import design, optimisers, scenes, working
 from glimpsecli.study.design import CONDITIONS, FRACTION, NOISE, Chunk, Design, fingerprint
 from glimpsecli.study.mechanisms import MECHANISMS, TAPS, View, blur
 from glimpsecli.study.trials import check, draw
+from glimpsecli.window import corners
 
 BY_NAME = {mechanism.name: mechanism for mechanism in MECHANISMS}
 SETTINGS = {
-    (mechanism.name, 2.0, scaled): working.Setting(0.1 + n + 50 * scaled, 0.01 + n)
-    for n, mechanism in enumerate(MECHANISMS) for scaled in (False, True)
+    (mechanism.name, 2.0, searched): working.Setting(0.1 + n + 50 * kind, 0.01 + n)
+    for n, mechanism in enumerate(MECHANISMS) for kind, searched in enumerate(("", "scale", "angle"))
 }  # fmt: skip
 
 
@@ -50,24 +51,33 @@ def test_each_condition_asks_what_its_name_says(plan, asked, condition):
     stride = 2 + FRACTION if "fractional" in condition.name else 2.0
     working.work(plan, chunk, SETTINGS)
     clean = scenes.scene("textures", 2, 0, ())
-    scaled, noisy, own = (word in condition.name for word in ("scale", "noise", "own"))
-    assert {name for name, *_ in asked} == {"adam", "levenberg_marquardt"} | (set() if scaled else {"score_function"})
+    scaled, noisy, own, turned, turning = (
+        any(word in condition.name for word in words)
+        for words in (["scale"], ["noise"], ["own"], ["turned", "angle"], ["angle"])
+    )
+    unguided = set() if scaled or turned else {"score_function"}
+    assert {name for name, *_ in asked} == {"adam", "levenberg_marquardt"} | unguided
     for name, views, start, targets, truth, options in asked:
         assert all(view.stride == stride for view in views)
         if name != "score_function":
-            assert options["free"] == (3 if scaled else 2)
+            assert options["free"] == [0, 1] + [2] * scaled + [3] * turning
         if name == "adam":
-            assert np.all((options["rate"] > 50) == scaled)
+            assert np.all(options["rate"] // 50 == scaled + 2 * turning)
         assert np.any(start[:, 2] != 0) == scaled
+        assert np.any(start[:, 3] != truth[:, 3]) == turning
+        assert np.all((truth[:, 3] != 0) == turned)
         extent = TAPS * stride
-        np.testing.assert_allclose(np.hypot(*(start - truth)[:, :2].T), np.tile(plan.offsets, 2) * extent, rtol=1e-9)
-        windows = np.column_stack([truth[:, :2], np.full((len(truth), 2), extent), np.zeros(len(truth))])
+        away = np.tile(plan.offsets, 1 if turned else 2) * extent
+        np.testing.assert_allclose(np.hypot(*(start - truth)[:, :2].T), away, rtol=1e-9)
+        angles = np.rad2deg(2 / TAPS * truth[:, 3])
+        windows = np.column_stack([truth[:, :2], np.full((len(truth), 2), extent), angles])
         average = scenes.area_average(clean, windows, TAPS)
         if own:
             assert np.abs(targets - average).max() > 1e-3
             np.testing.assert_array_equal(targets, views[-1].glimpses(truth))
         else:
-            np.testing.assert_array_equal(targets, average)
+            # Points of turned windows may be rounded into other pixels.
+            np.testing.assert_allclose(targets, average, rtol=0, atol=0.01 * turned)
     seen = next(
         views[0].pixels for _, views, *_ in asked if views[0].sampling.sampler == "bilinear"
     )  # the unblurred one
@@ -79,7 +89,7 @@ def test_noise_is_the_same_for_all_samplers_and_at_all_strides(plan, asked):
     seen = []
     for stride in (2.0, 4.0):
         asked.clear()
-        settings = {(name, stride, scaled): setting for (name, _, scaled), setting in SETTINGS.items()}
+        settings = {(name, stride, searched): setting for (name, _, searched), setting in SETTINGS.items()}
         chunk = Chunk("translation, noise", stride, "glyphs", 3)
         working.work(plan, chunk, settings, [BY_NAME["bilinear"], BY_NAME["gaussian 1"], BY_NAME["hard"]])
         seen += [views[0].pixels for _, views, *_ in asked]
@@ -128,12 +138,27 @@ def small_view():
     return View(scenes.scene("textures", 0, 0, ()), 2.0, Sampling(backend="cpu", threads=1))
 
 
+def test_turned_windows_stay_inside_the_image_and_within_half_a_turn():
+    view, random = small_view(), np.random.default_rng(0)
+    places = random.normal(0, 1, (200, 4)) * [1000, 1000, 20, 60]
+    view.keep(places)
+    size = (TAPS, TAPS)
+    for window in view.windows(places):
+        nominal = Window(*window[:2], TAPS * view.stride, TAPS * view.stride, window[4])
+        ends = corners(nominal.to_affine(size), size)
+        assert ends.min() >= -1e-9
+        assert ends.max() <= scenes.SIDE + 1e-9
+        assert abs(window[4]) <= 180 + 1e-9
+        assert 0.5 - 1e-9 <= window[2] / nominal.width <= 2 + 1e-9
+    assert np.ptp(places[:, 3]) > TAPS * 3
+
+
 def test_no_search_leaves_the_image(monkeypatch):
     view = small_view()
-    edge = np.array([[16.0, 496.0, 0.0]])
-    outwards = np.array([[30.0, -30.0, 0.0]])
+    edge = np.array([[16.0, 496.0, 0.0, 0.0]])
+    outwards = np.array([[30.0, -30.0, 0.0, 0.0]])
     monkeypatch.setattr(View, "gradients", lambda self, places, targets: outwards)
-    found = optimisers.adam([view], edge, np.zeros((1, 16, 16)), edge, free=3, rate=np.ones(1), evaluations=5)
+    found = optimisers.adam([view], edge, np.zeros((1, 16, 16)), edge, free=[0, 1, 2], rate=np.ones(1), evaluations=5)
     assert found.places.tolist() == edge.tolist()
     random = np.random.default_rng(0)
     some = np.tile(edge, (50, 1))
@@ -156,13 +181,14 @@ def test_levenberg_marquardt_takes_no_step_that_leads_up(monkeypatch):
 
     def jacobians(self, places):
         x = (places[:, 0] - 256) / 10
-        slopes = np.zeros((len(places), TAPS * TAPS, 3))
+        slopes = np.zeros((len(places), TAPS * TAPS, 4))
         slopes[:, :, 0] = (self.stride / 10 / (1 + x * x))[:, None]
         return np.tile(np.arctan(x)[:, None], (1, TAPS * TAPS)), slopes
 
     monkeypatch.setattr(View, "jacobians", jacobians)
-    start, truth = np.array([[296.0, 256.0, 0.0]]), np.array([[256.0, 256.0, 0.0]])
-    found = optimisers.levenberg_marquardt([small_view()], start, np.zeros((1, 16, 16)), truth, free=2, evaluations=60)
+    start, truth = np.array([[296.0, 256.0, 0.0, 0.0]]), np.array([[256.0, 256.0, 0.0, 0.0]])
+    targets = np.zeros((1, 16, 16))
+    found = optimisers.levenberg_marquardt([small_view()], start, targets, truth, free=[0, 1], evaluations=60)
     np.testing.assert_allclose(found.places, truth, atol=1e-3)
     assert 0 < found.arrived[0] <= found.evaluations[0] < 60
 
@@ -170,7 +196,7 @@ def test_levenberg_marquardt_takes_no_step_that_leads_up(monkeypatch):
 def test_a_loss_that_is_the_same_everywhere_moves_no_policy_for_long(monkeypatch):
     """From the second step on the baseline is that loss, and nothing is left that would say where to go."""
     monkeypatch.setattr(View, "losses", lambda self, places, targets: np.full(len(places), 7.0))
-    start = np.tile([256.0, 256.0, 0.0], (64, 1))
+    start = np.tile([256.0, 256.0, 0.0, 0.0], (64, 1))
     found = optimisers.score_function(
         small_view(), start, np.zeros((64, 16, 16)), start, rate=np.full(64, 0.5), sigma=np.ones(64), evaluations=4000,
         random=np.random.default_rng(0),

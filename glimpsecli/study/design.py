@@ -27,6 +27,12 @@ ALIKE = 0.01
 WIDEST = 1.25
 """Largest factor by which the start is too large or too small where the scale is searched."""
 
+TURN, OFF = 45.0, 15.0
+"""Largest angle of a true window that is turned, and of a start against it where the angle is searched; degrees."""
+
+SLOWER = 3
+"""Factor by which there are fewer true windows where they are turned: there Gaussians, being ellipses, take long."""
+
 OFFSETS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
 """Distance of the start's centre from the true one, in widths of the window."""
 
@@ -43,6 +49,10 @@ class Condition(NamedTuple):
         Whether the image that is sampled is noisy; targets never are.
     own : bool
         Whether the target is the sampler's own glimpse, and not the exact average over each cell.
+    turned : bool
+        Whether the true windows are turned.
+    turning : bool
+        Whether the angle is searched as well, from a wrong one.
     fractional : bool
         Whether strides get a fraction. At a whole stride all taps lie alike between their pixels, and pass from one
         pixel to the next at the same moment.
@@ -53,6 +63,18 @@ class Condition(NamedTuple):
     noisy: bool = False
     own: bool = False
     fractional: bool = False
+    turned: bool = False
+    turning: bool = False
+
+    @property
+    def searched(self) -> str:
+        """The parameter that is searched beside the position, if any."""
+        return "scale" if self.scaled else "angle" if self.turning else ""
+
+    @property
+    def free(self) -> list[int]:
+        """Indices of the numbers of a place that are searched."""
+        return [0, 1, *([2] if self.scaled else []), *([3] if self.turning else [])]
 
     def stride(self, nominal: float) -> float:
         """Give the pixels from tap to tap of the true window."""
@@ -66,11 +88,17 @@ CONDITIONS = (
     Condition("translation and scale", scaled=True),
     Condition("translation and scale, noise", scaled=True, noisy=True),
     Condition("translation, own target", own=True),
+    Condition("translation, turned windows", turned=True),
+    Condition("translation and angle", turned=True, turning=True),
 )
 """The conditions of the study; the first is the main one, and has the most trials."""
 
-TUNING = (Condition("tuning"), Condition("tuning with scale", scaled=True))
-"""The conditions in which rates are tried, on images that are held out: without a scale, and with one."""
+TUNING = (
+    Condition("tuning"),
+    Condition("tuning with scale", scaled=True),
+    Condition("tuning with angle", turned=True, turning=True),
+)
+"""The conditions in which rates are tried, on images that are held out: one for each set of searched parameters."""
 
 NAMES = tuple(one.name for one in CONDITIONS)
 
@@ -93,7 +121,8 @@ class Design(NamedTuple):
     other_places : int
         True windows in each image, in the other conditions: the first of the main one's, or nearly so.
     tuning_places : int
-        True windows in each image that is held out.
+        True windows in each image that is held out. Where windows are turned, all three numbers are divided by
+        :data:`SLOWER`.
     rates, policies : tuple of float
         Values to try for Adam's rate, and for the sigma of the score function's policy; in strides.
     adam_looks, lm_looks : int
@@ -121,9 +150,12 @@ class Design(NamedTuple):
 
     def count(self, chunk: Chunk) -> int:
         """Give the number of true windows of a chunk."""
-        if condition_named(chunk.condition) in TUNING:
-            return self.tuning_places
-        return self.places if chunk.condition == self.conditions[0] else self.other_places
+        condition = condition_named(chunk.condition)
+        if condition in TUNING:
+            places = self.tuning_places
+        else:
+            places = self.places if chunk.condition == self.conditions[0] else self.other_places
+        return max(1, places // SLOWER) if condition.turned else places
 
     def scenes(self, *, held_out: bool) -> Iterator[tuple[str, int]]:
         """Generate kind and number of each image: of those held out for choosing rates, or of the others."""
@@ -172,10 +204,10 @@ class Chunk(NamedTuple):
 def tuning_chunks(design: Design) -> list[Chunk]:
     """Give the chunks on which the rates are chosen, the longest first."""
     strides = sorted(design.strides, reverse=True)
-    asked = {condition_named(name).scaled for name in design.conditions}
+    asked = {condition_named(name).searched for name in design.conditions}
     return [
         Chunk(condition.name, stride, *scene)
-        for stride in strides for condition in TUNING if condition.scaled in asked
+        for stride in strides for condition in TUNING if condition.searched in asked
         for scene in design.scenes(held_out=True)
     ]  # fmt: skip
 
@@ -206,9 +238,9 @@ def condition_named(name: str) -> Condition:
 def fingerprint(design: Design) -> str:
     """Give a hash of a design, the contents of its photos, and all constants on which the numbers depend."""
     fixed = {
-        "noise": NOISE, "fraction": FRACTION, "widest": WIDEST, "alike": ALIKE, "energy": LEAST_ENERGY, "side": SIDE,
-        "taps": mechanisms.TAPS, "mechanisms": mechanisms.MECHANISMS,
-        "close": (optimisers.CLOSE, optimisers.CLOSE_EXTENT), "annealing": optimisers.ANNEALING,
+        "noise": NOISE, "fraction": FRACTION, "widest": WIDEST, "turn": (TURN, OFF), "alike": ALIKE,
+        "energy": LEAST_ENERGY, "side": SIDE, "taps": mechanisms.TAPS, "mechanisms": mechanisms.MECHANISMS,
+        "close": (optimisers.CLOSE, optimisers.CLOSE_EXTENT, optimisers.CLOSE_ANGLE), "annealing": optimisers.ANNEALING,
         "held out": HELD_OUT, "score function": (optimisers.SAMPLES, optimisers.DECAY), "version": __version__,
     }  # fmt: skip
     hasher = hashlib.sha256(json.dumps([design.as_dict(), fixed], sort_keys=True).encode())

@@ -1,11 +1,11 @@
 """The mechanisms that are compared: samplers with their gradients, at each stage of an annealing.
 
-A place here is (cx, cy, u): the centre on the image plane in pixels, and the distance in strides by which a change of
-size has moved the window's edge from the nominal one::
+A place here is (cx, cy, u, v): the centre on the image plane in pixels, and the distances in strides by which a change
+of size and a turn have moved the middle of the window's edge from the nominal one::
 
-    extent = TAPS stride exp(2 u / TAPS)
+    extent = TAPS stride exp(2 u / TAPS)        angle = 2 v / TAPS radians
 
-so that a step of one in any of ``(cx / stride, cy / stride, u)`` moves taps by about a stride, and one learning rate
+so that a step of one in any of ``(cx / stride, cy / stride, u, v)`` moves taps by about a stride, and one learning rate
 fits them all.
 """
 
@@ -85,6 +85,9 @@ MECHANISMS = (
 )
 """All mechanisms that are compared."""
 
+TURNED = ("bilinear", "bilinear, blurred 0.5", "bilinear, blur annealed", "gaussian 0.5", "gaussian annealed")
+"""Names of those that are compared where windows are turned: there wide Gaussians, which are ellipses, take long."""
+
 
 class View(NamedTuple):
     """An image at one stage of a mechanism.
@@ -103,57 +106,60 @@ class View(NamedTuple):
     stride: float
     sampling: Sampling
 
-    @property
-    def bounds(self) -> Floats:
-        """Least and greatest cx, cy and u: the window of nominal size inside the image, and half to twice that size.
+    def keep(self, places: Floats) -> None:
+        """Keep the windows of (N, 4) places, at nominal size, inside the image.
 
-        Inside the image all samplers read the same pixels; beyond it each has its own border.
+        Inside the image all samplers read the same pixels; beyond it each has its own border. The size is kept between
+        half and twice the nominal one, and the angle within half a turn.
         """
-        height, width = self.pixels.shape
-        half, widest = TAPS * self.stride / 2, TAPS / 2 * np.log(2)
-        return np.array([[half, half, -widest], [width - half, height - half, widest]])
+        np.clip(places[:, 3], -TAPS / 2 * np.pi, TAPS / 2 * np.pi, out=places[:, 3])
+        angle, widest = 2 / TAPS * places[:, 3], TAPS / 2 * np.log(2)
+        half = (TAPS * self.stride / 2 * (np.abs(np.cos(angle)) + np.abs(np.sin(angle))))[:, None]
+        np.clip(places[:, :2], half, self.pixels.shape[::-1] - half, out=places[:, :2])
+        np.clip(places[:, 2], -widest, widest, out=places[:, 2])
 
     def windows(self, places: Floats) -> Floats:
-        """Give the (N, 5) windows of (N, 3) places."""
+        """Give the (N, 5) windows of (N, 4) places."""
         extent = TAPS * self.stride * np.exp(2 / TAPS * places[:, 2])
-        return np.column_stack([places[:, :2], extent, extent, np.zeros(len(places))])
+        return np.column_stack([places[:, :2], extent, extent, np.rad2deg(2 / TAPS * places[:, 3])])
 
     def sampler(self, places: Floats) -> Sampler:
-        """Give the sampler of (N, 3) places."""
+        """Give the sampler of (N, 4) places."""
         return Sampler(self.windows(places), SIZE, self.pixels.shape, self.sampling)
 
     def glimpses(self, places: Floats) -> Floats:
-        """Give the glimpses (N, TAPS, TAPS) of (N, 3) places."""
+        """Give the glimpses (N, TAPS, TAPS) of (N, 4) places."""
         return self.sampler(places)(self.pixels).astype(np.float64)
 
     def losses(self, places: Floats, targets: Floats) -> Floats:
-        """Give the mean squared errors (N,) of the glimpses at (N, 3) places against (N, TAPS, TAPS) targets."""
+        """Give the mean squared errors (N,) of the glimpses at (N, 4) places against (N, TAPS, TAPS) targets."""
         losses: Floats = np.mean(np.square(self.glimpses(places) - targets), axis=(1, 2))
         return losses
 
     def gradients(self, places: Floats, targets: Floats) -> Floats:
-        """Give the gradients (N, 3) of :meth:`losses` with respect to ``(cx / stride, cy / stride, u)``."""
+        """Give the gradients (N, 4) of :meth:`losses` with respect to ``(cx / stride, cy / stride, u, v)``."""
         sampler = self.sampler(places)
         cotangents = (sampler(self.pixels) - targets) * (2 / TAPS**2)
         by_windows = np.asarray(sampler.vjp(self.pixels, cotangents, by="where").where)
         by_extent = (by_windows[:, 2] + by_windows[:, 3]) * self.windows(places)[:, 2]
-        return np.column_stack([by_windows[:, :2] * self.stride, by_extent * (2 / TAPS)])
+        by_angle = np.rad2deg(by_windows[:, 4])
+        return np.column_stack([by_windows[:, :2] * self.stride, by_extent * (2 / TAPS), by_angle * (2 / TAPS)])
 
     def jacobians(self, places: Floats) -> tuple[Floats, Floats]:
-        """Give the glimpses at (N, 3) places, and their derivatives.
+        """Give the glimpses at (N, 4) places, and their derivatives.
 
         Returns
         -------
         glimpses : (N, TAPS * TAPS) float64
-        slopes : (N, TAPS * TAPS, 3) float64
-            With respect to cx / stride, cy / stride and u.
+        slopes : (N, TAPS * TAPS, 4) float64
+            With respect to cx / stride, cy / stride, u and v.
         """
         windows = self.windows(places)
         if self.sampling.sampler == "gaussian":
             glimpses, slopes = gaussian_slopes(self.pixels, windows, TAPS, self.sampling.blur)
         else:
             glimpses, slopes = bilinear_slopes(self.pixels, windows, TAPS)
-        slopes *= [self.stride, self.stride, 2 / TAPS]
+        slopes *= [self.stride, self.stride, 2 / TAPS, 2 / TAPS]
         return glimpses, slopes
 
 

@@ -1,6 +1,6 @@
 """The searches, for many trials at once: Adam, Levenberg and Marquardt's method, and Adam on the score function.
 
-Places are (N, 3): see ``mechanisms``. Steps are in strides, of ``(cx / stride, cy / stride, u)``. Places are kept
+Places are (N, 4): see ``mechanisms``. Steps are in strides, of ``(cx / stride, cy / stride, u, v)``. Places are kept
 inside the image, and between half and twice the nominal size.
 """
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     Whole = NDArray[np.int64]
 
-CLOSE, CLOSE_EXTENT = 0.25, 0.02
-"""Errors within which a window counts as found: of the centre, in strides, and of the extent, as a share."""
+CLOSE, CLOSE_EXTENT, CLOSE_ANGLE = 0.25, 0.02, 0.02
+"""Errors within which a window counts as found: of the centre, in strides; of the extent, as a share; in radians."""
 
 ANNEALING = 0.6
 """Share of the evaluations after which annealing ends."""
@@ -42,7 +42,7 @@ class Outcome(NamedTuple):
 
     Attributes
     ----------
-    places : (N, 3) float64
+    places : (N, 4) float64
     arrived : (N,) int64
         Evaluations after which the place was close, and stayed so to the end; -1 where it was not close in the end.
     evaluations : (N,) int64
@@ -67,7 +67,7 @@ class Watch:
 
 
 def errors(places: Floats, truth: Floats, stride: float) -> tuple[Floats, Floats]:
-    """Give the errors of (N, 3) places: of the centre in strides, of the extent as a share of the true one."""
+    """Give the errors of (N, 4) places: of the centre in strides, of the extent as a share of the true one."""
     centre = np.hypot(*(places - truth)[:, :2].T) / stride
     return centre, np.expm1(2 / TAPS * (places - truth)[:, 2])
 
@@ -75,44 +75,47 @@ def errors(places: Floats, truth: Floats, stride: float) -> tuple[Floats, Floats
 def close(places: Floats, truth: Floats, stride: float) -> NDArray[np.bool_]:
     """Whether each place counts as found."""
     centre, extent = errors(places, truth, stride)
-    found: NDArray[np.bool_] = (centre <= CLOSE) & (np.abs(extent) <= CLOSE_EXTENT)
+    angle = 2 / TAPS * (places - truth)[:, 3]
+    found: NDArray[np.bool_] = (centre <= CLOSE) & (np.abs(extent) <= CLOSE_EXTENT) & (np.abs(angle) <= CLOSE_ANGLE)
     return found
 
 
 def adam(
-    views: Sequence[View], start: Floats, targets: Floats, truth: Floats, *, free: int, rate: Floats, evaluations: int
-) -> Outcome:
+    views: Sequence[View], start: Floats, targets: Floats, truth: Floats, *, free: list[int], rate: Floats,
+    evaluations: int,
+) -> Outcome:  # fmt: skip
     """Follow the gradient with Adam (Kingma and Ba 2015), whose rate falls to 0 along half a cosine.
 
     Parameters
     ----------
     views : sequence of View
         The stages of the sampler.
-    start, truth : (N, 3) float64
+    start, truth : (N, 4) float64
         The truth is for the watch only.
     targets : (N, TAPS, TAPS) float64
-    free : {2, 3}
-        Numbers of a place that are searched.
+    free : list of int
+        Indices of the numbers of a place that are searched.
     rate : (N,) float64
         Strides; each trial may have its own.
     evaluations : int
         Forward and backward passes of each trial.
     """
     stride, places, watch = views[0].stride, start.copy(), Watch(truth, views[0].stride)
-    mover = _Adam(places.shape[0], free, rate, evaluations)
+    mover = _Adam(places.shape[0], len(free), rate, evaluations)
     watch.see(places, 0)
     for step in range(evaluations):
         view = views[stage(step, evaluations, len(views))]
-        slopes = view.gradients(places, targets)[:, :free]
-        places[:, :free] -= mover.step(slopes) * _scales(stride)[:free]
-        _keep(places, view)
+        slopes = view.gradients(places, targets)[:, free]
+        places[:, free] -= mover.step(slopes) * _scales(stride)[free]
+        view.keep(places)
         watch.see(places, step + 1)
     return Outcome(places, watch.since, np.full(len(start), evaluations))
 
 
 def levenberg_marquardt(
-    views: Sequence[View], start: Floats, targets: Floats, truth: Floats, *, free: int, evaluations: int
-) -> Outcome:
+    views: Sequence[View], start: Floats, targets: Floats, truth: Floats, *, free: list[int],
+    evaluations: int,
+) -> Outcome:  # fmt: skip
     """Minimise the squares by Levenberg and Marquardt's method, which has nothing to tune.
 
     A trial that has come to rest is not evaluated until the next stage begins.
@@ -137,8 +140,8 @@ def levenberg_marquardt(
             rows = np.flatnonzero(active)
             move = _damped_step(normal[rows], descent[rows], damping[rows])
             there = places[rows]
-            there[:, :free] -= move * _scales(stride)[:free]
-            _keep(there, view)
+            there[:, free] -= move * _scales(stride)[free]
+            view.keep(there)
             resting = np.max(np.abs(there - places[rows]) / _scales(stride), axis=1) < _SHORT
             active[rows[resting]] = False
             rows, there = rows[~resting], there[~resting]
@@ -181,7 +184,7 @@ def score_function(
         policy = GaussianPolicy(places[:, :2], sigma * stride)
         samples = np.stack([policy.sample(random) for _ in range(SAMPLES)])
         seen = clip_to_image(samples, view.pixels.shape)
-        looked = np.concatenate([np.column_stack([one, places[:, 2]]) for one in seen])
+        looked = np.concatenate([np.column_stack([one, places[:, 2:]]) for one in seen])
         losses = view.losses(looked, np.tile(targets, (SAMPLES, 1, 1))).reshape(SAMPLES, count)
         scores = np.stack([policy.score(sample)[0] for sample in samples])
         # MovingMean and score_gradient of attention.score, for each trial; the baseline is that before this step.
@@ -189,7 +192,7 @@ def score_function(
         slopes = np.mean((losses - baseline)[..., None] * scores, axis=0) * stride
         total = DECAY * total + (1 - DECAY) * losses.mean(axis=0)
         places[:, :2] -= mover.step(slopes) * stride
-        _keep(places, view)
+        view.keep(places)
         watch.see(places, (step + 1) * SAMPLES)
     return Outcome(places, watch.since, np.full(count, steps * SAMPLES))
 
@@ -224,10 +227,10 @@ def _stage_ends(evaluations: int, stages: int) -> list[int]:
     ]
 
 
-def _normal(view: View, places: Floats, wanted: Floats, free: int) -> tuple[Floats, Floats, Floats]:
-    """Give the costs (N,), J^T J (N, free, free) and J^T r (N, free)."""
+def _normal(view: View, places: Floats, wanted: Floats, free: list[int]) -> tuple[Floats, Floats, Floats]:
+    """Give the costs (N,), J^T J (N, n, n) and J^T r (N, n), for n free numbers."""
     seen, slopes = view.jacobians(places)
-    residual, slopes = seen - wanted, slopes[:, :, :free]
+    residual, slopes = seen - wanted, slopes[:, :, free]
     across = np.swapaxes(slopes, 1, 2)
     return np.mean(residual**2, axis=1), across @ slopes, (across @ residual[..., None])[..., 0]
 
@@ -241,8 +244,4 @@ def _damped_step(normal: Floats, descent: Floats, damping: Floats) -> Floats:
 
 
 def _scales(stride: float) -> Floats:
-    return np.array([stride, stride, 1.0])
-
-
-def _keep(places: Floats, view: View) -> None:
-    np.clip(places, *view.bounds, out=places)
+    return np.array([stride, stride, 1.0, 1.0])

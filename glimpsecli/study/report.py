@@ -17,9 +17,20 @@ from glimpsecli.annotations.tables import table_of
 from glimpsecli.bench import machine
 from glimpsecli.images.atomic import place_together
 from glimpsecli.study import charts, speed
-from glimpsecli.study.design import ALIKE, FRACTION, NOISE, WIDEST, Design, condition_named, fingerprint
+from glimpsecli.study.design import (
+    ALIKE,
+    FRACTION,
+    NOISE,
+    OFF,
+    TURN,
+    WIDEST,
+    Chunk,
+    Design,
+    condition_named,
+    fingerprint,
+)
 from glimpsecli.study.mechanisms import ANNEALED, TAPS
-from glimpsecli.study.optimisers import ANNEALING, CLOSE, CLOSE_EXTENT, SAMPLES
+from glimpsecli.study.optimisers import ANNEALING, CLOSE, CLOSE_ANGLE, CLOSE_EXTENT, SAMPLES
 from glimpsecli.study.statistics import FEWEST
 from glimpsecli.study.summary import ALL, Runs, Summary, cells, medians
 from glimpsecli.study.verdict import MARGIN, compared, verdicts, word
@@ -105,8 +116,8 @@ def tables(done: Done, summary: Summary) -> dict[str, Rows]:
             for condition in summary.conditions for one in compared(summary, condition, strides)
         ],
         "settings": [
-            {"sampler": sampler, "stride": stride, "scaled": scaled, **setting._asdict()}
-            for (sampler, stride, scaled), setting in done.settings.items()
+            {"sampler": sampler, "stride": stride, "searched": searched, **setting._asdict()}
+            for (sampler, stride, searched), setting in done.settings.items()
         ],
     }  # fmt: skip
     own = _own(summary.conditions)
@@ -189,8 +200,8 @@ def markdown(done: Done, summary: Summary, about: dict[str, Any]) -> str:
 def edge_settings(done: Done) -> list[str]:
     """Name samplers whose setting is the least or greatest that was tried, so that another might be better."""
     return [
-        f"{name} at stride {stride:g}{' with scale' if scaled else ''}, {what} {chosen:g}"
-        for (name, stride, scaled), setting in done.settings.items()
+        f"{name} at stride {stride:g}{f' with {searched}' if searched else ''}, {what} {chosen:g}"
+        for (name, stride, searched), setting in done.settings.items()
         for what, chosen, tried in (
             ("rate", setting.rate, done.design.rates), ("sigma", setting.sigma, done.design.policies),
         )
@@ -206,8 +217,10 @@ def _method(done: Done, summary: Summary) -> list[str]:
     return [
         f"A window of {TAPS}x{TAPS} taps is recovered from a displaced start by minimising the mean squared error to a "
         "target, the exact average over each cell. It is recovered if in the end the centre is within "
-        f"{CLOSE:g} strides, and the extent within {100 * CLOSE_EXTENT:g} %. {pictures} images; starts {offsets} "
-        "windows away; every sampler had the same trials, except that hard attention searches no scale.",
+        f"{CLOSE:g} strides, the extent within {100 * CLOSE_EXTENT:g} %, and the angle within "
+        f"{math.degrees(CLOSE_ANGLE):.1f} degrees. {pictures} images; starts {offsets} windows away; every sampler had "
+        "the same trials, except that hard attention searches no scale, and that some are left out where windows are "
+        "turned.",
         f"An evaluation is a glimpse with its gradient: Adam had {design.adam_looks}, Levenberg-Marquardt "
         f"{design.lm_looks}. Hard attention has no gradient, and {SAMPLES} evaluations a step, so that as many "
         "evaluations are fewer steps; the sigma of its policy stays.",
@@ -223,7 +236,7 @@ def _method(done: Done, summary: Summary) -> list[str]:
 def _condition(design: Design, name: str) -> str:
     """Describe a condition."""
     condition = condition_named(name)
-    places = design.places if name == design.conditions[0] else design.other_places
+    places = design.count(Chunk(name, 1.0, "", 0))
     parts = [
         f"{places} windows in each image",
         f"each stride is {FRACTION:g} greater than its name says, so that each tap lies in its own way between pixels"
@@ -232,6 +245,8 @@ def _condition(design: Design, name: str) -> str:
         "follow the window" if condition.scaled else "",
         f"noise of {255 * NOISE:g} of 255 on every pixel of the image" if condition.noisy else "",
         "the target is what the sampler itself sees at the true window" if condition.own else "",
+        f"each turned by up to {TURN:g} degrees" if condition.turned else "",
+        f"the start turned by up to {OFF:g} degrees against it" if condition.turning else "",
     ]  # fmt: skip
     return "; ".join(part for part in parts if part)
 

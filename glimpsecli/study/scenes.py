@@ -10,6 +10,7 @@ import numpy as np
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.formats import FORMATS
+from glimpsecli.sampling import Sampler, Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,8 @@ HELD_OUT = 2
 """Images of each kind on which only the learning rates are chosen."""
 
 LEAST_PHOTOS = HELD_OUT + 1
+POINTS = 16
+"""Points along a side of a cell whose mean is taken where the window is turned."""
 SIDE = 512
 _LETTERS = "abcdefghkmnopqrstuvwxyzABCDEFGHJKLMNPRSTUVWXYZ23456789&?!@%"
 _GREY = np.array([0.299, 0.587, 0.114])
@@ -75,7 +78,9 @@ def scene(kind: str, index: int, seed: int, photos: Sequence[str]) -> Image:
 
 
 def area_average(image: Image, windows: Floats, taps: int) -> Floats:
-    """Give the exact mean of each cell of upright windows, pixels being squares of one value.
+    """Give the mean of each cell of windows, pixels being squares of one value.
+
+    It is exact where windows are upright. Where one is turned it is that of :data:`POINTS` x :data:`POINTS` points.
 
     Parameters
     ----------
@@ -89,8 +94,14 @@ def area_average(image: Image, windows: Floats, taps: int) -> Floats:
     -------
     (N, taps, taps) float64
     """
-    cells = []
-    for cx, cy, width, height, _ in windows:
+    cells, sampling = [], Sampling(sampler="hard", backend="cpu", threads=1)
+    for window in windows:
+        cx, cy, width, height, angle = window
+        if angle:
+            points = (taps * POINTS, taps * POINTS)
+            seen = Sampler(window[None], points, image.shape, sampling)(image)[0]
+            cells.append(seen.reshape(taps, POINTS, taps, POINTS).mean(axis=(1, 3), dtype=np.float64))
+            continue
         top, down = _shares(cy - height / 2, height, taps, image.shape[0])
         left, across = _shares(cx - width / 2, width, taps, image.shape[1])
         part = image[top : top + down.shape[1], left : left + across.shape[1]]

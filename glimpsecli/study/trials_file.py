@@ -190,8 +190,8 @@ def _check_tried(tried: Any, chunk: Chunk, design: Design, mechanisms: Sequence[
         if not isinstance(rows, list) or len(rows) != len(settings):
             raise ValueError(f"{mechanism.name} has not {len(settings)} settings")
         for row, setting in zip(rows, settings, strict=True):
-            right = isinstance(row, list) and row[:-2] == list(setting) and row[-1] == design.tuning_places
-            if not right or not _are_counts(row[-2], len(design.offsets), design.tuning_places):
+            right = isinstance(row, list) and row[:-2] == list(setting) and row[-1] == design.count(chunk)
+            if not right or not _are_counts(row[-2], len(design.offsets), design.count(chunk)):
                 raise ValueError(f"{mechanism.name} has not the successes of each setting at each offset")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from glimpsecli.study import optimisers, statistics
 from glimpsecli.study.design import ALIKE, NOISE, Chunk, Design, condition_named
-from glimpsecli.study.mechanisms import MECHANISMS, Mechanism
+from glimpsecli.study.mechanisms import MECHANISMS, TURNED, Mechanism
 from glimpsecli.study.scenes import KINDS, scene
 from glimpsecli.study.trials import Trials, draw
 
@@ -33,8 +33,8 @@ class Setting(NamedTuple):
     sigma: float = 0.0
 
 
-Key = tuple[str, float, bool]
-"""The name of a sampler, the nominal stride, and whether a scale is searched."""
+Key = tuple[str, float, str]
+"""The name of a sampler, the nominal stride, and the parameter that is searched beside the position, if any."""
 
 Settings = Mapping[Key, Setting]
 
@@ -46,10 +46,17 @@ def settings_for(mechanism: Mechanism, design: Design) -> list[Setting]:
 
 
 def methods(mechanism: Mechanism, chunk: Chunk) -> tuple[str, ...]:
-    """Name the optimisers of a sampler; none where hard attention is to find a scale, for its policies have none."""
+    """Name the optimisers of a sampler.
+
+    Hard attention has none where a scale is searched, for its policies have none, nor have some samplers where windows
+    are turned.
+    """
+    condition = condition_named(chunk.condition)
+    if condition.turned and mechanism.name not in TURNED:
+        return ()
     if not mechanism.sampled:
         return LM, ADAM
-    return () if condition_named(chunk.condition).scaled else (SCORE,)
+    return () if condition.scaled else (SCORE,)
 
 
 def tune(design: Design, chunk: Chunk, mechanisms: Sequence[Mechanism] = MECHANISMS) -> dict[str, Any]:
@@ -89,7 +96,7 @@ def choose(tuned: Sequence[Mapping[str, Any]], offsets: Sequence[float]) -> dict
     for one in tuned:
         chunk = Chunk(*one["chunk"])
         for name, rows in one["tried"].items():
-            tally = counts.setdefault((name, chunk.stride, condition_named(chunk.condition).scaled), {})
+            tally = counts.setdefault((name, chunk.stride, condition_named(chunk.condition).searched), {})
             for rate, sigma, successes, places in rows:
                 setting = Setting(rate, sigma)
                 tally[setting] = tally.get(setting, 0) + np.array([*successes, places])
@@ -123,7 +130,7 @@ def work(
         targets = mechanism.views(image, stride)[-1].glimpses(some.truth) if condition.own else some.targets
         for method in methods(mechanism, chunk):
             # Of the optimisers only Adam has anything to set.
-            setting = None if method == LM else np.array(settings[mechanism.name, chunk.stride, condition.scaled])
+            setting = None if method == LM else np.array(settings[mechanism.name, chunk.stride, condition.searched])
             rows = None if setting is None else np.tile(setting, (len(some.start), 1))
             _warm_up(mechanism, views, some, design, chunk, rows)
             begin = time.process_time()
@@ -164,7 +171,7 @@ def _search(
 
     `settings` are (N, 2), rate and sigma of each trial; without them the search is by Levenberg and Marquardt's method.
     """
-    free = 3 if condition_named(chunk.condition).scaled else 2
+    free = condition_named(chunk.condition).free
     if settings is None:
         return optimisers.levenberg_marquardt(
             views, some.start, targets, some.truth, free=free, evaluations=design.lm_looks
