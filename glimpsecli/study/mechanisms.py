@@ -124,8 +124,9 @@ class View(NamedTuple):
         return np.column_stack([places[:, :2], extent, extent, np.rad2deg(2 / TAPS * places[:, 3])])
 
     def sampler(self, places: Floats) -> Sampler:
-        """Give the sampler of (N, 4) places."""
-        return Sampler(self.windows(places), SIZE, self.pixels.shape, self.sampling)
+        """Give the sampler of (N, 4) places; that of upright windows knows no angle, and gives gradients sooner."""
+        windows = self.windows(places)
+        return Sampler(windows if windows[:, 4].any() else windows[:, :4], SIZE, self.pixels.shape, self.sampling)
 
     def glimpses(self, places: Floats) -> Floats:
         """Give the glimpses (N, TAPS, TAPS) of (N, 4) places."""
@@ -140,7 +141,8 @@ class View(NamedTuple):
         """Give the gradients (N, 4) of :meth:`losses` with respect to ``(cx / stride, cy / stride, u, v)``."""
         sampler = self.sampler(places)
         cotangents = (sampler(self.pixels) - targets) * (2 / TAPS**2)
-        by_windows = np.asarray(sampler.vjp(self.pixels, cotangents, by="where").where)
+        found = np.asarray(sampler.vjp(self.pixels, cotangents, by="where").where)
+        by_windows = np.pad(found, ((0, 0), (0, 5 - found.shape[1])))
         by_extent = (by_windows[:, 2] + by_windows[:, 3]) * self.windows(places)[:, 2]
         by_angle = np.rad2deg(by_windows[:, 4])
         return np.column_stack([by_windows[:, :2] * self.stride, by_extent * (2 / TAPS), by_angle * (2 / TAPS)])
