@@ -1,12 +1,16 @@
 """Elliptical Gaussians: the definition against closed forms, the backends against the definition."""
 
+import ctypes
+import mmap
+import sys
+
 import numpy as np
 import pytest
 from conftest import examples
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from glimpsecli import Affine, Projective, Window, extract, extract_batch, vjp, vjp_batch
+from glimpsecli import Affine, Projective, Sampler, Sampling, Window, extract, extract_batch, vjp, vjp_batch
 from glimpsecli.attention import ellipses, elliptical, gaussian
 from glimpsecli.window import stack_matrices
 
@@ -287,3 +291,59 @@ def test_nothing_jumps_where_a_window_turns_through_0(backend):
         seen = [extract(image, Window(cx, cy, 30, 24, 0.01 * n), (6, 8), backend=backend) for n in range(-20, 21)]
         steps = np.abs(np.diff(seen, axis=0)).max(axis=(1, 2))
         assert steps.max() < 3 * np.median(steps) + 1e-3
+
+
+def at_the_end_of_memory(array):
+    """Copy an array to where no memory follows it that may be read."""
+    page, libc = mmap.PAGESIZE, ctypes.CDLL(None, use_errno=True)
+    whole = -(-array.nbytes // page) * page
+    memory = mmap.mmap(-1, whole + page)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    if libc.mprotect(ctypes.c_void_p(start + whole), ctypes.c_size_t(page), 0):
+        pytest.skip("memory cannot be protected here")
+    copy = np.frombuffer(memory, array.dtype, array.size, whole - array.nbytes).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs mprotect")
+@pytest.mark.parametrize(("width", "channels"), [(1, 1), (3, 1), (5, 3), (13, 3), (21, 3), (40, 1), (70, 1)])
+def test_no_vector_reads_beyond_the_images(width, channels):
+    batch = np.random.default_rng(width).integers(0, 256, (40, 16, width, channels), dtype=np.uint8)
+    guarded, places = at_the_end_of_memory(batch), [Window(width / 2, 8, 3, height, 30) for height in (3, 5)] * 20
+    for images in (guarded, guarded[:1]):
+        some = places[: len(images)]
+        seen = extract_batch(images, some, (4, 4), blur=1.0, backend="cpu")
+        expected = extract_batch(np.array(images), some, (4, 4), blur=1.0, backend="numpy")
+        np.testing.assert_allclose(seen, expected, atol=255 * TOLERANCE)
+        vjp_batch(images, some, (4, 4), np.ones(seen.shape, np.float32), blur=1.0, backend="cpu")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("blur", [1e-300, 1e-10, 1e-4, 1e3])
+def test_any_blur_gives_numbers(backend, blur):
+    image = np.random.default_rng(5).random((20, 25, 2), dtype=np.float32)
+    place, loss = Window(12, 9, 14, 11, 33), np.ones((4, 5, 2), np.float32)
+    seen, gradients = (
+        extract(image, place, (4, 5), blur=blur, backend=backend),
+        vjp(image, place, (4, 5), loss, blur=blur),
+    )
+    np.testing.assert_allclose(np.clip(seen, image.min(), image.max()), seen, atol=TOLERANCE)
+    assert np.isfinite([*gradients.where, *gradients.image.ravel()]).all()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_thinnest_ellipse_is_no_error(backend):
+    image = np.random.default_rng(6).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    thin, loss = Affine([[1e9, 1e9, 10], [1e9, 1e9 * (1 - 1e-9), 10]]), np.ones((3, 3, 3))
+    for view in (image, np.asfortranarray(image)):
+        assert np.isfinite(extract(view, thin, (3, 3), backend=backend)).all()
+        assert np.isfinite(vjp(view, thin, (3, 3), loss, backend=backend).image).all()
+
+
+def test_a_sampler_forgets_the_last_image():
+    image = np.random.default_rng(7).random((70, 80, 1), dtype=np.float32)
+    look = Sampler(Window(71.8, 66, 4.07, 7.85, 47.4), (5, 5), image.shape, Sampling(backend="cpu"))
+    first = look(image)
+    look(np.full_like(image, np.nan))
+    np.testing.assert_array_equal(look(image), first)

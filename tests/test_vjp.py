@@ -88,7 +88,7 @@ def test_by_a_window_gaussian(backend, seed, window):
         return np.sum(loss * elliptical.glimpse(image, matrix, SIZE, 0.5))
 
     assert_close(numbers(found)[:4], differences(value, numbers(window)[:4], 1e-5), 1.0, 1e-5)
-    assert_close(found.angle, differences(turned_value, np.zeros(1), 1e-3)[0], 1.0, 1e-5)
+    assert_close(found.angle, differences(turned_value, np.zeros(1), 1e-2)[0], 1.0, 1e-5)
     rows = vjp(image, np.array([numbers(window)[:4]]), SIZE, loss[None], backend=backend, by="where").where
     assert_close(rows[0], numbers(found)[:4], 1.0, 1e-5)
 

@@ -44,6 +44,10 @@ class Ellipses(NamedTuple):
     determinant: Floats
 
 
+SHARPEST = 1e-4
+"""The least sigma, in strides: below it a tap reads its nearest pixel, and its square would be lost in rounding."""
+
+
 def of_taps(matrix: ArrayLike, size: tuple[int, int], blur: float, rows: slice = slice(None)) -> Ellipses:
     """Give the Gaussians of the taps of an :class:`~glimpsecli.Affine` or a :class:`~glimpsecli.Projective`.
 
@@ -99,7 +103,7 @@ def of_taps_vjp(
     given = np.stack([np.stack([xx, xy / 2], axis=-1), np.stack([xy / 2, yy], axis=-1)], axis=-2)
     mixed = first @ given @ second
     by_moments = (larger >= 1) * (first @ given @ first) + (smaller >= 1) * (second @ given @ second)
-    by_moments = blur * blur * (by_moments + slope * (mixed + mixed.swapaxes(-1, -2)))
+    by_moments = max(blur, SHARPEST) ** 2 * (by_moments + slope * (mixed + mixed.swapaxes(-1, -2)))
     by_jacobians = 2 * by_moments @ jacobians / depths[:, None, None]
     by_points = np.stack([x, y], axis=-1)
     found = np.zeros((*by_points.shape[:-1], 3, 3))
@@ -133,7 +137,7 @@ def _covariances(jacobians: Floats, blur: float) -> tuple[Floats, Floats, Floats
     larger, smaller = _eigenvalues(jacobians, moments)
     slope = _floored_slope(larger, smaller)
     base = np.maximum(smaller, 1) - slope * smaller
-    square = blur * blur
+    square = max(blur, SHARPEST) ** 2
     return (
         square * (base + slope * moments[:, 0, 0]),
         square * slope * moments[:, 0, 1],

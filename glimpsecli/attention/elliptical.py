@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from glimpsecli.attention.ellipses import Ellipses
 
 
+GONE = 11.0
+"""Sigmas outside the image beyond which a tap is 0, whatever the image: its fade would be less than 1e-13."""
+
+
 def weights(
     taps: Ellipses,
     image_size: tuple[int, int],
@@ -222,7 +226,9 @@ def _shares(
 def _fades(centres: Floats, variances: Floats, pixels: int) -> tuple[Floats, Floats, Floats]:
     """Give the fade of an axis, see the top of this file, and its derivatives with respect to centres and variances."""
     left, by_centres, by_variances = np.ones(centres.shape), np.zeros(centres.shape), np.zeros(centres.shape)
-    outside = (centres < 0) | (centres > pixels - 1)
+    away = np.maximum(-centres, centres - (pixels - 1))
+    gone = away > GONE * np.sqrt(variances)
+    left[gone], outside = 0, (away > 0) & ~gone
     if np.any(outside):
         centre, variance = centres[outside, None], variances[outside, None]
         weights = gaussian.vector(centre, np.sqrt(variance), pixels)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glimpsecli.attention import ellipses
+from glimpsecli.attention import ellipses, elliptical
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,8 +29,7 @@ BACK_CUT = 6.5
 EXACT_CUT = 9.0
 """CUT for glimpses and gradients in float64, in sigmas: a weight beyond it is below double precision."""
 
-GONE = 11.0
-"""Sigmas outside the image beyond which an elliptical Gaussian has faded to less than 1e-13."""
+GONE, SHARPEST = elliptical.GONE, ellipses.SHARPEST
 
 _IDENTITY = np.eye(2)
 _TAPS = 2**16  # whose ellipses are computed at once
@@ -74,14 +73,22 @@ def ellipse_boxes(taps: Ellipses, image_size: tuple[int, int], cut: float = CUT)
     d_x, d_y = (_nearest(c, extent) - c for c, extent in ((taps.x, image_size[1]), (taps.y, image_size[0])))
     gone = (np.abs(d_x) > GONE * np.sqrt(taps.s_xx) + 0.5) | (np.abs(d_y) > GONE * np.sqrt(taps.s_yy) + 0.5)
     with np.errstate(over="ignore", invalid="ignore"):
+        # Of a very thin ellipse rounding leaves any number, or none.
         square = (taps.s_yy * d_x * d_x - 2 * taps.s_xy * d_x * d_y + taps.s_xx * d_y * d_y) / taps.determinant
-        reach = np.sqrt(square + cut * cut)
+        reach = np.sqrt(np.fmax(square, 0) + cut * cut)
     boxes = []
     for centre, variance, extent in ((taps.y, taps.s_yy, image_size[0]), (taps.x, taps.s_xx, image_size[1])):
-        far = np.where(gone, 0, np.minimum(reach * np.sqrt(variance), 4.0 * extent + np.abs(centre)))
+        far = np.where(gone, 0, np.fmin(reach * np.sqrt(variance), 4.0 * extent + np.abs(centre)))
         boxes.append(np.clip(np.minimum(np.ceil(centre - far), np.floor(centre)), 0, extent - 1))
         boxes.append(np.clip(np.maximum(np.floor(centre + far), np.ceil(centre)), 0, extent - 1) + 1)
     return np.stack(boxes, axis=1).astype(np.int64)
+
+
+def from_middle(matrices: Floats, size: tuple[int, int]) -> Floats:
+    """Give (N, 2 or 3, 3) matrices whose first tap is the middle of a glimpse: the first may lie outside the image."""
+    moved = matrices.copy()
+    moved[:, :, 2] += matrices[:, :, :2] @ [(size[1] - 1) / 2, (size[0] - 1) / 2]
+    return moved
 
 
 def _nearest(centre: Floats, extent: int) -> Floats:

@@ -67,7 +67,11 @@ what, who, clock, reports = (
 @who(
     "--sampler", "samplers", type=values.WordsValue("gaussian", "bilinear", "hard"), help="Default: gaussian,bilinear."
 )
-@who("--rotated", is_flag=True, help="Turned windows too: the bilinear sampler, and with gaussian the ellipses.")
+@who(
+    "--rotated",
+    is_flag=True,
+    help="Turned windows too; without --gradients gaussian as well, its ellipses.",
+)
 @who(
     "--gradients", is_flag=True,
     help="Glimpses and their gradients (vjp) instead: with respect to where, and to image and where.",

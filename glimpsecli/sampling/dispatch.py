@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glimpsecli import backends
+from glimpsecli.backends.footprint import from_middle
 from glimpsecli.backends.protocol import Interpolation
 from glimpsecli.window.conversions import matrices_to_gaussians, upright
 from glimpsecli.window.pullbacks import matrices_to_gaussians_vjp
@@ -185,8 +186,7 @@ def numpy_seconds(taps: Taps, channels: int, backward: bool = False) -> float:
         points = 7e-9 * channels * crops + point * (taps.windows - crops)
         return cost * (1e-4 * taps.windows + h * w * points)
     if taps.elliptical and taps.windows:
-        middle = taps._replace(size=(1, 1), places=taps.places[-1:].copy())  # the first tap may lie outside the image
-        middle.places[..., 2] += middle.places[..., :2] @ [(w - 1) / 2, (h - 1) / 2]
+        middle = taps._replace(size=(1, 1), places=from_middle(taps.places[-1:], taps.size))
         ((top, bottom, left, right),) = middle.boxes().tolist()
         per_tap = 2e-7 + (bottom - top) * (right - left) * (2e-8 + 5e-9 * channels)
         return float(cost * taps.windows * h * w * per_tap)

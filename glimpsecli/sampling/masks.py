@@ -105,6 +105,6 @@ def unbounded_peak(one: Taps) -> float | None:
     if plane[0] * plane[1] > LARGEST_PLANE:
         raise InvalidInputError(
             f"elliptical Gaussians over {plane[1]}x{plane[0]} pixels are too wide for a mask",
-            "look at a smaller window",
+            "look at a smaller window, or use the bilinear sampler",
         )
     return float(written(one.moved(top, left, plane), np.ones((*one.size, 1), np.float32)).max())

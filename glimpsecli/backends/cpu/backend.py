@@ -19,7 +19,15 @@ from glimpsecli.backends.cpu.kernels import bilinear as cpu_bilinear
 from glimpsecli.backends.cpu.kernels import gaussian as cpu_gaussian
 from glimpsecli.backends.cpu.kernels.neighbours import BORDERS
 from glimpsecli.backends.cpu.threads import Scratch, run
-from glimpsecli.backends.footprint import BACK_CUT, CUT, elliptical_support, gaussian_support, matrix_support, union
+from glimpsecli.backends.footprint import (
+    BACK_CUT,
+    CUT,
+    elliptical_support,
+    from_middle,
+    gaussian_support,
+    matrix_support,
+    union,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,11 +85,11 @@ def _gaussian_scratch(*sizes: int) -> Scratch:
     return Scratch(functools.partial(cpu_gaussian.scratch, *sizes))
 
 
-def _source(images: Images, find_boxes: Callable[[], Boxes]) -> tuple[Any, ...]:
+def _source(images: Images, find_boxes: Callable[[], Boxes], beyond: bool = False) -> tuple[Any, ...]:
     """Give flat pixels and their geometry: of the images, or of the part that is read where they are not contiguous.
 
     `find_boxes` gives the boxes of the windows, as the functions of `footprint` do. Vectors reach beyond the rows of a
-    narrow image: zeros are appended where the memory there is not the image's own.
+    narrow image: zeros are appended where the memory there is not the image's own, and `beyond` always.
     """
     count, height, width, channels = images.shape
     box, least = (0, height, 0, width), -(-cpu_gaussian.WIDE // channels)
@@ -93,7 +101,7 @@ def _source(images: Images, find_boxes: Callable[[], Boxes]) -> tuple[Any, ...]:
         right += least
         box = top, bottom, max(0, min(left, width - least)), min(width, max(right, left + least))
         part = images[:, top:bottom, box[2] : box[3]]
-    if width < least and (not whole or count == 1 or images.size < 4 * cpu_gaussian.WIDE):
+    if width < least and (beyond or not whole or count == 1 or images.size < 4 * cpu_gaussian.WIDE):
         part = np.append(part, np.zeros(cpu_gaussian.WIDE, images.dtype))
     above, before, pitch, stride, _, *extent = _geometry(box, images.shape, count)
     return _flat(part), -above * pitch - before * channels, pitch, stride, *extent
@@ -110,7 +118,7 @@ def prepare_elliptical(matrices: Floats, blur: float, size: Size, image_shape: I
     scratch = Scratch(functools.partial(kernels.scratch, width, height, channels))
 
     def read(images: Images, out: Glimpses) -> None:
-        pixels, first, pitch, stride, *extent = _source(images, find_boxes)
+        pixels, first, pitch, stride, *extent = _source(images, find_boxes, beyond=True)
         given = pixels, first, pitch, stride, planes, *extent, *places, out.reshape(-1)
         run(kernels.elliptical_kernel, given, scratch, len(matrices) * h, work, threads)
 
@@ -118,8 +126,8 @@ def prepare_elliptical(matrices: Floats, blur: float, size: Size, image_shape: I
 
 
 def _elliptical_work(matrices: Floats, blur: float, size: Size, image_size: Size) -> float:
-    """Give about the number of pixels that all taps read: the first tap of each window stands for all of them."""
-    boxes = elliptical_support(matrices, blur, (1, 1), image_size)
+    """Give about the number of pixels that all taps read: the middle of each window stands for them."""
+    boxes = elliptical_support(from_middle(matrices, size), blur, (1, 1), image_size)
     return size[0] * size[1] * float(np.dot(boxes[:, 1] - boxes[:, 0], boxes[:, 3] - boxes[:, 2]))
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from glimpsecli.backends.cpu.kernels.filterbank import EPSILON
-from glimpsecli.backends.footprint import GONE
+from glimpsecli.backends.footprint import GONE, SHARPEST
 
 
 class Functions(NamedTuple):
@@ -122,7 +122,7 @@ def functions(compiler: Callable[[Callable[..., Any]], Any]) -> Functions:
     def ellipse_of(linear, blur):
         """Give the `Ellipse` of a tap."""
         xx, xy, yy, larger, smaller = eigenvalues_of(linear)
-        slope, square = floored_slope(larger, smaller), blur * blur
+        slope, square = floored_slope(larger, smaller), max(blur, SHARPEST) ** 2
         base = max(smaller, 1.0) - slope * smaller
         s_xx, s_xy, s_yy = square * (base + slope * xx), square * slope * xy, square * (base + slope * yy)
         determinant = square * square * max(larger, 1.0) * max(smaller, 1.0)
@@ -223,7 +223,7 @@ def functions(compiler: Callable[[Callable[..., Any]], Any]) -> Functions:
         :func:`~glimpsecli.attention.ellipses.of_taps_vjp`.
         """
         xx, xy, yy, larger, smaller = eigenvalues_of(linear)
-        between, square = floored_slope(larger, smaller), blur * blur
+        between, square = floored_slope(larger, smaller), max(blur, SHARPEST) ** 2
         near = 1 / (larger - smaller) if larger > smaller else 0.0
         p_xx, p_xy, p_yy = (xx - smaller) * near, xy * near, (yy - smaller) * near
         first = p_xx * by_xx + p_xy * by_xy + p_yy * by_yy

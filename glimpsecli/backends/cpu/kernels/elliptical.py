@@ -151,6 +151,7 @@ def _straight_sums(image, one, s_x, s_y, down, across, strip, sums):
         else:
             _add_narrow_rows(image, image.first + here, first, rows, down, strip, here)
         begin = here + lanes
+    store(strip, np.uintp(begin), full(ZERO, LANES))  # they have no weight, but may be NaN
     _add_pixels(strip, start * image.channels, columns, across, image.channels, sums)
     return down_total * across_total
 
@@ -176,6 +177,7 @@ def _turned_sums(image, one, s_x, across, strip, sums):
         else:
             for k in range(count * channels):
                 strip[k] = np.float32(image.pixels[at + k])
+            store(strip, np.uintp(count * channels), full(ZERO, LANES))  # they have no weight, but may be NaN
             _add_pixels(strip, 0, count, across, channels, sums)
     return all_weights
 
