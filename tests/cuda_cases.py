@@ -153,7 +153,7 @@ def test_projective_equals_the_definition(image, where, lean, size, border, samp
     assert np.abs(found - expected).max() <= TOLERANCE * full_scale(image)
 
 
-@few(40)
+@few(20)
 @given(images(), leaning | sheared | turned, sizes, st.sampled_from([0.2, 0.5, 1.0]))
 @example(np.full((9, 9, 1), 3e38, np.float32), Window(4, 4, 9, 9, 30), (2, 2), 0.5)  # sums beyond float32
 @example(np.full((9, 9, 9), 255, np.uint8), Window(-4, 12, 9, 9, 30), (2, 2), 0.5)  # many channels
@@ -370,7 +370,7 @@ def test_gradients_equal_the_definitions(image, where, size, border, sampler, se
     assert_same_gradients(found, expected, 10 * full_scale(image))
 
 
-@few(20)
+@few(12)
 @given(images(), leaning | sheared | turned, sizes, st.integers(0, 99))
 def test_elliptical_gradients_equal_those_of_the_numpy_backend(image, where, size, seed):
     loss = np.random.default_rng(seed).standard_normal((*size, image.shape[2]))
@@ -451,7 +451,7 @@ def test_the_bench_of_the_gpu_gives_times_and_shares_of_the_bandwidth(monkeypatc
     import bench_gpu
 
     monkeypatch.setattr(bench_gpu, "COPIED", 1000)
-    views = ("gaussian", "rotated", "ellipses", "gaussian vjp(image, where)", "rotated vjp(image, where)")
+    views = ("gaussian", "rotated", "gaussian vjp(image, where)", "rotated vjp(image, where)")
     assert bench_gpu.figures("5:2", views, runs=1, min_time=0.0)
     printed = capsys.readouterr().out
     for view in views:
