@@ -94,6 +94,24 @@ def test_the_mask_of_elliptical_gaussians_is_the_adjoint(cx, cy, angle, width, h
     )
 
 
+@pytest.mark.parametrize("blur", [0.35, 0.9, 2.0])
+@pytest.mark.parametrize("size", [(1, 2), (4, 5), (18, 17)])
+def test_the_peak_of_wide_gaussians_is_that_of_a_plane(size, blur):
+    matrix = np.array([[7, -2.1, 0.3], [1.8, 6.1, 0.2]])
+    top, bottom, left, right = attention.masks.elliptical_bounds(matrix, size, blur)
+    plane = attention.elliptical.write(
+        np.ones(size), matrix - [[0, 0, left], [0, 0, top]], (bottom - top, right - left), blur
+    )
+    assert attention.masks.wide_peak(matrix, size, blur) == pytest.approx(plane.max(), rel=1e-9)
+    assert attention.masks.wide_peak(matrix / 9, size, blur / 2) is None
+
+
+def test_a_large_turned_window_has_a_mask():
+    seen = mask((300, 451), Window(200, 100, 8000, 8000, 20), (32, 32))
+    upright = mask((300, 451), Window(200, 100, 8000, 8000), (32, 32))
+    assert seen.max() == pytest.approx(upright.max(), abs=0.02)
+
+
 def test_the_mask_of_a_window_that_hardly_turns_is_that_of_an_upright_one():
     for angle in (0, 90, -180):
         upright, turned = (mask((60, 50), Window(3, 40, 30, 24, one), (6, 5)) for one in (angle, angle + 1e-7))
@@ -153,7 +171,7 @@ def test_taps_that_see_nothing_give_an_empty_mask():
 @pytest.mark.parametrize(
     ("place", "size", "words"),
     [
-        (Window(4, 4, 1e5, 1e5, 10), (3, 3), "too wide for a mask"),
+        (Affine([[1e5, 0.2, 4], [1e4, 1, 4]]), (3, 3), "too wide for a mask"),
         (GaussianParams(1, 1e8, 1, 1, 1e8, 1), (30, 30), "too wide for a mask"),
     ],
 )

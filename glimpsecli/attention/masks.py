@@ -30,6 +30,8 @@ REACH = 8.5
 
 _MOST_WEIGHTS = 2**28  # the most weights of the Gaussians of one axis
 _BLOCK = 2**18  # taps at a time
+_WIDE = 2.0  # sigma in pixels from which a sum over pixels is an integral
+_CENTRAL = 256  # taps around which the peak of wide Gaussians is sought
 _LARGEST_PLANE = 2**25  # pixels of the unbounded image that are counted in an array rather than in a sorted list
 
 
@@ -100,6 +102,36 @@ def elliptical_bounds(matrix: ArrayLike, size: tuple[int, int], blur: float) -> 
         high = np.maximum(high, (centres + reach).max(axis=1))
     (top, left), (bottom, right) = np.floor(low).astype(int).tolist(), np.ceil(high).astype(int).tolist()
     return top, bottom + 1, left, right + 1
+
+
+def wide_peak(matrix: Floats, size: tuple[int, int], blur: float) -> float | None:
+    """Give the peak of wide elliptical Gaussians of an affine matrix on an unbounded image; None where they are narrow.
+
+    From a sigma of 2 pixels on the sum of a Gaussian over the pixels is its integral, ``2 pi sqrt(det S)``, to double
+    precision. The peak is sought at the pixels around the `_CENTRAL` taps nearest to the middle of the glimpse, and
+    around the points half-way between them: with more taps it may lie at another, and be higher by 1e-4.
+    """
+    if len(matrix) == 3:
+        return None
+    taps = ellipses.of_taps(matrix, size, blur)
+    s_xx, s_xy, s_yy, determinant = (float(numbers[0]) for numbers in taps[2:])
+    if determinant < _WIDE**2 * max(s_xx + s_yy - _WIDE**2, _WIDE**2):  # the smaller variance is below
+        return None
+    rows, columns = np.indices(size).reshape(2, -1)
+    away = np.hypot(rows - (size[0] - 1) / 2, columns - (size[1] - 1) / 2)
+    central = np.argsort(away, kind="stable")[:_CENTRAL]
+    linear = np.asarray(matrix)[:, :2]
+    halves = np.array([[0, 0], [0.5, 0], [0, 0.5], [0.5, 0.5]]) @ linear.T
+    points = np.rint(np.stack([taps.x[central], taps.y[central]], axis=1)[:, None] + halves)
+    x, y = (points.reshape(-1, 1, 2) + np.indices((3, 3)).reshape(2, -1).T - 1).reshape(-1, 2).T
+    # In taps sigma is the blur, and more where the strides are below a pixel.
+    shortest = float(np.linalg.svd(linear, compute_uv=False)[-1])
+    near = away <= away[central].max() + REACH * blur / min(1, shortest) if shortest > 0 else away >= 0
+    total = np.zeros(x.shape)
+    for column, row in zip(taps.x[near], taps.y[near], strict=True):
+        d_x, d_y = x - column, y - row
+        total += np.exp(-0.5 * (s_yy * d_x * d_x - 2 * s_xy * d_x * d_y + s_xx * d_y * d_y) / determinant)
+    return float(total.max() / (2 * np.pi * np.sqrt(determinant)))
 
 
 def affine_mask(

@@ -101,6 +101,9 @@ def unbounded_peak(one: Taps) -> float | None:
     top, bottom, left, right = masks.elliptical_bounds(one.places[0], one.size, one.blur)
     if min(top, left) >= 0 and bottom <= one.image_size[0] and right <= one.image_size[1]:
         return None
+    peak = masks.wide_peak(one.places[0], one.size, one.blur)
+    if peak is not None:
+        return peak
     plane = bottom - top, right - left
     if plane[0] * plane[1] > LARGEST_PLANE:
         raise InvalidInputError(
