@@ -1,6 +1,9 @@
+import ctypes
+import mmap
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -66,3 +69,28 @@ def measure_fakes(monkeypatch):
         monkeypatch.setattr(machine, "load", lambda: 0.0)
 
     return install
+
+
+@pytest.fixture
+def guarded(monkeypatch):
+    """A function that copies an array to where the byte before it, or that after it, cannot be read."""
+    from glimpsecli.backends.cpu import backend as cpu  # Numba takes its time to start
+
+    libc, page = ctypes.CDLL(None), mmap.PAGESIZE
+    libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+
+    def copy(array, last=True):
+        whole, guard = -(-array.nbytes // page) * page, 1 << 26  # wide enough for rows of an image that are not there
+        memory = mmap.mmap(-1, whole + 2 * guard)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        for away in (start, start + guard + whole):  # who reads there ends with a segmentation fault
+            assert libc.mprotect(away, guard, 0) == 0
+        first = guard + whole - array.nbytes if last else guard
+        placed = np.frombuffer(memory, array.dtype, array.size, first).reshape(array.shape)
+        placed[...] = array
+        return placed
+
+    monkeypatch.setattr(
+        cpu, "_flat", lambda images, flat=cpu._flat: flat(copy(images)) if images.ndim == 4 else flat(images)
+    )
+    return copy

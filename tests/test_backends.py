@@ -1,7 +1,5 @@
 """Every backend against the definitions, over everything that may come."""
 
-import ctypes
-import mmap
 import os
 import tracemalloc
 
@@ -14,7 +12,6 @@ from hypothesis import strategies as st
 from glimpsecli import Affine, GaussianParams, GlimpseError, Projective, Window, extract, extract_batch, vjp, vjp_batch
 from glimpsecli.attention import gaussian, spatial
 from glimpsecli.backends import footprint, numpy_backend
-from glimpsecli.backends.cpu import backend as cpu
 from glimpsecli.backends.cpu.kernels import filterbank
 from glimpsecli.backends.cpu.kernels import gaussian as cpu_gaussian
 from glimpsecli.sampling import Sampling, Taps, choose_backend
@@ -221,36 +218,12 @@ def test_a_view_whose_values_lie_one_step_apart_is_read_like_its_copy(backend, s
         np.testing.assert_array_equal(found, expected)
 
 
-@pytest.fixture
-def guarded(monkeypatch):
-    """A function that copies an array to where the byte before it, or that after it, cannot be read."""
-    libc, page = ctypes.CDLL(None), mmap.PAGESIZE
-    libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-
-    def copy(array, last=True):
-        whole, guard = -(-array.nbytes // page) * page, 1 << 26  # wide enough for rows of an image that are not there
-        memory = mmap.mmap(-1, whole + 2 * guard)
-        start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-        for away in (start, start + guard + whole):  # who reads there ends with a segmentation fault
-            assert libc.mprotect(away, guard, 0) == 0
-        first = guard + whole - array.nbytes if last else guard
-        placed = np.frombuffer(memory, array.dtype, array.size, first).reshape(array.shape)
-        placed[...] = array
-        return placed
-
-    monkeypatch.setattr(
-        cpu, "_flat", lambda images, flat=cpu._flat: flat(copy(images)) if images.ndim == 4 else flat(images)
-    )
-    return copy
-
-
 @pytest.mark.skipif(os.name != "posix", reason="guards pages by mprotect")
 @pytest.mark.parametrize("sampler", ["hard", "bilinear", "gaussian"])
 def test_no_byte_beside_an_image_or_a_part_of_it_is_read(guarded, sampler):
     noise = np.random.default_rng(1).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     places = [Window(30, 20, 30, 20), Window(30, 20, 60, 41), Window(78, 58, 4, 4)]
-    if sampler != "gaussian":
-        places += [Window(30, 20, 20, 20, 30), Projective([[1, 0, 9], [0, 1, 4], [0, 1e-3, 1]])]
+    places += [Window(30, 20, 20, 20, 30), Projective([[1, 0, 9], [0, 1, 4], [0, 1e-3, 1]])]
     if sampler == "gaussian":
         places.append([Window(20, 30, 8, 8), Window(60, 30, 8, 8)])
     places += [Window(80, 60, 9, 7), Window(0, 30, 9, 7), Window(90, 70, 5, 5), Window(-9, -9, 5, 5)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glimpsecli.attention import ellipses, elliptical
+from glimpsecli.attention import ellipses
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,7 @@ BACK_CUT = 6.5
 EXACT_CUT = 9.0
 """CUT for glimpses and gradients in float64, in sigmas: a weight beyond it is below double precision."""
 
-GONE, SHARPEST = elliptical.GONE, ellipses.SHARPEST
+GONE, SHARPEST = 11.0, 1e-4  # those of ``attention``, again: a cached kernel notices changes in ``backends`` only
 
 _IDENTITY = np.eye(2)
 _TAPS = 2**16  # whose ellipses are computed at once

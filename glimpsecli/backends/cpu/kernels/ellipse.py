@@ -21,10 +21,7 @@ class Functions(NamedTuple):
     """The result of :func:`functions`."""
 
     linear_of: Any
-    eigenvalues_of: Any
-    floored_slope: Any
     ellipse_of: Any
-    outside_of: Any
     fade_of: Any
     is_gone: Any
     nearest_of: Any
@@ -271,6 +268,6 @@ def functions(compiler: Callable[[Callable[..., Any]], Any]) -> Functions:
         return matrix_vjp(linear, g, k, j, i, by_x, by_y, by_a, by_b, by_c, by_d)
 
     return Functions(
-        linear_of, eigenvalues_of, floored_slope, ellipse_of, outside_of, fade_of, is_gone, nearest_of, row_square,
-        rows_of, least_square_of, columns_of, add_row_moments, tap_vjp,
+        linear_of, ellipse_of, fade_of, is_gone, nearest_of, row_square, rows_of, least_square_of, columns_of,
+        add_row_moments, tap_vjp,
     )  # fmt: skip
