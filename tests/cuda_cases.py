@@ -30,11 +30,12 @@ from glimpsecli.backends.cuda.kernels import forward as cuda_kernels  # noqa: E4
 assert cuda_device.SIMULATED != ON_GPU
 
 if not ON_GPU:
-    from contextlib import contextmanager
-    from threading import Lock
+    from contextlib import ExitStack, contextmanager
+    from queue import SimpleQueue
+    from types import SimpleNamespace
 
     from numba.cuda.simulator import kernel as simulator
-    from numba.cuda.simulator.kernel import BlockThread
+    from numba.cuda.simulator.kernel import BlockManager, BlockThread
     from numba.cuda.simulator.kernelapi import FakeCUDAShared
 
     run_thread = BlockThread.run
@@ -42,8 +43,34 @@ if not ON_GPU:
     def run_thread_as_a_gpu_does(self):
         with np.errstate(invalid="ignore"):  # where an infinity becomes a NaN, NumPy's scalars warn
             run_thread(self)
+        self._manager.stopped.put(self)
 
-    BlockThread.run = run_thread_as_a_gpu_does
+    def wait_for_the_block(self):
+        self.syncthreads_blocked = True
+        self._manager.stopped.put(self)
+        self.syncthreads_event.wait()
+        self.syncthreads_event.clear()
+        if self.abort:
+            raise RuntimeError("another thread of the block failed")
+
+    def run_block(self, place, *args):
+        self.stopped = SimpleQueue()
+        points = np.ndindex(*self._block_dim)
+        threads = [BlockThread(lambda: self._f(*args), self, place, point, self._debug) for point in points]
+        for thread in threads:
+            thread.start()
+        while threads:
+            stopped = [self.stopped.get() for _ in threads]  # each of them at a barrier or at its end
+            failed = [thread.exception for thread in stopped if thread.exception]
+            threads = [thread for thread in stopped if thread.syncthreads_blocked]
+            for thread in threads:
+                thread.syncthreads_blocked, thread.abort = False, bool(failed)
+                thread.syncthreads_event.set()
+            for error, traceback in failed:
+                raise error.with_traceback(traceback)
+
+    # The simulator's own block asks its threads again and again whether they have stopped, and has no time for them.
+    BlockThread.run, BlockThread.syncthreads, BlockManager.run = run_thread_as_a_gpu_does, wait_for_the_block, run_block
 
     def shared_array(self, shape, dtype):
         return self._allocations.setdefault(sys._getframe(1).f_lineno, np.empty(shape, dtype))
@@ -51,30 +78,24 @@ if not ON_GPU:
     # The simulator's own looks for the array of a line and then makes one: two threads at once get one each.
     FakeCUDAShared.array = shared_array
 
-    swapped, turn, held = simulator.swapped_cuda_module, Lock(), {}
+    swapped, call = simulator.swapped_cuda_module, simulator.FakeCUDAKernel.__call__
 
     @contextmanager
-    def swapped_while_any_thread_is_inside(function, fake):
-        key = id(function.__globals__)
-        with turn:
-            threads, swap = held.get(key, (0, None))
-            if threads == 0:
-                swap = swapped(function, fake)
-                swap.__enter__()
-            held[key] = threads + 1, swap
-        try:
+    def swapped_in_all_kernels(function, fake):
+        with ExitStack() as stack:
+            for name in [name for name in sys.modules if name.startswith("glimpsecli.backends.cuda.kernels.")]:
+                stack.enter_context(swapped(SimpleNamespace(__globals__=vars(sys.modules[name])), fake))
             yield
-        finally:
-            with turn:
-                threads, swap = held[key]
-                held[key] = threads - 1, swap
-                if threads == 1:
-                    swap.__exit__(None, None, None)
+
+    def call_without_swapping(self, *args):
+        return self.fn(*args) if self._device else call(self, *args)
 
     # The simulator puts itself in the place of `cuda` in a device function's module while the function runs. The first
-    # thread that leaves would take it away from the others, where the kernel is of another module.
-    simulator.swapped_cuda_module = swapped_while_any_thread_is_inside
-    sys.setswitchinterval(1e-5)  # it polls its threads; each step would take 5 ms
+    # thread that leaves would take it away from the others, where the kernel is of another module; and to swap takes
+    # longer than most functions do. So it is there, in all modules, while a kernel runs.
+    simulator.swapped_cuda_module = swapped_in_all_kernels
+    simulator.FakeCUDAKernel.__call__ = call_without_swapping
+    sys.setswitchinterval(1e-5)  # threads come between each other's steps, as on a GPU: a missing barrier is seen
 
 
 def few(simulated):
