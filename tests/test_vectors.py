@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from numba import types
 from numba.core.codegen import get_host_cpu_features
 
 from glimpsecli import Window, extract
@@ -47,16 +48,23 @@ def test_vectors_compute_as_numbers_do(dtype, k):
     assert out[16] == -1
 
 
+def assembly(kernel):
+    """Compile a kernel once more, since code from the cache cannot be inspected, and not for all that others used."""
+    fresh = helper()(kernel.py_func)
+    signatures = [signature for signature in kernel.signatures if signature[0].dtype in (types.uint8, types.float32)]
+    assert len(signatures) >= 2
+    for signature in signatures:
+        fresh.compile(signature)
+        yield fresh.inspect_asm(signature)
+
+
 def test_the_loops_that_interpolate_are_compiled_to_vectors():
     """A test in each loop of `bilinear`, or a conversion to int64, would leave it scalar and three times slower."""
     if platform.machine() not in ("x86_64", "AMD64"):
         pytest.skip("knows the names of the vector instructions of x86-64 only")
     for dtype in (np.uint8, np.float32):
         extract(np.zeros((9, 9, 3), dtype), Window(4, 4, 5, 5, 9), (6, 6), sampler="bilinear", backend="cpu")
-    fresh = helper()(bilinear.interpolating_kernel.py_func)  # code from the cache cannot be inspected
-    for signature in bilinear.interpolating_kernel.signatures:
-        fresh.compile(signature)
-        code = fresh.inspect_asm(signature)
+    for code in assembly(bilinear.interpolating_kernel):
         assert re.search(r"\sv?(rndscale|round)pd\s", code), "the floor of _locate"
         assert re.search(r"\sv?cvtt?pd2dq\s", code), "its conversion to whole pixels"
         assert re.search(r"\sv?mulps\s|\svfn?m(add|sub)\d+ps\s", code), "the products of _mix"
@@ -69,10 +77,7 @@ def test_the_products_of_gaussians_are_compiled_to_fused_vectors():
     kernel = gaussian.gaussian_kernel
     for dtype in (np.uint8, np.float32):
         extract(np.zeros((9, 9, 3), dtype), Window(4, 4, 5, 5), (6, 6), sampler="gaussian", backend="cpu")
-    fresh = helper()(kernel.py_func)  # code from the cache cannot be inspected
-    for signature in kernel.signatures:
-        fresh.compile(signature)
-        code = fresh.inspect_asm(signature)
+    for code in assembly(kernel):
         fused = re.findall(r"\svfmadd\d+ps\s.*%[yz]mm", code)
         assert len(fused) > 10, "the products of _two_rows and _dots"
         assert re.search(r"\sprefetcht0\s", code), "the next tile of _fill_strip"
