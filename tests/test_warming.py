@@ -25,7 +25,7 @@ USES = textwrap.dedent(
     rng = np.random.default_rng(0)
     window, windows = Window(50, 40, 30, 20), rng.uniform(20, 60, (3, 4))
     quad = Projective.from_quad([(1, 1), (52, 12), (45, 61), (2, 75)], (6, 7))
-    for dtype in ("uint8", "float32", "float64"):
+    for dtype in ("uint8", "uint16", "float32", "float64"):
         images = (rng.random((3, 90, 110, 3)) * 99).astype(dtype)
         for image in (images[0], images[0, :, :, 0], np.asfortranarray(images[1]), images[2, ::-2, ::2, :2]):
             loss = rng.standard_normal((6, 7, *image.shape[2:]))
@@ -52,6 +52,34 @@ USES = textwrap.dedent(
     images[0, 5] = np.nan
     extract(images[0].astype(np.float32), window, (6, 7), backend="cpu")
     extract(images[0].astype(np.float32), Window(9, 9, 30, 30), (6, 7), backend="cpu")
+    """
+)
+
+# Uses of hard attention, of images of one type.
+HARD = textwrap.dedent(
+    """
+    import numpy as np
+    from glimpsecli import Window, extract, vjp
+
+    image = np.ones((90, 110, 3), np.uint8)
+    for where in (Window(50, 40, 30, 20), Window(40, 30, 20, 20, 33), Window.from_box(3, 4, 7, 6)):
+        glimpse = extract(image, where, (6, 7), sampler="hard", backend="cpu")
+        vjp(image, where, (6, 7), glimpse, sampler="hard", backend="cpu")
+    """
+)
+
+# Each kernel is looked for in the cache before it is compiled.
+ASKED = textwrap.dedent(
+    """
+    from glimpsecli.backends.cpu import jit_cache
+
+    asked = set()
+
+    def load(self, key, load=jit_cache._Files.load):
+        asked.add(self._name(key))
+        return load(self, key)
+
+    jit_cache._Files.load = load
     """
 )
 
@@ -90,11 +118,20 @@ def glimpse(*arguments, **options):
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
-def warm(*options, env):
-    """Run the command for two of the three types of images: kernels of the third are compiled from the same code."""
+def hard(*options, env):
+    """Run the command for one type of images and one sampler: to compile all kernels takes most of a minute."""
     code = "import sys; from glimpsecli import cli; from glimpsecli.sampling import warming; "
-    code += f"warming.DTYPES = ('uint8', 'float32'); sys.exit(cli.run(['info', '--warm', *{options!r}]))"
+    code += (
+        f"warming.DTYPES, warming.SAMPLERS = ('uint8',), ('hard',); sys.exit(cli.run(['info', '--warm', *{options!r}]))"
+    )
     return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+
+
+def asked_for(code):
+    """Run code in a process of its own; give the files in which it looks for kernels before it compiles them."""
+    done = subprocess.run([sys.executable, "-c", ASKED + code + "print(*asked)"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    return set(done.stdout.split())
 
 
 def kernels(folder):
@@ -103,19 +140,27 @@ def kernels(folder):
 
 def test_a_process_after_it_compiles_nothing(tmp_path):
     given = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
-    done = warm("--json", env=given)
+    done = hard("--json", env=given)
     assert (done.returncode, done.stderr) == (0, "")
     found, there = json.loads(done.stdout), kernels(tmp_path / "cache")
     assert found["compiled"] == len(there) > 0
     assert found["there"] == 0
     assert found["cache"].startswith(str(tmp_path / "cache"))
-    subprocess.run([sys.executable, "-c", USES], env=given, check=True)
+    subprocess.run([sys.executable, "-c", HARD], env=given, check=True)
     assert kernels(tmp_path / "cache") == there
-    done = warm(env=given)
+    done = hard(env=given)
     assert done.returncode == 0
     assert done.stderr.startswith("glimpse: 0 kernels compiled in ")
     assert f", {len(there)} there before; {found['cache']} holds " in done.stderr
     assert done.stdout == ""
+
+
+def test_no_use_asks_for_a_kernel_that_it_does_not_compile():
+    """Both look into the cache of all tests, and what they ask for does not depend on what is there."""
+    warmed = asked_for("from glimpsecli.sampling import warming\nwarming.warm()\n")
+    used = asked_for(USES)
+    assert len(used) > 20
+    assert used <= warmed
 
 
 def test_without_a_place_for_kernels_it_ends_with_2(tmp_path):
