@@ -14,6 +14,7 @@ from glimpsecli.images import pillow, png
 from glimpsecli.images.picture import Picture, check_frame, check_size, matching_icc
 from glimpsecli.images.silence import silenced
 from glimpsecli.images.sources import Source, opened
+from glimpsecli.images.video_kinds import HEAD, video_kind
 from glimpsecli.names import MAX_PIXELS
 
 __all__ = ["Picture", "read", "upright_size"]
@@ -35,7 +36,6 @@ _SIGNATURES = {
 _NETPBM_KINDS = b"123456f"
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
-_HEAD = 256  # bytes that show the kind of a file
 _SEARCHED = 1 << 20  # bytes at the start of a file that are searched for its headers
 _TAKEN = "PNG, JPEG, WebP, TIFF, GIF, BMP, PGM, PPM, JPEG 2000, AVIF, HEIF or .npy"
 
@@ -146,11 +146,22 @@ def kind_of(stream: BinaryIO, label: str) -> str:
     """Find the kind of a file from its first bytes."""
     stream.seek(0)
     try:
-        head = stream.read(_HEAD)
+        head = stream.read(HEAD)
     except OSError as error:
         raise FileProblemError(f"{label} could not be read: {error.strerror or error}", "check the disk") from error
     if not head:
         raise FileProblemError(f"{label} is empty", f"give a file of {_TAKEN}")
+    kind = image_kind(head)
+    if kind is not None:
+        return kind
+    video = video_kind(head)
+    if video is not None:
+        raise FileProblemError(f"{label} is a video ({video}), not an image", "choose frames of it with --frames")
+    raise FileProblemError(f"{label} is not an image that glimpse reads", f"it reads {_TAKEN}")
+
+
+def image_kind(head: bytes) -> str | None:
+    """Name the kind of an image from the first bytes of a file, or give None."""
     for signature, kind in _SIGNATURES.items():
         if head.startswith(signature):
             return kind
@@ -165,7 +176,7 @@ def kind_of(stream: BinaryIO, label: str) -> str:
             return "AVIF"
         if brands & _HEIF_BRANDS:
             return "HEIF"
-    raise FileProblemError(f"{label} is not an image that glimpse reads", f"it reads {_TAKEN}")
+    return None
 
 
 def _refuse_deep(stream: BinaryIO, kind: str, label: str) -> None:

@@ -19,3 +19,11 @@ SUFFIXES = {
 
 IN_FOLDERS = tuple(suffix for kind, some in SUFFIXES.items() if kind != "NumPy" for suffix in some)
 """The suffixes that are taken from folders. Arrays in ``.npy`` beside images are mostly maps and features."""
+
+IMAGES = frozenset(suffix for some in SUFFIXES.values() for suffix in some)
+"""All suffixes of images."""
+
+VIDEOS = (
+    "mp4", "m4v", "mov", "3gp", "mkv", "webm", "avi", "ts", "mts", "m2ts", "mpg", "mpeg", "wmv", "flv", "ogv", "y4m",
+)  # fmt: skip
+"""The suffixes by which videos are found in folders where frames are asked for."""

@@ -7,12 +7,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
-from itertools import cycle
 from typing import NamedTuple
 
 from glimpsecli.annotations.text import decoded, read_bytes
 from glimpsecli.encodings import encoding_of
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.images.ordering import natural_key
 from glimpsecli.images.streams import is_stream
 from glimpsecli.images.suffixes import IN_FOLDERS
 from glimpsecli.jobs.folders import Folders, NamesOnDisk
@@ -93,7 +93,7 @@ def find_sources(
     if not chosen:
         raise InvalidInputError("no image is left to work on", "check the sources and --exclude")
     _refuse_repeated(chosen)
-    return sorted(chosen, key=lambda source: _natural(source.relative))
+    return sorted(chosen, key=lambda source: natural_key(source.relative))
 
 
 def counted(counts: Counter[str]) -> str:
@@ -194,10 +194,3 @@ def _refuse_repeated(sources: Sequence[Source]) -> None:
             again = "twice" if seen[real] == source.path else f"also as {seen[real]}"
             raise InvalidInputError(f"{source.path} is given {again}", "give each image once")
         seen[real] = source.path
-
-
-def _natural(relative: str) -> list[tuple[bool, int, str]]:
-    """Sort img2 before img10, and by the exact text where the numbers are equal."""
-    parts = re.split(r"([0-9]+)", relative)
-    keys = [(odd, int(part) if odd else 0, part) for odd, part in zip(cycle((False, True)), parts)]
-    return [*keys, (False, 0, relative)]

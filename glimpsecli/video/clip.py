@@ -1,0 +1,140 @@
+"""A video as its frames, each with its number, its time and its pixels."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from glimpsecli.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from glimpsecli.images.picture import Picture
+    from glimpsecli.window import Size
+
+KEPT = 16
+"""Decoded frames that a clip keeps, so that threads may ask for neighbouring frames in any order."""
+
+KEPT_BYTES = 1 << 28
+"""Bytes of decoded frames that a clip keeps, if they are as large as that; never fewer than two frames."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame of a video.
+
+    Attributes
+    ----------
+    index : int
+        From 0.
+    time : Fraction
+        Seconds from the first frame.
+    picture : Picture
+        Upright.
+    """
+
+    index: int
+    time: Fraction
+    picture: Picture
+
+
+class Clip(ABC):
+    """An open video; a context that closes it. Threads may share it.
+
+    Frames that are asked for in their order are decoded one after another; any other is sought, and it is verified that
+    the frame that came is the one that was asked for.
+
+    Attributes
+    ----------
+    label : str
+        Its name in messages.
+    size : (int, int)
+        Height and width of the upright frames, in pixels.
+    times : sequence of Fraction
+        Time of each frame, in seconds from the first; ascending.
+    end : Fraction
+        Time at which the last frame ends.
+    rate : Fraction
+        Frames per second: nominal, where the rate varies.
+    start : Fraction
+        Time of the first frame on the clock that the file's sound shares, in seconds.
+    alpha : bool
+        Whether frames have alpha.
+    sound : bool
+        Whether the file has sound that a film may keep.
+    problem : str or None
+        The reason why frames are missing at the end, where the file shows it before they are decoded.
+    notes : tuple of str
+        Facts about the file that the user should know, such as pixels that are not square.
+    """
+
+    label: str
+    size: Size
+    times: Sequence[Fraction]
+    end: Fraction
+    rate: Fraction
+    start: Fraction = Fraction(0)
+    alpha: bool = False
+    sound: bool = False
+    problem: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[int, Any] = OrderedDict()
+        self._most = KEPT
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def __enter__(self) -> Clip:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def frame(self, index: int) -> Frame:
+        """Give a frame by its number, from 0.
+
+        Raises
+        ------
+        InvalidInputError
+            There is no such frame.
+        FileProblemError
+            The video breaks off before it, or it cannot be decoded.
+        """
+        if not 0 <= index < len(self.times):
+            many = f"{len(self.times)} frame{'s'[: len(self.times) != 1]}, numbers 0 to {len(self.times) - 1}"
+            raise InvalidInputError(f"{self.label} has no frame {index}", f"it holds {many}")
+        with self._lock:
+            decoded = self._kept.get(index)
+            if decoded is None:
+                decoded = self._decoded(index)
+                self._keep(index, decoded)
+        return Frame(index, self.times[index], self._picture(decoded))
+
+    def _keep(self, index: int, decoded: Any) -> None:
+        """Keep a decoded frame, and let the oldest go."""
+        self._kept[index] = decoded
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the files."""
+
+    @abstractmethod
+    def _decoded(self, index: int) -> Any:
+        """Decode a frame, in a form that is cheap to keep; frames on the way to it may be given to `_keep`."""
+
+    @abstractmethod
+    def _picture(self, decoded: Any) -> Picture:
+        """Convert a decoded frame; several threads may do so at once."""
