@@ -15,6 +15,8 @@ BLUR = 0.5
 
 DEPTHS = ("8", "16", "float")
 FORMATS = ("png", "jpg", "webp", "tiff", "npy", "npz")
+FILMS = ("mp4", "mkv", "webm", "mov", "avi", "gif")
+"""Formats of films. PNG and WebP, which hold images too, are films where several frames go into one file."""
 MAX_PIXELS = 178_956_970
 """Pixels of the largest image that is read by default: a small file can claim any size."""
 
@@ -28,3 +30,6 @@ COLOUR_MAPS = ("viridis", "magma", "inferno", "cividis", "turbo", "gray")
 """All but ``turbo`` grow steadily lighter, and ``cividis`` looks alike to colour-blind eyes."""
 OUTLINE = "#ffd900"
 """Colour of the frame that shows a window on a picture."""
+
+EASINGS = ("linear", "smooth", "in", "out", "spline", "hold")
+ZOOMS = ("log", "linear", "orbit")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
-from glimpsecli.images.atomic import place, temporary_of
+from glimpsecli.images.atomic import place, placing, temporary_of
 
 
 def writes(content: bytes):
@@ -187,3 +187,46 @@ def test_refusals_name_the_target_and_the_way_out(tmp_path: Path, monkeypatch: p
 def test_the_longest_names_have_room_for_a_temporary(tmp_path: Path, name: str):
     place(tmp_path / name, writes(b"x"))
     assert names(tmp_path) == [name]
+
+
+def test_a_file_is_placed_at_the_end_of_its_block(tmp_path: Path):
+    with placing(tmp_path / "a.bin") as stream:
+        stream.write(b"who")
+        assert temporary_of(*names(tmp_path), ["a.bin"])
+        stream.seek(0)
+        assert stream.read() == b"who"
+        stream.write(b"le")
+    assert names(tmp_path) == ["a.bin"]
+    assert (tmp_path / "a.bin").read_bytes() == b"whole"
+
+
+def test_a_block_is_not_entered_for_a_file_that_exists(tmp_path: Path):
+    (tmp_path / "a.bin").write_bytes(b"before")
+    with pytest.raises(InvalidInputError, match="exists already"), placing(tmp_path / "a.bin"):
+        pytest.fail("entered")
+    assert names(tmp_path) == ["a.bin"]
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, GeneratorExit, ValueError, InvalidInputError("no")])
+def test_a_block_that_fails_leaves_what_was_there(tmp_path: Path, failure):
+    (tmp_path / "a.bin").write_bytes(b"before")
+
+    def fail():
+        with placing(tmp_path / "a.bin", overwrite=True) as stream:
+            stream.write(b"half")
+            raise failure
+
+    with pytest.raises(failure if isinstance(failure, type) else type(failure)):
+        fail()
+    assert names(tmp_path) == ["a.bin"]
+    assert (tmp_path / "a.bin").read_bytes() == b"before"
+
+
+def test_a_refusal_of_the_system_in_a_block_is_explained(tmp_path: Path):
+    def fail():
+        with placing(tmp_path / "a.bin"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(FileProblemError, match=r"a\.bin could not be written: no space left on device; free some"):
+        fail()
+    assert names(tmp_path) == []

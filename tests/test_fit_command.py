@@ -13,8 +13,8 @@ from glimpsecli import Window, cli, extract
 from glimpsecli.annotations.tables import read_windows
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import read
-from glimpsecli.images.animation import encode_gif
 from glimpsecli.images.atomic import place_together
+from glimpsecli.images.gif import encode_gif
 
 pytestmark = pytest.mark.slow
 

@@ -1,4 +1,4 @@
-"""``glimpse info``: the versions, backends, caches and formats of this installation."""
+"""``glimpse info``: the versions, backends, caches, formats and films of this installation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from glimpsecli.commands import options
 from glimpsecli.commands.report import progress, say
 from glimpsecli.errors import FileProblemError, InvalidInputError, extra
 
-PACKAGES = ("click", "numpy", "numba", "llvmlite", "numba-cuda", "pillow", "imageio", "tifffile", "tqdm", "pyvips")
+PACKAGES = (
+    "click", "numpy", "numba", "llvmlite", "numba-cuda", "pillow", "imageio", "tifffile", "tqdm", "pyvips", "av",
+)  # fmt: skip
 KERNELS = "*.nbc"
 
 EXAMPLES = options.examples("glimpse info", "glimpse info --json", "glimpse info --warm")
@@ -27,7 +29,7 @@ EXAMPLES = options.examples("glimpse info", "glimpse info --json", "glimpse info
 @options.out("--clear-cache", is_flag=True, help="Remove the compiled kernels; they are compiled again when needed.")
 @options.manner_options
 def info(as_json: bool, warm: bool, clear_cache: bool, **given: Any) -> None:
-    """Print versions, backends (and why one is missing), caches and formats."""
+    """Print versions, backends (and why one is missing), caches, formats and films."""
     if warm and clear_cache:
         raise click.UsageError("--warm with --clear-cache; give one after the other.")
     if warm:
@@ -39,6 +41,7 @@ def info(as_json: bool, warm: bool, clear_cache: bool, **given: Any) -> None:
     from glimpsecli.backends.describe import describe
     from glimpsecli.images import FORMATS
     from glimpsecli.jobs.description import version_of
+    from glimpsecli.video import describe as films
 
     packages = {name: version_of(name) for name in PACKAGES}
     found: dict[str, Any] = {
@@ -48,6 +51,7 @@ def info(as_json: bool, warm: bool, clear_cache: bool, **given: Any) -> None:
         "packages": packages,
         "backends": describe(),
         "formats": {name: _format(kind, vips=packages["pyvips"] is not None) for name, kind in FORMATS.items()},
+        "films": films.describe(),
     }
     if as_json:
         click.echo(json.dumps(found))
@@ -60,6 +64,9 @@ def info(as_json: bool, warm: bool, clear_cache: bool, **given: Any) -> None:
         state = "can be written" if cpu["cache_writable"] else "cannot be written: kernels are compiled in each process"
         click.echo(f"\nkernel cache\n  {cpu['cache_folder'] or 'none'} ({state})")
     _section("formats", {name: ", ".join(facts["depths"]) + facts["note"] for name, facts in found["formats"].items()})
+    _section("films", {name: _film_line(facts) for name, facts in found["films"]["formats"].items()})
+    if gpl := found["films"]["gpl"]:
+        click.echo(f"  This PyAV holds {' and '.join(gpl)}, under the GPL: mind it when you pass PyAV on.")
 
 
 def _warm(*, as_json: bool, quiet: bool, verbose: bool, **_: Any) -> None:
@@ -113,6 +120,12 @@ def _format(kind: Any, *, vips: bool) -> dict[str, Any]:
     if kind.name == "png":
         note = ", 16 bit colour " + ("with pyvips" if vips else f"needs pyvips: {extra('vips')}")
     return {"depths": list(kind.depths), "alpha": kind.alpha, "note": note}
+
+
+def _film_line(facts: dict[str, Any]) -> str:
+    if not facts["available"]:
+        return str(facts["reason"])
+    return ", ".join(f"{title} ({name})" for name, title in facts["encoders"].items()) or "available"
 
 
 def _backend_line(facts: dict[str, Any]) -> str:

@@ -7,8 +7,8 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from glimpsecli.errors import FileProblemError, GlimpseError, InvalidInputError
@@ -33,9 +33,6 @@ _HINTS = {
 def place(path: str | os.PathLike[str], write: Callable[[BinaryIO], object], *, overwrite: bool = False) -> None:
     """Write a file so that it is whole, or not there, whatever happens.
 
-    The content goes to a hidden temporary file beside the target, which is then put in place without clobbering.
-    Symbolic links are followed: the link stays and its target is written. FIFOs and devices are written to.
-
     Parameters
     ----------
     path : path
@@ -43,7 +40,30 @@ def place(path: str | os.PathLike[str], write: Callable[[BinaryIO], object], *, 
     write : callable
         Gets a seekable binary stream and writes the content to it. It may raise anything.
     overwrite : bool
+        As for :func:`placing`, whose errors these are.
+    """
+    with placing(path, overwrite=overwrite) as stream:
+        write(stream)
+
+
+@contextmanager
+def placing(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[BinaryIO]:
+    """Open a file that appears when the block ends without an exception, whole, or not at all.
+
+    The content goes to a hidden temporary file beside the target, which is then put in place without clobbering.
+    Symbolic links are followed: the link stays and its target is written. FIFOs and devices are written to at the end.
+
+    Parameters
+    ----------
+    path : path
+        The target.
+    overwrite : bool
         Replace an existing file, keeping its mode; otherwise an existing file is an error.
+
+    Yields
+    ------
+    binary stream
+        Seekable, to write the content to; it may be read too.
 
     Raises
     ------
@@ -54,7 +74,8 @@ def place(path: str | os.PathLike[str], write: Callable[[BinaryIO], object], *, 
     """
     label = os.fspath(path)
     try:
-        _place(label, write, overwrite=overwrite)
+        with _placing(label, overwrite=overwrite) as stream:
+            yield stream
     except (GlimpseError, BrokenPipeError):
         raise  # a reader that stops early is no error; the command line ends without a message
     except OSError as error:
@@ -108,13 +129,14 @@ def temporary_of(name: str, targets: Collection[str]) -> bool:
     return stem in targets or any(_stem(target) == stem for target in targets)
 
 
-def _place(label: str, write: Callable[[BinaryIO], object], *, overwrite: bool) -> None:
+@contextmanager
+def _placing(label: str, *, overwrite: bool) -> Iterator[BinaryIO]:
     existing = _status(label)
     if existing is not None and stat.S_ISDIR(existing.st_mode):
         raise FileProblemError(f"{label} is a folder", "name a file in it")
     if existing is not None and not stat.S_ISREG(existing.st_mode):
         content = io.BytesIO()
-        write(content)
+        yield content
         with open(label, "wb", buffering=0) as device:
             _write_all(device, content.getbuffer())
         return
@@ -128,7 +150,7 @@ def _place(label: str, write: Callable[[BinaryIO], object], *, overwrite: bool) 
         with os.fdopen(os.open(temporary, _NEW, 0o666), "w+b") as stream:
             if existing is not None and hasattr(os, "fchmod"):
                 os.fchmod(stream.fileno(), stat.S_IMODE(existing.st_mode))
-            write(stream)
+            yield stream
         if overwrite:
             os.replace(temporary, target)
         else:

@@ -31,6 +31,8 @@ class Format(NamedTuple):
         The most pixels along a side.
     container : bool
         Whether one file holds many glimpses.
+    film : bool
+        Whether it shows them one after another.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Format(NamedTuple):
     any_channels: bool = False
     longest_side: int | None = None
     container: bool = False
+    film: bool = False
 
 
 FORMATS = {

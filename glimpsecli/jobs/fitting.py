@@ -154,7 +154,7 @@ def write(task: Task, result: Result) -> list[str]:
     if task.table is not None and result.fit.verdict == "found":
         contents[task.table] = _table(task, result)
     if task.animation is not None:
-        from glimpsecli.images.animation import encode_gif
+        from glimpsecli.images.gif import encode_gif
         from glimpsecli.jobs.animating import film
 
         frames, durations = film(*result, task.sampling)
