@@ -57,6 +57,8 @@ class Box(NamedTuple):
         The only image that the box belongs to, as the table names it.
     category : str, optional
         The number of its class, where `label` may be the name.
+    frame : int, optional
+        The only frame of a video that the box belongs to, from 0.
     """
 
     x: Length
@@ -68,6 +70,7 @@ class Box(NamedTuple):
     label: str | None = None
     image: str | None = None
     category: str | None = None
+    frame: int | None = None
 
     def checked(self) -> Box:
         """Return the box, or raise where it has no extent."""

@@ -1,8 +1,10 @@
-"""Tables of windows: CSV with a header, or JSON Lines.
+"""Tables of windows: CSV with a header, JSON Lines, or MOTChallenge's rows.
 
 The columns are ``x,y,width,height`` (left, top) or ``cx,cy,width,height`` (centre), on the image plane; ``angle``
-(degrees, clockwise), ``label`` and ``image`` may follow. Any number may be a percentage. Other columns are passed
-over. :mod:`glimpsecli.annotations.delimited` finds the separator.
+(degrees, clockwise), ``label``, ``image`` and ``frame`` (of a video, from 0) may follow; ``id`` is the label of a row
+without one. Any number of a place may be a percentage. Other columns are passed over.
+:mod:`glimpsecli.annotations.delimited` finds the separator, :mod:`glimpsecli.annotations.mot` knows the rows without a
+header.
 """
 
 from __future__ import annotations
@@ -10,17 +12,44 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
+from glimpsecli.annotations import mot
 from glimpsecli.annotations.boxes import Box, Length
 from glimpsecli.annotations.delimited import read_delimited, wrong_header
-from glimpsecli.annotations.text import read_text
+from glimpsecli.annotations.text import read_text, shown
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.video.clock import parse_time
 
 _NUMBERS = ("x", "y", "cx", "cy", "width", "height", "angle")
+_WORDS = ("label", "image", "frame", "id")
 _COLUMNS = "a window has x,y,width,height or cx,cy,width,height"
+_PLACES = (("x", "y", "width", "height"), ("cx", "cy", "width", "height"))
+
+_LONGEST = 10**9
+"""Seconds beyond which a time is a mistake."""
+
+
+class Row(NamedTuple):
+    """A row of a table.
+
+    Attributes
+    ----------
+    where : str
+        The table and the line, for messages.
+    cells : mapping
+        By the name of their column; empty where the table has no header.
+    box : Box
+    """
+
+    where: str
+    cells: Mapping[str, Any]
+    box: Box
 
 
 def read_windows(table: str) -> list[Box]:
@@ -33,18 +62,23 @@ def read_windows(table: str) -> list[Box]:
     InvalidInputError
         The table cannot be read, has no rows, or a row is no window; the message gives the line.
     """
+    return [row.box for row in read_rows(table)]
+
+
+def read_rows(table: str, numbers: Sequence[str] = (), words: Sequence[str] = ()) -> list[Row]:
+    """Read a table of windows with the cells of its rows; the caller knows more columns, of `numbers` and `words`."""
     name = "standard input" if table == "-" else table
     text = read_text(table, "give a CSV or JSON Lines file")
-    rows = _json_rows(text, name) if text.lstrip().startswith("{") else _csv_rows(text, name)
-    boxes = []
-    for line, row in rows:
-        try:
-            boxes.append(_box(row))
-        except InvalidInputError as error:
-            raise InvalidInputError(f"{name}, line {line}: {error.message}", error.hint) from None
-    if not boxes:
+    rows = []
+    if mot.is_mot(text):
+        rows = [Row(f"{name}, line {line}", {}, box) for line, box in mot.boxes_of(text, name)]
+    else:
+        for line, cells in cells_of(text, name, numbers=numbers, words=words):
+            with located(f"{name}, line {line}"):
+                rows.append(Row(f"{name}, line {line}", cells, box_of(cells)))
+    if not rows:
         raise InvalidInputError(f"{name} has no windows", "give a header and a row for each window")
-    return boxes
+    return rows
 
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> bytes:
@@ -57,14 +91,53 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> bytes:
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
-def _csv_rows(text: str, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    header, rows = read_delimited(text, name, {*_NUMBERS, "label", "image"}, _NUMBERS)
-    if not any({*place, "width", "height"} <= {*header} for place in (("x", "y"), ("cx", "cy"))):
-        raise wrong_header(name, header, _COLUMNS)
+def cells_of(
+    text: str,
+    name: str,
+    *,
+    numbers: Sequence[str] = (),
+    words: Sequence[str] = (),
+    places: Sequence[Sequence[str]] = _PLACES,
+    hint: str = _COLUMNS,
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Give the rows of a table as cells by their columns, with their line numbers.
+
+    Parameters
+    ----------
+    text, name : str
+        The table, and its name in messages.
+    numbers, words : sequence of str
+        Columns that the caller knows besides those of a window.
+    places : sequence of sequence of str
+        A header must have all columns of one of them.
+    hint : str
+        The advice where it has not.
+
+    Raises
+    ------
+    InvalidInputError
+        The header or a row is wrong; the message gives the line.
+    """
+    if text.lstrip().startswith("{"):
+        yield from _json_rows(text, name)
+        return
+    all_numbers = {*_NUMBERS, *numbers}
+    header, rows = read_delimited(text, name, {*all_numbers, *_WORDS, *words}, all_numbers)
+    if not any({*place} <= {*header} for place in places):
+        raise wrong_header(name, header, hint)
     for line, cells in rows:
         if len(cells) > len(header):
             raise InvalidInputError(f"{name}: line {line} has more values than the header has columns")
         yield line, dict(zip_longest(header, cells))
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Begin the messages of errors inside the block with a place in a file."""
+    try:
+        yield
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{where}: {error.message}", error.hint) from None
 
 
 def _json_rows(text: str, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -90,25 +163,53 @@ def _centred(row: Mapping[str, Any]) -> bool:
     raise InvalidInputError(f"the columns are {columns}", _COLUMNS)
 
 
-def _box(row: Mapping[str, Any]) -> Box:
+def box_of(row: Mapping[str, Any]) -> Box:
+    """Give the box of a row, or raise where it is none."""
     centred = _centred(row)
     names = ("cx", "cy", "width", "height") if centred else ("x", "y", "width", "height")
-    x, y, width, height = (_number(row, name) for name in names)
-    angle = _number(row, "angle") if _filled(row, "angle") else Length(0)
+    x, y, width, height = (length_of(row, name) for name in names)
+    label, image, identity = (str(row[name]) if filled(row, name) else None for name in ("label", "image", "id"))
+    return Box(
+        x, y, width, height, centred, angle_of(row), label or identity, image, frame=frame_of(row)
+    ).checked()  # fmt: skip
+
+
+def angle_of(row: Mapping[str, Any]) -> float:
+    """Give the angle of a row, in degrees; 0 where it has none."""
+    angle = length_of(row, "angle") if filled(row, "angle") else Length(0)
     if angle.percent:
         raise InvalidInputError(f"angle is {angle}", "give degrees")
-    label, image = (str(row[name]) if _filled(row, name) else None for name in ("label", "image"))
-    return Box(x, y, width, height, centred, angle.value, label, image).checked()
+    return angle.value
 
 
-def _filled(row: Mapping[str, Any], name: str) -> bool:
+def frame_of(row: Mapping[str, Any]) -> int | None:
+    """Give the number of the frame of a row, from 0; None where it has none."""
+    if not filled(row, "frame"):
+        return None
+    text = str(row["frame"]).strip()
+    if not re.fullmatch(r"[0-9]{1,9}(\.0+)?", text):  # a table that a program wrote may hold 12.0
+        raise InvalidInputError(f"frame: {shown(text)} is not the number of a frame", "frames count from 0")
+    return int(text.partition(".")[0])
+
+
+def time_of(row: Mapping[str, Any]) -> Fraction | None:
+    """Give the time of a row in seconds, from 0; None where it has none."""
+    if not filled(row, "time"):
+        return None
+    time = parse_time(str(row["time"]), "time")
+    if not 0 <= time < _LONGEST:
+        raise InvalidInputError(f"time: {shown(row['time'])}", f"times count from 0, up to {_LONGEST} s")
+    return time
+
+
+def filled(row: Mapping[str, Any], name: str) -> bool:
+    """Return whether a row has a cell that is not empty."""
     return row.get(name) is not None and str(row[name]).strip() != ""
 
 
-def _number(row: Mapping[str, Any], name: str) -> Length:
-    if not _filled(row, name):
+def length_of(row: Mapping[str, Any], name: str) -> Length:
+    """Give a number of a row, or raise where it is missing."""
+    if not filled(row, name):
         raise InvalidInputError(f"{name} is missing")
-    try:
+    with located(name):
         return Length.parse(str(row[name]))
-    except InvalidInputError as error:
-        raise InvalidInputError(f"{name}: {error.message}", error.hint) from None
