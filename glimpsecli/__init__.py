@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from glimpsecli import torch as torch
     from glimpsecli.errors import GlimpseError as GlimpseError
     from glimpsecli.learning import fit as fit
+    from glimpsecli.motion.path import Path as Path
     from glimpsecli.sampling import Sampler as Sampler
     from glimpsecli.sampling import Sampling as Sampling
     from glimpsecli.sampling import extract as extract
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from glimpsecli.sampling.gradients import vjp_batch as vjp_batch
     from glimpsecli.sampling.masks import mask as mask
     from glimpsecli.sampling.pasting import paste as paste
+    from glimpsecli.video.films import write_film as write_film
+    from glimpsecli.video.opening import open_clip as open_clip
     from glimpsecli.window import Affine as Affine
     from glimpsecli.window import GaussianParams as GaussianParams
     from glimpsecli.window import Projective as Projective
@@ -32,6 +35,7 @@ _HOMES = {
     "Affine": "glimpsecli.window",
     "GaussianParams": "glimpsecli.window",
     "GlimpseError": "glimpsecli.errors",
+    "Path": "glimpsecli.motion.path",
     "Projective": "glimpsecli.window",
     "Sampler": "glimpsecli.sampling",
     "Sampling": "glimpsecli.sampling",
@@ -40,9 +44,11 @@ _HOMES = {
     "extract_batch": "glimpsecli.sampling",
     "fit": "glimpsecli.learning",
     "mask": "glimpsecli.sampling.masks",
+    "open_clip": "glimpsecli.video.opening",
     "paste": "glimpsecli.sampling.pasting",
     "vjp": "glimpsecli.sampling.gradients",
     "vjp_batch": "glimpsecli.sampling.gradients",
+    "write_film": "glimpsecli.video.films",
 }
 _MODULES: dict[str, tuple[str, ...]] = {
     "attention": ("ellipses", "elliptical", "gaussian", "hard", "masks", "pasting", "score", "soft", "spatial"),
@@ -53,6 +59,7 @@ __all__ = [
     "Affine",
     "GaussianParams",
     "GlimpseError",
+    "Path",
     "Projective",
     "Sampler",
     "Sampling",
@@ -62,9 +69,11 @@ __all__ = [
     "extract_batch",
     "fit",
     "mask",
+    "open_clip",
     "paste",
     "vjp",
     "vjp_batch",
+    "write_film",
 ]
 
 

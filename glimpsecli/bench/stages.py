@@ -18,7 +18,7 @@ from glimpsecli.images.atomic import place
 from glimpsecli.jobs.decoding import Origin, decode
 from glimpsecli.jobs.glimpses import look_at
 from glimpsecli.jobs.plan import How, Output, Plan
-from glimpsecli.jobs.planning import make_plan
+from glimpsecli.jobs.planning import make_plan, named_sources
 from glimpsecli.jobs.requests import BoxRequest, Shaping, SizeRequest
 from glimpsecli.jobs.storing import check_fits
 
@@ -60,7 +60,7 @@ class Job(NamedTuple):
     def plan(self, folder: str) -> Plan:
         """Plan the extract as the command does; a wrong one is refused."""
         target = os.path.join(folder, "glimpse")
-        return make_plan([self.source], [BoxRequest(self.box)], self.how, Output(target, format="png"))
+        return make_plan(named_sources([self.source]), [BoxRequest(self.box)], self.how, Output(target, format="png"))
 
 
 def split(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -46,6 +46,7 @@ class BatchCommand(options.Command):
 @click.argument("sources", nargs=-1, metavar="SOURCE...", type=options.IMAGE_PATH)
 @options.which("--from-file", "lists", multiple=True, metavar="LIST|-", help="A file with a path on each line.")
 @options.search_options
+@options.frames_options
 @options.which("--part", metavar="I/N", help="Only the I-th of N parts, for job arrays; their manifests join with cat.")
 @options.where_options
 @options.where("--tiles", type=values.TilesValue(), help="Cut each image into C columns and R rows.")
@@ -100,6 +101,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     from glimpsecli.jobs.batching import check_part, make_batch_plan
     from glimpsecli.jobs.description import file_hashes
     from glimpsecli.jobs.manifest import Manifest
+    from glimpsecli.jobs.planning import by_source
     from glimpsecli.jobs.sources import counted, find_sources
 
     planned = planning(quiet=given["quiet"])
@@ -142,19 +144,25 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         output=target,
         problems=problems,
         left_out=left_out,
+        videos=lowering.asks_for_frames(given),
         **lowering.search_of(given),
     )
-    requests = _requests(given, found, annotated=annotations is not None)
+    taken = _taken(given, annotated=annotations is not None)
     if given["backend"] == "auto":
         given["backend"] = "cpu"  # not chosen by the size of the job, so that the bytes are the same again
     given["threads"] = None if given["backend"] == "numpy" else 1
     how = lowering.how_of(given)
     how = how._replace(shaping=how.shaping._replace(min_size=min_size or 0.0))
     output = lowering.output_of(os.path.join(target, ""), name, given)
+    boxes = taken if isinstance(taken, list) else []
+    found, known = lowering.frames_of(found, given, how, boxes)
+    problems += known.pop("problems")
+    requests = by_source(found, taken, relative=True) if isinstance(taken, list) else list(map(taken, found))
     plan = make_batch_plan(
         found, requests, how, output,
         annotations=annotations, labels=labels, part=part, inputs=[path for path in files if os.path.isfile(path)],
         replace=bool(resume) and os.path.lexists(manifest.path("run.json")), problems=problems,
+        **known,
     )._replace(left_out=counted(left_out) if part[0] == 1 else "")  # fmt: skip
     planned()
     if given["dry_run"]:
@@ -182,9 +190,8 @@ def _annotations(given: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
     return found, labels
 
 
-def _requests(given: dict[str, Any], found: Sequence[Source], *, annotated: bool) -> list[list[Request]]:
-    """Take the options that say where to look; give the requests of each source."""
-    from glimpsecli.jobs.planning import by_image
+def _taken(given: dict[str, Any], *, annotated: bool) -> list[Request] | Callable[[Source], list[Request]]:
+    """Take the options that say where to look; give the requests of all sources, or a function that gives each its."""
     from glimpsecli.jobs.requests import BoxRequest, RandomRequest
 
     tiles, number, sides = given.pop("tiles"), given.pop("number"), given.pop("random_size")
@@ -202,9 +209,12 @@ def _requests(given: dict[str, Any], found: Sequence[Source], *, annotated: bool
     own = {"random_size": sides, "seed": seed}
     lowering.refuse(own, ("random_size", "seed"), "belongs to --random", unless=number is not None)
     if number is not None:
-        return [[RandomRequest(number, seed, source.relative, *sides)] for source in found]
-    fixed = _tiles(*tiles) if tiles else requests
-    return by_image([source.relative for source in found], fixed or [BoxRequest()])
+        return lambda source: [RandomRequest(number, seed, _random_key(source), *sides)]
+    return (_tiles(*tiles) if tiles else requests) or [BoxRequest()]
+
+
+def _random_key(source: Source) -> str:
+    return source.relative if source.at is None else f"{source.relative}#{source.at.number}"
 
 
 def _tiles(columns: int, rows: int) -> list[Request]:

@@ -65,9 +65,11 @@ def compare(images: tuple[str, ...], target: str, name: str | None, **given: Any
     given["size"] = given["size"] or SizeRequest(longer=DEFAULT_SIZE)
     given["sampler"] = "bilinear"  # which has a border, as hard attention has
     requests = lowering.requests_of(given)
+    how = lowering.how_of(given)
+    sources, known = lowering.frames_of(named_sources(images), given, how)
     plan = make_picture_plan(
-        named_sources(images), requests, lowering.how_of(given), lowering.output_of(target, name, given), comparison,
-        noun="picture", figure=True, inputs=tables,
+        sources, requests, how, lowering.output_of(target, name, given), comparison,
+        noun="picture", figure=True, inputs=tables, **known,
     )  # fmt: skip
     lowering.check_one_window(plan, "compare")
     carry_out(plan, given)

@@ -27,6 +27,7 @@ EXAMPLES = options.examples(
     common="--box --at --extent --zoom --angle --windows --size --sampler -o --overwrite --json",
 )
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=options.IMAGE_PATH)
+@options.frames_options
 @options.where_options
 @options.how_options
 @options.out(
@@ -35,6 +36,7 @@ EXAMPLES = options.examples(
 )  # fmt: skip
 @options.name_option
 @options.encoding_options
+@options.film_options
 @options.dry_run_option
 @options.jobs_option
 @options.out("--json", "as_json", is_flag=True, help="Print a line of JSON for each glimpse.")
@@ -47,11 +49,14 @@ def extract(images: tuple[str, ...], target: str, name: str | None, **given: Any
     give several glimpses of each image; none means the whole image. A minus sign as IMAGE reads standard input.
     """
     from glimpsecli.commands.planning import planning
-    from glimpsecli.jobs.planning import make_plan
+    from glimpsecli.jobs.planning import make_plan, named_sources
 
     planned = planning(quiet=given["quiet"])
     tables = lowering.check_streams(images, target, given)
     requests = lowering.requests_of(given)
-    plan = make_plan(images, requests, lowering.how_of(given), lowering.output_of(target, name, given), tables)
+    how, output = lowering.how_of(given), lowering.output_of(target, name, given)
+    sources = named_sources(images, folders=lowering.asks_for_frames(given))
+    sources, known = lowering.frames_of(sources, given, how, requests, output)
+    plan = make_plan(sources, requests, how, output, tables, **known)
     planned()
     carry_out(plan, given)

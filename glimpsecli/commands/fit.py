@@ -77,6 +77,10 @@ target, search, out = options.section("The target"), options.section("What is se
 @options.how(
     "--blur", type=float, metavar="STRIDES", help=f"Sigma of the Gaussians, in strides. Default: {names.BLUR}."
 )
+@options.how(
+    "--frame", type=click.IntRange(0), default=0, metavar="N", help="Frame of IMAGE, a video or an animation, from 0."
+)
+@options.how("--target-frame", type=click.IntRange(0), default=0, metavar="N", help="The same of TARGET.")
 @options.max_pixels_option
 @out(
     "-o", "--output", "table", metavar="FILE", type=click.Path(),

@@ -100,8 +100,8 @@ def gradient(images: tuple[str, ...], target: str, name: str | None, **given: An
     which descent finds back: the capture range. Two charts below show the loss along x and along the angle. Windows are
     given as for `glimpse extract`; without --size the longer side of a glimpse has 32 pixels.
     """
+    from glimpsecli.jobs.formats import chosen_format
     from glimpsecli.jobs.gradients import Explanation
-    from glimpsecli.jobs.outputs import chosen_format
     from glimpsecli.jobs.planning import make_picture_plan, named_sources
     from glimpsecli.jobs.requests import SizeRequest
 
@@ -125,9 +125,11 @@ def gradient(images: tuple[str, ...], target: str, name: str | None, **given: An
     arrays = chosen_format(output).name == "npy"
     if arrays and output.depth not in (None, "float"):
         raise click.UsageError(f"--depth {output.depth} with surfaces, which are float; leave it out.")
+    how = lowering.how_of(given)
+    sources, known = lowering.frames_of(named_sources(images), given, how)
     plan = make_picture_plan(
-        named_sources(images), requests, lowering.how_of(given), output, explanation,
-        noun="array" if arrays else "picture", figure=not arrays, inputs=tables,
+        sources, requests, how, output, explanation,
+        noun="array" if arrays else "picture", figure=not arrays, inputs=tables, **known,
     )  # fmt: skip
     lowering.check_one_window(plan, "move")
     carry_out(plan, given)

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from glimpsecli.commands.report import say
+
 if TYPE_CHECKING:
     from glimpsecli.jobs.plan import How, Output, Plan
     from glimpsecli.jobs.requests import Request
+    from glimpsecli.jobs.sources import Source
 
 
 def check_streams(images: Sequence[str], target: str | None, given: dict[str, Any]) -> list[str]:
@@ -26,10 +29,59 @@ def check_streams(images: Sequence[str], target: str | None, given: dict[str, An
     return [given["table"]] if given["table"] not in (None, "-") else []
 
 
-def search_of(options: dict[str, Any]) -> dict[str, Sequence[str]]:
+def search_of(options: dict[str, Any]) -> dict[str, Any]:
     """Take :data:`options.search_options`, and give them as ``find_sources`` takes them."""
     suffixes = (options.pop("suffixes") or "").split(",")
     return {"suffixes": [one for one in suffixes if one], "exclude": options.pop("exclude")}
+
+
+def asks_for_frames(given: Mapping[str, Any]) -> bool:
+    """Return whether frames are chosen, so that a folder stands for the frames that lie in it."""
+    return given["frames"] is not None or given["times"] is not None
+
+
+def frames_of(
+    sources: Sequence[Source],
+    given: dict[str, Any],
+    how: How,
+    requests: Sequence[Request] = (),
+    output: Output | None = None,
+) -> tuple[list[Source], dict[str, Any]]:
+    """Take :data:`options.frames_options`, where the command has them, and give the videos their frames.
+
+    Returns
+    -------
+    sources : list of Source
+        The images, and the frames of videos.
+    known : dict
+        What the makers of plans want to know of them: ``clips``, ``failures`` and ``problems``.
+    """
+    from glimpsecli.jobs import frames
+    from glimpsecli.jobs.formats import holds_film
+    from glimpsecli.jobs.requests import BoxRequest
+
+    selection = None
+    numbers, times = given.pop("frames", None), given.pop("times", None)
+    if numbers is not None or times is not None:
+        from glimpsecli.video.selection import Selection
+
+        selection = Selection.parse(numbers, times)
+    named = {request.box.frame for request in requests if isinstance(request, BoxRequest)} - {None}
+    clips = frames.Clips(max_pixels=how.max_pixels)
+    click.get_current_context().call_on_close(clips.close)
+    found, failures = frames.frames_of(
+        sources,
+        clips,
+        frame=how.frame,
+        selection=selection,
+        named=[frame for frame in named if frame is not None],
+        every=output is not None and holds_film(output),
+    )
+    if failures and output is not None and holds_film(output):
+        raise next(iter(failures.values()))
+    for note in clips.notes if not given["quiet"] else ():
+        say(note)
+    return found, {"clips": clips, "failures": failures, "problems": clips.problems}
 
 
 def requests_of(options: dict[str, Any]) -> list[Request]:
@@ -83,11 +135,14 @@ def how_of(options: dict[str, Any]) -> How:
 def output_of(target: str | None, name: str | None, options: dict[str, Any]) -> Output:
     """Take the options of :data:`options.encoding_options`; without a target no file is written."""
     from glimpsecli.jobs.plan import Output
+    from glimpsecli.video.film import FilmOptions
 
-    names = ("depth", "quality", "compress", "overwrite")
+    names = ("depth", "quality", "compress", "overwrite", "audio")
+    film = {name: options.pop(name) for name in ("codec", "crf", "lossless", "pix_fmt") if name in options}
     if target == "":
         raise click.UsageError("--output '' names nothing; give a file, or a folder that ends in /.")
-    return Output(target or "", name, options.pop("format_name"), **{name: options.pop(name) for name in names})
+    own = {name: options.pop(name) for name in names if name in options}
+    return Output(target or "", name, options.pop("format_name"), film=FilmOptions(**film), **own)
 
 
 def refuse(given: Mapping[str, Any], names: Sequence[str], reason: str, *, unless: bool) -> None:

@@ -55,8 +55,9 @@ def mask(
     make = masking.attended if apply else masking.figure_of if figure else masking.mask_of
     tables = lowering.check_streams(images, target, given)
     requests = lowering.requests_of(given)
+    how = lowering.how_of(given)
+    sources, known = lowering.frames_of(named_sources(images), given, how)
     plan = make_picture_plan(
-        named_sources(images), requests, lowering.how_of(given), lowering.output_of(target, name, given), make,
-        noun="mask", inputs=tables,
+        sources, requests, how, lowering.output_of(target, name, given), make, noun="mask", inputs=tables, **known
     )  # fmt: skip
     carry_out(plan, given)

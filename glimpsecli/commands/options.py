@@ -59,6 +59,19 @@ search_options = _all(
 )  # fmt: skip
 """Which images of folders."""
 
+frames_options = _all(
+    which(
+        "--frames", metavar="FRAMES",
+        help="Frames of a video, an animation or a folder of frames, by number from 0: 3, or 0:100:5, or 7,9,-1; : is "
+        "all of them. Default: the first; all where the output is a film.",
+    ),
+    which(
+        "--times", metavar="TIMES",
+        help="Frames by time, in seconds or as HH:MM:SS: 1.5, or 2..4, or 0..10..0.5 for one each half second.",
+    ),
+)  # fmt: skip
+"""Which frames of videos."""
+
 where_options = _all(
     where(
         "--box", "boxes", type=values.BoxValue(), multiple=True,
@@ -161,6 +174,9 @@ how_options = _all(
 )  # fmt: skip
 """How to look."""
 
+rendering_options = _all(_border_option, _fill_option, _computing_options, max_pixels_option)
+"""How to look, for a command that has its own words for size, sampler and blur."""
+
 taps_options = _all(_size_option, _sampler_option, _blur_and_border_options, _fill_option, _reading_options)
 """How to look, for commands that compute no glimpse."""
 
@@ -200,14 +216,31 @@ _quality_options = _all(
     out("--overwrite", is_flag=True, help="Replace files that exist. An input is never replaced."),
 )  # fmt: skip
 
+film_options = _all(
+    out("--codec", metavar="NAME", help="Encoder of a film, such as libx265. Default: H.264; VP9 in WebM."),
+    out("--crf", type=float, metavar="Q", help="Constant rate factor of a film: less is better. Default: 18."),
+    out("--lossless", is_flag=True, help="Encode a film without loss: FFV1 in .mkv."),
+    out("--pix-fmt", metavar="NAME", help="Pixel format of a film, as FFmpeg names it. Default: yuv420p."),
+    out(
+        "--audio", type=click.Choice(("copy", "none")),
+        help="Sound of the video in the film. Default: copied, where the film can hold it.",
+    ),
+)  # fmt: skip
+"""How films are stored."""
+
 _depth_option = out("--depth", type=click.Choice(names.DEPTHS), help="Bits of the files. Default: those of the image.")
 _picture_format_option = out(
-    "--format", "format_name", type=click.Choice([name for name in names.FORMATS if name != "npz"]),
+    "--format", "format_name", type=click.Choice([name for name in (*names.FORMATS, *names.FILMS) if name != "npz"]),
     help="Default: by the suffix; png in a folder.",
 )  # fmt: skip
 
 encoding_options = _all(
-    out("--format", "format_name", type=click.Choice(names.FORMATS), help="Default: by the suffix; png in a folder."),
+    out(
+        "--format",
+        "format_name",
+        type=click.Choice((*names.FORMATS, *names.FILMS)),
+        help="Default: by the suffix; png in a folder.",
+    ),
     _depth_option,
     _quality_options,
 )

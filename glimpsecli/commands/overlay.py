@@ -42,6 +42,7 @@ maps = options.section("Maps")
 )
 @click.argument("sources", nargs=-1, required=True, metavar="IMAGE...", type=options.IMAGE_PATH)
 @options.search_options
+@options.frames_options
 @maps(
     "--map",
     "files",
@@ -103,6 +104,13 @@ maps = options.section("Maps")
 )
 @drawing("--no-mask", is_flag=True, help="Draw only the outlines of windows.")
 @drawing("--inset", is_flag=True, help="Draw the glimpse of the first window into a corner.")
+@drawing("--labels", is_flag=True, help="Write the label of each window, or the id of its object, above it.")
+@drawing(
+    "--trail",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Draw the way of each object over N frames; its windows have one label or id in a table with a column frame.",
+)
 @drawing("--colorbar", "--colourbar", "colourbar", is_flag=True, help="Put a bar with numbers beside the map.")
 @drawing("--montage", is_flag=True, help="All maps of an image on one picture.")
 @drawing("--columns", type=click.IntRange(1), metavar="N", help="Of a montage.")
@@ -137,6 +145,7 @@ maps = options.section("Maps")
     help="Write no picture but a CSV table of the hot regions, for `glimpse extract --windows`.",
 )
 @options.picture_options
+@options.film_options
 @options.dry_run_option
 @options.jobs_option
 @options.out("--json", "as_json", is_flag=True, help="Print a line of JSON for each map, or for each picture.")
@@ -150,9 +159,11 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
     entropy is in nats; it and the masses are null for a map with negative values.
     """
     from glimpsecli.commands.planning import planning
+    from glimpsecli.jobs.formats import holds_film
     from glimpsecli.jobs.overlaying import MapOverlay, WindowOverlay
     from glimpsecli.jobs.planning import make_picture_plan
     from glimpsecli.jobs.sources import counted
+    from glimpsecli.jobs.trails import TableTrails
 
     planned = planning(quiet=given["quiet"])
     tables = lowering.check_streams(sources, target, given)
@@ -169,23 +180,29 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
     mass_boxes = given.pop("mass_boxes")
     requests, how = lowering.requests_of(given), lowering.how_of(given)
     output = lowering.output_of(target, name, given)
-    make: Any = WindowOverlay(style)
-    labels, failures = None, {}
+    # A film shows all frames, not only those that a table names.
+    found, known = lowering.frames_of(found, given, how, () if holds_film(output) else requests, output)
+    problems += known.pop("problems")
+    trails = TableTrails(requests)
+    if style.trail and not trails.labels:
+        raise click.UsageError("--trail belongs to --windows TABLE with a column frame.")
+    make: Any = WindowOverlay(style, trails)
+    labels = None
     if files:
         from glimpsecli.jobs.mapping import Atlas
 
-        atlas = Atlas(found, files, reading, how)
+        atlas = Atlas(found, files, reading, how, known["clips"])
         for line in atlas.notes if not given["quiet"] else ():
             say(line)
         if captions is not None:
             style = style._replace(captions=_captions(captions, atlas, style.font, quiet=given["quiet"]), montage=True)
         make = MapOverlay(atlas, style, mass_boxes, threshold, outlined=bool(requests))
         labels = None if style.montage else [[label.replace(" ", "_") for label in one] for one in atlas.labels]
-        tables, failures = tables + atlas.files, atlas.failures
+        tables, known["failures"] = tables + atlas.files, known["failures"] | atlas.failures
     plan = make_picture_plan(
         found, requests, how, output if threshold is None else output._replace(target=""), make,
         noun="picture", figure=bool(files) and make.figure, labels=labels, inputs=tables, problems=problems,
-        failures=failures,
+        **known,
     )._replace(left_out=counted(left_out))  # fmt: skip
     planned()
     if threshold is None or target is None:
@@ -213,7 +230,9 @@ def _check(given: dict[str, Any], target: str | None) -> None:
     montage = given["montage"] or given["captions"] is not None
     numbers_only = target is None or given["threshold"] is not None
     lowering.refuse(given, of_maps, "belongs to --map FILE", unless=bool(given["files"]))
-    lowering.refuse(given, ("inset", "no_mask"), "is for windows, without --map", unless=not given["files"])
+    lowering.refuse(
+        given, ("inset", "no_mask", "labels", "trail"), "is for windows, without --map", unless=not given["files"]
+    )
     lowering.refuse(given, ("size", "sampler", "blur", "border"), "is for windows; give one", unless=windows)
     lowering.refuse(given, ("columns", "panel"), "belongs to --montage", unless=montage)
     lowering.refuse(given, ("font",), "belongs to --captions", unless=given["captions"] is not None)
@@ -255,6 +274,8 @@ def _style(given: dict[str, Any], *, mapped: bool) -> Style:
         colour=colour,
         mask=not given.pop("no_mask"),
         inset=given.pop("inset"),
+        labels=given.pop("labels"),
+        trail=given.pop("trail") or 0,
         upsampling=given.pop("upsample") or "bilinear",
         colourbar=given.pop("colourbar"),
         montage=given.pop("montage"),

@@ -97,9 +97,11 @@ def paste(
     requests = lowering.requests_of(given)
     make = Pasting(tuple(read_glimpses(glimpses, given["max_pixels"])), blend, 1.0 if gain is None else gain)
     given["size"] = make.glimpses[0].size
+    how = lowering.how_of(given)
+    sources, known = lowering.frames_of(named_sources([image]), given, how)
     plan = make_picture_plan(
-        named_sources([image]), requests, lowering.how_of(given), lowering.output_of(target, name, given), make,
-        noun="picture", inputs=[*tables, *(path for path in glimpses if path != "-")],
+        sources, requests, how, lowering.output_of(target, name, given), make,
+        noun="picture", inputs=[*tables, *(path for path in glimpses if path != "-")], **known,
     )  # fmt: skip
     windows = sum(request.windows for request in plan.items[0].requests) * plan.how.shaping.retina
     if len(glimpses) not in (1, windows):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from glimpsecli.jobs.engine import Done
+    from glimpsecli.jobs.products import Done
 
 
 def complain(text: object, *, show: BaseException | None = None) -> None:

@@ -19,9 +19,9 @@ from glimpsecli.errors import ExitCode
 from glimpsecli.jobs import pool
 
 if TYPE_CHECKING:
-    from glimpsecli.jobs.engine import Done
     from glimpsecli.jobs.manifest import Manifest
     from glimpsecli.jobs.plan import Item, Plan
+    from glimpsecli.jobs.products import Done
 
 LOG_EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
@@ -73,16 +73,19 @@ def run_plan(
         raise click.UsageError(f"standard output is {state}; send it to a file or a pipe.")
     for problem in plan.problems:
         complain(problem)
+    for note in plan.notes if not given["quiet"] else ():
+        say(note)
     todo = plan.items if todo is None else todo
     if len(todo) > 1:
         pool.keep_memory()
     workers, plan = _shared_out(plan, len(todo), given)
-    began, failures, written, too_small = time.perf_counter(), [], 0, 0
+    began, failures, written, worked, too_small = time.perf_counter(), [], 0, 0, 0
     with _stoppable(len(todo)) as stop, _progress(len(todo), quiet=given["quiet"]) as tick:
         for done in engine.run(plan, todo, workers=workers, stop=stop):
             if keep is not None:
                 keep(done)
             written += len(done.products)
+            worked += done.source != plan.container
             too_small += done.too_small
             if done.failure is not None:
                 failures.append(done)
@@ -91,11 +94,14 @@ def run_plan(
     if finish is not None:
         finish()
     if plan.container is not None and not written and len(plan.items) > 1:
-        click.echo(f"glimpse: {plan.container} is not written: it holds the glimpses of all images or none", err=True)
+        reason = "the run was stopped" if stop.is_set() else "it holds the glimpses of all images or none"
+        if plan.film is None or stop.is_set():
+            say(f"{plan.container} is not written: {reason}")
     counts = {"skipped": len(plan.items) - len(todo), "too small": too_small}
     counts["failed"] = len(failures) + len(plan.problems)
-    if _is_heard(plan, given) and (written or counts != {"skipped": 0, "too small": 0, "failed": 1}):
-        _summarise(plan, written, counts, len(todo), time.perf_counter() - began)
+    told = plan.film is not None or counts == {"skipped": 0, "too small": 0, "failed": 1}
+    if _is_heard(plan, given) and (written or not told):
+        _summarise(plan, written, counts, worked, time.perf_counter() - began)
     _say_left_out(plan, given)
     return ExitCode.INTERRUPTED if stop.is_set() else engine.exit_code(failures, plan)
 
@@ -114,13 +120,14 @@ def run_batch(plan: Plan, manifest: Manifest, parameters: Mapping[str, Any], giv
 def show_plan(plan: Plan, given: Mapping[str, Any]) -> ExitCode:
     """Print the files that a plan would write and its problems, and give the exit code."""
     from glimpsecli.jobs import engine
+    from glimpsecli.jobs.products import Done
     from glimpsecli.jobs.records import OUTSIDE
 
     for problem in plan.problems:
         complain(problem)
     failures = []
     for row in engine.preview(plan):
-        if isinstance(row, engine.Done):
+        if isinstance(row, Done):
             failures.append(row)
             show_done(row, given)
             continue

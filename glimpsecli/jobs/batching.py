@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.jobs.outputs import check_folder_output, check_outputs, chosen_format, labels_of, name_files, targets_of
+from glimpsecli.jobs.formats import chosen_format
+from glimpsecli.jobs.outputs import check_folder_output, check_outputs, labels_of, name_files, targets_of
 from glimpsecli.jobs.plan import How, Item, Output, Plan
 from glimpsecli.jobs.planning import check_idle, try_out
 from glimpsecli.jobs.requests import BoxRequest, RandomRequest, Request
@@ -16,6 +17,8 @@ from glimpsecli.jobs.sources import Source
 if TYPE_CHECKING:
     from glimpsecli.annotations.annotated import Annotated, Annotations
     from glimpsecli.annotations.labels import Choice
+    from glimpsecli.errors import GlimpseError
+    from glimpsecli.jobs.frames import Clips
 
 
 def make_batch_plan(
@@ -30,6 +33,8 @@ def make_batch_plan(
     inputs: Sequence[str] = (),
     replace: bool = False,
     problems: Sequence[str] = (),
+    clips: Clips | None = None,
+    failures: Mapping[str, GlimpseError] | None = None,
 ) -> Plan:
     """Plan the glimpses of many images.
 
@@ -54,6 +59,10 @@ def make_batch_plan(
         Whether files of an earlier run may be replaced.
     problems : sequence of str
         Problems of the sources, a line each.
+    clips : Clips, optional
+        The videos of the sources that are frames.
+    failures : mapping of str to GlimpseError, optional
+        The errors of sources that are known to fail, by path.
 
     Raises
     ------
@@ -75,8 +84,16 @@ def make_batch_plan(
         found += [f"{one.where}: no image {one.image!r} is among the sources" for one in strangers]
         requests = [_requests(matched.get(source.relative), choice) for source in sources]
     names = name_files(sources, [labels_of(asked, how.shaping.retina) for asked in requests], output, file_format)
+    known = failures or {}
     items = [
-        Item(source.path, tuple(asked), targets, matched.get(source.relative))
+        Item(
+            source.path,
+            tuple(asked),
+            targets,
+            matched.get(source.relative),
+            failure=known.get(source.path),
+            at=source.at,
+        )
         for source, asked, targets in zip(sources, requests, names, strict=True)
     ]
     asked_for = dict.fromkeys(request for item in items for request in item.requests)
@@ -85,14 +102,14 @@ def make_batch_plan(
     try_out(tried[:1] if one_for_all else tried, how)
     check_idle(how, [request for item in items for request in item.requests], output, file_format)
     output = output._replace(overwrite=output.overwrite or replace)
-    read, root = [*(source.path for source in sources), *inputs], output.target
+    read, root = [*dict.fromkeys(source.path for source in sources), *inputs], output.target
     number, parts = part
     if parts > 1:  # names of different parts may not collide either
         check_outputs(targets_of(items), read, overwrite=True, root=root)
     start, stop = (len(items) * k // parts for k in (number - 1, number))
     mine = tuple(item for item in items[start:stop] if item.requests)
     check_outputs(targets_of(mine), read, overwrite=output.overwrite, root=root)
-    return Plan(mine, how, output, file_format, root=root, problems=tuple(found) if number == 1 else ())
+    return Plan(mine, how, output, file_format, root=root, problems=tuple(found) if number == 1 else (), clips=clips)
 
 
 def _requests(annotated: Annotated | None, choice: Choice | None) -> list[Request]:

@@ -10,14 +10,18 @@ import numpy as np
 
 from glimpsecli import images
 from glimpsecli.images.streams import is_stream, standard_input
+from glimpsecli.jobs.frames import is_footage
 from glimpsecli.jobs.plan import STREAM
 from glimpsecli.jobs.products import View
 from glimpsecli.jobs.requests import Placement, as_matrix
+from glimpsecli.names import MAX_PIXELS
 from glimpsecli.sampling import Taps
 from glimpsecli.window.parts import tap_steps
 
 if TYPE_CHECKING:
+    from glimpsecli.images.picture import Picture
     from glimpsecli.jobs.plan import How
+    from glimpsecli.video.clip import Clip
     from glimpsecli.window import Size
 
 REDUCTIONS = (8, 4, 2)
@@ -37,7 +41,7 @@ def reduction(placements: Sequence[Placement]) -> int:
 
 
 class Origin(NamedTuple):
-    """The origin of an image: a file, or the bytes of one.
+    """The origin of an image: a file, the bytes of one, or a frame of a video.
 
     Attributes
     ----------
@@ -45,10 +49,16 @@ class Origin(NamedTuple):
         Its name in messages: its path, where it has one.
     content : bytes or None
         The bytes of the file, where they were read already.
+    clip : Clip, optional
+        The video whose frame it is.
+    frame : int
+        The number of that frame.
     """
 
     name: str
     content: bytes | None = None
+    clip: Clip | None = None
+    frame: int = 0
 
     @classmethod
     def of(cls, source: str) -> Origin:
@@ -65,13 +75,28 @@ class Origin(NamedTuple):
         return self.name if self.content is None else io.BytesIO(self.content)
 
     def is_jpeg(self) -> bool:
-        """Return whether the first bytes are those of a JPEG."""
+        """Return whether it is a file whose first bytes are those of a JPEG."""
+        if self.clip is not None:
+            return False
         with images.opened(self.open(), self.name) as (stream, _):
             return stream.read(3) == b"\xff\xd8\xff"
 
 
+def read_frame(path: str, frame: int, *, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Read an image, or one frame of a video, an animation or a folder of frames, by its number from 0."""
+    if not is_footage(path):
+        origin = Origin.of(path)
+        return images.read(origin.open(), frame=frame, max_pixels=max_pixels, name=origin.name)
+    from glimpsecli.video.opening import open_clip
+
+    with open_clip(path, max_pixels=max_pixels) as clip:
+        return clip.frame(frame).picture
+
+
 def upright_size_of(origin: Origin, how: How) -> Size:
     """Read the size of an image from its header."""
+    if origin.clip is not None:
+        return origin.clip.size
     return images.upright_size(origin.open(), frame=how.frame, max_pixels=how.max_pixels, name=origin.name)
 
 
@@ -98,7 +123,11 @@ def decode(
         view = _part(origin, placements, image_size, how)
         if view is not None:
             return view, placements
-    picture = images.read(origin.open(), frame=how.frame, max_pixels=how.max_pixels, name=origin.name)
+    picture = (
+        images.read(origin.open(), frame=how.frame, max_pixels=how.max_pixels, name=origin.name)
+        if origin.clip is None
+        else origin.clip.frame(origin.frame).picture
+    )
     image_size = picture.pixels.shape[:2]
     return View(picture, image_size), placements_of(image_size)
 

@@ -4,48 +4,30 @@ from __future__ import annotations
 
 import io
 import os
-import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from glimpsecli import images
 from glimpsecli.errors import ExitCode, FileProblemError, GlimpseError
 from glimpsecli.images.atomic import place
+from glimpsecli.jobs.container import gathered
 from glimpsecli.jobs.decoding import Origin, decode, upright_size_of
 from glimpsecli.jobs.glimpses import look_at
-from glimpsecli.jobs.outputs import make_folder
+from glimpsecli.jobs.outputs import make_folder, opened
 from glimpsecli.jobs.plan import STREAM, Item, Plan
 from glimpsecli.jobs.pool import Budget, in_order
-from glimpsecli.jobs.products import Product, View
+from glimpsecli.jobs.products import NOTHING, Done, Product, View
 from glimpsecli.jobs.records import planned
 from glimpsecli.jobs.requests import Placement
 from glimpsecli.window import Size
 
-_NOTHING = np.empty((0, 0, 0), np.uint8)
-
-
-class Done(NamedTuple):
-    """The outcome of an image, or of the one file for all glimpses.
-
-    Attributes
-    ----------
-    source : str
-    products : tuple of Product
-        Products that were written.
-    failure : GlimpseError or None
-        The reason why there are no more.
-    too_small : int
-        Number of windows that were dropped.
-    """
-
-    source: str
-    products: tuple[Product, ...] = ()
-    failure: GlimpseError | None = None
-    too_small: int = 0
+if TYPE_CHECKING:
+    from glimpsecli.jobs.at import At
+    from glimpsecli.jobs.frames import Clips
 
 
 def run(
@@ -66,22 +48,17 @@ def run(
     Yields
     ------
     Done
-        The outcome of each image. The one file for all glimpses is written after the images, unless one failed or the
-        run was stopped; its outcome comes last.
+        The outcome of each image, and last that of the one file for all of them, where there is one; see
+        :func:`glimpsecli.jobs.container.gathered`.
     """
     budget = Budget() if workers > 1 else None
-    kept: list[Product] = []
-    failed = False
-    for done in in_order(lambda item: _work(item, plan, budget), plan.items if items is None else items, workers, stop):
-        if plan.container is None:
-            yield done
-            continue
-        failed = failed or done.failure is not None
-        kept += done.products
-        yield done._replace(products=())
-    stopped = stop is not None and stop.is_set()
-    if plan.container is not None and not failed and not stopped:
-        yield _write_container(kept, plan, plan.container)
+    todo = plan.items if items is None else items
+    outcomes = in_order(lambda item: _work(item, plan, budget), todo, workers, stop)
+    try:
+        yield from outcomes if plan.container is None else gathered(outcomes, plan, plan.container, stop)
+    finally:
+        if plan.clips is not None:
+            plan.clips.close()
 
 
 def preview(plan: Plan) -> Iterator[dict[str, Any] | Done]:
@@ -96,7 +73,7 @@ def preview(plan: Plan) -> Iterator[dict[str, Any] | Done]:
             with _named(item):
                 placements = placements_of(item, plan, image_size)
                 if plan.make_products is not None:
-                    yield from ({"source": item.source, "file": target} for target in item.targets)
+                    yield from ({"source": item.name, "file": target} for target in item.targets)
                     continue
                 yield from planned(item, placements, image_size, plan.how)
         except GlimpseError as error:
@@ -104,11 +81,15 @@ def preview(plan: Plan) -> Iterator[dict[str, Any] | Done]:
 
 
 def exit_code(failures: Sequence[Done], plan: Plan) -> ExitCode:
-    """Give the exit code of a run: that of the failures where all images failed alike, else 1 for any failure."""
+    """Give the exit code of a run: that of the failures where all images failed alike, else 1 for any failure.
+
+    One file for all images fails for all of them.
+    """
     codes = {done.failure.exit_code for done in failures if done.failure is not None}
     if not codes and not plan.problems:
         return ExitCode.DONE
-    alike = len(codes) == 1 and not plan.problems and len(failures) >= len(plan.items)
+    everything = len(failures) >= len(plan.items) or any(done.source == plan.container for done in failures)
+    alike = len(codes) == 1 and not plan.problems and everything
     return codes.pop() if alike else ExitCode.FAILED
 
 
@@ -122,31 +103,52 @@ def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
         with budget.hold(_memory(origin, plan)) if budget is not None else nullcontext():
             if item.targets or plan.make_products is None:
                 whole = plan.make_products is not None
-                view, placements = decode(origin, lambda size: placements_of(item, plan, size), plan.how, whole=whole)
+                try:
+                    view, placements = decode(
+                        origin, lambda size: placements_of(item, plan, size), plan.how, whole=whole
+                    )
+                except FileProblemError:
+                    if plan.clips is not None and item.at is not None and not plan.clips.breaks_off(item.source):
+                        return Done(item.source)  # its first frame that is missing was told of
+                    raise
             else:  # numbers only, which need no pixels
                 image_size = upright_size_of(origin, plan.how)
                 view = View(images.Picture(np.empty((*image_size, 0), np.uint8)), image_size)
                 placements = placements_of(item, plan, image_size)
             with _named(item):
                 products = (plan.make_products or look_at)(view, item, placements, plan)
-        known: dict[str, str | int] = {}
-        if plan.root is not None and origin.content is not None:
-            known = {"source_hash": content_hash(origin.content), "source_bytes": len(origin.content)}
-            known["of"] = len(products)
+        known = frame_of(item)
+        if plan.root is not None:
+            known = {**identity_of(item, origin, plan), "of": len(products)}
         for product in products:
             product.record["file"] = target = item.targets[product.record["index"]] if item.targets else None
             product.record.update(known)
             if plan.container is None:
                 if target is not None:
                     product.record.update(_write(product, target, plan))
-                product = product._replace(pixels=_NOTHING)  # they are not needed any more
+                product = product._replace(pixels=NOTHING)  # they are not needed any more
             written.append(product)
-        return Done(item.source, tuple(written), too_small=sum(placement.too_small for placement in placements))
+        too_small = sum(placement.too_small for placement in placements)
+        return Done(item.source, tuple(written), too_small=too_small, at=item.at)
     except GlimpseError as error:
         return Done(item.source, tuple(written), error)
     except MemoryError:
         lack = FileProblemError(f"{item.source}: not enough memory", "ask for smaller glimpses")
         return Done(item.source, tuple(written), lack)
+
+
+def frame_of(item: Item) -> dict[str, Any]:
+    """Give the fields that the record of a video's frame has besides."""
+    return {} if item.at is None else {"frame": item.at.number, "time": float(item.at.time)}
+
+
+def identity_of(item: Item, origin: Origin, plan: Plan) -> dict[str, Any]:
+    """Give the fields by which a manifest recognises the source of an item: the hash and size of its file."""
+    if item.at is not None and plan.clips is not None:
+        digest, size = plan.clips.digest(item.source)
+        return {"source_hash": digest, "source_bytes": size, **frame_of(item)}
+    content = origin.content or b""
+    return {"source_hash": content_hash(content), "source_bytes": len(content)}
 
 
 def content_hash(content: bytes | memoryview) -> str:
@@ -158,6 +160,8 @@ def content_hash(content: bytes | memoryview) -> str:
 
 def origin_of(item: Item, plan: Plan) -> Origin:
     """Find an image; standard input and the images of a batch are read at once; a changed file is refused."""
+    if item.at is not None and plan.clips is not None:
+        return _frame_origin(item, item.at, plan, plan.clips)
     if item.source == STREAM or plan.root is None:
         return Origin.of(item.source)
     if os.path.exists(item.source) and not os.path.isfile(item.source):  # a FIFO would be waited for, perhaps for ever
@@ -169,11 +173,20 @@ def origin_of(item: Item, plan: Plan) -> Origin:
     return Origin(item.source, content)
 
 
+def _frame_origin(item: Item, at: At, plan: Plan, clips: Clips) -> Origin:
+    if item.digest is not None and clips.digest(item.source)[0] != item.digest:
+        raise FileProblemError(f"{item.source} has changed since", "put the old file back, or run batch anew")
+    clip = clips.of(item.source)
+    return Origin(clip.label, clip=clip, frame=at.index)
+
+
 def _memory(origin: Origin, plan: Plan) -> int:
     """Estimate the bytes that an image will take at the peak of its decoding, or of drawing on it."""
     from glimpsecli.images.memory import memory_of
 
     how = plan.how
+    if origin.clip is not None:
+        return 24 * origin.clip.size[0] * origin.clip.size[1]
     height, width, decoding = memory_of(origin.open(), frame=how.frame, max_pixels=how.max_pixels, name=origin.name)
     # The photo, its float32 layer, the picture, and the memory to store it: 24 bytes for a pixel of 8 bit.
     working = decoding if plan.make_products is None else max(24 * height * width, 2 * decoding)
@@ -195,14 +208,14 @@ def _named(item: Item) -> Iterator[None]:
     try:
         yield
     except GlimpseError as error:
-        raise type(error)(f"{item.source}: {error.message}", error.hint) from error
+        raise type(error)(f"{item.name}: {error.message}", error.hint) from error
 
 
 def _write(product: Product, target: str, plan: Plan) -> dict[str, str | int]:
     """Write a product; of a batch, encode it in memory first, and give the hash and the size of the file."""
     if plan.root is None:
         make_folder(target)
-        _encode(product, _opened(target), plan)
+        _encode(product, opened(target), plan)
         return {}
     check_inside(target, plan.root)
     make_folder(target)
@@ -224,21 +237,6 @@ def _encode(product: Product, target: str | BinaryIO, plan: Plan) -> None:
         compress=plan.output.compress,
         overwrite=plan.output.overwrite,
     )
-
-
-def _write_container(kept: Sequence[Product], plan: Plan, target: str) -> Done:
-    from glimpsecli.jobs.container import arrays_of
-
-    try:
-        make_folder(target)
-        images.write_npz(_opened(target), arrays_of(kept), overwrite=plan.output.overwrite)
-        return Done(target, tuple(kept))
-    except GlimpseError as error:
-        return Done(target, failure=error)
-
-
-def _opened(target: str) -> str | BinaryIO:
-    return sys.stdout.buffer if target == STREAM else target
 
 
 def check_inside(target: str, root: str) -> None:

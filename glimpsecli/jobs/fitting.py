@@ -14,7 +14,7 @@ from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import DEPTHS, depth_of
 from glimpsecli.images.atomic import place_together
 from glimpsecli.images.streams import is_stream
-from glimpsecli.jobs.decoding import Origin
+from glimpsecli.jobs.decoding import read_frame
 from glimpsecli.jobs.outputs import check_files
 from glimpsecli.jobs.planning import check_sources
 from glimpsecli.jobs.requests import SizeRequest
@@ -58,6 +58,8 @@ class Task(NamedTuple):
     overwrite : bool
     max_pixels : int
         Pixels of the largest image that is read.
+    frame, target_frame : int
+        Frames of videos that are the image and the target.
     """
 
     target: str
@@ -72,6 +74,8 @@ class Task(NamedTuple):
     animation: str | None = None
     overwrite: bool = False
     max_pixels: int = MAX_PIXELS
+    frame: int = 0
+    target_frame: int = 0
 
     @property
     def sampling(self) -> Sampling:
@@ -115,7 +119,8 @@ def check(task: Task) -> None:
 
 def run(task: Task, watch: Callable[[int, int], object] | None = None) -> Result:
     """Read the files, cut the target out where it is a window, and fit; `watch` is a progress callback."""
-    read, image = _read(task.target, task), _opaque(_read(task.image, task), task.image)
+    read = read_frame(task.target, task.target_frame, max_pixels=task.max_pixels)
+    image = _opaque(read_frame(task.image, task.frame, max_pixels=task.max_pixels), task.image)
     seen = read if task.target_box is None else _cut(task, read, task.target_box)
     target = _opaque(seen, task.target, " or, with --target-box, take a window in which it is opaque")
     stride: float | tuple[float, float] | None = None
@@ -203,11 +208,6 @@ def _table(task: Task, result: Result) -> bytes:
     if (task.table or "").lower().endswith(".csv"):
         return table_of([row])
     return (json.dumps(row) + "\n").encode()
-
-
-def _read(source: str, task: Task) -> Picture:
-    origin = Origin.of(source)
-    return images.read(origin.open(), max_pixels=task.max_pixels, name=origin.name)
 
 
 def _rounded(numbers: dict[str, float]) -> dict[str, float | None]:

@@ -40,6 +40,12 @@ def look_at(view: View, item: Item, placements: Sequence[Placement], plan: Plan)
     return seen
 
 
+def glimpse_of(view: View, placement: Placement, plan: Plan) -> Array:
+    """Give the glimpse of one placement, (h, w, C) float32 in the scale of the view's picture."""
+    glimpse: Array = _glimpses(view, [placement], plan.how, len(plan.items))[2][0]
+    return glimpse
+
+
 def _glimpses(view: View, placements: list[Placement], how: How, repeats: int) -> tuple[str, str, Array]:
     """Look at places of one kind and size; give the backend, the reason for it, and (N, h, w, C) float32."""
     picture, size, sampling, reason = view.picture, placements[0].size, sampling_of(view.picture, how), "asked for"

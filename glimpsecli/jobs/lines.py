@@ -118,6 +118,9 @@ LINE: dict[str, Check] = {
 }
 """The fields of a line, with the check of each value."""
 
+FRAME: dict[str, Check] = {"frame": _whole(0), "time": _number}
+"""The fields that the line of a video's frame has besides: its number, and its time in seconds."""
+
 RUN: dict[str, Check] = {
     "glimpse": _text,
     "folder": _text,
@@ -144,6 +147,11 @@ def line_of(record: Mapping[str, Any], folder: str) -> str:
 def lines_of(products: Iterable[Product], folder: str) -> str:
     """Write the lines of some glimpses."""
     return "".join(line_of(product.record, folder) for product in products)
+
+
+def key_of(row: Row) -> tuple[str, int | None]:
+    """Give the source of a row, and the number of its frame where that is a video: the key of the row's item."""
+    return row["source"], row.get("frame")
 
 
 def read_lines(path: str) -> Iterator[tuple[str, Row | None]]:
@@ -196,7 +204,8 @@ def checksum(run: Mapping[str, Any], rows: Iterable[Row]) -> str:
     """Give the hash of a run's rows and of how they were made; fields that were added to them do not count."""
     digest = hashlib.sha256(json.dumps([run["how"], run["output"]], sort_keys=True).encode())
     for row in rows:
-        digest.update(json.dumps([row.get(name) for name in LINE], sort_keys=True).encode())
+        names = [*LINE, *(name for name in FRAME if name in row)]
+        digest.update(json.dumps([row.get(name) for name in names], sort_keys=True).encode())
     return f"sha256:{digest.hexdigest()}"
 
 
@@ -213,7 +222,8 @@ def _read(path: str) -> Iterator[tuple[str, str, Row | None]]:
             except (ValueError, RecursionError):
                 yield line, f"{_short(line)} is not JSON", None
                 continue
-            reason = "its end is missing" if not line.endswith("\n") else _wrong(row, LINE)
+            checks = LINE | (FRAME if isinstance(row, dict) and not FRAME.keys().isdisjoint(row) else {})
+            reason = "its end is missing" if not line.endswith("\n") else _wrong(row, checks)
             yield line, reason or "", row if reason is None else None
 
 

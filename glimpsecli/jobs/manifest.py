@@ -25,9 +25,9 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO
 from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.images.atomic import explained, place, temporary_of
 from glimpsecli.jobs.description import check_same, description
-from glimpsecli.jobs.engine import Done
-from glimpsecli.jobs.lines import checksum, lines_of, read_lines, read_run
+from glimpsecli.jobs.lines import checksum, key_of, lines_of, read_lines, read_run
 from glimpsecli.jobs.locking import locked
+from glimpsecli.jobs.products import Done
 from glimpsecli.jobs.resuming import done_lines, size_of
 from glimpsecli.jobs.syncing import sync_files, vanished
 
@@ -135,7 +135,7 @@ class Manifest:
         self._held.enter_context(locked(self.path(".run.lock")))
         self._run = self.check(plan, parameters, resume=resume, overwrite=overwrite)
         metadata = self.path("metadata.jsonl")
-        lines: dict[str, list[str]] = {}
+        lines: dict[tuple[str, int | None], list[str]] = {}
         if resume and os.path.lexists(self.path("run.json")):
             lines = done_lines(plan, metadata, quick=resume == "quick", workers=workers, whole=not self._suffix)
         if resume:
@@ -149,7 +149,7 @@ class Manifest:
         self._writer = self._held.enter_context(ThreadPoolExecutor(1, thread_name_prefix="glimpse-manifest"))
         for problem in plan.problems:
             self._fail({"source": None, "error": problem})
-        todo = [item for item in plan.items if item.source not in lines]
+        todo = [item for item in plan.items if item.key not in lines]
         self._left, self._resumed, self._written_at = len(todo), bool(lines), time.monotonic()
         return todo
 
@@ -182,8 +182,8 @@ class Manifest:
         self._write_rest()
         path = self.path("metadata.jsonl")
         if self._resumed:
-            order = {item.source: number for number, item in enumerate(plan.items)}
-            lines = sorted(_read_back(path), key=lambda pair: order.get(pair[1]["source"], len(order)))
+            order = {item.key: number for number, item in enumerate(plan.items)}
+            lines = sorted(_read_back(path), key=lambda pair: order.get(key_of(pair[1]), len(order)))
             _write_text(path, "".join(line for line, _ in lines))
         if self._left:
             return

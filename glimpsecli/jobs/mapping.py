@@ -18,6 +18,7 @@ from glimpsecli.maps.tokens import Seen
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from glimpsecli.jobs.frames import Clips
     from glimpsecli.jobs.plan import How
     from glimpsecli.jobs.sources import Source
     from glimpsecli.window import Size
@@ -69,6 +70,8 @@ class Atlas:
     reading : Reading
     how : How
         How the images are read: which frame, and how large they may be.
+    clips : Clips, optional
+        The videos of the sources that are frames.
 
     Attributes
     ----------
@@ -86,20 +89,27 @@ class Atlas:
         partner, or a map holds NaN. A bad file in a folder fails when its image is worked on.
     """
 
-    def __init__(self, sources: Sequence[Source], files: Sequence[str], reading: Reading, how: How) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        files: Sequence[str],
+        reading: Reading,
+        how: How,
+        clips: Clips | None = None,
+    ) -> None:
         self.reading = reading
         self.limits = Limits(reading.range)
-        self._how = how
+        self._how, self._clips = how, clips
         folder = any(os.path.isdir(path) for path in files)
         self._arrays: dict[str, NDArray[Any]] = {}
         self._left = KEPT
-        self._shares = dict(zip([source.path for source in sources], self._matched(sources, files), strict=True))
+        self._shares = dict(zip([_key(source) for source in sources], self._matched(sources, files), strict=True))
         self.labels: list[tuple[str, ...]] = []
         self.failures: dict[str, GlimpseError] = {}
         ways: dict[str, list[str]] = {}
         for source in sources:
             try:
-                maps = self.maps_of(source.path, self._size_of(source.path))
+                maps = self.maps_of(_key(source), self._size_of(source))
             except GlimpseError as error:
                 if len(sources) == 1 or not folder:
                     raise
@@ -122,9 +132,9 @@ class Atlas:
         """All map files, once each."""
         return list(dict.fromkeys(share.path for shares in self._shares.values() for share in shares))
 
-    def maps_of(self, source: str, image_size: Size | None) -> list[Map]:
-        """Give the maps of an image, whose (height, width) is None where it is not known."""
-        shares, found = self._shares[source], []
+    def maps_of(self, key: tuple[str, int | None], image_size: Size | None) -> list[Map]:
+        """Give the maps of an image, by the key of its item; its (height, width) is None where it is not known."""
+        shares, found = self._shares[key], []
         for path, only in shares:
             arranged = self._arranged(path, image_size)
             stem = os.path.splitext(os.path.basename(path))[0]
@@ -162,7 +172,10 @@ class Atlas:
             self._arrays[path] = array
         return array
 
-    def _size_of(self, path: str) -> Size | None:
+    def _size_of(self, source: Source) -> Size | None:
+        path = source.path
+        if source.at is not None and self._clips is not None:
+            return self._clips.of(path).size
         if path == "-" or is_stream(path):  # it is read later; any size will do where a step sets one
             sizes = {self.reading.preprocess.input_size(size) for size in ((1000, 1000), (500, 3000))}
             return (1000, 1000) if self.reading.preprocess.steps and len(sizes) == 1 else None
@@ -189,7 +202,7 @@ class Atlas:
                 f"{len(files)} maps for {len(sources)} images: there are {more} maps than images",
                 "give one for each image, one for all, or a folder of each",
             )
-        arranged = self._arranged(files[0], self._size_of(sources[0].path))
+        arranged = self._arranged(files[0], self._size_of(sources[0]))
         if len(arranged.maps) == 1:
             return [(Share(files[0]),)] * len(sources)
         if arranged.layout in ("thw", "tn") and len(arranged.maps) == len(sources):
@@ -198,6 +211,10 @@ class Atlas:
             f"{files[0]} holds {len(arranged.maps)} maps ({arranged.layout}) for {len(sources)} images",
             "give a map for each image, one for all, or one image at a time",
         )
+
+
+def _key(source: Source) -> tuple[str, int | None]:
+    return source.path, None if source.at is None else source.at.number
 
 
 def _by_stem(sources: Sequence[Source], folder: str) -> list[tuple[Share, ...]]:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from glimpsecli.errors import InvalidInputError
 
 DEFAULT_NAME = "{stem}_{index:03d}"
-_FIELDS: dict[str, str | int] = {"stem": "photo", "index": 0, "label": "cat", "scale": 1, "ext": "png"}
+DEFAULT_FRAME_NAME = "{stem}_{frame:06d}_{index:03d}"
+_FIELDS: dict[str, str | int] = {"stem": "photo", "index": 0, "label": "cat", "scale": 1, "frame": 0, "ext": "png"}
 
 
 def check_template(template: str) -> None:
@@ -30,7 +31,9 @@ def check_template(template: str) -> None:
     _filled(template, _FIELDS)
 
 
-def output_name(template: str, suffix: str, *, source: str, index: int, label: str | None, scale: int) -> str:
+def output_name(
+    template: str, suffix: str, *, source: str, index: int, label: str | None, scale: int, frame: int = 0
+) -> str:
     """Fill in a checked template and add the format's suffix.
 
     ``{stem}`` and ``{ext}`` are the source's name without its suffix, and the suffix without its dot. A part of the
@@ -42,7 +45,7 @@ def output_name(template: str, suffix: str, *, source: str, index: int, label: s
         The name leads out of the output folder, or no file can be called that.
     """
     stem, ext = os.path.splitext(os.path.basename(source))
-    fields: dict[str, str | int] = {"index": index, "scale": scale}
+    fields: dict[str, str | int] = {"index": index, "scale": scale, "frame": frame}
     fields |= {"stem": safe(stem), "label": safe(label or ""), "ext": safe(ext[1:])}
     return f"{_filled(template, fields)}.{suffix}"
 

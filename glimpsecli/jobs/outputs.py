@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.images.atomic import try_folder
-from glimpsecli.images.formats import FORMATS, Format, check, format_named, format_of
+from glimpsecli.images.formats import Format
 from glimpsecli.jobs.folders import Folders
-from glimpsecli.jobs.naming import DEFAULT_NAME, check_template, output_name
+from glimpsecli.jobs.formats import is_folder, is_special
+from glimpsecli.jobs.naming import DEFAULT_FRAME_NAME, DEFAULT_NAME, check_template, output_name
 from glimpsecli.jobs.plan import STREAM, Output
 
 if TYPE_CHECKING:
@@ -24,45 +24,30 @@ LONGEST_NAME = 255
 """Bytes of the longest file name."""
 
 
-def chosen_format(output: Output) -> Format:
-    """Give the format that is asked for, or that of the suffix; in a folder, and where no file is written, PNG."""
-    asked = format_named(output.format) if output.format else None
-    if output.target in (STREAM, "") or is_folder(output.target) or _is_special(output.target):
-        if asked is None and output.target == STREAM:
-            raise InvalidInputError("standard output has no suffix that names its format", "give --format")
-        found = asked or (format_of(output.target) if _is_special(output.target) else format_named("png"))
-    else:
-        known = format_of(output.target) if asked is None or _has_known_suffix(output.target) else asked
-        found = asked or known
-        if found != known:
-            raise InvalidInputError(
-                f"{output.target} is not a name for --format {output.format}", "leave out one of the two"
-            )
-    if output.depth is not None:
-        check(found, depth=output.depth, channels=1, alpha=False)
-    return found
-
-
 def labels_of(requests: Sequence[Request], retina: int) -> list[tuple[str | None, int]]:
     """Give label and scale of each glimpse of an image."""
     return [(request.label, 2**step) for request in requests for _ in range(request.windows) for step in range(retina)]
 
 
 def _target_names(
-    source: str, labels: Sequence[tuple[str | None, int]], output: Output, file_format: Format, folder: str = ""
+    source: Source, labels: Sequence[tuple[str | None, int]], output: Output, file_format: Format
 ) -> tuple[str, ...]:
-    """Name the files of one image's products, each with its label and scale, in `folder` of the output folder."""
+    """Name the files of one image's products, each with its label and scale."""
+    path = "stdin" if source.path == STREAM else source.path
+    default, frame = (DEFAULT_NAME, 0) if source.at is None else (DEFAULT_FRAME_NAME, source.at.number)
     names = [
         output_name(
-            output.name or DEFAULT_NAME,
+            output.name or default,
             file_format.name,
-            source="stdin" if source == STREAM else source,
+            source=path,
             index=index,
             label=label,
             scale=scale,
+            frame=frame,
         )
         for index, (label, scale) in enumerate(labels)
     ]
+    folder = os.path.dirname(source.relative)
     return tuple(os.path.join(output.target, folder, name) for name in names)
 
 
@@ -85,10 +70,7 @@ def name_files(
         return [() for _ in sources]
     if is_folder(output.target):
         check_folder_output(output, file_format)
-        return [
-            _target_names(source.path, mine, output, file_format, os.path.dirname(source.relative))
-            for source, mine in zip(sources, labels, strict=True)
-        ]
+        return [_target_names(source, mine, output, file_format) for source, mine in zip(sources, labels, strict=True)]
     _check_single(output, file_format, sum(map(len, labels)), noun)
     return [(output.target,) * len(mine) for mine in labels]
 
@@ -147,7 +129,7 @@ def check_outputs(
         real = folders.real(target)
         special = False
         if folders.may_hold(folder) and os.path.lexists(target):
-            special = _is_special(target)
+            special = is_special(target)
             if special and root is not None:
                 raise InvalidInputError(f"{target} is no regular file", "remove it, or choose another output")
             _check_existing(target, read, overwrite=overwrite or special, special=special)
@@ -226,26 +208,12 @@ def make_folder(target: str) -> None:
         ) from None
 
 
+def opened(target: str) -> str | BinaryIO:
+    """Give a target to write to: standard output as its stream, any other as its path."""
+    return sys.stdout.buffer if target == STREAM else target
+
+
 def _identity(path: str) -> tuple[int, int]:
     """Give the device and the inode of a file, which all its names and links share."""
     status = os.stat(path)
     return status.st_dev, status.st_ino
-
-
-def _has_known_suffix(path: str) -> bool:
-    suffix = os.path.splitext(path)[1][1:].lower()
-    return any(suffix in file_format.suffixes for file_format in FORMATS.values())
-
-
-def is_folder(target: str) -> bool:
-    """Return whether a target is a folder, or the name of one to be made."""
-    return target != STREAM and (target.endswith(os.sep) or os.path.isdir(target))
-
-
-def _is_special(target: str) -> bool:
-    """Return whether a target is a FIFO or a device, which is written to and not replaced."""
-    try:
-        mode = os.stat(target).st_mode
-    except OSError:
-        return False
-    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)

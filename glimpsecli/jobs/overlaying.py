@@ -10,17 +10,19 @@ import numpy as np
 
 from glimpsecli import maps
 from glimpsecli.images import Picture, convert, depth_of
+from glimpsecli.jobs.glimpses import glimpse_of
 from glimpsecli.jobs.masking import joined_mask, record_of
 from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.requests import as_matrix
-from glimpsecli.jobs.storing import check_fits, flat, sampling_of, stored
+from glimpsecli.jobs.storing import check_fits, flat, stored
 from glimpsecli.maps import Rect
-from glimpsecli.pictures.colour import table
+from glimpsecli.pictures.colour import distinct, table
 from glimpsecli.pictures.figure import montage
+from glimpsecli.pictures.label import label
 from glimpsecli.pictures.outline import outline
 from glimpsecli.pictures.overlay import tint
 from glimpsecli.pictures.scale import as_rgb, fitted, in_colour
-from glimpsecli.sampling import Sampler
+from glimpsecli.pictures.trail import trail
 from glimpsecli.window import corners
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Item, Plan
     from glimpsecli.jobs.products import View
     from glimpsecli.jobs.requests import Placement
+    from glimpsecli.jobs.trails import TableTrails
     from glimpsecli.maps import Threshold
     from glimpsecli.window import Size
 
@@ -47,8 +50,10 @@ class Style(NamedTuple):
         Share of the colour where a map or a mask is 1.
     colour : (float, float, float)
         Colour of outlines, 0 to 1.
-    mask, inset : bool
-        Whether masks and the glimpse of the first window are drawn.
+    mask, inset, labels : bool
+        Whether masks, the glimpse of the first window, and the labels of windows are drawn.
+    trail : int
+        Frames of a video before each over which the way of its windows is drawn.
     upsampling : str
         A method of :mod:`glimpsecli.maps.upsampling`.
     colourbar, montage : bool
@@ -66,6 +71,8 @@ class Style(NamedTuple):
     colour: tuple[float, float, float] = YELLOW
     mask: bool = True
     inset: bool = False
+    labels: bool = False
+    trail: int = 0
     upsampling: str = "bilinear"
     colourbar: bool = False
     montage: bool = False
@@ -77,9 +84,17 @@ class Style(NamedTuple):
 
 @dataclass(frozen=True)
 class WindowOverlay:
-    """Draws an image with the outlines and the masks of its windows."""
+    """Draws an image with the outlines and the masks of its windows.
+
+    Attributes
+    ----------
+    style : Style
+    trails : TableTrails, optional
+        The windows of all frames of a video; where they have several labels, each has a colour of its own.
+    """
 
     style: Style
+    trails: TableTrails | None = None
 
     def __call__(self, view: View, item: Item, placements: Sequence[Placement], plan: Plan) -> list[Product]:
         """Make the one picture of an image."""
@@ -92,10 +107,23 @@ class WindowOverlay:
             )
         else:
             picture = in_colour(photo.pixels)
-        _draw_outlines(picture, placements, style)
-        if style.inset:
+        for placement in placements:
+            self._draw(picture, placement, item, view.image_size)
+        if style.inset and placements:
             _draw_inset(picture, view, placements[0], plan)
         return [stored(picture, photo._replace(pixels=picture), record_of(view, item, placements, plan), plan, notes)]
+
+    def _draw(self, picture: Array, placement: Placement, item: Item, image_size: Size) -> None:
+        """Draw the trail, the outline and the label of a window."""
+        style, colour, ends = self.style, self.style.colour, corners(as_matrix(placement), placement.size)
+        if self.trails is not None and len(self.trails.labels) > 1 and placement.label in self.trails.labels:
+            colour = distinct(self.trails.labels.index(placement.label))
+        if style.trail and self.trails is not None and item.at is not None:
+            points = self.trails.points(placement.label, item.at.index, style.trail, image_size)
+            trail(picture, points, colour=colour)
+        outline(picture, ends, colour=colour)
+        if style.labels and placement.label:
+            label(picture, placement.label, ends, colour=colour)
 
 
 @dataclass(frozen=True)
@@ -122,7 +150,7 @@ class MapOverlay:
 
     def __call__(self, view: View, item: Item, placements: Sequence[Placement], plan: Plan) -> list[Product]:
         """Make the pictures of an image, or only the numbers where nothing is to be written."""
-        found = self.atlas.maps_of(item.source, view.image_size)
+        found = self.atlas.maps_of(item.key, view.image_size)
         rows = [self._row(one, view.image_size) for one in found]
         common = {name: value for name, value in record_of(view, item, (), plan).items() if name != "windows"}
         notes = tuple(f"{row['label'] or 'the map'} {problem}" for row in rows for problem in [_pale(row)] if problem)
@@ -252,11 +280,7 @@ def _draw_inset(picture: Array, view: View, placement: Placement, plan: Plan) ->
     from glimpsecli.pictures.inset import inset, inset_size
     from glimpsecli.pictures.scale import shown
 
-    source = view.picture
-    look = Sampler(
-        placement.place, placement.size, source.pixels.shape, sampling_of(source, plan.how), alpha=source.alpha
-    )
-    seen = convert(look(source.pixels), depth_of(source.pixels), depth_of(picture)).pixels
+    seen = convert(glimpse_of(view, placement, plan), depth_of(view.picture.pixels), depth_of(picture)).pixels
     colours = in_colour(seen)[:, :, :3]
     drawn, _ = shown(colours, *inset_size((picture.shape[0], picture.shape[1]), placement.size))
     x, y = np.mean(corners(as_matrix(placement), placement.size), axis=0).tolist()

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from glimpsecli.jobs.requests import Request, Shaping
 from glimpsecli.names import MAX_PIXELS
 from glimpsecli.sampling import Sampling
+from glimpsecli.video.film import FilmOptions
 
 if TYPE_CHECKING:
     from glimpsecli.annotations.annotated import Annotated
     from glimpsecli.errors import GlimpseError
     from glimpsecli.images.colours import Colour
     from glimpsecli.images.formats import Format
+    from glimpsecli.jobs.at import At
+    from glimpsecli.jobs.frames import Clips
     from glimpsecli.jobs.products import Product, View
     from glimpsecli.jobs.requests import Placement
 
@@ -63,7 +66,7 @@ class How(NamedTuple):
 
 
 class Output(NamedTuple):
-    """The destination and the encoding of the glimpses."""
+    """The destination and the encoding of the glimpses; `audio` is ``copy``, ``none``, or None where nobody asked."""
 
     target: str
     name: str | None = None
@@ -72,10 +75,12 @@ class Output(NamedTuple):
     quality: int | None = None
     compress: int | None = None
     overwrite: bool = False
+    film: FilmOptions = FilmOptions()
+    audio: str | None = None
 
 
 class Item(NamedTuple):
-    """One image, the places to look in it, and the file of each glimpse.
+    """One image, or one frame of a video, the places to look in it, and the file of each glimpse.
 
     Attributes
     ----------
@@ -89,6 +94,8 @@ class Item(NamedTuple):
         The hash that the source must have.
     failure : GlimpseError, optional
         The reason why the image fails, where that is known before the work.
+    at : At, optional
+        The frame of the video that the source is.
     """
 
     source: str
@@ -97,6 +104,17 @@ class Item(NamedTuple):
     annotated: Annotated | None = None
     digest: str | None = None
     failure: GlimpseError | None = None
+    at: At | None = None
+
+    @property
+    def key(self) -> tuple[str, int | None]:
+        """The source and the number of its frame, by which a manifest knows an item."""
+        return self.source, None if self.at is None else self.at.number
+
+    @property
+    def name(self) -> str:
+        """Name in messages."""
+        return self.source if self.at is None else f"{self.source}, frame {self.at.number}"
 
 
 class Plan(NamedTuple):
@@ -120,6 +138,12 @@ class Plan(NamedTuple):
         Name of a product in messages.
     left_out : str
         Counts of the files in folders that were not taken as images, by suffix.
+    notes : tuple of str
+        Facts that the user should know before the run, a line each.
+    clips : Clips, optional
+        The videos whose frames are items; the run closes them.
+    film : FilmOptions, optional
+        How the one file is encoded, where it is a film.
     """
 
     items: tuple[Item, ...]
@@ -132,3 +156,6 @@ class Plan(NamedTuple):
     make_products: MakeProducts | None = None
     noun: str = "glimpse"
     left_out: str = ""
+    notes: tuple[str, ...] = ()
+    clips: Clips | None = None
+    film: FilmOptions | None = None

@@ -14,7 +14,9 @@ from glimpsecli.annotations.text import listed
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.formats import Format
 from glimpsecli.images.streams import check_stream, refuse_shared
-from glimpsecli.jobs.outputs import check_outputs, chosen_format, is_folder, labels_of, name_files, targets_of
+from glimpsecli.jobs.filming import as_film
+from glimpsecli.jobs.formats import chosen_format, is_folder
+from glimpsecli.jobs.outputs import check_outputs, labels_of, name_files, targets_of
 from glimpsecli.jobs.plan import STREAM, How, Item, Output, Plan
 from glimpsecli.jobs.requests import BoxRequest, DrawRequest, GaussianRequest, Request
 from glimpsecli.jobs.sources import Source
@@ -22,20 +24,29 @@ from glimpsecli.sampling import Taps
 
 if TYPE_CHECKING:
     from glimpsecli.errors import GlimpseError
+    from glimpsecli.jobs.frames import Clips
     from glimpsecli.jobs.plan import MakeProducts
 
 _NOMINAL = (1000, 1000)  # size of an image to try the options on before any is opened
 
 
 def make_plan(
-    sources: Sequence[str], requests: Sequence[Request], how: How, output: Output, tables: Sequence[str] = ()
+    sources: Sequence[Source],
+    requests: Sequence[Request],
+    how: How,
+    output: Output,
+    tables: Sequence[str] = (),
+    *,
+    clips: Clips | None = None,
+    failures: Mapping[str, GlimpseError] | None = None,
+    problems: Sequence[str] = (),
 ) -> Plan:
     """Plan the glimpses of some images.
 
     Parameters
     ----------
-    sources : sequence of str
-        Paths, or ``-`` for standard input.
+    sources : sequence of Source
+        Files, or ``-`` for standard input, or frames; see :func:`named_sources` and :func:`.frames.frames_of`.
     requests : sequence of Request
         Where to look in each image; a box that names its image goes to that one only. No request: the whole image.
     how : How
@@ -43,27 +54,37 @@ def make_plan(
         The target is a file, a folder (an existing one, or a name that ends in a slash), or ``-``.
     tables : sequence of str
         Other files that were read, and must not be written over.
+    clips : Clips, optional
+        The videos of the sources that are frames.
+    failures : mapping of str to GlimpseError, optional
+        The errors of sources that are known to fail, by path.
+    problems : sequence of str
+        Problems of the sources, a line each.
 
     Raises
     ------
     InvalidInputError
         Something is wrong that can be known before any work: options, sources, outputs that exist or collide.
     """
-    found = named_sources(sources)
     try_out(requests, how)
-    wanted = by_image(sources, requests or [BoxRequest()])
-    file_format = chosen_format(output)
+    wanted = by_source(sources, requests or [BoxRequest()])
+    file_format = chosen_format(output, sources)
     check_idle(how, requests, output, file_format)
     labels = [labels_of(asked, how.shaping.retina) for asked in wanted]
-    names = name_files(found, labels, output, file_format)
+    names = name_files(sources, labels, output, file_format)
     container = output.target if file_format.container else None
     check_folder_is_there()
+    known = failures or {}
     items = [
-        Item(source, tuple(asked), names) for source, asked, names in zip(sources, wanted, names, strict=True) if asked
+        Item(source.path, tuple(asked), names, failure=known.get(source.path), at=source.at)
+        for source, asked, names in zip(sources, wanted, names, strict=True)
+        if asked
     ]
     targets = targets_of(items) if container is None else [(items[0].source, container)]
-    check_outputs(targets, [*sources, *tables], overwrite=output.overwrite)
-    return Plan(tuple(items), how, output, file_format, container)
+    paths = dict.fromkeys(source.path for source in sources)
+    check_outputs(targets, [*paths, *tables], overwrite=output.overwrite)
+    plan = Plan(tuple(items), how, output, file_format, container, problems=tuple(problems), clips=clips)
+    return as_film(plan) if file_format.film else plan
 
 
 def make_picture_plan(
@@ -77,6 +98,7 @@ def make_picture_plan(
     labels: Sequence[Sequence[str]] | None = None,
     figure: bool = False,
     inputs: Sequence[str] = (),
+    clips: Clips | None = None,
     problems: Sequence[str] = (),
     failures: Mapping[str, GlimpseError] | None = None,
 ) -> Plan:
@@ -101,6 +123,8 @@ def make_picture_plan(
         Whether the pictures are figures: 8 bit, without alpha.
     inputs : sequence of str
         Other files that are read, and must not be written over.
+    clips : Clips, optional
+        The videos of the sources that are frames.
     problems : sequence of str
         Problems of the sources, a line each.
     failures : mapping of str to GlimpseError, optional
@@ -111,33 +135,38 @@ def make_picture_plan(
     InvalidInputError
         Something is wrong that can be known before any work.
     """
-    paths = [source.path for source in sources]
-    twice = next((path for path, count in Counter(paths).items() if count > 1), None)
+    twice = next((source.path for source, count in Counter(sources).items() if count > 1), None)
     if twice is not None:
         raise InvalidInputError(f"{twice} is given twice", "give each image once")
     try_out(requests, how)
-    wanted = by_image(paths, requests or [BoxRequest()])
+    wanted = by_source(sources, requests or [BoxRequest()])
     named = [[(label, 1) for label in one] for one in labels or [[""]] * len(sources)]
-    file_format = chosen_format(output)
-    if output.target and file_format.container:
+    file_format = chosen_format(output, sources)
+    if output.target and file_format.container and not file_format.film:
         raise InvalidInputError(f"a {file_format.title} holds glimpses, not a {noun}", "use .npy, .png or .tiff")
     if figure and output.depth not in (None, "8"):
         raise InvalidInputError(f"--depth {output.depth} with a figure, which has 8 bit", "leave it out")
     check_idle(how, requests, output, file_format._replace(alpha=file_format.alpha and not figure))
     if is_folder(output.target) and all(len(one) == 1 for one in named):
-        output = output._replace(name=output.name or "{stem}")
+        framed = any(source.at is not None for source in sources)
+        output = output._replace(name=output.name or ("{stem}_{frame:06d}" if framed else "{stem}"))
     targets = name_files(sources, named, output, file_format, noun)
     check_folder_is_there()
     known = failures or {}
     items = [
-        Item(path, tuple(asked), names, failure=known.get(path))
-        for path, asked, names in zip(paths, wanted, targets, strict=True)
-        if asked
+        Item(source.path, tuple(asked), names, failure=known.get(source.path), at=source.at)
+        for source, asked, names in zip(sources, wanted, targets, strict=True)
+        if asked or source.at is not None  # the frames of a film are all there, with windows or without
     ]
-    check_outputs(targets_of(items), [*paths, *inputs], overwrite=output.overwrite, noun=noun)
-    return Plan(
-        tuple(items), how, output, file_format, problems=tuple(problems), make_products=make_products, noun=noun
-    )
+    container = output.target if file_format.container and output.target else None
+    written = targets_of(items) if container is None else [(items[0].source, container)]
+    paths = dict.fromkeys(source.path for source in sources)
+    check_outputs(written, [*paths, *inputs], overwrite=output.overwrite, noun=noun)
+    plan = Plan(
+        tuple(items), how, output, file_format, container, problems=tuple(problems), make_products=make_products,
+        noun=noun, clips=clips,
+    )  # fmt: skip
+    return as_film(plan) if container is not None else plan
 
 
 def check_folder_is_there() -> None:
@@ -148,10 +177,13 @@ def check_folder_is_there() -> None:
         raise InvalidInputError(f"the current folder is gone: {error.strerror}", "change to another") from None
 
 
-def named_sources(paths: Sequence[str]) -> list[Source]:
-    """Give the sources of images that are named one by one; one that is not there, or is a folder, is refused."""
-    check_sources(paths)
-    return [Source(path, os.path.basename(path)) for path in paths]
+def named_sources(paths: Sequence[str], *, folders: bool = False) -> list[Source]:
+    """Give the sources of images that are named one by one.
+
+    One that is not there is refused, and so is a folder, unless it stands for the frames that lie in it.
+    """
+    check_sources([path for path in paths if not (folders and os.path.isdir(path))])
+    return [Source(path, os.path.basename(os.path.normpath(path))) for path in paths]
 
 
 def check_sources(sources: Sequence[str]) -> None:
@@ -205,6 +237,30 @@ def check_idle(how: How, requests: Sequence[Request], output: Output, file_forma
             f"--fill {how.fill.text} has nothing to fill",
             f"it is for --border constant and for formats without alpha, and {file_format.title} holds alpha",
         )
+
+
+def by_source(sources: Sequence[Source], requests: Sequence[Request], *, relative: bool = False) -> list[list[Request]]:
+    """Give each source its requests, in their order; a box that names a frame goes to that one only.
+
+    A box that names its image does so by the path, or where `relative` by the path below the source folder.
+    """
+    paths = {source.path: source.relative if relative else source.path for source in sources}
+    wanted = dict(zip(paths, by_image(list(paths.values()), requests), strict=True))
+    always: dict[str, list[Request]] = {}
+    at_frame: dict[tuple[str, int], list[Request]] = {}
+    for path, asked in wanted.items():
+        always[path] = []
+        for request in asked:
+            frame = request.box.frame if isinstance(request, BoxRequest) else None
+            (always[path] if frame is None else at_frame.setdefault((path, frame), [])).append(request)
+    videos = {source.path for source in sources if source.at is not None}
+    stray = next((path for path, _ in at_frame if path not in videos), None)
+    if stray is not None:
+        raise InvalidInputError(f"the table names frames, and {stray} is no video", "leave the column frame out")
+    return [
+        always[source.path] + (at_frame.get((source.path, source.at.index), []) if source.at is not None else [])
+        for source in sources
+    ]
 
 
 def by_image(sources: Sequence[str], requests: Sequence[Request]) -> list[list[Request]]:

@@ -1,18 +1,26 @@
-"""The two ends of the work on an image: the pixels that were decoded, and the product that goes into a file."""
+"""The work on an image: the pixels that were decoded, the products that go into files, and the outcome."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from glimpsecli.jobs.requests import Placement, as_matrix
 from glimpsecli.window import GaussianParams, Place, stack_gaussians
 from glimpsecli.window.parts import in_part
 
 if TYPE_CHECKING:
+    from glimpsecli.errors import GlimpseError
     from glimpsecli.images.picture import Array, Picture
+    from glimpsecli.jobs.at import At
     from glimpsecli.sampling import Sampling
     from glimpsecli.window import Size
+
+
+NOTHING = np.empty((0, 0, 0), np.uint8)
+"""The pixels of a product that was written, and needs them no more."""
 
 
 class View(NamedTuple):
@@ -70,3 +78,26 @@ class Product(NamedTuple):
     record: dict[str, Any]
     notes: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
+
+
+class Done(NamedTuple):
+    """The outcome of an image, or of the one file for all glimpses.
+
+    Attributes
+    ----------
+    source : str
+    products : tuple of Product
+        Products that were written.
+    failure : GlimpseError or None
+        The reason why there are no more.
+    too_small : int
+        Number of windows that were dropped.
+    at : At, optional
+        The frame of a video that it is the outcome of.
+    """
+
+    source: str
+    products: tuple[Product, ...] = ()
+    failure: GlimpseError | None = None
+    too_small: int = 0
+    at: At | None = None

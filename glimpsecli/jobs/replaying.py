@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+from fractions import Fraction
 from itertools import count
 from typing import Any
 
 from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.images.colours import Colour
 from glimpsecli.images.formats import format_named
-from glimpsecli.jobs.lines import checksum, read_metadata, read_run
+from glimpsecli.jobs.at import At
+from glimpsecli.jobs.frames import Clips
+from glimpsecli.jobs.lines import checksum, key_of, read_metadata, read_run
 from glimpsecli.jobs.outputs import check_outputs, targets_of
 from glimpsecli.jobs.plan import How, Item, Output, Plan
 from glimpsecli.jobs.requests import Placement, PlaceRequest, Shaping
@@ -49,9 +52,10 @@ def make_replay_plan(folder: str, target: str, *, overwrite: bool) -> Plan:
         raise InvalidInputError(f"{folder} has a damaged manifest: {error.message}", _HINT) from None
     for path, mine in rows.items():
         _check_complete(mine, path, files[path])
-    sources = [item.source for item in items]
+    sources = list(dict.fromkeys(item.source for item in items))
     check_outputs(targets_of(items), sources, overwrite=output.overwrite, root=target)
-    return Plan(tuple(items), how, output, file_format, root=target)
+    clips = Clips(max_pixels=how.max_pixels)
+    return Plan(tuple(items), how, output, file_format, root=target, clips=clips)
 
 
 def _runs(folder: str) -> dict[str, dict[str, Any]]:
@@ -75,7 +79,7 @@ def _runs(folder: str) -> dict[str, dict[str, Any]]:
 
 def _check_complete(rows: list[dict[str, Any]], path: str, runs: dict[str, dict[str, Any]]) -> None:
     """Refuse lines that are fewer, more or others than the runs have written."""
-    for source, mine in _by_source(rows).items():
+    for (source, _), mine in _by_item(rows).items():
         if len(mine) != mine[0]["of"]:
             raise InvalidInputError(f"{path} has {len(mine)} of the {mine[0]['of']} lines of {source}", _HINT)
     if not any("lines" in run for run in runs.values()) and not any("file_hash" in row for row in rows):
@@ -104,17 +108,17 @@ def _how(options: dict[str, Any]) -> How:
     return How.of(Shaping(), options | {"fill": options["fill"] and Colour.parse(options["fill"]), "threads": 1})
 
 
-def _by_source(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    by_source: dict[str, list[dict[str, Any]]] = {}
+def _by_item(rows: list[dict[str, Any]]) -> dict[tuple[str, int | None], list[dict[str, Any]]]:
+    by_item: dict[tuple[str, int | None], list[dict[str, Any]]] = {}
     for row in rows:
-        by_source.setdefault(row["source"], []).append(row)
-    return by_source
+        by_item.setdefault(key_of(row), []).append(row)
+    return by_item
 
 
 def _items(rows: list[dict[str, Any]], target: str, base: str) -> list[Item]:
-    """Gather the rows by source; a source that is not found here is expected below `base`, where the batch was run."""
+    """Gather the rows by image; a source that is not found here is expected below `base`, where the batch was run."""
     items = []
-    for source, mine in _by_source(rows).items():
+    for (source, frame), mine in _by_item(rows).items():
         names = [os.path.normpath(row["file_name"]) for row in mine]
         for name in names:
             if os.path.isabs(name) or name.split(os.sep)[0] == "..":
@@ -122,7 +126,9 @@ def _items(rows: list[dict[str, Any]], target: str, base: str) -> list[Item]:
         requests = tuple(PlaceRequest(_placement(row)) for row in mine)
         targets = tuple(os.path.join(target, name) for name in names)
         source = source if os.path.exists(source) else os.path.join(base, source)
-        items.append(Item(source, requests, targets, digest=mine[0]["source_hash"]))
+        # The duration is for films, and a batch makes none.
+        at = None if frame is None else At(frame, Fraction(mine[0]["time"]), Fraction(0), frame)
+        items.append(Item(source, requests, targets, digest=mine[0]["source_hash"], at=at))
     return items
 
 

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.jobs.decoding import decoded_as, upright_size_of
-from glimpsecli.jobs.engine import content_hash, origin_of, placements_of
-from glimpsecli.jobs.lines import line_of, read_lines
+from glimpsecli.jobs.engine import content_hash, frame_of, identity_of, origin_of, placements_of
+from glimpsecli.jobs.lines import key_of, line_of, read_lines
 from glimpsecli.jobs.pool import in_order
 from glimpsecli.jobs.records import planned
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Item, Plan
 
+    Key = tuple[str, int | None]
 
-def done_lines(plan: Plan, path: str, *, quick: bool, workers: int = 1, whole: bool = True) -> dict[str, list[str]]:
-    """Give the lines of the images that need not be made again, by source, in the order of the plan.
+
+def done_lines(plan: Plan, path: str, *, quick: bool, workers: int = 1, whole: bool = True) -> dict[Key, list[str]]:
+    """Give the lines of the images that need not be made again, by the keys of their items, in the order of the plan.
 
     Parameters
     ----------
@@ -39,23 +41,21 @@ def done_lines(plan: Plan, path: str, *, quick: bool, workers: int = 1, whole: b
     InvalidInputError
         The earlier run left a glimpse of an image that is not in the plan.
     """
-    found: dict[str, list[str]] = {}
+    found: dict[Key, list[str]] = {}
     targets = {os.path.normpath(target) for item in plan.items for target in item.targets}
     for line, row in read_lines(path) if os.path.lexists(path) else ():
         if row is None:
             continue
-        found.setdefault(row["source"], []).append(line)
+        found.setdefault(key_of(row), []).append(line)
         file = os.path.normpath(os.path.join(plan.output.target, row["file_name"]))
         if whole and file not in targets and os.path.isfile(file):
             raise InvalidInputError(
                 f"{file} was made of {row['source']}, which is not among the images any more",
                 "put the image back, or remove the glimpse",
             )
-    known = [(item, found[item.source]) for item in plan.items if item.source in found]
+    known = [(item, found[item.key]) for item in plan.items if item.key in found]
     check = partial(_is_done, plan=plan, quick=quick)
-    return {
-        item.source: lines for (item, lines), done in zip(known, in_order(check, known, workers), strict=True) if done
-    }
+    return {item.key: lines for (item, lines), done in zip(known, in_order(check, known, workers), strict=True) if done}
 
 
 def size_of(path: str) -> int | None:
@@ -88,8 +88,7 @@ def _from_files(item: Item, plan: Plan) -> list[dict[str, Any]]:
     placements = placements_of(item, plan, image_size)
     decoded = decoded_as(origin, placements, image_size, plan.how)
     records = planned(item, placements, image_size, plan.how, backend=plan.how.sampling.backend, decoded=decoded)
-    content = origin.content or b""
-    known = {"source_hash": content_hash(content), "source_bytes": len(content), "of": len(records)}
+    known = {**identity_of(item, origin, plan), "of": len(records)}
     return [record | known for record in records]
 
 
@@ -100,7 +99,12 @@ def _from_lines(item: Item, row: dict[str, Any], plan: Plan) -> list[dict[str, A
     image_size = row["image_size"]["height"], row["image_size"]["width"]
     placements = placements_of(item, plan, image_size)
     records = planned(item, placements, image_size, plan.how, backend=plan.how.sampling.backend, decoded=row["decoded"])
-    known = {"source_hash": row["source_hash"], "source_bytes": row["source_bytes"], "of": len(records)}
+    known = {
+        "source_hash": row["source_hash"],
+        "source_bytes": row["source_bytes"],
+        **frame_of(item),
+        "of": len(records),
+    }
     return [record | known for record in records]
 
 

@@ -7,15 +7,18 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from glimpsecli.annotations.text import decoded, read_bytes
 from glimpsecli.encodings import encoding_of
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.ordering import natural_key
 from glimpsecli.images.streams import is_stream
-from glimpsecli.images.suffixes import IN_FOLDERS
+from glimpsecli.images.suffixes import IN_FOLDERS, VIDEOS
 from glimpsecli.jobs.folders import Folders, NamesOnDisk
+
+if TYPE_CHECKING:
+    from glimpsecli.jobs.at import At
 
 COMPANIONS = frozenset({"metadata.jsonl", "metadata.csv", "thumbs.db", "desktop.ini"})
 """Names, in lower case, of files that data sets and systems keep beside images; they are not counted as left out."""
@@ -25,10 +28,11 @@ LISTED = 8
 
 
 class Source(NamedTuple):
-    """An image of a batch: its path, and its path below the folder that was given, with ``/``."""
+    """An image of a batch: its path, and its path below the folder that was given, with ``/``; of a video, a frame."""
 
     path: str
     relative: str
+    at: At | None = None
 
 
 def find_sources(
@@ -37,6 +41,7 @@ def find_sources(
     lists: Sequence[str] = (),
     suffixes: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    videos: bool = False,
     output: str,
     problems: list[str] | None = None,
     left_out: Counter[str] | None = None,
@@ -53,6 +58,8 @@ def find_sources(
         Suffixes that are taken from folders; by default those of all formats that can be read, but ``npy``.
     exclude : sequence of str
         Patterns of relative paths, or of file names, that are left out.
+    videos : bool
+        Whether videos are taken from folders, too.
     output : str
         The output folder, which is no source even where it lies in one.
     problems : list of str, optional
@@ -66,7 +73,9 @@ def find_sources(
     InvalidInputError
         A path is not there, a folder or pattern holds no image, or an image is given twice.
     """
-    wanted = tuple(f".{suffix.lower().lstrip('.')}" for suffix in suffixes or IN_FOLDERS)
+    wanted = tuple(
+        f".{suffix.lower().lstrip('.')}" for suffix in suffixes or (*IN_FOLDERS, *(VIDEOS if videos else ()))
+    )
     passed: Counter[str] = Counter() if left_out is None else left_out
     kept_out = os.path.realpath(output)
     found: list[Source] = []

@@ -212,7 +212,7 @@ def line_chart(
     ends = [up(line.y[-1]) for line in lines]
     for line, end, y in zip(lines, ends, spread(ends, pitch, above, bottom), strict=True):
         thin = [(across(line.x[-1]) + 6 * u, end), (right + 10 * u, end), (right + 26 * u, y), (right + 32 * u, y)]
-        stroke(figure, thin, 0.6 * u, tuple(round(255 - (255 - c) * 0.55) for c in line.colour))  # type: ignore[arg-type]
+        stroke(figure, thin, 0.6 * u, tuple(round(255 - (255 - c) * 0.55) for c in line.colour))
         top = round(y - MIDDLE * size)
         write(figure, line.name, right + 36 * u, top, size=size, colour=_readable(line.colour), bold=line.strong)
     return figure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from glimpsecli.arrays import Colour, Figure
+    from glimpsecli.arrays import Array, Colour, Figure
 
     Point = tuple[float, float]
 
@@ -32,9 +32,29 @@ def disc(picture: Figure, x: float, y: float, radius: float, colour: Colour) -> 
 
 
 def stroke(
-    picture: Figure, points: Sequence[Point], weight: float, colour: Colour, *, dash: float | None = None
+    picture: Array,
+    points: Sequence[Point],
+    weight: float,
+    colour: tuple[float, ...],
+    *,
+    dash: float | None = None,
+    opacities: Sequence[float] | None = None,
 ) -> None:
-    """Draw a line with round ends through (x, y) points; `dash` is the length of dashes and of the gaps between."""
+    """Draw a line with round ends through (x, y) points.
+
+    Parameters
+    ----------
+    picture : (H, W, C) uint8 or uint16
+    points : sequence of (float, float)
+    weight : float
+        Pixels.
+    colour : tuple of float
+        A number for each channel, in the scale of the picture.
+    dash : float, optional
+        Length of dashes and of the gaps between, in pixels.
+    opacities : sequence of float, optional
+        0 to 1 for each piece between two points, for a line without dashes; where pieces meet, the higher one counts.
+    """
     if len(points) < 2:
         return
     reach = weight / 2 + 1
@@ -43,7 +63,8 @@ def stroke(
     columns = _pixels(min(xs) - reach, max(xs) + reach, picture.shape[1])
     cover = np.zeros((rows.stop - rows.start, columns.stop - columns.start))
     segments = list(pairwise(points))
-    for (x0, y0), (x1, y1) in segments if dash is None else _dashes(segments, dash):
+    pieces = segments if dash is None else _dashes(segments, dash)
+    for ((x0, y0), (x1, y1)), opacity in zip(pieces, opacities or repeat(1.0), strict=False):
         # Only the pixels about this piece, or long lines would cost their square.
         part_rows = _pixels(min(y0, y1) - reach - rows.start, max(y0, y1) + reach - rows.start, cover.shape[0])
         part_columns = _pixels(min(x0, x1) - reach - columns.start, max(x0, x1) + reach - columns.start, cover.shape[1])
@@ -53,7 +74,7 @@ def stroke(
         along = np.clip(((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / (length or 1.0), 0, 1)
         distance = np.hypot(x - x0 - along * (x1 - x0), y - y0 - along * (y1 - y0))
         part = cover[part_rows, part_columns]
-        np.maximum(part, np.clip(weight / 2 + 0.5 - distance, 0, min(1, weight)), out=part)
+        np.maximum(part, opacity * np.clip(weight / 2 + 0.5 - distance, 0, min(1, weight)), out=part)
     _blend(picture, rows, columns, cover, colour)
 
 
@@ -75,6 +96,6 @@ def _pixels(low: float, high: float, extent: int) -> slice:
     return slice(start, min(max(math.ceil(high), start), extent))
 
 
-def _blend(picture: Figure, rows: slice, columns: slice, cover: NDArray[np.float64], colour: Colour) -> None:
+def _blend(picture: Array, rows: slice, columns: slice, cover: NDArray[np.float64], colour: tuple[float, ...]) -> None:
     region = picture[rows, columns]
     region[...] = np.rint(region + cover[..., None] * (np.asarray(colour, np.float64) - region))

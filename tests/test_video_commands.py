@@ -1,0 +1,263 @@
+"""Videos in the commands that look at images: the choice of frames, films, and videos that break off."""
+
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glimpsecli import Window, cli, extract, open_clip, write_film
+from glimpsecli.video.film import FilmOptions
+
+COUNT, RATE = 24, 12
+SHAPE = (48, 64, 3)
+
+
+@pytest.fixture(scope="session")
+def pictures():
+    """Frames without two that are alike."""
+    rng = np.random.default_rng(5)
+    base = np.kron(rng.integers(0, 200, (6, 8, 3)), np.ones((8, 8, 1)))
+    return [np.roll(base, (k, 2 * k), (0, 1)).astype(np.uint8) + np.uint8(k) for k in range(COUNT)]
+
+
+@pytest.fixture(scope="session")
+def clips(pictures, tmp_path_factory):
+    """One video without loss, as Matroska and as an animated PNG, and with loss as MP4."""
+    folder = tmp_path_factory.mktemp("clips")
+    for name, lossless in (("clip.mkv", True), ("clip.png", False), ("clip.mp4", False)):
+        write_film(folder / name, pictures, rate=RATE, options=FilmOptions(lossless=lossless))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A fresh folder, where every test works."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def glimpse(capsys):
+    """Run the command in this process; give its exit code, and what it printed."""
+
+    def run(line, *more):
+        code = cli.run([*line.split(), *more])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def pixels(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+@pytest.mark.parametrize("name", ["clip.mkv", "clip.png"])
+def test_chosen_frames_are_files_with_the_pixels_of_the_frames(glimpse, clips, pictures, name):
+    code, out, err = glimpse(f"extract {clips / name} --frames 3:20:8,-1 --box 8,4,32,24 -o seen/")
+    assert (code, out, err) == (0, "", "glimpse: 4 glimpses written to seen/\n")
+    for k in (3, 11, 19, 23):
+        np.testing.assert_array_equal(pixels(f"seen/clip_{k:06d}_000.png"), pictures[k][4:28, 8:40])
+
+
+def test_times_choose_the_frames_that_are_shown_then(glimpse, clips, pictures):
+    code, _, _ = glimpse(f"extract {clips / 'clip.mkv'} --times 0.5..1..0.25 --json -o seen/ --name {{frame}}")
+    assert code == 0
+    for k in (6, 9):
+        np.testing.assert_array_equal(pixels(f"seen/{k}.png"), pictures[k])
+    assert not (clips.parent / "seen").exists()
+
+
+def test_without_a_choice_the_first_frame_is_taken_and_said_so(glimpse, clips, pictures):
+    code, _, err = glimpse(f"extract {clips / 'clip.mkv'} -o first.png")
+    assert (code, err.count("\n")) == (0, 2)
+    assert "has 24 frames: the first is taken; choose with --frames" in err
+    np.testing.assert_array_equal(pixels("first.png"), pictures[0])
+    assert glimpse(f"extract {clips / 'clip.mkv'} --frame 7 -o seventh.png")[0] == 0
+    np.testing.assert_array_equal(pixels("seventh.png"), pictures[7])
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_film_shows_all_frames_through_the_window(glimpse, clips, pictures, jobs):
+    window = "--at 30,20 --extent 40x24 --size 32x20"
+    code, _, err = glimpse(f"extract {clips / 'clip.mkv'} {window} -o film.mkv --lossless -j {jobs}")
+    assert (code, err) == (0, "glimpse: 1 film written to film.mkv\n")
+    with open_clip("film.mkv") as film:
+        assert (len(film), film.size, film.end) == (COUNT, (20, 32), Fraction(2))
+        for k, picture in enumerate(pictures):
+            expected = np.clip(np.rint(extract(picture, Window(30, 20, 40, 24), (20, 32))), 0, 255)
+            np.testing.assert_array_equal(film.frame(k).picture.pixels, expected)
+
+
+def test_a_film_of_some_frames_keeps_their_times(glimpse, clips):
+    code, out, _ = glimpse(f"extract {clips / 'clip.mkv'} --frames 6:18:3 -o film.webp --quality 100 --json")
+    assert code == 0
+    assert json.loads(out) == {"file": "film.webp", "frames": 4, "width": 64, "height": 48, "duration": 1.0}
+    with open_clip("film.webp") as film:
+        assert list(film.times) == [0, Fraction(1, 4), Fraction(1, 2), Fraction(3, 4)]
+
+
+def test_an_npz_names_frames_and_times(glimpse, clips, pictures):
+    assert glimpse(f"extract {clips / 'clip.mkv'} --frames 2,5 --box 0,0,8,8 -o all.npz")[0] == 0
+    with np.load("all.npz") as arrays:
+        assert arrays["frames"].tolist() == [2, 5]
+        np.testing.assert_allclose(arrays["times"], [2 / RATE, 5 / RATE], atol=5e-4)  # Matroska counts milliseconds
+        np.testing.assert_array_equal(arrays["glimpses"][1], pictures[5][:8, :8])
+
+
+TABLE = "frame,id,x,y,width,height\n3,a,0,0,16,12\n3,b,8,8,16,12\n9,a,4,0,16,12\n"
+
+
+def test_a_table_of_frames_cuts_a_box_for_each_row(glimpse, clips, pictures, tmp_path):
+    (tmp_path / "tracks.csv").write_text(TABLE)
+    line = f"extract {clips / 'clip.mkv'} --windows tracks.csv -o cut/ --name {{label}}/{{frame:03d}}"
+    code, _, err = glimpse(line)
+    assert (code, err) == (0, "glimpse: 3 glimpses written to cut/\n")
+    np.testing.assert_array_equal(pixels("cut/a/003.png"), pictures[3][:12, :16])
+    np.testing.assert_array_equal(pixels("cut/b/003.png"), pictures[3][8:20, 8:24])
+    np.testing.assert_array_equal(pixels("cut/a/009.png"), pictures[9][:12, 4:20])
+
+
+def test_a_table_of_frames_over_a_photo_is_refused(glimpse, tmp_path, samples):
+    (tmp_path / "tracks.csv").write_text(TABLE)
+    code, _, err = glimpse(f"extract {samples / 'camera.png'} --windows tracks.csv -o cut/")
+    assert code == 2
+    assert "camera.png is no video" in err
+    assert err.count("\n") == 1
+
+
+def test_a_batch_records_frames_and_replay_and_resume_find_them_again(glimpse, clips, tmp_path):
+    line = f"batch {clips / 'clip.mkv'} {clips / 'clip.mp4'} --frames 1:24:7 --box 4,4,24,16 --size 12x8 -o set"
+    name = "--name {stem}_{ext}_{frame:03d}"
+    assert glimpse(f"{line} {name}")[0] == 0
+    rows = [json.loads(row) for row in (tmp_path / "set/metadata.jsonl").read_text().splitlines()]
+    assert [row["frame"] for row in rows] == [1, 8, 15, 22] * 2
+    assert all(abs(row["time"] - row["frame"] / RATE) < 5e-4 for row in rows)
+    assert len({row["source_hash"] for row in rows}) == 2
+    whole = {path.name: path.read_bytes() for path in (tmp_path / "set").iterdir()}
+    assert glimpse("replay set -o again")[0] == 0
+    for path in (tmp_path / "again").iterdir():
+        assert path.read_bytes() == whole[path.name]
+    (tmp_path / "set/clip_mp4_008.png").unlink()
+    code, _, err = glimpse(f"{line} {name} --resume")
+    assert (code, err) == (0, "glimpse: 1 glimpse written to set/, 7 skipped\n")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "set").iterdir()} == whole
+
+
+def test_replay_refuses_a_video_that_has_changed(glimpse, clips, tmp_path):
+    (tmp_path / "own.mkv").write_bytes((clips / "clip.mkv").read_bytes())
+    assert glimpse("batch own.mkv --frames 1,2 -o set")[0] == 0
+    (tmp_path / "own.mkv").write_bytes((clips / "clip.mkv").read_bytes() + b"\0")
+    code, _, err = glimpse("replay set -o again")
+    assert code == 1
+    assert "own.mkv has changed since" in err
+
+
+def test_a_folder_of_videos_is_searched_where_frames_are_asked_for(glimpse, clips, samples):
+    code, _, err = glimpse(f"batch {clips} -o set --frames 0 --name {{stem}}_{{ext}} --dry-run")
+    assert code == 0
+    code, _, err = glimpse(f"batch {clips} -o set --dry-run")
+    assert code == 0
+    assert "left out: 1 .mkv, 1 .mp4" in err
+
+
+def test_random_windows_differ_from_frame_to_frame(glimpse, clips, tmp_path):
+    assert glimpse(f"batch {clips / 'clip.mkv'} --frames 0:4 --random 1 --size 8 -o set")[0] == 0
+    rows = [json.loads(row) for row in (tmp_path / "set/metadata.jsonl").read_text().splitlines()]
+    assert len({row["window"]["cx"] for row in rows}) == 4
+
+
+def test_a_video_that_breaks_off_gives_its_good_frames_and_one_line(glimpse, clips, tmp_path):
+    content = (clips / "clip.mkv").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(content[: len(content) * 2 // 3])
+    code, _, err = glimpse("extract cut.mkv --frames : -o seen/")
+    assert (code, len(err.splitlines())) == (1, 2)
+    assert err.startswith("glimpse: error: cut.mkv")
+    good = sorted((tmp_path / "seen").iterdir())
+    assert 4 < len(good) < COUNT
+    code, _, err = glimpse("extract cut.mkv --frames 0,2 -o few/")  # these are whole
+    assert (code, len(err.splitlines())) == (0, 2)
+    code, _, err = glimpse("extract cut.mkv -o film.mkv --lossless")
+    assert (code, len(err.splitlines())) == (1, 2)
+    with open_clip("film.mkv") as film:
+        assert len(film) == len(good)
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("extract text.mp4 -o x.png", 1, "text.mp4"),
+        ("extract empty.mp4 -o x.png", 1, "empty"),
+        ("extract text.mp4 -o x.mp4", 1, "text.mp4"),
+        ("extract {clip} --frames 99 -o x.png", 2, "no frame 99"),
+        ("extract {clip} --frames 5:5 -o x/", 2, "chooses no frame"),
+        ("extract {clip} --frames a -o x/", 2, "--frames"),
+        ("extract {clip} --frames 1 --times 1 -o x/", 2, "--times"),
+        ("extract {clip} --frames 0:3 -o x.jpg", 2, "do not fit into one JPEG"),
+        ("extract {clip} --box 0,0,9,9 --box 1,1,9,9 -o x.mkv", 2, "a film shows one"),
+        ("extract {clip} --windows tracks.csv -o x.mkv", 2, "give all one --size"),
+        ("extract {clip} {clip2} -o x.mkv", 2, "film of 2 videos"),
+        ("extract {clip} --box 0,0,9,9 -o x.mp4", 2, "even"),
+        ("extract {photo} -o x.mp4 --frame 3", 2, "no frame 3"),
+        ("overlay {clip} --box 1,1,9,9 --trail 3 -o x.mkv", 2, "--trail"),
+        ("extract {clip} -o x.mkv --depth float", 2, "--depth float"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(glimpse, clips, samples, tmp_path, line, code, words):
+    (tmp_path / "text.mp4").write_text("no video at all")
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    (tmp_path / "tracks.csv").write_text("frame,x,y,width,height\n0,0,0,8,8\n1,0,0,10,8\n")
+    names = {"clip": clips / "clip.mkv", "clip2": clips / "clip.mp4", "photo": samples / "camera.png"}
+    found, out, err = glimpse(line.format(**names))
+    assert (found, out) == (code, "")
+    assert words in err
+    assert err.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.mp4", "text.mp4", "tracks.csv"]
+
+
+def test_an_overlay_of_a_track_marks_only_its_frames(glimpse, clips, pictures, tmp_path):
+    (tmp_path / "tracks.csv").write_text(TABLE)
+    line = f"overlay {clips / 'clip.mkv'} --windows tracks.csv --no-mask --trail 6 -o film.mkv --lossless"
+    assert glimpse(line)[0] == 0
+    with open_clip("film.mkv") as film:
+        changed = [k for k, picture in enumerate(pictures) if not np.array_equal(film.frame(k).picture.pixels, picture)]
+    assert changed == [3, 9]
+
+
+def test_the_maps_of_a_video_share_one_range(glimpse, clips, pictures, tmp_path):
+    maps = np.zeros((COUNT, 6, 8), np.float32)
+    maps[:, 2, 3] = np.linspace(0.1, 1, COUNT)
+    np.save("maps.npy", maps)
+    code, out, _ = glimpse(f"overlay {clips / 'clip.mkv'} --map maps.npy --frames : --json")
+    assert code == 0
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert {(row["lo"], row["hi"]) for row in rows} == {(0.0, 1.0)}
+    assert [row["frame"] for row in rows] == list(range(COUNT))
+    assert glimpse(f"overlay {clips / 'clip.mkv'} --map maps.npy -o film.mkv --lossless")[0] == 0
+    with open_clip("film.mkv") as film:
+        pale, strong = (
+            np.abs(film.frame(k).picture.pixels[20, 28].astype(int) - pictures[k][20, 28]).sum() for k in (0, 23)
+        )
+    assert strong > 3 * pale
+
+
+def test_fit_finds_a_window_in_a_frame(glimpse, samples):
+    clip = samples / "postcard.webp"
+    line = f"fit {clip} {clip} --target-frame 30 --target-box 84,94,46,30 --frame 32 --free position --stride 1 --json"
+    _, out, _ = glimpse(line)
+    found = json.loads(out)
+    rows = [line.split(",") for line in (samples / "postcard.csv").read_text().splitlines()[1:]]
+    moved = [float(rows[32][k]) - float(rows[30][k]) for k in (3, 4)]
+    assert abs(found["window"]["cx"] - 107 - moved[0]) < 1.5
+    assert abs(found["window"]["cy"] - 109 - moved[1]) < 1.5
+
+
+def test_other_commands_take_a_frame(glimpse, clips):
+    for command in ("mask", "compare", "gradient"):
+        size = "--size 4" if command == "gradient" else "--size 8x8"
+        line = f"{command} {clips / 'clip.mkv'} --frame 3 --box 8,8,24,24 {size} -o {command}.png"
+        code, _, err = glimpse(line, *(["--steps", "5"] if command == "gradient" else []))
+        assert (code, err.count("\n")) == (0, 1), err
