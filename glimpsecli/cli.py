@@ -26,6 +26,7 @@ COMMANDS = {
     "replay": ("glimpsecli.commands.replay", "Make the glimpses of a batch again, byte for byte."),
     "mask": ("glimpsecli.commands.mask", "Show how much each pixel counts in a glimpse."),
     "overlay": ("glimpsecli.commands.overlay", "Lay windows, or the attention maps of a model, over images."),
+    "path": ("glimpsecli.commands.path", "Move a window over a photo or a video, and film what it sees."),
     "paste": ("glimpsecli.commands.paste", "Put glimpses back onto an image."),
     "compare": ("glimpsecli.commands.compare", "Draw a window through hard, Gaussian and spatial attention."),
     "fit": ("glimpsecli.commands.fit", "Find the window of an image that a glimpse was taken through."),
