@@ -57,6 +57,10 @@ class FileProblemError(GlimpseError, OSError):
     __str__ = GlimpseError.__str__
 
 
+class FrameProblemError(FileProblemError):
+    """A video from which a frame cannot be had; so it will be with other frames, which need not be told of again."""
+
+
 class UnavailableError(GlimpseError, RuntimeError):
     """A backend or a file format that this installation does not have."""
 

@@ -60,13 +60,13 @@ def test_a_piece_of_a_stroke_has_its_own_opacity():
     assert picture[4, 25].tolist() == [200] * 3
 
 
-def test_a_pair_has_the_frame_on_the_left_and_even_sides():
+def test_a_pair_has_the_frame_on_the_left():
     frame, glimpse = np.full((25, 40, 3), 10, np.uint8), np.full((25, 11, 3), 20, np.uint8)
     figure = pair(frame, glimpse)
-    assert figure.shape == (26, 54, 3)
-    assert np.all(figure[:25, :40] == 10)
-    assert np.all(figure[:25, 40 : 40 + gap_of(25)] == 255)
-    assert np.all(figure[:25, 40 + gap_of(25) : 51 + gap_of(25)] == 20)
+    assert figure.shape == (25, 53, 3)
+    assert np.all(figure[:, :40] == 10)
+    assert np.all(figure[:, 40 : 40 + gap_of(25)] == 255)
+    assert np.all(figure[:, 40 + gap_of(25) :] == 20)
     with pytest.raises(InvalidInputError, match="of height 24 beside a frame of 25"):
         pair(frame, glimpse[:24])
 

@@ -3,11 +3,14 @@
 import json
 from fractions import Fraction
 
+import films
 import numpy as np
 import pytest
 from PIL import Image
 
 from glimpsecli import Window, cli, extract, open_clip, write_film
+from glimpsecli.errors import FileProblemError
+from glimpsecli.video.clip import Clip
 from glimpsecli.video.film import FilmOptions
 
 COUNT, RATE = 24, 12
@@ -125,7 +128,7 @@ def test_a_table_of_frames_over_a_photo_is_refused(glimpse, tmp_path, samples):
     (tmp_path / "tracks.csv").write_text(TABLE)
     code, _, err = glimpse(f"extract {samples / 'camera.png'} --windows tracks.csv -o cut/")
     assert code == 2
-    assert "camera.png is no video" in err
+    assert "camera.png has no frame 3; it holds 1 frame" in err
     assert err.count("\n") == 1
 
 
@@ -199,7 +202,7 @@ def test_a_video_that_breaks_off_gives_its_good_frames_and_one_line(glimpse, cli
         ("extract {clip} --frames 0:3 -o x.jpg", 2, "do not fit into one JPEG"),
         ("extract {clip} --box 0,0,9,9 --box 1,1,9,9 -o x.mkv", 2, "a film shows one"),
         ("extract {clip} --windows tracks.csv -o x.mkv", 2, "give all one --size"),
-        ("extract {clip} {clip2} -o x.mkv", 2, "film of 2 videos"),
+        ("extract {clip} {clip2} -o x.mkv", 2, "film of 2 files"),
         ("extract {clip} --box 0,0,9,9 -o x.mp4", 2, "even"),
         ("extract {photo} -o x.mp4 --frame 3", 2, "no frame 3"),
         ("overlay {clip} --box 1,1,9,9 --trail 3 -o x.mkv", 2, "--trail"),
@@ -216,6 +219,90 @@ def test_mistakes_are_one_line_and_leave_nothing(glimpse, clips, samples, tmp_pa
     assert words in err
     assert err.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.mp4", "text.mp4", "tracks.csv"]
+
+
+def test_rows_with_times_belong_to_the_frames_shown_then(glimpse, clips, pictures, tmp_path):
+    (tmp_path / "looks.csv").write_text("time,x,y,width,height\n0.5,0,0,16,12\n0.55,8,8,16,12\n1.25,4,0,16,12\n")
+    line = f"extract {clips / 'clip.mkv'} --windows looks.csv -o cut/ --name {{frame}}_{{index}}"
+    assert glimpse(line)[0] == 0
+    np.testing.assert_array_equal(pixels("cut/6_0.png"), pictures[6][:12, :16])
+    np.testing.assert_array_equal(pixels("cut/6_1.png"), pictures[6][8:20, 8:24])
+    np.testing.assert_array_equal(pixels("cut/15_0.png"), pictures[15][:12, 4:20])
+    (tmp_path / "looks.csv").write_text("time,x,y,width,height\n9,0,0,16,12\n")
+    code, _, err = glimpse(line)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "shows nothing at 9 s" in err
+
+
+@pytest.fixture
+def frames(pictures, tmp_path):
+    """A folder of frames."""
+    (tmp_path / "frames").mkdir()
+    for k in range(4):
+        Image.fromarray(pictures[k]).save(tmp_path / f"frames/{k:02d}.png")
+    return tmp_path / "frames"
+
+
+def test_a_folder_or_a_pattern_of_frames_becomes_a_film(glimpse, frames, pictures):
+    for source in ("frames", "frames/*.png"):
+        for line in (f"extract {source}", f"overlay {source} --box 99,99,9,9 --no-mask"):
+            code, _, err = glimpse(f"{line} --fps 8 --lossless --overwrite -o film.mkv")
+            assert (code, err) == (0, "glimpse: 1 film written to film.mkv\n")
+            with open_clip("film.mkv") as film:
+                assert film.end == Fraction(1, 2)
+                np.testing.assert_array_equal(film.frame(3).picture.pixels, pictures[3])
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("extract frames --frames : -o frames/ --name {frame:02d}", "frames is the output folder itself"),
+        ("extract frames --frames 0 -o frames/02.png", "02.png is the input"),
+        ("path frames --from 0,0,9,9 --to 1,1,9,9 -o frames/", "frames is the output folder itself"),
+        ("path frames/*.png --from 0,0,9,9 --to 1,1,9,9 -o frames/ --name {frame:02d}", "00.png is the input"),
+        ("overlay frames --frames : --box 0,0,9,9 -o frames/", "frames is the output folder itself"),
+    ],
+)
+def test_the_frames_of_a_folder_are_inputs_that_nothing_replaces(glimpse, frames, line, words):
+    before = {path.name: path.read_bytes() for path in frames.iterdir()}
+    code, _, err = glimpse(f"{line} --overwrite")
+    assert (code, err.count("\n")) == (2, 1)
+    assert words in err
+    assert {path.name: path.read_bytes() for path in frames.iterdir()} == before
+
+
+def test_drawn_frames_of_odd_sides_repeat_their_last_row_and_column(glimpse, pictures):
+    write_film("odd.mkv", [picture[:45, :61] for picture in pictures[:3]], options=FilmOptions(lossless=True))
+    assert glimpse("overlay odd.mkv --box 8,8,20,20 --no-mask -o film.mp4")[0] == 0
+    with open_clip("film.mp4") as film:
+        assert film.size == (46, 62)
+    code, _, err = glimpse("extract odd.mkv -o film2.mp4")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--size 62x46" in err
+
+
+def test_a_film_ends_before_the_first_frame_that_is_missing(glimpse, clips, tmp_path, monkeypatch):
+    def broken(clip, index):
+        if index == 9:
+            raise FileProblemError("frame 9 is missing")
+        return whole(clip, index)
+
+    whole = Clip.frame
+    monkeypatch.setattr(Clip, "frame", broken)
+    code, _, err = glimpse(f"extract {clips / 'clip.mkv'} -o film.mkv --lossless")
+    assert (code, err) == (1, "glimpse: error: frame 9 is missing\nglimpse: 1 film written to film.mkv, 1 failed\n")
+    monkeypatch.undo()
+    with open_clip(str(tmp_path / "film.mkv")) as film:
+        assert len(film) == 9
+
+
+def test_the_sound_of_a_file_with_a_colon_in_its_name_is_read_from_the_file(glimpse, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    clip = films.make(tmp_path / "20:30.mkv", [films.numbered(k) for k in range(9)], sound=True)
+    code, _, err = glimpse(f"extract {clip.name} -o film.mkv")
+    assert (code, err) == (0, "glimpse: 1 film written to film.mkv\n")
+    with open_clip("film.mkv") as film:
+        assert film.sound == 1
 
 
 def test_an_overlay_of_a_track_marks_only_its_frames(glimpse, clips, pictures, tmp_path):

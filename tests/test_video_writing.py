@@ -745,3 +745,25 @@ def test_an_interrupt_leaves_no_file(tmp_path):
     assert told.decode().rstrip().endswith("KeyboardInterrupt")
     assert b"ignored" not in told
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["mp4", "mkv", "avi", "webm"])
+def test_a_full_disk_is_one_error(name, tmp_path, capfd):
+    class Full(io.BytesIO):
+        def write(self, content):
+            if self.tell() + len(content) > 3000:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(content)
+
+    def fill():
+        rng, film = np.random.default_rng(0), open_film(Full(), name)
+        try:
+            for k in range(60):
+                film.add(rng.integers(0, 256, (48, 64, 3), np.uint8), Fraction(k, 30))
+            film.finish(Fraction(2))
+        finally:
+            film.close()
+
+    with pytest.raises(OSError, match="No space left"):
+        fill()
+    assert capfd.readouterr().err == ""

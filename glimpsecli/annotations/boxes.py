@@ -59,6 +59,8 @@ class Box(NamedTuple):
         The number of its class, where `label` may be the name.
     frame : int, optional
         The only frame of a video that the box belongs to, from 0.
+    time : str, optional
+        The time in a video at which it is shown, as the table says it; for photos it means nothing.
     """
 
     x: Length
@@ -71,6 +73,7 @@ class Box(NamedTuple):
     image: str | None = None
     category: str | None = None
     frame: int | None = None
+    time: str | None = None
 
     def checked(self) -> Box:
         """Return the box, or raise where it has no extent."""

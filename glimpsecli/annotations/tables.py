@@ -168,9 +168,10 @@ def box_of(row: Mapping[str, Any]) -> Box:
     centred = _centred(row)
     names = ("cx", "cy", "width", "height") if centred else ("x", "y", "width", "height")
     x, y, width, height = (length_of(row, name) for name in names)
-    label, image, identity = (str(row[name]) if filled(row, name) else None for name in ("label", "image", "id"))
+    words = (str(row[name]) if filled(row, name) else None for name in ("label", "image", "id", "time"))
+    label, image, identity, time = words
     return Box(
-        x, y, width, height, centred, angle_of(row), label or identity, image, frame=frame_of(row)
+        x, y, width, height, centred, angle_of(row), label or identity, image, frame=frame_of(row), time=time
     ).checked()  # fmt: skip
 
 

@@ -101,7 +101,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     from glimpsecli.jobs.batching import check_part, make_batch_plan
     from glimpsecli.jobs.description import file_hashes
     from glimpsecli.jobs.manifest import Manifest
-    from glimpsecli.jobs.planning import by_source
+    from glimpsecli.jobs.owners import by_source
     from glimpsecli.jobs.sources import counted, find_sources
 
     planned = planning(quiet=given["quiet"])
@@ -155,9 +155,13 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     how = how._replace(shaping=how.shaping._replace(min_size=min_size or 0.0))
     output = lowering.output_of(os.path.join(target, ""), name, given)
     boxes = taken if isinstance(taken, list) else []
-    found, known = lowering.frames_of(found, given, how, boxes)
+    found, known = lowering.frames_of(found, given, how, boxes, relative=True)
     problems += known.pop("problems")
-    requests = by_source(found, taken, relative=True) if isinstance(taken, list) else list(map(taken, found))
+    requests = (
+        by_source(found, taken, clips=known["clips"], failed=known["failures"], relative=True)
+        if isinstance(taken, list)
+        else list(map(taken, found))
+    )
     plan = make_batch_plan(
         found, requests, how, output,
         annotations=annotations, labels=labels, part=part, inputs=[path for path in files if os.path.isfile(path)],

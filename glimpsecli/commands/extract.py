@@ -49,13 +49,15 @@ def extract(images: tuple[str, ...], target: str, name: str | None, **given: Any
     give several glimpses of each image; none means the whole image. A minus sign as IMAGE reads standard input.
     """
     from glimpsecli.commands.planning import planning
+    from glimpsecli.jobs.formats import holds_film
     from glimpsecli.jobs.planning import make_plan, named_sources
 
     planned = planning(quiet=given["quiet"])
     tables = lowering.check_streams(images, target, given)
     requests = lowering.requests_of(given)
     how, output = lowering.how_of(given), lowering.output_of(target, name, given)
-    sources = named_sources(images, folders=lowering.asks_for_frames(given))
+    footage = lowering.asks_for_frames(given) or holds_film(output)
+    sources = named_sources(images, folders=footage)
     sources, known = lowering.frames_of(sources, given, how, requests, output)
     plan = make_plan(sources, requests, how, output, tables, **known)
     planned()

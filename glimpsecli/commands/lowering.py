@@ -36,7 +36,7 @@ def search_of(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def asks_for_frames(given: Mapping[str, Any]) -> bool:
-    """Return whether frames are chosen, so that a folder stands for the frames that lie in it."""
+    """Return whether frames are chosen, so that folders and patterns stand for the frames that lie in them."""
     return given["frames"] is not None or given["times"] is not None
 
 
@@ -46,8 +46,26 @@ def frames_of(
     how: How,
     requests: Sequence[Request] = (),
     output: Output | None = None,
+    *,
+    relative: bool = False,
+    whole: bool = False,
 ) -> tuple[list[Source], dict[str, Any]]:
     """Take :data:`options.frames_options`, where the command has them, and give the videos their frames.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+    given : dict
+        The options of the command.
+    how : How
+    requests : sequence of Request
+        Boxes may name frames.
+    output : Output, optional
+        A film shows all frames by default.
+    relative : bool
+        As in :func:`glimpsecli.jobs.owners.by_source`.
+    whole : bool
+        Whether a film shows all frames also where boxes name some.
 
     Returns
     -------
@@ -57,8 +75,9 @@ def frames_of(
         What the makers of plans want to know of them: ``clips``, ``failures`` and ``problems``.
     """
     from glimpsecli.jobs import frames
+    from glimpsecli.jobs.clips import Clips
     from glimpsecli.jobs.formats import holds_film
-    from glimpsecli.jobs.requests import BoxRequest
+    from glimpsecli.jobs.owners import by_image
 
     selection = None
     numbers, times = given.pop("frames", None), given.pop("times", None)
@@ -66,18 +85,22 @@ def frames_of(
         from glimpsecli.video.selection import Selection
 
         selection = Selection.parse(numbers, times)
-    named = {request.box.frame for request in requests if isinstance(request, BoxRequest)} - {None}
-    clips = frames.Clips(max_pixels=how.max_pixels)
+        if how.frame:
+            other = "--frames" if numbers is not None else "--times"
+            raise click.UsageError(f"--frame {how.frame} and {other} both choose frames; give one of them.")
+    clips = Clips(rate=given.pop("rate", None), max_pixels=how.max_pixels)
     click.get_current_context().call_on_close(clips.close)
+    film = output is not None and holds_film(output)
     found, failures = frames.frames_of(
         sources,
         clips,
+        wanted=by_image([source.relative if relative else source.path for source in sources], requests),
         frame=how.frame,
         selection=selection,
-        named=[frame for frame in named if frame is not None],
-        every=output is not None and holds_film(output),
+        every=film,
+        whole=film and whole,
     )
-    if failures and output is not None and holds_film(output):
+    if failures and film:
         raise next(iter(failures.values()))
     for note in clips.notes if not given["quiet"] else ():
         say(note)

@@ -59,7 +59,7 @@ search_options = _all(
 )  # fmt: skip
 """Which images of folders."""
 
-frames_options = _all(
+chosen_frames_options = _all(
     which(
         "--frames", metavar="FRAMES",
         help="Frames of a video, an animation or a folder of frames, by number from 0: 3, or 0:100:5, or 7,9,-1; : is "
@@ -71,6 +71,15 @@ frames_options = _all(
     ),
 )  # fmt: skip
 """Which frames of videos."""
+
+frames_options = _all(
+    chosen_frames_options,
+    which(
+        "--fps", "rate", type=values.FractionValue(),
+        help="Frames per second of a folder or pattern of frames. Default: 25.",
+    ),
+)  # fmt: skip
+"""Which frames of videos, and their rate where they have no times."""
 
 where_options = _all(
     where(
@@ -188,8 +197,8 @@ gradient_options = _all(_size_option, _border_option, _fill_option, _computing_o
 
 name_option = out(
     "--name", metavar="TEMPLATE",
-    help="Names in a folder, without the suffix, from {stem} {index} {label} {scale} and {ext}, which is the image's "
-    'own suffix. Default: "{stem}_{index:03d}".',
+    help="Names in a folder, without the suffix, from {stem} {index} {label} {scale} {frame} and {ext}, which is the "
+    'image\'s own suffix. Default: "{stem}_{index:03d}", of frames "{stem}_{frame:06d}_{index:03d}".',
 )  # fmt: skip
 picture_target_option = out(
     "-o", "--output", "target", required=True, metavar="FILE|FOLDER/|-",
@@ -197,8 +206,8 @@ picture_target_option = out(
 )  # fmt: skip
 picture_name_option = out(
     "--name", metavar="TEMPLATE",
-    help="Names in a folder, without the suffix, from {stem} {index} {label} and {ext}, which is the image's own "
-    'suffix. Default: "{stem}"; where an image has several pictures "{stem}_{index:03d}".',
+    help="Names in a folder, without the suffix, from {stem} {index} {label} {frame} and {ext}, which is the "
+    'image\'s own suffix. Default: "{stem}"; where an image has several pictures "{stem}_{index:03d}".',
 )  # fmt: skip
 dry_run_option = out("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
 jobs_option = out(

@@ -170,22 +170,25 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
     _check(given, target)
     files, threshold = given.pop("files"), given.pop("threshold")
     problems: list[str] = []
-    if target not in (None, "-") and threshold is None and any(os.path.isdir(path) for path in sources):
+    output = lowering.output_of(target, name, given)
+    footage = holds_film(output) or lowering.asks_for_frames(given)
+    if target not in (None, "-") and threshold is None and not footage and any(map(os.path.isdir, sources)):
         target = os.path.join(target, "")
+        output = output._replace(target=target)
     left_out: Counter[str] = Counter()
-    found = _sources(sources, given, target or "", problems, left_out)
+    found = _sources(sources, given, target or "", problems, left_out, footage=footage)
     tables += [path for path in (given["captions"], given["font"]) if path is not None]
     style, captions = _style(given, mapped=bool(files)), given.pop("captions")
     reading = _reading(given)
     mass_boxes = given.pop("mass_boxes")
     requests, how = lowering.requests_of(given), lowering.how_of(given)
-    output = lowering.output_of(target, name, given)
-    # A film shows all frames, not only those that a table names.
-    found, known = lowering.frames_of(found, given, how, () if holds_film(output) else requests, output)
+    found, known = lowering.frames_of(found, given, how, requests, output, whole=True)
     problems += known.pop("problems")
     trails = TableTrails(requests)
     if style.trail and not trails.labels:
         raise click.UsageError("--trail belongs to --windows TABLE with a column frame.")
+    if style.labels and not given["quiet"]:
+        _say_missing("".join(request.label or "" for request in requests), None)
     make: Any = WindowOverlay(style, trails)
     labels = None
     if files:
@@ -248,14 +251,22 @@ def _check(given: dict[str, Any], target: str | None) -> None:
 
 
 def _sources(
-    given: tuple[str, ...], options_given: dict[str, Any], target: str, problems: list[str], left_out: Counter[str]
+    given: tuple[str, ...],
+    options_given: dict[str, Any],
+    target: str,
+    problems: list[str],
+    left_out: Counter[str],
+    *,
+    footage: bool,
 ) -> list[Source]:
-    """Find the images: files by their names, folders and patterns by search."""
+    """Find the images: files by their names, folders and patterns by search, unless they stand for frames."""
     from glimpsecli.images.streams import is_stream
     from glimpsecli.jobs.planning import named_sources
     from glimpsecli.jobs.sources import find_sources
 
     search = lowering.search_of(options_given)
+    if footage and not any(search.values()):
+        return named_sources(given, folders=True)
     if all(path == "-" or os.path.isfile(path) or is_stream(path) for path in given) and not any(search.values()):
         return named_sources(given)
     if "-" in given:
@@ -301,10 +312,17 @@ def _reading(given: dict[str, Any]) -> Any:
 def _captions(path: str, atlas: Atlas, font: str | None, *, quiet: bool) -> tuple[str, ...]:
     """Read a line for each map of every image."""
     from glimpsecli.jobs.mapping import read_captions
-    from glimpsecli.pictures.text import missing_glyphs
 
     lines = read_captions(path, atlas)
-    missing = missing_glyphs("".join(lines), font)
-    if missing and not quiet:
-        say(f"{font or 'the font'} has no glyph for {missing}; give another with --font")
+    if not quiet:
+        _say_missing("".join(lines), font)
     return lines
+
+
+def _say_missing(text: str, font: str | None) -> None:
+    """Say which letters a font lacks."""
+    from glimpsecli.pictures.text import missing_glyphs
+
+    missing = missing_glyphs(text, font)
+    if missing:
+        say(f"{font or 'the font'} has no glyph for {missing}{'; give another with --font' if font else ''}")

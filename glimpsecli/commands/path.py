@@ -10,11 +10,12 @@ import click
 
 from glimpsecli import names
 from glimpsecli.commands import lowering, options, path_requests, values
-from glimpsecli.commands.path_values import AspectValue, DurationValue, FractionValue, PlaceValue, ShareValue
+from glimpsecli.commands.path_values import AspectValue, DurationValue, PlaceValue, ShareValue
 from glimpsecli.commands.report import say
 from glimpsecli.commands.running import carry_out
 
-RATE = Fraction(25)
+RATE, LOOKS = Fraction(25), Fraction(2)
+"""Frames per second of the film of a photo, and of one that holds rows without times."""
 
 EXAMPLES = options.examples(
     "glimpse path sample_images/rocket.jpg --from 0,0,640,360 --to 240,120,160,90 --duration 2 --size 320 -o rise.gif",
@@ -92,10 +93,14 @@ drawing = options.section("Drawing")
     "it. Default: 0%.",
 )
 @camera("--keep-inside", is_flag=True, help="Move windows into the image, softly; shrink those that are too large.")
-@pace("--fps", "rate", type=FractionValue(), help="Frames per second: of a photo's film, or of a folder of frames. "
-      "Default: 25.")  # fmt: skip
+@pace(
+    "--fps",
+    "rate",
+    type=values.FractionValue(),
+    help="Frames per second: of a photo's film, or of a folder of frames. Default: 25; 2 with --hold and no times.",
+)
 @pace("--duration", type=DurationValue(), help="Length of a photo's film. Default: 5, or up to the last row.")
-@pace("--speed", type=FractionValue(), help="Play the video or the table faster (2) or slower (0.5).")
+@pace("--speed", type=values.FractionValue(), help="Play the video or the table faster (2) or slower (0.5).")
 @pace("--frames", metavar="FRAMES", help="Only these frames of a video, by number from 0: 20:80, or 0:100:5.")
 @pace("--times", metavar="TIMES", help="Only the frames at these times: 2..4, or 0..10..0.5 for one each half second.")
 @options.how(
@@ -143,8 +148,8 @@ def path(source: str, target: str, name: str | None, **given: Any) -> None:
     from glimpsecli.commands.planning import planning
     from glimpsecli.images.streams import refuse_shared
     from glimpsecli.jobs import moving
-    from glimpsecli.jobs.frames import Clips
-    from glimpsecli.jobs.route import Pace, lay_route
+    from glimpsecli.jobs.clips import Clips
+    from glimpsecli.jobs.route import Follow, Pace, lay_route
     from glimpsecli.jobs.sources import Source
 
     planned = planning(quiet=given["quiet"])
@@ -162,7 +167,14 @@ def path(source: str, target: str, name: str | None, **given: Any) -> None:
     clip = clips.of(source)
     speed = given.pop("speed") or Fraction(1)
     path_requests.check_pace(given, clip, source, speed)
-    timing = Pace(given.pop("rate") or RATE, given.pop("duration"), speed, path_requests.chosen_of(given, clip))
+    # The looks of a model without times: half a second each.
+    looks = given["hold"] and len(clip) == 1 and isinstance(way, Follow) and way.track.times is None
+    timing = Pace(
+        given.pop("rate") or (LOOKS if looks else RATE),
+        given.pop("duration"),
+        speed,
+        path_requests.chosen_of(given, clip),
+    )
     route = lay_route(way, clip, path_requests.camera_of(given), timing)
     clips.choose(clip, route.frames[-1].index)
     for note in clips.notes if not given["quiet"] else ():
@@ -181,7 +193,7 @@ def path(source: str, target: str, name: str | None, **given: Any) -> None:
             say("the sound is left out, for it would not fit another speed")
     plan = moving.make_moving_plan(
         Source(source, os.path.basename(os.path.normpath(source))), route, how, output, clips,
-        speed=speed, inputs=inputs, make_products=path_requests.evened(make, output),
+        speed=speed, inputs=inputs, make_products=make,
     )  # fmt: skip
     planned()
     carry_out(plan._replace(problems=tuple(clips.problems)), given)

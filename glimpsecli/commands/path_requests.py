@@ -13,7 +13,7 @@ from glimpsecli import names
 from glimpsecli.commands import lowering
 
 if TYPE_CHECKING:
-    from glimpsecli.jobs.plan import How, Output
+    from glimpsecli.jobs.plan import How
     from glimpsecli.jobs.route import Camera, Follow, Keys, Route
     from glimpsecli.video.clip import Clip
 
@@ -34,6 +34,14 @@ def check(given: dict[str, Any]) -> None:
     lowering.refuse(given, ("smooth", "deadzone", "max_gap"), "does not go with --hold", unless=not given["hold"])
     lowering.refuse(given, ("stretch",), "does not go with --aspect", unless=given["aspect"] is None)
     lowering.refuse(given, ("overlay",), "does not go with --inset", unless=not given["inset"])
+    size, aspect = given["size"], given["aspect"]
+    if (
+        aspect is not None
+        and size is not None
+        and size.width is not None
+        and abs(size.width - aspect * size.height) > 1
+    ):
+        raise click.UsageError(f"--size {size.width}x{size.height} has another aspect than --aspect; give one of them.")
     drawn = given["overlay"] or given["inset"]
     lowering.refuse(given, ("trail", "colour"), "belongs to --overlay or --inset", unless=drawn)
     if not 0 < given["context"] < float("inf"):
@@ -121,12 +129,3 @@ def rendering_of(given: dict[str, Any], route: Route, clip: Clip, *, hold: bool)
         bounds = (asked.height or asked.longer, asked.width or asked.longer)
     red, green, blue = colour.on(3, alpha=False, scale=1.0)
     return how, Drawing((red, green, blue), RouteTrails(route, trail) if trail else None, hold, bounds, inset)
-
-
-def evened(make: Any, output: Output) -> Any:
-    """Let the frames of a film that a codec of half the colours encodes have even sides."""
-    from glimpsecli.video.formats import film_format, is_film
-
-    if make is None or output.film.lossless or not is_film(output.target):
-        return make
-    return replace(make, even=film_format(output.target).muxer is not None)

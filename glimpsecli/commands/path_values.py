@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
 from typing import Any
 
-from glimpsecli.commands.values import BoxValue, PointValue, Value
+from glimpsecli.commands.values import FRACTION, BoxValue, PointValue, Value
 from glimpsecli.errors import InvalidInputError
-
-_FRACTION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?(/[1-9][0-9]{0,8})?", re.ASCII)
 
 _LONGEST = 10**9  # seconds
 
@@ -54,21 +51,6 @@ class DurationValue(Value):
         return value
 
 
-class FractionValue(Value):
-    """A positive number, exactly as it is written: 30, or 29.97, or 30000/1001."""
-
-    form = "N|N/M"
-
-    def parse(self, text: str) -> Any:
-        """Give a Fraction."""
-        word = text.strip()
-        number, _, divisor = word.partition("/")
-        value = Fraction(number) / Fraction(divisor or 1) if _FRACTION.fullmatch(word) else Fraction(0)
-        if value <= 0:
-            raise InvalidInputError(f"{text!r} is no positive number", "write 30, or 29.97, or 30000/1001")
-        return value
-
-
 class ShareValue(Value):
     """A share of the window's extent."""
 
@@ -92,6 +74,6 @@ class AspectValue(Value):
     def parse(self, text: str) -> Any:
         """Give the quotient."""
         width, _, height = text.strip().partition(":")
-        if not all(map(_FRACTION.fullmatch, (width, height))) or 0 in (sides := [*map(Fraction, (width, height))]):
+        if not all(map(FRACTION.fullmatch, (width, height))) or 0 in (sides := [*map(Fraction, (width, height))]):
             raise InvalidInputError(f"{text!r} is no aspect", "write it as 16:9")
         return float(sides[0] / sides[1])

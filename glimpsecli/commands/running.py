@@ -90,7 +90,8 @@ def run_plan(
             if done.failure is not None:
                 failures.append(done)
             show_done(done, given)
-            tick()
+            if done.source != plan.container:
+                tick()
     if finish is not None:
         finish()
     if plan.container is not None and not written and len(plan.items) > 1:
@@ -182,6 +183,8 @@ def _say_left_out(plan: Plan, given: Mapping[str, Any]) -> None:
 @contextmanager
 def _stoppable(images: int) -> Iterator[threading.Event]:
     """Let a first Ctrl-C finish the running images, a second one stop at once; a single image stops at the first."""
+    from glimpsecli.images.atomic import discard_unfinished
+
     stop = threading.Event()
     if images < 2:
         yield stop
@@ -189,6 +192,7 @@ def _stoppable(images: int) -> Iterator[threading.Event]:
 
     def interrupt(number: int, frame: object) -> None:
         if stop.is_set():
+            discard_unfinished()
             os._exit(ExitCode.INTERRUPTED)
         stop.set()
         click.echo("glimpse: finishing the running images; Ctrl-C again stops at once", err=True)

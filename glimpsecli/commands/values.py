@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import math
 import re
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -259,3 +260,24 @@ def numbers_of(text: str, noun: str, hint: str) -> tuple[float, ...]:
     if len(known) > MOST_NUMBERS:
         raise InvalidInputError(f"{len(known)} {noun}", f"give at most {MOST_NUMBERS}")
     return tuple(sorted(set(known)))
+
+
+FRACTION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?(/[1-9][0-9]{0,8})?", re.ASCII)
+"""A positive number or a quotient of whole ones, as the options of time take them."""
+
+
+class FractionValue(Value):
+    """A positive number, exactly as it is written: 30, or 29.97, or 30000/1001."""
+
+    form = "N|N/M"
+
+    def parse(self, text: str) -> Any:
+        """Give a Fraction."""
+        word = text.strip()
+        number, _, divisor = word.partition("/")
+        value = Fraction(number) / Fraction(divisor or 1) if FRACTION.fullmatch(word) else Fraction(0)
+        if value <= 0:
+            raise InvalidInputError(
+                f"{text!r} is no positive number of at most nine digits", "write 2, or 29.97, or 30000/1001"
+            )
+        return value

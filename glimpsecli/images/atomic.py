@@ -14,6 +14,7 @@ from typing import BinaryIO
 from glimpsecli.errors import FileProblemError, GlimpseError, InvalidInputError
 
 _SUFFIX = ".glimpse-tmp"
+_unfinished: set[str] = set()  # temporary files of this process
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _LONGEST_STEM = 100  # bytes of the target's name to keep: some file systems stop at 143, most at 255
 
@@ -121,6 +122,13 @@ def explained(label: str, error: OSError) -> FileProblemError:
     return FileProblemError(f"{label} could not be written: {reason[:1].lower()}{reason[1:]}", hint)
 
 
+def discard_unfinished() -> None:
+    """Remove the temporary files of this process, which is about to end at once."""
+    for path in [*_unfinished]:
+        with suppress(OSError):
+            os.unlink(path)
+
+
 def temporary_of(name: str, targets: Collection[str]) -> bool:
     """Return whether a name is that of a temporary file of a target, left by a process that was killed."""
     if not (name.startswith(".") and name.endswith(_SUFFIX)):
@@ -145,6 +153,7 @@ def _placing(label: str, *, overwrite: bool) -> Iterator[BinaryIO]:
     target = os.path.realpath(label)
     folder, name = os.path.split(target)
     temporary = os.path.join(folder, _temporary_name(name))
+    _unfinished.add(temporary)
     try:
         # 0o666 lets the system apply the umask; reading the umask ourselves would mean setting it, for all threads.
         with os.fdopen(os.open(temporary, _NEW, 0o666), "w+b") as stream:
@@ -159,6 +168,7 @@ def _placing(label: str, *, overwrite: bool) -> Iterator[BinaryIO]:
         # Gone already after a replace; after a link, or after any exception, Ctrl-C included, it must not stay.
         with suppress(OSError):
             os.unlink(temporary)
+        _unfinished.discard(temporary)
 
 
 def _put_without_clobbering(temporary: str, target: str, label: str) -> None:

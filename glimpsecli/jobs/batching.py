@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from glimpsecli.annotations.annotated import Annotated, Annotations
     from glimpsecli.annotations.labels import Choice
     from glimpsecli.errors import GlimpseError
-    from glimpsecli.jobs.frames import Clips
+    from glimpsecli.jobs.clips import Clips
 
 
 def make_batch_plan(

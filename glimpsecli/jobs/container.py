@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import numpy as np
 from glimpsecli import images
 from glimpsecli.errors import GlimpseError
 from glimpsecli.images.atomic import placing
+from glimpsecli.jobs.filming import even_sided
 from glimpsecli.jobs.outputs import make_folder, opened
 from glimpsecli.jobs.plan import STREAM
 from glimpsecli.jobs.products import NOTHING, Done, Product
@@ -64,6 +66,9 @@ def _in_npz(outcomes: Iterator[Done], plan: Plan, target: str, stop: threading.E
         yield Done(target, failure=error)
 
 
+_CLIPPED = re.compile(r"^[0-9]+ of [0-9]+ values")  # a note that is alike in all frames but for its numbers
+
+
 class _AbandonedError(Exception):
     """No film is to be written."""
 
@@ -71,8 +76,11 @@ class _AbandonedError(Exception):
 def _in_film(
     outcomes: Iterator[Done], plan: Plan, target: str, options: FilmOptions, stop: threading.Event
 ) -> Iterator[Done]:
-    from glimpsecli.video.films import open_film
+    from glimpsecli.video.films import FILMS, open_film
 
+    # Of glimpses each pixel counts; of drawn pictures the picture.
+    drawn, muxed = plan.make_products is not None, FILMS[plan.format.name].muxer is not None
+    evens = drawn and muxed and not options.lossless and options.pix_fmt is None
     frames, start, end, size, notes = 0, Fraction(0), Fraction(0), (0, 0), Counter[str]()
     try:
         make_folder(target)
@@ -83,12 +91,13 @@ def _in_film(
                     for product in done.products:
                         assert done.at is not None
                         start = start if frames else done.at.time
-                        film.add(product.pixels, done.at.time - start, alpha=product.alpha)
+                        pixels = even_sided(product.pixels) if evens else product.pixels
+                        film.add(pixels, done.at.time - start, alpha=product.alpha)
                         end, frames = done.at.time + done.at.duration - start, frames + 1
-                        size = product.pixels.shape[1], product.pixels.shape[0]
-                        notes.update(product.notes)
+                        size = pixels.shape[1], pixels.shape[0]
+                        notes.update(_CLIPPED.sub("values", note) for note in product.notes)
                     yield done._replace(products=())
-                    if done.failure is not None and done.at is not None:
+                    if done.failure is not None:
                         break
                 if not frames or stop.is_set():
                     raise _AbandonedError

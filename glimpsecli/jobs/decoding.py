@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 import numpy as np
 
 from glimpsecli import images
+from glimpsecli.errors import FileProblemError, FrameProblemError
 from glimpsecli.images.streams import is_stream, standard_input
 from glimpsecli.jobs.frames import is_footage
 from glimpsecli.jobs.plan import STREAM
@@ -123,11 +124,13 @@ def decode(
         view = _part(origin, placements, image_size, how)
         if view is not None:
             return view, placements
-    picture = (
-        images.read(origin.open(), frame=how.frame, max_pixels=how.max_pixels, name=origin.name)
-        if origin.clip is None
-        else origin.clip.frame(origin.frame).picture
-    )
+    if origin.clip is None:
+        picture = images.read(origin.open(), frame=how.frame, max_pixels=how.max_pixels, name=origin.name)
+    else:
+        try:
+            picture = origin.clip.frame(origin.frame).picture
+        except FileProblemError as error:
+            raise FrameProblemError(error.message, error.hint) from error
     image_size = picture.pixels.shape[:2]
     return View(picture, image_size), placements_of(image_size)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from glimpsecli import images
-from glimpsecli.errors import ExitCode, FileProblemError, GlimpseError
+from glimpsecli.errors import ExitCode, FileProblemError, FrameProblemError, GlimpseError
 from glimpsecli.images.atomic import place
 from glimpsecli.jobs.container import gathered
 from glimpsecli.jobs.decoding import Origin, decode, upright_size_of
@@ -27,7 +27,7 @@ from glimpsecli.window import Size
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.at import At
-    from glimpsecli.jobs.frames import Clips
+    from glimpsecli.jobs.clips import Clips
 
 
 def run(
@@ -103,14 +103,7 @@ def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
         with budget.hold(_memory(origin, plan)) if budget is not None else nullcontext():
             if item.targets or plan.make_products is None:
                 whole = plan.make_products is not None
-                try:
-                    view, placements = decode(
-                        origin, lambda size: placements_of(item, plan, size), plan.how, whole=whole
-                    )
-                except FileProblemError:
-                    if plan.clips is not None and item.at is not None and not plan.clips.breaks_off(item.source):
-                        return Done(item.source)  # its first frame that is missing was told of
-                    raise
+                view, placements = decode(origin, lambda size: placements_of(item, plan, size), plan.how, whole=whole)
             else:  # numbers only, which need no pixels
                 image_size = upright_size_of(origin, plan.how)
                 view = View(images.Picture(np.empty((*image_size, 0), np.uint8)), image_size)
@@ -130,11 +123,15 @@ def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
             written.append(product)
         too_small = sum(placement.too_small for placement in placements)
         return Done(item.source, tuple(written), too_small=too_small, at=item.at)
+    except FrameProblemError as error:
+        # The first frame of a video that is missing is told of, and the others are not.
+        first = plan.clips is None or plan.clips.breaks_off(item.source)
+        return Done(item.source, failure=error if first else None, at=item.at)
     except GlimpseError as error:
-        return Done(item.source, tuple(written), error)
+        return Done(item.source, tuple(written), error, at=item.at)
     except MemoryError:
-        lack = FileProblemError(f"{item.source}: not enough memory", "ask for smaller glimpses")
-        return Done(item.source, tuple(written), lack)
+        lack = FileProblemError(f"{item.name}: not enough memory", "ask for smaller glimpses")
+        return Done(item.source, tuple(written), lack, at=item.at)
 
 
 def frame_of(item: Item) -> dict[str, Any]:
@@ -175,7 +172,7 @@ def origin_of(item: Item, plan: Plan) -> Origin:
 
 def _frame_origin(item: Item, at: At, plan: Plan, clips: Clips) -> Origin:
     if item.digest is not None and clips.digest(item.source)[0] != item.digest:
-        raise FileProblemError(f"{item.source} has changed since", "put the old file back, or run batch anew")
+        raise FrameProblemError(f"{item.source} has changed since", "put the old file back, or run batch anew")
     clip = clips.of(item.source)
     return Origin(clip.label, clip=clip, frame=at.index)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.video.film import Sound
 from glimpsecli.video.films import check_film, sound_problem
@@ -12,6 +14,7 @@ from glimpsecli.video.formats import FILMS
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from glimpsecli.images.picture import Array
     from glimpsecli.jobs.plan import Plan
     from glimpsecli.window import Size
 
@@ -38,7 +41,10 @@ def as_film(plan: Plan, *, rate: Fraction | None = None) -> Plan:
     assert last is not None
     many = {item.source for item in plan.items}
     if len(many) > 1:
-        raise InvalidInputError(f"one {plan.format.title} film of {len(many)} videos", "make a film of each")
+        raise InvalidInputError(
+            f"one {plan.format.title} film of {len(many)} files",
+            "make a film of each, or name the folder of its frames",
+        )
     clip = plan.clips.of(plan.items[0].source)
     size = None if plan.make_products is not None else _one_size(plan, clip.size)
     if size is not None and clip.alpha and not plan.format.alpha and plan.how.fill is None:
@@ -57,8 +63,10 @@ def as_film(plan: Plan, *, rate: Fraction | None = None) -> Plan:
         if problem is None or output.audio is not None:
             sound = Sound(plan.items[0].source, first.time, last.time + last.duration, clip.start)
             options = options._replace(sound=sound)
-        elif FILMS[plan.format.name].sound:
+        elif FILMS[plan.format.name].muxer is not None:
             notes = (*notes, f"the sound is left out: {problem}")
+        if clip.sound > 1 and options.sound is not None:
+            notes = (*notes, f"the first of {clip.sound} sound tracks is copied")
     alpha = clip.alpha and plan.format.alpha and plan.make_products is None
     check_film(
         plan.format.name,
@@ -87,3 +95,9 @@ def _one_size(plan: Plan, image_size: Size) -> Size:
             f"glimpses of {one_w}x{one_h} and of {other_w}x{other_h} pixels in one film", "give all one --size"
         )
     return sizes.pop()
+
+
+def even_sided(pixels: Array) -> Array:
+    """Repeat the last row and column of pictures with odd sides, whose colours most codecs halve."""
+    height, width = pixels.shape[:2]
+    return np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), "edge") if height % 2 or width % 2 else pixels

@@ -29,6 +29,8 @@ def chosen_format(output: Output, sources: Sequence[Source] = ()) -> Format:
         if output.depth not in (None, *film.depths):
             raise InvalidInputError(f"--depth {output.depth} with {film.title}", f"use {' or '.join(film.depths)}")
         return film
+    if output.format in FILMS and is_folder(output.target):
+        raise InvalidInputError(f"--format {output.format} is a film, and {output.target} a folder", "name a file")
     asked = format_named(output.format) if output.format else None
     if output.target in (STREAM, "") or is_folder(output.target) or is_special(output.target):
         if asked is None and output.target == STREAM:
@@ -77,11 +79,11 @@ def _film_format(output: Output, *, several: bool) -> Format | None:
             f"{output.target} is not a name for --format {output.format}", "leave out one of the two"
         )
     kind = formats.FILMS[name]
-    deep = kind.muxer is not None or name == "png"
+    depths = ("8", "16") if kind.muxer is not None else ("8",)
+    alpha = kind.alpha is not None or (output.film.lossless and kind.lossless is not None)
     return Format(
-        name, kind.title, kind.suffixes, ("8", "16") if deep else ("8",), alpha=kind.alpha is not None,
-        longest_side=kind.longest_side, container=True, film=True,
-    )  # fmt: skip
+        name, kind.title, kind.suffixes, depths, alpha, longest_side=kind.longest_side, container=True, film=True
+    )
 
 
 def _has_known_suffix(path: str) -> bool:

@@ -1,117 +1,36 @@
-"""The frames of videos as sources: each with its number and its time, and the clips that are held open for them."""
+"""The frames of videos as sources: each with its number and its time."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import threading
-from collections import OrderedDict
 from collections.abc import Collection, Sequence
+from glob import has_magic
 from typing import TYPE_CHECKING
 
-from glimpsecli import images
 from glimpsecli.errors import GlimpseError
 from glimpsecli.images.streams import is_stream
 from glimpsecli.images.suffixes import IMAGES
 from glimpsecli.jobs.at import At
-from glimpsecli.names import MAX_PIXELS
+from glimpsecli.jobs.owners import frame_of, names_frames
+from glimpsecli.jobs.requests import BoxRequest
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
+    from glimpsecli.jobs.clips import Clips
+    from glimpsecli.jobs.requests import Request
     from glimpsecli.jobs.sources import Source
     from glimpsecli.video.clip import Clip
     from glimpsecli.video.selection import Selection
-
-HELD = 16
-"""Clips that are open at once, and so at least the images that may be worked on at once."""
-
-_BLOCK = 1 << 20  # bytes of a video that are hashed at a time
-
-
-class Clips:
-    """The open videos of a run, by path; threads share them.
-
-    Parameters
-    ----------
-    rate : Fraction, optional
-        Frames per second of folders and patterns of frames.
-    max_pixels : int
-        Larger frames are refused.
-
-    Attributes
-    ----------
-    notes : list of str
-        Facts about the videos that the user should know, a line each.
-    problems : list of str
-        The reasons why frames are missing, a line each.
-    """
-
-    def __init__(self, *, rate: Fraction | None = None, max_pixels: int = MAX_PIXELS) -> None:
-        self._rate, self._max_pixels = rate, max_pixels
-        self._lock = threading.Lock()
-        self._open: OrderedDict[str, Clip] = OrderedDict()
-        self._digests: dict[str, tuple[str, int]] = {}
-        self._broken: set[str] = set()
-        self._told: set[str] = set()
-        self.notes: list[str] = []
-        self.problems: list[str] = []
-
-    def of(self, path: str) -> Clip:
-        """Give the clip of a path; the one that was not asked for the longest may be closed for it."""
-        from glimpsecli.video.opening import open_clip
-
-        with self._lock:
-            if path in self._open:
-                self._open.move_to_end(path)
-                return self._open[path]
-            clip = self._open[path] = open_clip(path, rate=self._rate, max_pixels=self._max_pixels)
-            if path not in self._told:
-                self._told.add(path)
-                self.notes += [f"{clip.label}: {note}" for note in clip.notes]
-            while len(self._open) > HELD and path != "-":
-                self._open.popitem(last=False)[1].close()
-            return clip
-
-    def choose(self, clip: Clip, last: int) -> None:
-        """Say why frames are missing at the end of a clip: a problem if the frames that are chosen go up to it."""
-        if clip.problem is not None:
-            (self.problems if last == len(clip) - 1 else self.notes).append(f"{clip.label}: {clip.problem}")
-
-    def breaks_off(self, path: str) -> bool:
-        """Return whether a video that cannot be decoded any further is met for the first time."""
-        with self._lock:
-            first = path not in self._broken
-            self._broken.add(path)
-            return first
-
-    def digest(self, path: str) -> tuple[str, int]:
-        """Give the hash of a file, as manifests hold it, and its size in bytes; it is read once."""
-        with self._lock:
-            if path not in self._digests:
-                state, size = hashlib.sha256(), 0
-                with images.opened(path) as (stream, _):
-                    while block := stream.read(_BLOCK):
-                        state.update(block)
-                        size += len(block)
-                self._digests[path] = f"sha256:{state.hexdigest()}", size
-            return self._digests[path]
-
-    def close(self) -> None:
-        """Close all clips."""
-        with self._lock:
-            while self._open:
-                self._open.popitem()[1].close()
 
 
 def frames_of(
     sources: Sequence[Source],
     clips: Clips,
     *,
+    wanted: Sequence[Sequence[Request]] | None = None,
     frame: int = 0,
     selection: Selection | None = None,
-    named: Collection[int] = (),
     every: bool = False,
+    whole: bool = False,
 ) -> tuple[list[Source], dict[str, GlimpseError]]:
     """Give each video its frames, a source for each; other sources stay as they are.
 
@@ -120,14 +39,16 @@ def frames_of(
     sources : sequence of Source
     clips : Clips
         Opens the videos.
+    wanted : sequence of sequence of Request, optional
+        The requests of each source; the frames that their boxes name are chosen where there is no selection.
     frame : int
         The one frame that is taken of a video by default, as of an animation; the first one with a note.
     selection : Selection, optional
         The frames that are chosen; all sources are then videos, a photo one of a single frame.
-    named : collection of int
-        The frames that are chosen where there is no selection.
     every : bool
         Whether all frames are chosen where nothing else is.
+    whole : bool
+        Whether they are, too, where boxes name some.
 
     Returns
     -------
@@ -137,16 +58,22 @@ def frames_of(
     """
     found: list[Source] = []
     failures: dict[str, GlimpseError] = {}
-    for source in sources:
-        if selection is None and not named and not every and not is_footage(source.path):
+    for source, requests in zip(sources, wanted or [()] * len(sources), strict=True):
+        if selection is None and not every and not names_frames(requests) and not is_footage(source.path):
             found.append(source)
             continue
         try:
             clip = clips.of(source.path)
+            boxes = [request.box for request in requests if isinstance(request, BoxRequest)]
+            named = {place for place in (frame_of(box, clip) for box in boxes) if place is not None}
             if selection is not None:
                 chosen: Collection[int] = selection.indices(clip)
-            elif named or (every and not frame):
-                chosen = named or range(len(clip))
+                if list(chosen) != sorted(chosen):
+                    clips.notes.append(f"{clip.label}: its frames are taken in the order of time")
+            elif named and not whole:
+                chosen = named
+            elif every and not frame:
+                chosen = range(len(clip))
             else:
                 chosen = [frame]
                 if frame == 0 and len(clip) > 1:
@@ -174,11 +101,16 @@ def at_frames(clip: Clip, chosen: Collection[int]) -> list[At]:
     ]
 
 
+def is_listed(path: str) -> bool:
+    """Return whether a path can stand for frames that lie in a folder: the folder itself, or a pattern."""
+    return os.path.isdir(path) or (has_magic(path) and not os.path.lexists(path))
+
+
 def is_footage(path: str) -> bool:
-    """Return whether a path is a video, or a folder, which stands for the frames that lie in it."""
+    """Return whether a path is a video, or stands for frames that lie in a folder."""
     if path == "-" or is_stream(path):  # it can be read once
         return False
-    if os.path.isdir(path):
+    if is_listed(path):
         return True
     if os.path.splitext(path)[1][1:].lower() in IMAGES:  # a batch has many, and opening each takes time
         return False

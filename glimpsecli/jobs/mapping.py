@@ -18,7 +18,7 @@ from glimpsecli.maps.tokens import Seen
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from glimpsecli.jobs.frames import Clips
+    from glimpsecli.jobs.clips import Clips
     from glimpsecli.jobs.plan import How
     from glimpsecli.jobs.sources import Source
     from glimpsecli.window import Size

@@ -20,7 +20,7 @@ from glimpsecli.jobs.glimpses import glimpse_of
 from glimpsecli.jobs.masking import record_of
 from glimpsecli.jobs.outputs import check_files, check_outputs, name_files, targets_of
 from glimpsecli.jobs.plan import How, Item, Output, Plan
-from glimpsecli.jobs.planning import check_folder_is_there, check_idle, try_out
+from glimpsecli.jobs.planning import check_apart, check_folder_is_there, check_idle, inputs_of, try_out
 from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.requests import BoxRequest, QuadRequest, Request, as_matrix
 from glimpsecli.jobs.sources import Source
@@ -35,7 +35,7 @@ from glimpsecli.window import corners
 
 if TYPE_CHECKING:
     from glimpsecli.arrays import Figure
-    from glimpsecli.jobs.frames import Clips
+    from glimpsecli.jobs.clips import Clips
     from glimpsecli.jobs.plan import MakeProducts
     from glimpsecli.jobs.products import View
     from glimpsecli.jobs.requests import Placement
@@ -101,7 +101,8 @@ def make_moving_plan(
     )
     container = output.target if file_format.container else None
     written = targets_of(items) if container is None else [(source.path, container)]
-    check_outputs(written, [source.path, *inputs], overwrite=output.overwrite, noun=noun)
+    check_apart(sources[:1], output)
+    check_outputs(written, [*inputs_of(sources[:1], clips), *inputs], overwrite=output.overwrite, noun=noun)
     plan = Plan(items, how, output, file_format, container, make_products=make_products, noun=noun, clips=clips)
     if not file_format.film:
         return plan
@@ -155,15 +156,13 @@ class Drawing:
     ----------
     colour : (float, float, float)
         0 to 1.
-    trails : Trails, optional
+    trails : RouteTrails, optional
     dots : bool
         Whether each place of the trail is a dot.
     bounds : (int or None, int or None)
         Largest height and width of the frame in the picture.
     beside : bool
         Whether the glimpse stands beside the frame, at its height.
-    even : bool
-        Whether a frame of an odd height or width loses its last row or column, for a film.
     """
 
     colour: tuple[float, float, float]
@@ -171,7 +170,6 @@ class Drawing:
     dots: bool = False
     bounds: tuple[int | None, int | None] = (None, None)
     beside: bool = False
-    even: bool = False
 
     def __call__(self, view: View, item: Item, placements: Sequence[Placement], plan: Plan) -> list[Product]:
         """Make the picture of a frame."""
@@ -186,8 +184,6 @@ class Drawing:
         outline(figure, corners(as_matrix(placement), placement.size) * shrunk, colour=self.colour)
         if self.beside:
             figure = pair(figure, _glimpse(view, placement, plan))
-        elif self.even:
-            figure = np.ascontiguousarray(figure[: len(figure) // 2 * 2 or 1, : figure.shape[1] // 2 * 2 or 1])
         return [stored(figure, Picture(figure), record_of(view, item, placements, plan), plan)]
 
 

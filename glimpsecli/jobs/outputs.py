@@ -138,7 +138,7 @@ def check_outputs(
                 f"{target} would hold {noun}s of both {taken[real]} and {source}"
                 if taken[real] != source
                 else f"{target} would hold two {noun}s of {source}",
-                "tell them apart with {stem}, {ext}, {index}, {label} or {scale} in --name",
+                "tell them apart with {stem}, {ext}, {index}, {label}, {frame} or {scale} in --name",
             )
         taken[real] = source
         if not special:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from glimpsecli.images.colours import Colour
     from glimpsecli.images.formats import Format
     from glimpsecli.jobs.at import At
-    from glimpsecli.jobs.frames import Clips
+    from glimpsecli.jobs.clips import Clips
     from glimpsecli.jobs.products import Product, View
     from glimpsecli.jobs.requests import Placement
 

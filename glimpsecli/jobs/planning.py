@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from glimpsecli import backends
-from glimpsecli.annotations.names import Index
-from glimpsecli.annotations.text import listed
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.formats import Format
 from glimpsecli.images.streams import check_stream, refuse_shared
 from glimpsecli.jobs.filming import as_film
 from glimpsecli.jobs.formats import chosen_format, is_folder
+from glimpsecli.jobs.frames import is_listed
 from glimpsecli.jobs.outputs import check_outputs, labels_of, name_files, targets_of
+from glimpsecli.jobs.owners import by_source
 from glimpsecli.jobs.plan import STREAM, How, Item, Output, Plan
 from glimpsecli.jobs.requests import BoxRequest, DrawRequest, GaussianRequest, Request
 from glimpsecli.jobs.sources import Source
@@ -24,7 +24,7 @@ from glimpsecli.sampling import Taps
 
 if TYPE_CHECKING:
     from glimpsecli.errors import GlimpseError
-    from glimpsecli.jobs.frames import Clips
+    from glimpsecli.jobs.clips import Clips
     from glimpsecli.jobs.plan import MakeProducts
 
 _NOMINAL = (1000, 1000)  # size of an image to try the options on before any is opened
@@ -67,7 +67,7 @@ def make_plan(
         Something is wrong that can be known before any work: options, sources, outputs that exist or collide.
     """
     try_out(requests, how)
-    wanted = by_source(sources, requests or [BoxRequest()])
+    wanted = by_source(sources, requests or [BoxRequest()], clips=clips, failed=failures or {})
     file_format = chosen_format(output, sources)
     check_idle(how, requests, output, file_format)
     labels = [labels_of(asked, how.shaping.retina) for asked in wanted]
@@ -81,8 +81,9 @@ def make_plan(
         if asked
     ]
     targets = targets_of(items) if container is None else [(items[0].source, container)]
-    paths = dict.fromkeys(source.path for source in sources)
-    check_outputs(targets, [*paths, *tables], overwrite=output.overwrite)
+    inputs = inputs_of(sources, clips)
+    check_apart(sources, output)
+    check_outputs(targets, [*inputs, *tables], overwrite=output.overwrite)
     plan = Plan(tuple(items), how, output, file_format, container, problems=tuple(problems), clips=clips)
     return as_film(plan) if file_format.film else plan
 
@@ -139,7 +140,7 @@ def make_picture_plan(
     if twice is not None:
         raise InvalidInputError(f"{twice} is given twice", "give each image once")
     try_out(requests, how)
-    wanted = by_source(sources, requests or [BoxRequest()])
+    wanted = by_source(sources, requests or [BoxRequest()], clips=clips, failed=failures or {})
     named = [[(label, 1) for label in one] for one in labels or [[""]] * len(sources)]
     file_format = chosen_format(output, sources)
     if output.target and file_format.container and not file_format.film:
@@ -160,8 +161,8 @@ def make_picture_plan(
     ]
     container = output.target if file_format.container and output.target else None
     written = targets_of(items) if container is None else [(items[0].source, container)]
-    paths = dict.fromkeys(source.path for source in sources)
-    check_outputs(written, [*paths, *inputs], overwrite=output.overwrite, noun=noun)
+    check_apart(sources, output)
+    check_outputs(written, [*inputs_of(sources, clips), *inputs], overwrite=output.overwrite, noun=noun)
     plan = Plan(
         tuple(items), how, output, file_format, container, problems=tuple(problems), make_products=make_products,
         noun=noun, clips=clips,
@@ -177,12 +178,27 @@ def check_folder_is_there() -> None:
         raise InvalidInputError(f"the current folder is gone: {error.strerror}", "change to another") from None
 
 
+def inputs_of(sources: Sequence[Source], clips: Clips | None) -> list[str]:
+    """Give the files that the sources are read from, once each."""
+    return [*dict.fromkeys(source.path for source in sources), *(clips.files if clips is not None else ())]
+
+
+def check_apart(sources: Sequence[Source], output: Output) -> None:
+    """Refuse to write into a folder whose files are the frames of a source."""
+    if not is_folder(output.target):
+        return
+    real = os.path.realpath(output.target)
+    for path in dict.fromkeys(source.path for source in sources):
+        if os.path.isdir(path) and os.path.realpath(path) == real:
+            raise InvalidInputError(f"{path} is the output folder itself", "choose another output folder")
+
+
 def named_sources(paths: Sequence[str], *, folders: bool = False) -> list[Source]:
     """Give the sources of images that are named one by one.
 
-    One that is not there is refused, and so is a folder, unless it stands for the frames that lie in it.
+    One that is not there is refused, and so are a folder and a pattern, unless they stand for frames.
     """
-    check_sources([path for path in paths if not (folders and os.path.isdir(path))])
+    check_sources([path for path in paths if not (folders and is_listed(path))])
     return [Source(path, os.path.basename(os.path.normpath(path))) for path in paths]
 
 
@@ -237,52 +253,3 @@ def check_idle(how: How, requests: Sequence[Request], output: Output, file_forma
             f"--fill {how.fill.text} has nothing to fill",
             f"it is for --border constant and for formats without alpha, and {file_format.title} holds alpha",
         )
-
-
-def by_source(sources: Sequence[Source], requests: Sequence[Request], *, relative: bool = False) -> list[list[Request]]:
-    """Give each source its requests, in their order; a box that names a frame goes to that one only.
-
-    A box that names its image does so by the path, or where `relative` by the path below the source folder.
-    """
-    paths = {source.path: source.relative if relative else source.path for source in sources}
-    wanted = dict(zip(paths, by_image(list(paths.values()), requests), strict=True))
-    always: dict[str, list[Request]] = {}
-    at_frame: dict[tuple[str, int], list[Request]] = {}
-    for path, asked in wanted.items():
-        always[path] = []
-        for request in asked:
-            frame = request.box.frame if isinstance(request, BoxRequest) else None
-            (always[path] if frame is None else at_frame.setdefault((path, frame), [])).append(request)
-    videos = {source.path for source in sources if source.at is not None}
-    stray = next((path for path, _ in at_frame if path not in videos), None)
-    if stray is not None:
-        raise InvalidInputError(f"the table names frames, and {stray} is no video", "leave the column frame out")
-    return [
-        always[source.path] + (at_frame.get((source.path, source.at.index), []) if source.at is not None else [])
-        for source in sources
-    ]
-
-
-def by_image(sources: Sequence[str], requests: Sequence[Request]) -> list[list[Request]]:
-    """Give each source its requests, in their order."""
-    wanted: list[list[Request]] = [[] for _ in sources]
-    index: Index | None = None
-    owners: dict[str, list[int]] = {}
-    everyone = list(range(len(sources)))
-    for request in requests:
-        name = request.box.image if isinstance(request, BoxRequest) else None
-        if name is not None and name not in owners:
-            index = index or Index(sources)
-            owners[name] = [_owner(name, index, sources)]
-        for owner in everyone if name is None else owners[name]:
-            wanted[owner].append(request)
-    return wanted
-
-
-def _owner(name: str, index: Index, sources: Sequence[str]) -> int:
-    """Find the source that a table means by an image's name."""
-    found = index.best(name)[1]
-    if len(found) != 1:
-        problem = f"fits {listed([sources[n] for n in found])}" if found else "is not among the images"
-        raise InvalidInputError(f"the table's image {name!r} {problem}", "name it as on the command line")
-    return found[0]

@@ -13,7 +13,7 @@ from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.images.colours import Colour
 from glimpsecli.images.formats import format_named
 from glimpsecli.jobs.at import At
-from glimpsecli.jobs.frames import Clips
+from glimpsecli.jobs.clips import Clips
 from glimpsecli.jobs.lines import checksum, key_of, read_metadata, read_run
 from glimpsecli.jobs.outputs import check_outputs, targets_of
 from glimpsecli.jobs.plan import How, Item, Output, Plan

@@ -87,7 +87,10 @@ def find_sources(
             some = list(_below(path, wanted, kept_out, [] if problems is None else problems, here))
             if not some:
                 holds = f", and holds {counted(here)}" if +here else ""
-                raise InvalidInputError(f"{path} holds no image", f"it was searched for {', '.join(wanted)}{holds}")
+                videos_only = any(f".{suffix}" in here for suffix in VIDEOS) and not videos
+                choice = "; choose frames of videos with --frames" if videos_only else ""
+                searched = f"it was searched for {', '.join(wanted)}{holds}{choice}"
+                raise InvalidInputError(f"{path} holds no image", searched)
             passed.update(here)
         elif is_stream(path):
             raise InvalidInputError(f"{path} is no regular file", "a batch reads files, and extract reads pipes too")

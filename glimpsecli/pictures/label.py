@@ -36,7 +36,8 @@ def label(picture: Array, text: str, corners: Array, *, colour: tuple[float, flo
     margin = max(2, letters.shape[0] // 6)
     strip = np.pad(letters, ((0, 0), (margin, margin)))[:height, :width]
     left = int(np.clip(np.min(corners[:, 0]), 0, width - strip.shape[1]))
-    top = int(np.clip(np.min(corners[:, 1]) - strip.shape[0] - margin, 0, height - strip.shape[0]))
+    above = np.min(corners[:, 1]) - strip.shape[0] - margin - line_weight((height, width))
+    top = int(np.clip(above, 0, height - strip.shape[0]))
     part = picture[top : top + strip.shape[0], left : left + strip.shape[1]]
     scale = scale_of(picture)
     cover = strip[..., None]

@@ -30,8 +30,7 @@ def pair(frame: Figure, glimpse: Figure) -> Figure:
 
     Returns
     -------
-    (H', W', 3) uint8
-        Even in height and width, as films want it, by a row and a column of white.
+    (H, W', 3) uint8
 
     Raises
     ------
@@ -42,7 +41,7 @@ def pair(frame: Figure, glimpse: Figure) -> Figure:
     if glimpse.shape[0] != height:
         raise InvalidInputError(f"a glimpse of height {glimpse.shape[0]} beside a frame of {height}", "scale it first")
     width = frame.shape[1] + gap + glimpse.shape[1]
-    figure = np.full((height + height % 2, width + width % 2, 3), 255, np.uint8)
-    figure[:height, : frame.shape[1]] = frame
-    figure[:height, width - glimpse.shape[1] : width] = glimpse
+    figure = np.full((height, width, 3), 255, np.uint8)
+    figure[:, : frame.shape[1]] = frame
+    figure[:, width - glimpse.shape[1] :] = glimpse
     return figure

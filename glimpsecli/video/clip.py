@@ -66,10 +66,12 @@ class Clip(ABC):
         Time of the first frame on the clock that the file's sound shares, in seconds.
     alpha : bool
         Whether frames have alpha.
-    sound : bool
-        Whether the file has sound that a film may keep.
+    sound : int
+        Number of tracks of sound, of which a film may keep the first.
     problem : str or None
         The reason why frames are missing at the end, where the file shows it before they are decoded.
+    files_read : sequence of str
+        The files of frames that lie in a folder or fit a pattern.
     notes : tuple of str
         Facts about the file that the user should know, such as pixels that are not square.
     """
@@ -81,8 +83,9 @@ class Clip(ABC):
     rate: Fraction
     start: Fraction = Fraction(0)
     alpha: bool = False
-    sound: bool = False
+    sound: int = 0
     problem: str | None = None
+    files_read: Sequence[str] = ()
     notes: tuple[str, ...] = ()
 
     def __init__(self) -> None:

@@ -185,5 +185,6 @@ class Decoding:
 
     def _others(self, chosen: object) -> str:
         """Name what a file without video holds."""
-        kinds = {"sound" if one.type == "audio" else one.type for one in self.container.streams if one is not chosen}
+        names = {"audio": "sound", "video": "pictures"}
+        kinds = {names.get(one.type, one.type) for one in self.container.streams if one is not chosen}
         return f": only {', '.join(sorted(kinds))}" if kinds else ""

@@ -15,6 +15,7 @@ from glimpsecli.video.codecs import load_av
 from glimpsecli.video.sound import SoundCopy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from fractions import Fraction
 
     from glimpsecli.video.film import FilmOptions
@@ -52,8 +53,9 @@ class Output:
         self._stream, self._file = stream, _own(stream)
         self._kind, self._rate = kind, options.rate
         reader = self._reader = _Reader(self._file)
+        written = self._written = _Borrowed(self._file)
         self._container: Any = self._av.open(
-            _Borrowed(self._file), "w", format=kind.muxer, buffer_size=BUFFER, io_open=lambda *_: reader,
+            written, "w", format=kind.muxer, buffer_size=BUFFER, io_open=lambda *_: reader,
             container_options=_CONTAINER_OPTIONS.get(kind.name, {}),
         )  # fmt: skip
         # It outlives this object, whatever the order in which Python frees a cycle of garbage.
@@ -131,6 +133,7 @@ class Output:
                 self._sound.copy(until * self._tick)
         except self._av.error.FFmpegError as error:
             raise self._refused(error) from error
+        self._check_written()
 
     def finish(self) -> None:
         """Write the end of the file."""
@@ -141,8 +144,7 @@ class Output:
             self._container.close()
         except self._av.error.FFmpegError as error:
             raise self._refused(error) from error
-        if self._reader.problem is not None:
-            raise self._reader.problem
+        self._check_written()
         self._file.flush()
         self._give_up()
         self._stream.seek(0, io.SEEK_END)
@@ -150,6 +152,12 @@ class Output:
     def close(self) -> None:
         """Give up a film that is not finished."""
         self._give_up()
+
+    def _check_written(self) -> None:
+        """Raise the first exception that FFmpeg met in the file, such as an interrupt, which it would lose."""
+        for problem in (self._written.problem, self._reader.problem):
+            if problem is not None:
+                raise problem
 
     def _mux(self, frame: Any) -> None:
         for packet in self._video.encode(frame):
@@ -188,40 +196,65 @@ def _own(stream: BinaryIO) -> BinaryIO:
     return open(number, "r+b", BUFFER)
 
 
-class _Borrowed:
-    """A stream without `close`, which FFmpeg would call.
+class _Position:
+    """A position in a stream, as FFmpeg uses it.
 
-    Its methods are the stream's own: an interrupt in a method in Python would get lost inside FFmpeg.
-    """
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self.write, self.read, self.seek, self.tell = stream.write, stream.read, stream.seek, stream.tell
-
-
-class _Reader:
-    """A second position in a stream: FFmpeg reads the film while it moves it to put the index first.
+    An exception of a method, an interrupt among them, would get lost in FFmpeg, or be printed by PyAV. It is kept, and
+    from then on nothing is read or written any more.
 
     Attributes
     ----------
     problem : BaseException or None
-        An exception that occurred in a method, such as an interrupt, which FFmpeg would lose.
+        The first exception of a method.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._stream, self._at = stream, 0
+        self._stream = stream
         self.problem: BaseException | None = None
+
+    def _tried(self, method: Callable[..., Any], *arguments: Any, otherwise: Any) -> Any:
+        if self.problem is None:
+            try:
+                return method(*arguments)
+            except BaseException as error:
+                self.problem = error
+        return otherwise
+
+
+class _Borrowed(_Position):
+    """The stream itself, without `close`, which FFmpeg would call."""
+
+    def write(self, content: bytes) -> int:
+        """Write to the stream."""
+        written: int = self._tried(self._stream.write, content, otherwise=len(content))
+        return written
+
+    def read(self, size: int) -> bytes:
+        """Read from the stream."""
+        content: bytes = self._tried(self._stream.read, size, otherwise=b"")
+        return content
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move in the stream."""
+        at: int = self._tried(self._stream.seek, offset, whence, otherwise=offset)
+        return at
+
+    def tell(self) -> int:
+        """Return the position."""
+        at: int = self._tried(self._stream.tell, otherwise=0)
+        return at
+
+
+class _Reader(_Position):
+    """A second position in the stream: FFmpeg reads the film while it moves it to put the index first."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__(stream)
+        self._at = 0
 
     def read(self, size: int) -> bytes:
         """Read from this position, and put the stream back where it was."""
-        try:
-            there = self._stream.tell()
-            self._stream.seek(self._at)
-            content = self._stream.read(size)
-            self._at += len(content)
-            self._stream.seek(there)
-        except BaseException as error:
-            self.problem = error
-            raise
+        content: bytes = self._tried(self._read, size, otherwise=b"")
         return content
 
     def seek(self, offset: int, whence: int = 0) -> int:
@@ -232,3 +265,11 @@ class _Reader:
     def tell(self) -> int:
         """Return this position."""
         return self._at
+
+    def _read(self, size: int) -> bytes:
+        there = self._stream.tell()
+        self._stream.seek(self._at)
+        content = self._stream.read(size)
+        self._at += len(content)
+        self._stream.seek(there)
+        return content

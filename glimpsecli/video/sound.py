@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +12,6 @@ from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.video.codecs import load_av
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from glimpsecli.video.film import Sound
     from glimpsecli.video.formats import FilmFormat
 
@@ -47,9 +47,10 @@ class SoundCopy:
 
     def __init__(self, sound: Sound, container: Any, kind: FilmFormat) -> None:
         self._sound, self._container = sound, container
-        self._source = _opened(sound.path)
+        self._files = ExitStack()
+        self._source = self._files.enter_context(_opened(sound.path))
         if problem := _problem(sound.path, self._source, kind):
-            self._source.close()
+            self._files.close()
             raise InvalidInputError(problem, "use .mkv, or `--audio none`")
         self._stream = self._source.streams.audio[0]
         self._next: Any = None
@@ -70,7 +71,7 @@ class SoundCopy:
 
     def close(self) -> None:
         """Close the video."""
-        self._source.close()
+        self._files.close()
 
     def _shown(self) -> Iterator[Any]:
         """Give the packets of the part, their times counted from the start of the film."""
@@ -94,12 +95,20 @@ class SoundCopy:
             return  # the video breaks off, which its reader reports: the sound goes as far
 
 
-def _opened(path: str) -> Any:
+@contextmanager
+def _opened(path: str) -> Iterator[Any]:
     av = load_av("sound")
-    try:
-        return av.open(path)
-    except (av.error.FFmpegError, OSError) as error:
+    try:  # as a file, for FFmpeg takes some names for addresses
+        file = open(path, "rb")  # noqa: SIM115 - closed below; only the opening is guarded here
+    except OSError as error:
         raise FileProblemError(f"the sound of {path} cannot be read: {error.strerror or error}") from error
+    with file:
+        try:
+            container = av.open(file)
+        except (av.error.FFmpegError, OSError) as error:
+            raise FileProblemError(f"the sound of {path} cannot be read: {error.strerror or error}") from error
+        with container:
+            yield container
 
 
 def _problem(path: str, source: Any, kind: FilmFormat) -> str | None:

@@ -47,6 +47,7 @@ class ImagesClip(Clip):
         self.times = [index / rate for index in range(len(paths))]
         self.end = len(paths) / rate
         self._paths, self._max_pixels, self._first = paths, max_pixels, first
+        self.files_read = paths
 
     def close(self) -> None:
         """Close nothing: each file was closed when it was read."""

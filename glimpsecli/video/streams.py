@@ -62,7 +62,10 @@ class StreamClip(Clip):
         self._lead = 0  # number of the lead that helped last
         try:
             self._prepare(stream, kind)
-            self.sound = path is not None and len(self._decoding.container.streams.audio) > 0
+            tracks = len(self._decoding.container.streams.audio)
+            self.sound = tracks if path is not None else 0
+            if tracks and path is None:
+                self.notes += ("its sound is left out of films, for a pipe is read once",)
         except BaseException:
             self._decoding.close()
             raise
