@@ -58,7 +58,7 @@ class FileProblemError(GlimpseError, OSError):
 
 
 class FrameProblemError(FileProblemError):
-    """A video from which a frame cannot be had; so it will be with other frames, which need not be told of again."""
+    """A frame of a video that cannot be had. Where one is missing others mostly are, and the screen shows the first."""
 
 
 class UnavailableError(GlimpseError, RuntimeError):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glimpsecli import cli, open_clip
+from glimpsecli import cli, open_clip, write_film
 from glimpsecli.motion.path import Path
 
 HEIGHT, WIDTH = 48, 64
@@ -162,7 +162,7 @@ def test_chosen_frames_and_speed(done, video):
     done(f"{video} --from 0,0,8,8 --to 40,0,8,8 --ease linear --frames 5:10 --speed 2 -o way.csv")
     table = rows("way.csv")
     assert table["frame"].tolist() == [5, 6, 7, 8, 9]
-    assert table["time"] == pytest.approx(np.array([10, 11, 12, 13, 14]) / 100)
+    assert table["time"] == pytest.approx(np.array([10, 11, 12, 13, 14]) / 50)  # of the video
     assert table["cx"] == pytest.approx([4, 14, 24, 34, 44])
     done(f"{video} --from 0,0,8,8 --to 40,0,8,8 --frames 5:10 --speed 2 -o out.mkv --lossless")
     frames, times = film("out.mkv")
@@ -206,6 +206,16 @@ def test_a_written_path_can_be_read_again(done, video):
     done(f"{video} --windows way.csv --stretch -o track.csv")
     assert windows("keys.csv") == pytest.approx(windows("way.csv"), abs=1e-5)
     assert windows("track.csv") == pytest.approx(windows("way.csv"), abs=1e-5)
+
+
+def test_a_held_path_of_a_video_whose_times_are_no_round_numbers_can_be_read_again(done):
+    write_film("ntsc.mp4", [ramp(k) for k in range(12)], rate=30000 / 1001)
+    write("rows.csv", "time,cx,cy,width,height\n" + "".join(f"{k / 29.97:.3f},{9 + k},9,8,8\n" for k in range(2, 9)))
+    done("ntsc.mp4 --windows rows.csv --hold --frames 2:9 -o held.csv")
+    assert rows("held.csv")["frame"].tolist() == list(range(2, 9))
+    assert rows("held.csv")["cx"].tolist() == list(range(11, 18))
+    done("ntsc.mp4 --keyframes held.csv --ease hold --frames 2:9 -o again.csv")
+    assert windows("again.csv").tolist() == windows("held.csv").tolist()
 
 
 def test_keyframes_are_cropped_to_the_aspect_and_boxes_of_a_track_grown(done):

@@ -1,6 +1,8 @@
 """Videos in the commands that look at images: the choice of frames, films, and videos that break off."""
 
 import json
+import subprocess
+import sys
 from fractions import Fraction
 
 import films
@@ -221,9 +223,10 @@ def test_mistakes_are_one_line_and_leave_nothing(glimpse, clips, samples, tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.mp4", "text.mp4", "tracks.csv"]
 
 
-def test_rows_with_times_belong_to_the_frames_shown_then(glimpse, clips, pictures, tmp_path):
+@pytest.mark.parametrize("name", ["clip.mkv", "clip.png"])
+def test_rows_with_times_belong_to_the_frames_shown_then(glimpse, clips, pictures, tmp_path, name):
     (tmp_path / "looks.csv").write_text("time,x,y,width,height\n0.5,0,0,16,12\n0.55,8,8,16,12\n1.25,4,0,16,12\n")
-    line = f"extract {clips / 'clip.mkv'} --windows looks.csv -o cut/ --name {{frame}}_{{index}}"
+    line = f"extract {clips / name} --windows looks.csv -o cut/ --name {{frame}}_{{index}}"
     assert glimpse(line)[0] == 0
     np.testing.assert_array_equal(pixels("cut/6_0.png"), pictures[6][:12, :16])
     np.testing.assert_array_equal(pixels("cut/6_1.png"), pictures[6][8:20, 8:24])
@@ -296,6 +299,63 @@ def test_a_film_ends_before_the_first_frame_that_is_missing(glimpse, clips, tmp_
         assert len(film) == 9
 
 
+def test_each_missing_frame_counts_and_the_first_is_shown(glimpse, clips, tmp_path, monkeypatch):
+    def broken(clip, index):
+        if index in (3, 4, 11):
+            raise FileProblemError(f"frame {index} is missing")
+        return whole(clip, index)
+
+    whole = Clip.frame
+    monkeypatch.setattr(Clip, "frame", broken)
+    code, _, err = glimpse(f"batch {clips / 'clip.mkv'} --frames : -o set -j 4")
+    assert code == 1
+    first, more, summary = err.splitlines()
+    assert first == "glimpse: error: frame 3 is missing"
+    assert more.endswith("clip.mkv: 2 more frames could not be read")
+    assert summary == "glimpse: 21 glimpses written to set/, 3 failed"
+    assert len((tmp_path / "set/failures.jsonl").read_text().splitlines()) == 3
+
+
+def test_no_clip_is_closed_while_a_thread_reads_it(glimpse, clips, monkeypatch, tmp_path):
+    monkeypatch.setattr("glimpsecli.jobs.clips.HELD", 1)
+    for k in range(6):
+        (tmp_path / f"c{k}.mkv").write_bytes((clips / "clip.mkv").read_bytes())
+    code, _, err = glimpse("batch . --ext mkv --frames 0,5,9 --size 8 -o set -j 8")
+    assert (code, err) == (0, "glimpse: 18 glimpses written to set/\n")
+
+
+def test_standard_input_stays_open_among_many_videos(clips, tmp_path):
+    for k in range(20):
+        (tmp_path / f"c{k}.gif").write_bytes(
+            b"GIF89a" + b"\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
+        )
+    names = [f"c{k}.gif" for k in range(20)]
+    line = [sys.executable, "-m", "glimpsecli", "extract", "-", *names, "--frames", "0", "-o", "out/", "-q"]
+    done = subprocess.run(line, input=(clips / "clip.mkv").read_bytes(), capture_output=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "out/stdin_000000_000.png").exists()
+
+
+@pytest.mark.parametrize("options", ["--codec libx264", "--crf 20", "--lossless", "--pix-fmt gray", "--audio none"])
+def test_options_of_films_are_refused_without_one(glimpse, clips, options):
+    code, _, err = glimpse(f"extract {clips / 'clip.mkv'} --frame 1 {options} -o x.png")
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"{options} with PNG; it is for films" in err
+
+
+def test_audio_that_is_not_there_cannot_be_copied(glimpse, clips):
+    code, _, err = glimpse(f"extract {clips / 'clip.mkv'} --audio copy -o x.mkv")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "no sound that can be copied" in err
+
+
+def test_a_grey_video_becomes_a_grey_film(glimpse, pictures):
+    write_film("grey.mkv", [picture[..., :1] for picture in pictures[:4]], options=FilmOptions(lossless=True))
+    assert glimpse("extract grey.mkv --box 8,8,24,24 --pix-fmt gray --codec ffv1 -o film.mkv")[0] == 0
+    with open_clip("film.mkv") as film:
+        np.testing.assert_array_equal(film.frame(2).picture.pixels, pictures[2][8:32, 8:32, :1])
+
+
 def test_the_sound_of_a_file_with_a_colon_in_its_name_is_read_from_the_file(glimpse, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     clip = films.make(tmp_path / "20:30.mkv", [films.numbered(k) for k in range(9)], sound=True)
@@ -342,9 +402,16 @@ def test_fit_finds_a_window_in_a_frame(glimpse, samples):
     assert abs(found["window"]["cy"] - 109 - moved[1]) < 1.5
 
 
-def test_other_commands_take_a_frame(glimpse, clips):
-    for command in ("mask", "compare", "gradient"):
-        size = "--size 4" if command == "gradient" else "--size 8x8"
-        line = f"{command} {clips / 'clip.mkv'} --frame 3 --box 8,8,24,24 {size} -o {command}.png"
-        code, _, err = glimpse(line, *(["--steps", "5"] if command == "gradient" else []))
-        assert (code, err.count("\n")) == (0, 1), err
+def test_other_commands_take_a_frame(glimpse, clips, pictures):
+    Image.fromarray(pictures[3]).save("third.png")
+    lines = {
+        "mask": "mask {} --box 8,8,24,24 --size 8x8 --apply -o {}",
+        "compare": "compare {} --box 8,8,24,24 --size 8x8 -o {}",
+        "gradient": "gradient {} --box 8,8,24,24 --size 4 --steps 5 -o {}",
+        "paste": "paste third.png --onto {} --box 8,8,24,18 --sampler gaussian -o {}",
+    }
+    for command, line in lines.items():
+        for source, name in ((f"{clips / 'clip.mkv'} --frame 3", "frame.png"), ("third.png", "photo.png")):
+            code, _, err = glimpse(f"{line.format(source, name)} --overwrite")
+            assert (code, err.count("\n")) == (0, 1), err
+        np.testing.assert_array_equal(pixels("frame.png"), pixels("photo.png"), command)

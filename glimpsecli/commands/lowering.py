@@ -79,7 +79,7 @@ def frames_of(
     from glimpsecli.jobs.formats import holds_film
     from glimpsecli.jobs.owners import by_image
 
-    selection = None
+    selection, option = None, "--frames" if "frames" in given else "--frame"
     numbers, times = given.pop("frames", None), given.pop("times", None)
     if numbers is not None or times is not None:
         from glimpsecli.video.selection import Selection
@@ -99,6 +99,7 @@ def frames_of(
         selection=selection,
         every=film,
         whole=film and whole,
+        option=option,
     )
     if failures and film:
         raise next(iter(failures.values()))

@@ -166,7 +166,7 @@ max_pixels_option = how(
 _reading_options = _all(
     how(
         "--frame", type=click.IntRange(0), default=0, metavar="N",
-        help="Frame of an animation or page of a TIFF, from 0. Default: the first.",
+        help="Frame of a video or an animation, or page of a TIFF, from 0. Default: the first.",
     ),
     max_pixels_option,
 )  # fmt: skip

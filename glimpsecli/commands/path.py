@@ -176,7 +176,7 @@ def path(source: str, target: str, name: str | None, **given: Any) -> None:
         path_requests.chosen_of(given, clip),
     )
     route = lay_route(way, clip, path_requests.camera_of(given), timing)
-    clips.choose(clip, route.frames[-1].index)
+    clips.report_end(clip, route.frames[-1].index)
     for note in clips.notes if not given["quiet"] else ():
         say(note)
     if target.lower().endswith(moving.TABLES):

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glimpsecli.commands.report import complain, say, show_done, show_json
-from glimpsecli.errors import ExitCode
+from glimpsecli.errors import ExitCode, FrameProblemError
 from glimpsecli.jobs import pool
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def run_plan(
         pool.keep_memory()
     workers, plan = _shared_out(plan, len(todo), given)
     began, failures, written, worked, too_small = time.perf_counter(), [], 0, 0, 0
+    missing: Counter[str] = Counter()
     with _stoppable(len(todo)) as stop, _progress(len(todo), quiet=given["quiet"]) as tick:
         for done in engine.run(plan, todo, workers=workers, stop=stop):
             if keep is not None:
@@ -89,9 +91,14 @@ def run_plan(
             too_small += done.too_small
             if done.failure is not None:
                 failures.append(done)
-            show_done(done, given)
+            missing[done.source] += isinstance(done.failure, FrameProblemError)
+            if not isinstance(done.failure, FrameProblemError) or missing[done.source] == 1:
+                show_done(done, given)
             if done.source != plan.container:
                 tick()
+    for source, frames in missing.items():
+        if frames > 1:
+            complain(f"{source}: {frames - 1} more frame{'s'[: frames != 2]} could not be read")
     if finish is not None:
         finish()
     if plan.container is not None and not written and len(plan.items) > 1:
@@ -100,8 +107,8 @@ def run_plan(
             say(f"{plan.container} is not written: {reason}")
     counts = {"skipped": len(plan.items) - len(todo), "too small": too_small}
     counts["failed"] = len(failures) + len(plan.problems)
-    told = plan.film is not None or counts == {"skipped": 0, "too small": 0, "failed": 1}
-    if _is_heard(plan, given) and (written or not told):
+    known_to_fail = plan.film is not None or counts == {"skipped": 0, "too small": 0, "failed": 1}
+    if _is_heard(plan, given) and (written or not known_to_fail):
         _summarise(plan, written, counts, worked, time.perf_counter() - began)
     _say_left_out(plan, given)
     return ExitCode.INTERRUPTED if stop.is_set() else engine.exit_code(failures, plan)

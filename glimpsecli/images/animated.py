@@ -54,6 +54,8 @@ class Animation:
     ----------
     size : (int, int)
         Height and width, upright.
+    shown : int
+        Number of the frame that was decoded last, or -1.
     timing : Timing
     """
 
@@ -64,7 +66,7 @@ class Animation:
                 f"{label} is an animated PNG of 16 bit, which would be cut to 8", "read its frame 0 as an image"
             )
         self._stream, self._label, self._kind, self._max_pixels = stream, label, kind, max_pixels
-        self._shown = -1
+        self.shown = -1
         self._image: Any = pillow.open_image(stream, kind, label, max_pixels)
         self._turn = pillow.orientation_of(self._image, kind, header.exif if header else None)
         self._icc = matching_icc(self._image.info.get("icc_profile"), 3)
@@ -92,7 +94,7 @@ class Animation:
         return Picture(pixels, self.timing.alpha, self._icc)
 
     def _pixels(self, index: int) -> Array:
-        if index <= self._shown:  # opened anew: Pillow's way back fails after an animated PNG was read to its end
+        if index <= self.shown:  # opened anew: Pillow's way back fails after an animated PNG was read to its end
             self._image = pillow.open_image(self._stream, self._kind, self._label, self._max_pixels)
         self._load(index)
         width, height = self._image.size  # a frame may reach beyond the canvas
@@ -103,7 +105,7 @@ class Animation:
     def _load(self, index: int) -> None:
         self._image.seek(self._first + index)
         self._image.load()
-        self._shown = index
+        self.shown = index
 
     def _timed(self) -> Timing:
         durations: list[Fraction] = []

@@ -92,8 +92,8 @@ def _in_film(
                         assert done.at is not None
                         start = start if frames else done.at.time
                         pixels = even_sided(product.pixels) if evens else product.pixels
-                        film.add(pixels, done.at.time - start, alpha=product.alpha)
-                        end, frames = done.at.time + done.at.duration - start, frames + 1
+                        film.add(pixels, (done.at.time - start) / options.speed, alpha=product.alpha)
+                        end, frames = (done.at.time + done.at.duration - start) / options.speed, frames + 1
                         size = pixels.shape[1], pixels.shape[0]
                         notes.update(_CLIPPED.sub("values", note) for note in product.notes)
                     yield done._replace(products=())
@@ -111,8 +111,8 @@ def _in_film(
         yield Done(target, failure=error)
         return
     record = {"file": target, "frames": frames, "width": size[0], "height": size[1], "duration": float(end)}
-    told = tuple(f"{many} frame{'s'[: many != 1]}: {note}" for note, many in notes.items())
-    yield Done(target, (Product(NOTHING, False, None, record, told),))
+    shown = tuple(f"{many} frame{'s'[: many != 1]}: {note}" for note, many in notes.items())
+    yield Done(target, (Product(NOTHING, False, None, record, shown),))
 
 
 @contextmanager

@@ -6,8 +6,8 @@ import io
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, BinaryIO
+from contextlib import ExitStack, contextmanager
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -24,10 +24,6 @@ from glimpsecli.jobs.products import NOTHING, Done, Product, View
 from glimpsecli.jobs.records import planned
 from glimpsecli.jobs.requests import Placement
 from glimpsecli.window import Size
-
-if TYPE_CHECKING:
-    from glimpsecli.jobs.at import At
-    from glimpsecli.jobs.clips import Clips
 
 
 def run(
@@ -57,6 +53,7 @@ def run(
     try:
         yield from outcomes if plan.container is None else gathered(outcomes, plan, plan.container, stop)
     finally:
+        outcomes.close()  # and so wait for the threads that read clips
         if plan.clips is not None:
             plan.clips.close()
 
@@ -68,14 +65,13 @@ def preview(plan: Plan) -> Iterator[dict[str, Any] | Done]:
             yield Done(item.source, failure=item.failure)
             continue
         try:
-            origin = origin_of(item, plan)
-            image_size = upright_size_of(origin, plan.how)
-            with _named(item):
+            with origin_of(item, plan) as origin, _named(item):
+                image_size = upright_size_of(origin, plan.how)
                 placements = placements_of(item, plan, image_size)
-                if plan.make_products is not None:
-                    yield from ({"source": item.name, "file": target} for target in item.targets)
-                    continue
-                yield from planned(item, placements, image_size, plan.how)
+            if plan.make_products is not None:
+                yield from ({"source": item.name, "file": target} for target in item.targets)
+                continue
+            yield from planned(item, placements, image_size, plan.how)
         except GlimpseError as error:
             yield Done(item.source, failure=error)
 
@@ -99,8 +95,10 @@ def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
         return Done(item.source, failure=item.failure)
     written: list[Product] = []
     try:
-        origin = origin_of(item, plan)
-        with budget.hold(_memory(origin, plan)) if budget is not None else nullcontext():
+        with ExitStack() as held:
+            origin = held.enter_context(origin_of(item, plan))
+            if budget is not None:
+                held.enter_context(budget.hold(_memory(origin, plan)))
             if item.targets or plan.make_products is None:
                 whole = plan.make_products is not None
                 view, placements = decode(origin, lambda size: placements_of(item, plan, size), plan.how, whole=whole)
@@ -123,10 +121,6 @@ def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
             written.append(product)
         too_small = sum(placement.too_small for placement in placements)
         return Done(item.source, tuple(written), too_small=too_small, at=item.at)
-    except FrameProblemError as error:
-        # The first frame of a video that is missing is told of, and the others are not.
-        first = plan.clips is None or plan.clips.breaks_off(item.source)
-        return Done(item.source, failure=error if first else None, at=item.at)
     except GlimpseError as error:
         return Done(item.source, tuple(written), error, at=item.at)
     except MemoryError:
@@ -155,10 +149,19 @@ def content_hash(content: bytes | memoryview) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def origin_of(item: Item, plan: Plan) -> Origin:
+@contextmanager
+def origin_of(item: Item, plan: Plan) -> Iterator[Origin]:
     """Find an image; standard input and the images of a batch are read at once; a changed file is refused."""
     if item.at is not None and plan.clips is not None:
-        return _frame_origin(item, item.at, plan, plan.clips)
+        if item.digest is not None and plan.clips.digest(item.source)[0] != item.digest:
+            raise FrameProblemError(f"{item.source} has changed since", "put the old file back, or run batch anew")
+        with plan.clips.held(item.source) as clip:
+            yield Origin(clip.label, clip=clip, frame=item.at.index)
+    else:
+        yield _image_origin(item, plan)
+
+
+def _image_origin(item: Item, plan: Plan) -> Origin:
     if item.source == STREAM or plan.root is None:
         return Origin.of(item.source)
     if os.path.exists(item.source) and not os.path.isfile(item.source):  # a FIFO would be waited for, perhaps for ever
@@ -168,13 +171,6 @@ def origin_of(item: Item, plan: Plan) -> Origin:
     if item.digest is not None and content_hash(content) != item.digest:
         raise FileProblemError(f"{label} has changed since", "put the old file back, or run batch anew")
     return Origin(item.source, content)
-
-
-def _frame_origin(item: Item, at: At, plan: Plan, clips: Clips) -> Origin:
-    if item.digest is not None and clips.digest(item.source)[0] != item.digest:
-        raise FrameProblemError(f"{item.source} has changed since", "put the old file back, or run batch anew")
-    clip = clips.of(item.source)
-    return Origin(clip.label, clip=clip, frame=at.index)
 
 
 def _memory(origin: Origin, plan: Plan) -> int:

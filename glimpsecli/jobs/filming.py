@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,22 +13,20 @@ from glimpsecli.video.films import check_film, sound_problem
 from glimpsecli.video.formats import FILMS
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from glimpsecli.images.picture import Array
     from glimpsecli.jobs.plan import Plan
     from glimpsecli.window import Size
 
 
-def as_film(plan: Plan, *, rate: Fraction | None = None) -> Plan:
+def as_film(plan: Plan, *, speed: Fraction = Fraction(1)) -> Plan:
     """Plan one film of the frames that are the items of a plan.
 
     Parameters
     ----------
     plan : Plan
         Its items have frames, and it has the clip that holds them.
-    rate : Fraction, optional
-        Nominal frames per second; by default those of the clip, or fewer where frames are left out.
+    speed : Fraction
+        Seconds of the clip in a second of the film.
 
     Raises
     ------
@@ -53,11 +52,13 @@ def as_film(plan: Plan, *, rate: Fraction | None = None) -> Plan:
             f"{plan.format.title} cannot hold the alpha channel of {clip.label}",
             f"use {able}, or lay it over a colour with --fill",
         )
-    if rate is None:
-        shown = last.time + last.duration - first.time
-        rate = clip.rate if len(plan.items) > last.index - first.index else len(plan.items) / shown
+    # Where some frames are left out, or the frames are those of a photo, the film has its own rate.
+    whole = len(clip) > 1 and len(plan.items) > last.index - first.index
+    rate = clip.rate if whole else len(plan.items) / (last.time + last.duration - first.time)
     output = plan.output._replace(depth=plan.output.depth or "8")
-    options, notes = output.film._replace(rate=rate, quality=output.quality), plan.notes
+    options, notes = output.film._replace(rate=rate * speed, speed=speed, quality=output.quality), plan.notes
+    if output.audio == "copy" and not clip.sound:
+        raise InvalidInputError(f"--audio copy, and {clip.label} has no sound that can be copied", "leave it out")
     if clip.sound and output.audio != "none":
         problem = sound_problem(plan.items[0].source, plan.format.name)
         if problem is None or output.audio is not None:
@@ -72,7 +73,7 @@ def as_film(plan: Plan, *, rate: Fraction | None = None) -> Plan:
         plan.format.name,
         options,
         dtype="uint16" if output.depth == "16" else "uint8",
-        channels=3 + alpha,
+        channels=(1 if clip.grey and plan.make_products is None else 3) + alpha,
         alpha=alpha,
         size=size,
     )

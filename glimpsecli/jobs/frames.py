@@ -11,7 +11,7 @@ from glimpsecli.errors import GlimpseError
 from glimpsecli.images.streams import is_stream
 from glimpsecli.images.suffixes import IMAGES
 from glimpsecli.jobs.at import At
-from glimpsecli.jobs.owners import frame_of, names_frames
+from glimpsecli.jobs.owners import frame_of, names_frames, names_times
 from glimpsecli.jobs.requests import BoxRequest
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def frames_of(
     selection: Selection | None = None,
     every: bool = False,
     whole: bool = False,
+    option: str = "--frames",
 ) -> tuple[list[Source], dict[str, GlimpseError]]:
     """Give each video its frames, a source for each; other sources stay as they are.
 
@@ -49,6 +50,8 @@ def frames_of(
         Whether all frames are chosen where nothing else is.
     whole : bool
         Whether they are, too, where boxes name some.
+    option : str
+        The option of the command that chooses frames, for notes.
 
     Returns
     -------
@@ -59,11 +62,15 @@ def frames_of(
     found: list[Source] = []
     failures: dict[str, GlimpseError] = {}
     for source, requests in zip(sources, wanted or [()] * len(sources), strict=True):
-        if selection is None and not every and not names_frames(requests) and not is_footage(source.path):
+        asked = selection is not None or every or names_frames(requests)
+        if not asked and not names_times(requests) and not is_footage(source.path):
             found.append(source)
             continue
         try:
             clip = clips.of(source.path)
+            if not asked and len(clip) == 1:  # a photo, for which a time means nothing
+                found.append(source)
+                continue
             boxes = [request.box for request in requests if isinstance(request, BoxRequest)]
             named = {place for place in (frame_of(box, clip) for box in boxes) if place is not None}
             if selection is not None:
@@ -77,9 +84,9 @@ def frames_of(
             else:
                 chosen = [frame]
                 if frame == 0 and len(clip) > 1:
-                    clips.notes.append(f"{clip.label} has {len(clip)} frames: the first is taken; choose with --frames")
+                    clips.notes.append(f"{clip.label} has {len(clip)} frames: the first is taken; choose with {option}")
             frames = at_frames(clip, chosen)
-            clips.choose(clip, frames[-1].index)
+            clips.report_end(clip, frames[-1].index)
             found += [source._replace(at=at) for at in frames]
         except GlimpseError as error:
             failures[source.path] = error
@@ -95,7 +102,7 @@ def at_frames(clip: Clip, chosen: Collection[int]) -> list[At]:
     ends = [*(clip.times[index] for index in indices[1:]), clip.end]
     if indices[-1] + 1 < len(clip):  # the last one lasts as long as the one before it
         last = clip.times[indices[-1]]
-        ends[-1] = last + (last - clip.times[indices[-2]] if len(indices) > 1 else 1 / clip.rate)
+        ends[-1] = min(clip.end, last + (last - clip.times[indices[-2]] if len(indices) > 1 else 1 / clip.rate))
     return [
         At(index, clip.times[index], end - clip.times[index], index) for index, end in zip(indices, ends, strict=True)
     ]

@@ -103,13 +103,13 @@ class Atlas:
         folder = any(os.path.isdir(path) for path in files)
         self._arrays: dict[str, NDArray[Any]] = {}
         self._left = KEPT
-        self._shares = dict(zip([_key(source) for source in sources], self._matched(sources, files), strict=True))
+        self._shares = dict(zip([source.key for source in sources], self._matched(sources, files), strict=True))
         self.labels: list[tuple[str, ...]] = []
         self.failures: dict[str, GlimpseError] = {}
         ways: dict[str, list[str]] = {}
         for source in sources:
             try:
-                maps = self.maps_of(_key(source), self._size_of(source))
+                maps = self.maps_of(source.key, self._size_of(source))
             except GlimpseError as error:
                 if len(sources) == 1 or not folder:
                     raise
@@ -211,10 +211,6 @@ class Atlas:
             f"{files[0]} holds {len(arranged.maps)} maps ({arranged.layout}) for {len(sources)} images",
             "give a map for each image, one for all, or one image at a time",
         )
-
-
-def _key(source: Source) -> tuple[str, int | None]:
-    return source.path, None if source.at is None else source.at.number
 
 
 def _by_stem(sources: Sequence[Source], folder: str) -> list[tuple[Share, ...]]:

@@ -106,9 +106,7 @@ def make_moving_plan(
     plan = Plan(items, how, output, file_format, container, make_products=make_products, noun=noun, clips=clips)
     if not file_format.film:
         return plan
-    clip, shown = clips.of(source.path), route.frames[-1].time + route.frames[-1].duration - route.frames[0].time
-    whole = len(clip) > 1 and len(route.frames) == len(clip)
-    return as_film(plan, rate=clip.rate * speed if whole else len(route.frames) / shown)
+    return as_film(plan, speed=speed if len(clips.of(source.path)) > 1 else Fraction(1))
 
 
 def requests_of(route: Route) -> list[Request]:

@@ -12,6 +12,7 @@ from glimpsecli.images.atomic import try_folder
 from glimpsecli.images.formats import Format
 from glimpsecli.jobs.folders import Folders
 from glimpsecli.jobs.formats import is_folder, is_special
+from glimpsecli.jobs.frames import is_listed
 from glimpsecli.jobs.naming import DEFAULT_FRAME_NAME, DEFAULT_NAME, check_template, output_name
 from glimpsecli.jobs.plan import STREAM, Output
 
@@ -34,6 +35,8 @@ def _target_names(
 ) -> tuple[str, ...]:
     """Name the files of one image's products, each with its label and scale."""
     path = "stdin" if source.path == STREAM else source.path
+    if is_listed(path):
+        path = os.path.abspath(path if os.path.isdir(path) else os.path.dirname(path))
     default, frame = (DEFAULT_NAME, 0) if source.at is None else (DEFAULT_FRAME_NAME, source.at.number)
     names = [
         output_name(

@@ -18,11 +18,9 @@ from glimpsecli.jobs.storing import check_fits, flat, stored
 from glimpsecli.maps import Rect
 from glimpsecli.pictures.colour import distinct, table
 from glimpsecli.pictures.figure import montage
-from glimpsecli.pictures.label import label
 from glimpsecli.pictures.outline import outline
 from glimpsecli.pictures.overlay import tint
 from glimpsecli.pictures.scale import as_rgb, fitted, in_colour
-from glimpsecli.pictures.trail import trail
 from glimpsecli.window import corners
 
 if TYPE_CHECKING:
@@ -119,10 +117,14 @@ class WindowOverlay:
         if self.trails is not None and len(self.trails.labels) > 1 and placement.label in self.trails.labels:
             colour = distinct(self.trails.labels.index(placement.label))
         if style.trail and self.trails is not None and item.at is not None:
+            from glimpsecli.pictures.trail import trail
+
             points = self.trails.points(placement.label, item.at.index, style.trail, image_size)
             trail(picture, points, colour=colour)
         outline(picture, ends, colour=colour)
         if style.labels and placement.label:
+            from glimpsecli.pictures.label import label
+
             label(picture, placement.label, ends, colour=colour)
 
 

@@ -70,6 +70,11 @@ def names_frames(requests: Sequence[Request]) -> bool:
     return any(isinstance(request, BoxRequest) and request.box.frame is not None for request in requests)
 
 
+def names_times(requests: Sequence[Request]) -> bool:
+    """Return whether a box has a time, which means something in a video alone."""
+    return any(isinstance(request, BoxRequest) and request.box.time is not None for request in requests)
+
+
 def frame_of(box: Box, clip: Clip) -> int | None:
     """Give the number of the frame that a box belongs to, by its own frame or time; None where it names none.
 

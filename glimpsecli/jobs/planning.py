@@ -246,6 +246,8 @@ def check_idle(how: How, requests: Sequence[Request], output: Output, file_forma
         raise InvalidInputError(f"--quality {output.quality} with {file_format.title}", "it is for JPEG and WebP")
     if output.compress is not None and file_format.name not in ("png", "tiff"):
         raise InvalidInputError(f"--compress {output.compress} with {file_format.title}", "it is for PNG and TIFF")
+    if not file_format.film:
+        _refuse_film_options(output, file_format)
     if how.sampling.border == "constant" and how.fill is None:
         raise InvalidInputError("--border constant needs a colour", "give --fill, for example --fill white")
     if how.fill is not None and how.sampling.border != "constant" and file_format.alpha:
@@ -253,3 +255,14 @@ def check_idle(how: How, requests: Sequence[Request], output: Output, file_forma
             f"--fill {how.fill.text} has nothing to fill",
             f"it is for --border constant and for formats without alpha, and {file_format.title} holds alpha",
         )
+
+
+def _refuse_film_options(output: Output, file_format: Format) -> None:
+    """Refuse the options of films for other files."""
+    film = output.film
+    crf = None if film.crf is None else f"{film.crf:g}"
+    flags = {"--codec": film.codec, "--crf": crf, "--pix-fmt": film.pix_fmt, "--audio": output.audio}
+    given = [f"{flag} {value}" for flag, value in flags.items() if value is not None]
+    given += ["--lossless"] if film.lossless else []
+    if given:
+        raise InvalidInputError(f"{given[0]} with {file_format.title}", "it is for films")

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
@@ -67,7 +67,7 @@ def keep_memory() -> None:
 
 def in_order(
     work: Callable[[Task], Result], tasks: Iterable[Task], workers: int, stop: threading.Event | None = None
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Do the tasks and give their results, in order.
 
     Parameters

@@ -83,12 +83,12 @@ def _is_done(known: tuple[Item, list[str]], plan: Plan, *, quick: bool) -> bool:
 
 def _from_files(item: Item, plan: Plan) -> list[dict[str, Any]]:
     """Give the records of an image as it is now."""
-    origin = origin_of(item, plan)
-    image_size = upright_size_of(origin, plan.how)
-    placements = placements_of(item, plan, image_size)
-    decoded = decoded_as(origin, placements, image_size, plan.how)
-    records = planned(item, placements, image_size, plan.how, backend=plan.how.sampling.backend, decoded=decoded)
-    known = {**identity_of(item, origin, plan), "of": len(records)}
+    with origin_of(item, plan) as origin:
+        image_size = upright_size_of(origin, plan.how)
+        placements = placements_of(item, plan, image_size)
+        decoded = decoded_as(origin, placements, image_size, plan.how)
+        records = planned(item, placements, image_size, plan.how, backend=plan.how.sampling.backend, decoded=decoded)
+        known = {**identity_of(item, origin, plan), "of": len(records)}
     return [record | known for record in records]
 
 

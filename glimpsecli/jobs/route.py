@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +16,7 @@ from glimpsecli.jobs.at import At
 from glimpsecli.jobs.frames import at_frames
 from glimpsecli.motion.camera import kept_inside, smoothed, steadied
 from glimpsecli.motion.path import Path
+from glimpsecli.video.selection import ROUNDING
 
 if TYPE_CHECKING:
     from glimpsecli.annotations.boxes import Box
@@ -174,7 +175,7 @@ def _waypoints(way: Keys | Follow, clip: Clip, camera: Camera, pace: Pace) -> tu
             times = [Fraction(0), Fraction(1)]
         else:
             times = [
-                _time_of(one.frame or 0, clip, pace, one.where) if one.time is None else one.time
+                _time_of(one.frame or 0, clip, pace, one.where) if one.time is None else _snapped(one.time, clip)
                 for one in way.keyframes
             ]
         if isinstance(way.keyframes[0].place, Quad):
@@ -183,7 +184,7 @@ def _waypoints(way: Keys | Follow, clip: Clip, camera: Camera, pace: Pace) -> tu
     track = way.track
     # A photo has no frames of its own, so a row's time says more than its number.
     if track.times is not None and (track.frames is None or len(clip) == 1):
-        times = list(track.times)
+        times = [_snapped(time, clip) for time in track.times]
     else:
         times = [_time_of(frame, clip, pace, track.name) for frame in track.frames or ()]
     if not way.hold:
@@ -200,6 +201,15 @@ def _time_of(frame: int, clip: Clip, pace: Pace, where: str) -> Fraction:
             f"{where}: frame {frame}, and {clip.label} has {len(clip)} frames", f"the last is {len(clip) - 1}"
         )
     return clip.times[frame]
+
+
+def _snapped(time: Fraction, clip: Clip) -> Fraction:
+    """Give the time of the frame that a rounded time means, or the time itself where it means none."""
+    if len(clip) == 1:
+        return time
+    k = bisect_left(clip.times, time)
+    nearest = min(clip.times[max(k - 1, 0) : k + 1], key=lambda one: abs(one - time))
+    return nearest if abs(nearest - time) <= ROUNDING else time
 
 
 def _shaped(windows: Floats, camera: Camera, *, grow: bool) -> Floats:
@@ -264,6 +274,4 @@ def _frames_of_video(
                 f"{clip.label} lasts {float(clip.end):g} s",
             )
     frames = at_frames(clip, chosen)
-    speed = pace.speed
-    scaled = tuple(replace(one, time=one.time / speed, duration=one.duration / speed) for one in frames)
-    return scaled, [one.time for one in frames]
+    return tuple(frames), [one.time for one in frames]

@@ -34,6 +34,11 @@ class Source(NamedTuple):
     relative: str
     at: At | None = None
 
+    @property
+    def key(self) -> tuple[str, int | None]:
+        """The path and the number of the frame: the key of the item that is made of it."""
+        return self.path, None if self.at is None else self.at.number
+
 
 def find_sources(
     given: Sequence[str],

@@ -22,7 +22,7 @@ REACH = 4.0
 """Standard deviations at which the Gaussian is cut off."""
 ZOOM_SLOWER = 2.0
 """Standard deviation in time for extents, in those for places: eyes forgive a shaking zoom less."""
-QUIET = 0.5
+CALM = 0.5
 """Seconds that a track must stay near its place for the camera to come to rest."""
 CLOSING = 0.25
 """Seconds in which a moving camera closes its distance from the track by a factor e."""
@@ -66,7 +66,7 @@ def steadied(times: Floats, windows: Floats, moves: float, rests: float, cuts: S
 
     A resting camera begins to move when the track is farther than `moves` from it. It then goes with the track,
     closing its distance in `CLOSING` seconds, and rests again as soon as the track is nearer than `rests` and stays
-    within `rests` of its place for the next `QUIET` seconds. Extents rest and move on their own, by their logarithms.
+    within `rests` of its place for the next `CALM` seconds. Extents rest and move on their own, by their logarithms.
 
     Parameters
     ----------
@@ -118,12 +118,12 @@ def kept_inside(windows: Floats, image_size: Size, cuts: Sequence[int] = ()) -> 
             own[:, 2:4] *= factor[:, None]
             bounds *= factor[:, None]
         for axis, extent in enumerate((width, height)):
-            room = np.maximum(extent - bounds[:, axis], 0) / 2
+            space = np.maximum(extent - bounds[:, axis], 0) / 2
             off = own[:, axis] - extent / 2
-            if np.max((np.abs(off) - room) / extent) > _ROUNDING:
+            if np.max((np.abs(off) - space) / extent) > _ROUNDING:
                 soft = SOFT * bounds[:, axis]
-                soft = soft * room / (soft + room)  # smooth, and less than the room
-                own[:, axis] = extent / 2 + np.sign(off) * (room + _below(np.abs(off) - room, soft))
+                soft = soft * space / (soft + space)  # smooth, and less than the space
+                own[:, axis] = extent / 2 + np.sign(off) * (space + _below(np.abs(off) - space, soft))
         return own
 
     return _by_shot(len(windows), cuts, moved)
@@ -165,7 +165,7 @@ def _held(times: Floats, values: Floats, extents: Floats, moves: float, rests: f
     """Follow (N, C) values with a dead zone; see :func:`steadied`."""
     found = np.empty_like(values)
     camera, resting, offset = values[0].copy(), True, np.zeros(values.shape[1])
-    calm = np.searchsorted(times, times + QUIET, "right")
+    calm = np.searchsorted(times, times + CALM, "right")
     for k, target in enumerate(values):
         if resting and np.max(np.abs(target - camera) / extents[k]) > moves:
             resting, offset = False, camera - values[max(k - 1, 0)]

@@ -11,9 +11,6 @@ from glimpsecli.errors import InvalidInputError
 if TYPE_CHECKING:
     from glimpsecli.arrays import Figure
 
-GREEN = (0.2, 0.85, 0.2)
-"""Colour of the box on the frame."""
-
 
 def gap_of(height: int) -> int:
     """Give the pixels between the two pictures, an even number, for a height."""

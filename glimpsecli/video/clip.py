@@ -64,8 +64,8 @@ class Clip(ABC):
         Frames per second: nominal, where the rate varies.
     start : Fraction
         Time of the first frame on the clock that the file's sound shares, in seconds.
-    alpha : bool
-        Whether frames have alpha.
+    alpha, grey : bool
+        Whether frames have alpha, and whether they have no colours.
     sound : int
         Number of tracks of sound, of which a film may keep the first.
     problem : str or None
@@ -83,6 +83,7 @@ class Clip(ABC):
     rate: Fraction
     start: Fraction = Fraction(0)
     alpha: bool = False
+    grey: bool = False
     sound: int = 0
     problem: str | None = None
     files_read: Sequence[str] = ()

@@ -35,6 +35,8 @@ class FilmOptions(NamedTuple):
     ----------
     rate : Fraction
         Frames per second: nominal, where the rate varies.
+    speed : Fraction
+        Seconds of the source in a second of the film, for whoever hands over the frames.
     codec : str, optional
         Name of an encoder; by default that of the format.
     crf : float, optional
@@ -48,6 +50,7 @@ class FilmOptions(NamedTuple):
     """
 
     rate: Fraction = Fraction(30)
+    speed: Fraction = Fraction(1)
     codec: str | None = None
     crf: float | None = None
     lossless: bool = False

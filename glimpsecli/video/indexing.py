@@ -147,6 +147,9 @@ def survey(container: InputContainer, stream: VideoStream, kind: str, problem: s
                     cut.add(packet.pts)
     except FAILURES as error:
         problem = problem or f"it breaks off: {reason_of(error)}"
+    if kind == "MP4" and stream.duration and latest is not None:  # packets there last until the next is decoded
+        end = (stream.start_time or 0) + stream.duration
+        duration = min(duration, end - latest) if end > latest else duration
     length = Fraction(container.duration or 0, 1_000_000)
     if problem is None and kind == "FLV" and reached + _SLACK < length:
         problem = f"it breaks off: it names a length of {float(length):.6g} s, and holds {float(reached):.6g} s"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import threading
 import weakref
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
@@ -15,7 +16,7 @@ from glimpsecli.video.codecs import load_av
 from glimpsecli.video.sound import SoundCopy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from fractions import Fraction
 
     from glimpsecli.video.film import FilmOptions
@@ -128,9 +129,10 @@ class Output:
         frame.pts, frame.time_base = ticks, self._tick
         self._durations[ticks] = until - ticks
         try:
-            self._mux(frame)
-            if self._sound is not None:
-                self._sound.copy(until * self._tick)
+            with _interrupts_wait():
+                self._mux(frame)
+                if self._sound is not None:
+                    self._sound.copy(until * self._tick)
         except self._av.error.FFmpegError as error:
             raise self._refused(error) from error
         self._check_written()
@@ -138,10 +140,11 @@ class Output:
     def finish(self) -> None:
         """Write the end of the file."""
         try:
-            self._mux(None)
-            if self._sound is not None:
-                self._sound.close()
-            self._container.close()
+            with _interrupts_wait():
+                self._mux(None)
+                if self._sound is not None:
+                    self._sound.close()
+                self._container.close()
         except self._av.error.FFmpegError as error:
             raise self._refused(error) from error
         self._check_written()
@@ -151,10 +154,12 @@ class Output:
 
     def close(self) -> None:
         """Give up a film that is not finished."""
+        if self._sound is not None:
+            self._sound.close()
         self._give_up()
 
     def _check_written(self) -> None:
-        """Raise the first exception that FFmpeg met in the file, such as an interrupt, which it would lose."""
+        """Raise the first exception that FFmpeg met in the file."""
         for problem in (self._written.problem, self._reader.problem):
             if problem is not None:
                 raise problem
@@ -176,7 +181,7 @@ class Output:
 
 def _close(container: Any, file: BinaryIO, own: bool) -> None:
     """Close a container, finished or not, and the file where it is our own."""
-    with suppress(Exception):  # the disk may be full
+    with suppress(Exception), _interrupts_wait():  # the disk may be full
         container.close()
     if own:
         with suppress(OSError):
@@ -196,11 +201,28 @@ def _own(stream: BinaryIO) -> BinaryIO:
     return open(number, "r+b", BUFFER)
 
 
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Let Ctrl-C wait until FFmpeg, which would lose it, has returned; only the main thread gets it."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    caught: list[tuple[int, Any]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: caught.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if caught:
+            before(*caught[0])
+
+
 class _Position:
     """A position in a stream, as FFmpeg uses it.
 
-    An exception of a method, an interrupt among them, would get lost in FFmpeg, or be printed by PyAV. It is kept, and
-    from then on nothing is read or written any more.
+    An exception of a method would get lost in FFmpeg, or be printed by PyAV. It is kept, and from then on nothing is
+    read or written any more.
 
     Attributes
     ----------

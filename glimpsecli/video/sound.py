@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
@@ -21,8 +22,22 @@ PRIMING = Fraction(1, 10)
 
 def sound_problem(path: str, kind: FilmFormat) -> str | None:
     """Return the reason why a container cannot hold the sound of a video; None where it can."""
+    av = load_av("sound")
     with _opened(path) as source:
-        return _problem(path, source, kind)
+        if not source.streams.audio:
+            return f"{path} has no sound"
+        stream = source.streams.audio[0]
+        name = "unknown" if stream.codec_context is None else stream.codec_context.codec.canonical_name
+        try:
+            with av.open(io.BytesIO(), "w", format=kind.muxer) as container:
+                copy = container.add_stream_from_template(stream)
+                container.start_encoding()
+                for packet in islice((one for one in source.demux(stream) if one.size), 1):
+                    packet.stream = copy
+                    container.mux_one(packet)  # some containers refuse sound at their end
+        except (av.error.FFmpegError, ValueError):
+            return f"{kind.title} cannot hold the sound of {path}, which is {name}"
+    return None
 
 
 class SoundCopy:
@@ -47,11 +62,10 @@ class SoundCopy:
 
     def __init__(self, sound: Sound, container: Any, kind: FilmFormat) -> None:
         self._sound, self._container = sound, container
+        if problem := sound_problem(sound.path, kind):
+            raise InvalidInputError(problem, "use .mkv, or `--audio none`")
         self._files = ExitStack()
         self._source = self._files.enter_context(_opened(sound.path))
-        if problem := _problem(sound.path, self._source, kind):
-            self._files.close()
-            raise InvalidInputError(problem, "use .mkv, or `--audio none`")
         self._stream = self._source.streams.audio[0]
         self._next: Any = None
 
@@ -109,17 +123,3 @@ def _opened(path: str) -> Iterator[Any]:
             raise FileProblemError(f"the sound of {path} cannot be read: {error.strerror or error}") from error
         with container:
             yield container
-
-
-def _problem(path: str, source: Any, kind: FilmFormat) -> str | None:
-    if not source.streams.audio:
-        return f"{path} has no sound"
-    av, stream = load_av("sound"), source.streams.audio[0]
-    name = "unknown" if stream.codec_context is None else stream.codec_context.codec.canonical_name
-    try:
-        with av.open(io.BytesIO(), "w", format=kind.muxer) as container:
-            container.add_stream_from_template(stream)
-            container.start_encoding()  # the container itself knows best
-    except (av.error.FFmpegError, ValueError):
-        return f"{kind.title} cannot hold the sound of {path}, which is {name}"
-    return None

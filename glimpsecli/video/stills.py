@@ -18,6 +18,9 @@ from glimpsecli.video.clip import Clip
 if TYPE_CHECKING:
     from glimpsecli.images.picture import Picture
 
+NEAR = 8
+"""Frames that are kept as they are passed, on the way to one that is asked for."""
+
 RATE = Fraction(25)
 """Frames per second of images that have no times."""
 
@@ -43,7 +46,7 @@ class ImagesClip(Clip):
         super().__init__()
         self.label, self.rate = label, rate
         self.size = first.pixels.shape[0], first.pixels.shape[1]
-        self.alpha = first.alpha
+        self.alpha, self.grey = first.alpha, first.pixels.shape[2] - first.alpha == 1
         self.times = [index / rate for index in range(len(paths))]
         self.end = len(paths) / rate
         self._paths, self._max_pixels, self._first = paths, max_pixels, first
@@ -94,6 +97,10 @@ class AnimationClip(Clip):
         self._files.close()
 
     def _decoded(self, index: int) -> Picture:
+        # Threads ask for neighbouring frames in any order, and the way back begins at the first frame.
+        if 0 < index - self._animation.shown <= NEAR:
+            for passed in range(self._animation.shown + 1, index):
+                self._keep(passed, self._animation.decode(passed))
         return self._animation.decode(index)
 
     def _picture(self, decoded: Picture) -> Picture:

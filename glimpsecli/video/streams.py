@@ -111,6 +111,7 @@ class StreamClip(Clip):
         self.start = (started[0].frame.pts or 0) * self._base
         self._traits = traits_of(started[0].frame, decoding.stream, self.label, alpha=decoding.alpha)
         self.size, self.alpha, self.notes = self._traits.size, self._traits.alpha, self._traits.notes
+        self.grey = self._traits.layout.startswith("gray")
         if skipped:
             self.notes += (f"its first {skipped} frames depend on others that it lacks, and are left out",)
         if index.counted and index.clock:
