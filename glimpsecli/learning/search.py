@@ -132,7 +132,7 @@ class _Scene:
         pad = ((self.margin, self.margin), (self.margin, self.margin), (0, 0))
         padded = np.pad(reduced - reduced.mean(axis=(0, 1)), pad, mode="edge")
         self.extent: Size = padded.shape[:2]
-        self.size = tuple(_fast(extent) for extent in self.extent)
+        self.size = tuple(fast(extent) for extent in self.extent)
         self.waves = self._transform(padded)
         self.energy = self._transform(np.sum(np.square(padded), axis=2, keepdims=True))
 
@@ -212,7 +212,7 @@ def _template(
     return values, (inside > 0.75).astype(np.float32)
 
 
-def _fast(extent: int) -> int:
+def fast(extent: int) -> int:
     """Give the next length whose only prime factors are 2, 3 and 5."""
     while True:
         rest = extent

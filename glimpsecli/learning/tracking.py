@@ -1,0 +1,308 @@
+"""The tracker: it follows one object through frames, and says of each whether it is found.
+
+In each frame it predicts the place, looks for the template around it, brings the window onto the best places by steps
+of Gauss and Newton, and judges. An object that does not look like itself has not vanished: the window coasts. One that
+is not where its way leads, after something that looks like it was near, may be another.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.learning.appearance import Appearance
+from glimpsecli.learning.course import Course
+from glimpsecli.learning.following import FREEDOMS, MOTIONS, Tracked, Tracking
+from glimpsecli.learning.grid import Grid
+from glimpsecli.learning.judging import HIDDEN, LEAST, MOST, PART, RECENT, Judge
+from glimpsecli.learning.past import Past
+from glimpsecli.learning.seeking import LONG, seek, where_to_seek
+from glimpsecli.learning.viewing import STEPS, WHOLE, Fitted, Measured, View, Viewer
+from glimpsecli.window import Window
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from glimpsecli.arrays import Array, Floats
+
+__all__ = ["FREEDOMS", "MOTIONS", "Tracked", "Tracker", "Tracking", "track"]
+
+OFTEN = 3
+"""Frames from one search of the whole frame to the next."""
+
+ANCHORED = 0.8
+"""ZNCC with the look of the start from which on that look keeps the window from drifting."""
+
+SURE = 0.9
+"""Share of the object below which, a short time ago, a jump is not believed at once."""
+
+CREEP, STEADY = 0.2, 0.15
+"""Share at which hidden taps are learnt all the same, and the fall of the share of taps seen from which on not."""
+
+STILL = 0.9
+"""ZNCC of a window's glimpses now and before the object came from which on the window shows a still thing."""
+
+BEGUN = 2
+"""Frames without the object after which a jump is none: it may be anywhere."""
+
+PATIENCE, DOUBTS, GHOSTS = 12, 40, 25
+"""Frames in which a jump is not followed; in which it is doubted; in which the object may be where no jump led."""
+
+RIVALS, ANOTHER, STOOD = "another looks like it", "it may be another", "it was here before"
+
+
+class Tracker:
+    """An object that is followed from frame to frame.
+
+    Parameters
+    ----------
+    image : array_like, (H, W, C)
+        The frame of the start: uint8, uint16 or float32.
+    window : Window
+        Where the object is in it.
+    options : Tracking, optional
+
+    Raises
+    ------
+    InvalidInputError
+        The window lies outside the frame, or shows nothing but one colour.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glimpsecli import Window
+    >>> from glimpsecli.learning.tracking import Tracker
+    >>> frames = np.random.default_rng(0).integers(0, 99, (3, 60, 90, 3), np.uint8)
+    >>> thing = np.kron(np.random.default_rng(1).integers(100, 255, (5, 5, 3)), np.ones((4, 4, 1))).astype(np.uint8)
+    >>> for k, frame in enumerate(frames):
+    ...     frame[20 + k : 40 + k, 30 + 3 * k : 50 + 3 * k] = thing
+    >>> tracker = Tracker(frames[0], Window.from_box(30, 20, 20, 20))
+    >>> for frame in frames[1:]:
+    ...     tracked = tracker(frame)
+    ...     print(tracked.state, round(tracked.window.cx), round(tracked.window.cy))
+    found 43 31
+    found 46 32
+    """
+
+    def __init__(self, image: ArrayLike, window: Window, options: Tracking | None = None) -> None:
+        self._options = options = Tracking() if options is None else options
+        pixels = _checked(image)
+        self._shape = pixels.shape
+        height, width = pixels.shape[:2]
+        if not (0 <= window.cx <= width and 0 <= window.cy <= height):
+            raise InvalidInputError(
+                f"the window's centre ({window.cx:g}, {window.cy:g}) lies outside the frame of {width} x {height}",
+                "give a window on the object",
+            )
+        self._grid = Grid.over(window, options.side, options.context, options.free)
+        self._viewer = Viewer(pixels, self._grid, options.sampling)
+        self._course = Course(np.array([window.cx, window.cy, 0.0, window.angle]), options.motion)
+        values = self._viewer.look(self._course.place)
+        self._now, self._first = Appearance(values, self._grid), Appearance(values, self._grid)
+        if self._now.template.flat:
+            raise InvalidInputError(
+                "the window shows nothing but one colour", "give a window on something that stands out"
+            )
+        self._past = Past()
+        self._past.keep(pixels, self._course.place)
+        self._judge = Judge()
+        self._shares: deque[float] = deque([1.0], maxlen=RECENT)
+        self._hidden: Array | None = None  # the taps of the frame before
+        self._doubts = 0
+        self._ghost: Course | None = None
+
+    def __call__(self, image: ArrayLike) -> Tracked:
+        """Follow the object into the next frame.
+
+        Parameters
+        ----------
+        image : array_like, of the shape of the first
+
+        Returns
+        -------
+        Tracked
+
+        Raises
+        ------
+        InvalidInputError
+            The frame has another shape.
+        """
+        pixels = _checked(image)
+        if pixels.shape != self._shape:
+            raise InvalidInputError(
+                f"a frame of shape {pixels.shape} after frames of {self._shape}", "follow the object in each part alone"
+            )
+        self._viewer = Viewer(pixels, self._grid, self._options.sampling)
+        guess = self._course.predict(self._viewer.frame)
+        measured, guess = self._meet(self._measure(guess), guess)
+        state, reason = self._verdict(measured, guess)
+        view = measured.view
+        self._hidden = None
+        if state == "found" or reason in (HIDDEN, ANOTHER):
+            self._course.measured(measured.place, guess, sure=state == "found")
+            if view.seen.share < WHOLE:
+                self._hidden = view.seen.mask
+        else:
+            self._course.coast(guess)
+        if state == "found":
+            self._learn(measured)
+        self._past.keep(pixels, self._course.place)
+        spread = view.template.spread(view.fitted.zncc, self._grid.strides(self._course.place))
+        return Tracked(self._window(), state, reason, view.fitted.zncc, measured.second, spread)
+
+    def _measure(self, guess: Floats) -> Measured:
+        """Find the object near the predicted place; rather there than far away, if something like it is near."""
+        best, second = self._best(guess)
+        if not self._is_wide():  # rivals are near
+            self._judge.note(second)
+        measured = self._compare(best, second)
+        if not self._is_doubted() or not self._course.is_jump(measured.place, guess, self._size()):
+            return measured
+        template = self._now.template if self._hidden is None else self._now.masked(self._hidden)
+        near = self._compare(self._viewer.align(template, guess, STEPS), best.zncc)
+        seen = near.view.fitted.zncc >= LEAST and near.view.seen.share >= PART
+        if not seen or self._course.is_jump(near.place, guess, self._size()):
+            return measured
+        self._judge.note(best.zncc)
+        return near
+
+    def _is_doubted(self) -> bool:
+        """Whether something was near, a short time ago, that a jump could lead to."""
+        return self._judge.is_contested or (self._course.missed == 0 and min(self._shares) < SURE)
+
+    def _best(self, guess: Floats) -> tuple[Fitted, float]:
+        """Give the best place by the template of now, and the ZNCC of the second."""
+        options, size = self._options, self._size()
+        area = where_to_seek(self._viewer, guess, size, self._course, options, wide=self._is_wide())
+        return seek(self._viewer, self._now.template, guess, size, area, self._judge, self._course.missed)
+
+    def _is_wide(self) -> bool:
+        """Whether the whole frame is searched for an object that was lost."""
+        missed = self._course.missed
+        return self._options.redetect and missed >= LONG and missed % OFTEN == 0
+
+    def _compare(self, best: Fitted, second: float) -> Measured:
+        """Compare the object at a place with its look of now, and with that of the start, which does not drift."""
+        viewer = self._viewer
+        now = viewer.view(self._now, best, self._hidden)
+        start = viewer.align(self._first.template, now.fitted.place)
+        first = viewer.view(self._first, start, self._hidden)
+        far = np.hypot(*(first.fitted.place[:2] - now.fitted.place[:2]))
+        if first.fitted.zncc < ANCHORED or far > 2 * max(self._grid.strides(best.place)) or first.seen.share < PART:
+            return Measured(now, now, None, best.zncc, second)
+        view = first if first.seen.share >= now.seen.share - 0.1 else now
+        return Measured(view, now, first, max(best.zncc, start.zncc), second)
+
+    def _meet(self, measured: Measured, guess: Floats) -> tuple[Measured, Floats]:
+        """Go back to where the object would be, had no jump been followed, if it is there."""
+        ghost = self._ghost
+        if ghost is None:
+            return measured, guess
+        where = ghost.predict(self._viewer.frame)
+        ghost.coast(where, 1.0)
+        if ghost.missed > GHOSTS:
+            self._ghost = None
+            return measured, guess
+        other = self._compare(self._viewer.align(self._now.template, where, STEPS), measured.whole)
+        apart = np.hypot(*(other.place[:2] - measured.place[:2])) >= self._size() / 3
+        likely = self._likeness(other)[0] == "found" and other.view.seen.share > MOST
+        if not (apart and likely) or ghost.is_jump(other.place, where, self._size()):
+            return measured, guess
+        self._course, self._ghost = ghost, None
+        ghost.missed = 0
+        return other, where
+
+    def _verdict(self, measured: Measured, guess: Floats) -> tuple[str, str]:
+        """Give state and reason."""
+        if not self._options.verdict:
+            return "found", ""
+        state, reason = self._likeness(measured)
+        if state != "found":
+            return state, reason
+        if self._stood(measured.view):
+            return "doubtful", STOOD
+        missed = self._course.missed
+        if missed > PATIENCE:
+            self._doubts = 0  # it was gone, not taken for another
+            self._judge.forget()
+        begun = missed < BEGUN or self._doubts == DOUBTS
+        jump = begun and self._judge.is_contested and self._course.is_jump(measured.place, guess, self._size())
+        if jump and missed < PATIENCE:
+            self._doubts = DOUBTS
+            return "doubtful", RIVALS
+        if self._doubts == DOUBTS:
+            self._ghost = self._course.forked(guess)
+        self._doubts = max(0, self._doubts - 1)
+        return ("doubtful", ANOTHER) if self._doubts else ("found", "")
+
+    def _likeness(self, measured: Measured) -> tuple[str, str]:
+        """Give state and reason by the looks alone."""
+        return self._judge.likeness(measured, self._course.missed, wide=self._is_wide())
+
+    def _stood(self, view: View) -> bool:
+        """Whether the window shows what was there before the object came."""
+        window = self._grid.window(view.fitted.place)
+        now, before = self._past.there(self._viewer.image, window, self._grid.size, self._options.sampling)
+        return any(view.template.likeness(now, one) > STILL for one in before)
+
+    def _learn(self, measured: Measured) -> None:
+        """Take up the look of the object where it is found."""
+        view, now = measured.view, measured.now
+        self._judge.learn(measured)
+        glimpse = self._viewer.look(self._course.place)
+        rate = view.seen.rate(CREEP if view.seen.share >= max(self._shares) - STEADY else 0.0)
+        self._shares.append(view.seen.share)
+        self._now.learn(glimpse, now.template, rate, self._options.update)
+        if measured.first is not None:
+            self._first.learn(glimpse, measured.first.template, rate, 0.0)
+
+    def _size(self) -> float:
+        """Give the square root of the object's area, pixels."""
+        return self._grid.reach(self._course.place) / self._options.context
+
+    def _window(self) -> Window:
+        cx, cy, width, height, angle = self._grid.window(self._course.place).tolist()
+        context = self._options.context
+        return Window(cx, cy, width / context, height / context, angle)
+
+
+def track(images: Iterable[ArrayLike], window: Window, options: Tracking | None = None) -> Iterator[Tracked]:
+    """Follow an object through frames.
+
+    Parameters
+    ----------
+    images : iterable of array_like, (H, W, C)
+        The frame of the start first.
+    window : Window
+        Where the object is in the first.
+    options : Tracking, optional
+
+    Yields
+    ------
+    Tracked
+        For each frame; in the first it is found where the window says.
+
+    Raises
+    ------
+    InvalidInputError
+        As :class:`Tracker`.
+    """
+    tracker = None
+    for image in images:
+        if tracker is None:
+            tracker = Tracker(image, window, options)
+            yield Tracked(window, "found", "", 1.0, math.nan, (0.0, 0.0))
+        else:
+            yield tracker(image)
+
+
+def _checked(image: ArrayLike) -> Array:
+    pixels = np.asarray(image)
+    if pixels.ndim != 3 or 0 in pixels.shape:
+        raise InvalidInputError(f"a frame of shape {pixels.shape}", "give frames of height, width and channels")
+    return np.ascontiguousarray(pixels)
