@@ -176,7 +176,7 @@ def test_a_terminal_gets_a_topic_through_its_pager():
     os.close(end)
 
 
-PAGES = ["", *(name for name in cli.COMMANDS), "study training", "study speed"]
+PAGES = ["", *(name for name in cli.COMMANDS), "study training", "study speed", "study consistency"]
 
 
 @pytest.mark.parametrize("words", PAGES)

@@ -27,7 +27,7 @@ TOPICS = {
 PAGES = {"README": README, **TOPICS}
 
 INSTALLS = ("make ", "pip ")
-LONG = {"glimpse study training", "glimpse study speed"}
+LONG = {"glimpse study training", "glimpse study speed", "glimpse study consistency"}
 """Commands that take an hour; the examples of their help pages are smaller studies."""
 
 TRUE = {

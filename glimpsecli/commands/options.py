@@ -214,7 +214,7 @@ jobs_option = out(
     "-j", "--jobs", type=click.IntRange(1), metavar="N", help="Images worked on at once. Default: the processors."
 )
 
-_quality_options = _all(
+quality_options = _all(
     out(
         "--quality", type=click.IntRange(1, 100), metavar="N",
         help="Quality of JPEG, and of WebP, where 100 is lossless. Default: 90.",
@@ -224,6 +224,7 @@ _quality_options = _all(
     ),
     out("--overwrite", is_flag=True, help="Replace files that exist. An input is never replaced."),
 )  # fmt: skip
+"""How files are compressed, and whether they replace others."""
 
 film_options = _all(
     out("--codec", metavar="NAME", help="Encoder of a film, such as libx265. Default: H.264; VP9 in WebM."),
@@ -251,11 +252,11 @@ encoding_options = _all(
         help="Default: by the suffix; png in a folder.",
     ),
     _depth_option,
-    _quality_options,
+    quality_options,
 )
 """How glimpses are stored."""
 
-image_options = _all(_picture_format_option, _depth_option, _quality_options)
+image_options = _all(_picture_format_option, _depth_option, quality_options)
 """How an image is stored that keeps its depth."""
 
 picture_options = _all(
@@ -265,7 +266,7 @@ picture_options = _all(
         type=click.Choice(names.DEPTHS),
         help="Bits of the files. Default: 8, whatever the image has; float for masks in .npy and TIFF.",
     ),
-    _quality_options,
+    quality_options,
 )
 """How pictures are stored."""
 

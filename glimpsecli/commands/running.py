@@ -82,7 +82,8 @@ def run_plan(
     workers, plan = _shared_out(plan, len(todo), given)
     began, failures, written, worked, too_small = time.perf_counter(), [], 0, 0, 0
     missing: Counter[str] = Counter()
-    with _stoppable(len(todo)) as stop, _progress(len(todo), quiet=given["quiet"]) as tick:
+    words = "finishing the running images; Ctrl-C again stops at once" if len(todo) > 1 else None
+    with stoppable(words) as stop, _progress(len(todo), quiet=given["quiet"]) as tick:
         for done in engine.run(plan, todo, workers=workers, stop=stop):
             if keep is not None:
                 keep(done)
@@ -188,12 +189,12 @@ def _say_left_out(plan: Plan, given: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _stoppable(images: int) -> Iterator[threading.Event]:
-    """Let a first Ctrl-C finish the running images, a second one stop at once; a single image stops at the first."""
+def stoppable(words: str | None) -> Iterator[threading.Event]:
+    """Let a first Ctrl-C set the event and say `words`, a second one stop at once; without words the first does."""
     from glimpsecli.images.atomic import discard_unfinished
 
     stop = threading.Event()
-    if images < 2:
+    if words is None:
         yield stop
         return
 
@@ -202,7 +203,7 @@ def _stoppable(images: int) -> Iterator[threading.Event]:
             discard_unfinished()
             os._exit(ExitCode.INTERRUPTED)
         stop.set()
-        click.echo("glimpse: finishing the running images; Ctrl-C again stops at once", err=True)
+        click.echo(f"glimpse: {words}", err=True)
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:

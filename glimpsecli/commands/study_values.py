@@ -23,3 +23,19 @@ class OffsetsValue(Value):
         if not 0 <= offsets[0] <= offsets[-1] <= FARTHEST:
             raise InvalidInputError(f"{text!r} has an offset that is not from 0 to {FARTHEST}", hint)
         return tuple(abs(offset) for offset in offsets)  # -0 is 0
+
+
+class KindsValue(Value):
+    """Kinds of sequences."""
+
+    form = "KIND,..."
+
+    def parse(self, text: str) -> Any:
+        """Give the kinds, each once, in the order of the list."""
+        from glimpsecli.study.sequences import KINDS
+
+        given = [kind.strip().lower() for kind in text.split(",")]
+        for kind in given:
+            if kind not in KINDS:
+                raise InvalidInputError(f"{kind!r} is no kind of sequence", f"take some of {', '.join(KINDS)}")
+        return tuple(kind for kind in KINDS if kind in given)

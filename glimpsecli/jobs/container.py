@@ -84,7 +84,7 @@ def _in_film(
     frames, start, end, size, notes = 0, Fraction(0), Fraction(0), (0, 0), Counter[str]()
     try:
         make_folder(target)
-        with _placing(target, overwrite=plan.output.overwrite) as stream:
+        with placing_anywhere(target, overwrite=plan.output.overwrite) as stream:
             film = open_film(stream, plan.format.name, options)
             try:
                 for done in outcomes:
@@ -116,7 +116,7 @@ def _in_film(
 
 
 @contextmanager
-def _placing(target: str, *, overwrite: bool) -> Iterator[BinaryIO]:
+def placing_anywhere(target: str, *, overwrite: bool) -> Iterator[BinaryIO]:
     """Give a seekable stream that becomes the target, or standard output, once the block has ended."""
     if target != STREAM:
         with placing(target, overwrite=overwrite) as stream:

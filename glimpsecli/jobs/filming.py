@@ -13,8 +13,13 @@ from glimpsecli.video.films import check_film, sound_problem
 from glimpsecli.video.formats import FILMS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from glimpsecli.images.picture import Array
-    from glimpsecli.jobs.plan import Plan
+    from glimpsecli.jobs.at import At
+    from glimpsecli.jobs.plan import Output, Plan
+    from glimpsecli.video.clip import Clip
+    from glimpsecli.video.film import FilmOptions
     from glimpsecli.window import Size
 
 
@@ -52,22 +57,11 @@ def as_film(plan: Plan, *, speed: Fraction = Fraction(1)) -> Plan:
             f"{plan.format.title} cannot hold the alpha channel of {clip.label}",
             f"use {able}, or lay it over a colour with --fill",
         )
-    # Where some frames are left out, or the frames are those of a photo, the film has its own rate.
-    whole = len(clip) > 1 and len(plan.items) > last.index - first.index
-    rate = clip.rate if whole else len(plan.items) / (last.time + last.duration - first.time)
+    rate = rate_of(clip, [item.at for item in plan.items if item.at is not None])
     output = plan.output._replace(depth=plan.output.depth or "8")
-    options, notes = output.film._replace(rate=rate * speed, speed=speed, quality=output.quality), plan.notes
-    if output.audio == "copy" and not clip.sound:
-        raise InvalidInputError(f"--audio copy, and {clip.label} has no sound that can be copied", "leave it out")
-    if clip.sound and output.audio != "none":
-        problem = sound_problem(plan.items[0].source, plan.format.name)
-        if problem is None or output.audio is not None:
-            sound = Sound(plan.items[0].source, first.time, last.time + last.duration, clip.start)
-            options = options._replace(sound=sound)
-        elif FILMS[plan.format.name].muxer is not None:
-            notes = (*notes, f"the sound is left out: {problem}")
-        if clip.sound > 1 and options.sound is not None:
-            notes = (*notes, f"the first of {clip.sound} sound tracks is copied")
+    shown = plan.items[0].source, clip, first.time, last.time + last.duration
+    options, notes = film_options(output, plan.format.name, rate * speed, *shown)
+    options = options._replace(speed=speed)
     alpha = clip.alpha and plan.format.alpha and plan.make_products is None
     check_film(
         plan.format.name,
@@ -77,7 +71,51 @@ def as_film(plan: Plan, *, speed: Fraction = Fraction(1)) -> Plan:
         alpha=alpha,
         size=size,
     )
-    return plan._replace(film=options, noun="film", output=output, notes=notes)
+    return plan._replace(film=options, noun="film", output=output, notes=(*plan.notes, *notes))
+
+
+def rate_of(clip: Clip, frames: Sequence[At]) -> Fraction:
+    """Give the nominal frames per second of a film of some frames of a clip: its own, or fewer where some are left out.
+
+    Parameters
+    ----------
+    clip : Clip
+    frames : sequence of At
+        In the order of time.
+    """
+    first, last = frames[0], frames[-1]
+    # The frames of a photo have the rate of their film.
+    whole = len(clip) > 1 and len(frames) > last.index - first.index
+    return clip.rate if whole else len(frames) / (last.time + last.duration - first.time)
+
+
+def film_options(
+    output: Output, name: str, rate: Fraction, source: str, clip: Clip, start: Fraction, end: Fraction
+) -> tuple[FilmOptions, tuple[str, ...]]:
+    """Give the options of a film, with the sound of the clip where it can hold it, and notes for the user.
+
+    Parameters
+    ----------
+    output : Output
+    name : str
+        The format of the film.
+    rate : Fraction
+    source : str
+        The path of the clip.
+    clip : Clip
+    start, end : Fraction
+        The part of the clip that is shown, in seconds.
+    """
+    options = output.film._replace(rate=rate, quality=output.quality)
+    if output.audio == "copy" and not clip.sound:
+        raise InvalidInputError(f"--audio copy, and {clip.label} has no sound that can be copied", "leave it out")
+    if not clip.sound or output.audio == "none":
+        return options, ()
+    problem = sound_problem(source, name)
+    if problem is not None and output.audio is None:
+        return options, (f"the sound is left out: {problem}",) if FILMS[name].muxer is not None else ()
+    notes = (f"the first of {clip.sound} sound tracks is copied",) if clip.sound > 1 else ()
+    return options._replace(sound=Sound(source, start, end, clip.start)), notes
 
 
 def _one_size(plan: Plan, image_size: Size) -> Size:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from glob import has_magic
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,15 @@ from glimpsecli.jobs.owners import frame_of, names_frames, names_times
 from glimpsecli.jobs.requests import BoxRequest
 
 if TYPE_CHECKING:
+    from glimpsecli.images import Picture
     from glimpsecli.jobs.clips import Clips
     from glimpsecli.jobs.requests import Request
     from glimpsecli.jobs.sources import Source
     from glimpsecli.video.clip import Clip
     from glimpsecli.video.selection import Selection
+
+_TURNED = 1 << 27
+"""Bytes of the frames that are held at once, to be read from the last to the first."""
 
 
 def frames_of(
@@ -106,6 +110,22 @@ def at_frames(clip: Clip, chosen: Collection[int]) -> list[At]:
     return [
         At(index, clip.times[index], end - clip.times[index], index) for index, end in zip(indices, ends, strict=True)
     ]
+
+
+def forward_through(clip: Clip, frames: Sequence[At]) -> Iterator[tuple[At, Picture]]:
+    """Read frames, in the order of time."""
+    return ((at, clip.frame(at.index).picture) for at in frames)
+
+
+def backward_through(clip: Clip, frames: Sequence[At]) -> Iterator[tuple[At, Picture]]:
+    """Read frames, which are given in the order of time, from the last to the first.
+
+    A video is decoded in the order of time, so many are read at a time.
+    """
+    many = max(1, _TURNED // (8 * clip.size[0] * clip.size[1]))
+    for end in range(len(frames), 0, -many):
+        part = [*forward_through(clip, frames[max(0, end - many) : end])]
+        yield from reversed(part)
 
 
 def is_listed(path: str) -> bool:

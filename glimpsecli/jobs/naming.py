@@ -11,7 +11,15 @@ from glimpsecli.errors import InvalidInputError
 
 DEFAULT_NAME = "{stem}_{index:03d}"
 DEFAULT_FRAME_NAME = "{stem}_{frame:06d}_{index:03d}"
-_FIELDS: dict[str, str | int] = {"stem": "photo", "index": 0, "label": "cat", "scale": 1, "frame": 0, "ext": "png"}
+_FIELDS: dict[str, str | int] = {
+    "stem": "photo",
+    "index": 0,
+    "label": "cat",
+    "scale": 1,
+    "frame": 0,
+    "ext": "png",
+    "id": "7",
+}
 
 
 def check_template(template: str) -> None:
@@ -47,6 +55,7 @@ def output_name(
     stem, ext = os.path.splitext(os.path.basename(source))
     fields: dict[str, str | int] = {"index": index, "scale": scale, "frame": frame}
     fields |= {"stem": safe(stem), "label": safe(label or ""), "ext": safe(ext[1:])}
+    fields["id"] = fields["label"]
     return f"{_filled(template, fields)}.{suffix}"
 
 

@@ -68,17 +68,17 @@ def training_files(design: Design) -> list[str]:
 
 def export_training(done: Done, summary: Summary, folder: str, *, overwrite: bool = False) -> list[str]:
     """Write the reports of training, all or none, and give their names."""
-    found = {name: _rounded(rows) for name, rows in tables(done, summary).items()}
+    found = {name: rounded(rows) for name, rows in tables(done, summary).items()}
     data = about() | {
         "design": done.design.as_dict(), "fingerprint": fingerprint(done.design),
         "verdicts": [one._asdict() for one in verdicts(summary)], **found,
     }  # fmt: skip
     contents = [
-        _json(data), *map(table_of, found.values()), markdown(done, summary, data).encode(),
-        *(_png(charts.draw(summary, condition, charts.SUCCESS)) for condition in summary.conditions),
-        _png(charts.draw(summary, summary.conditions[0], charts.SIGMAS)),
+        as_json(data), *map(table_of, found.values()), markdown(done, summary, data).encode(),
+        *(as_png(charts.draw(summary, condition, charts.SUCCESS)) for condition in summary.conditions),
+        as_png(charts.draw(summary, summary.conditions[0], charts.SIGMAS)),
     ]  # fmt: skip
-    return _place(training_files(done.design), contents, folder, overwrite=overwrite)
+    return place_all(training_files(done.design), contents, folder, overwrite=overwrite)
 
 
 def export_speed(steps: Sequence[Step], sweep: Sweep, folder: str, *, overwrite: bool) -> list[str]:
@@ -86,7 +86,7 @@ def export_speed(steps: Sequence[Step], sweep: Sweep, folder: str, *, overwrite:
     rows = speed.rows(steps)
     data = about() | {"how": sweep._asdict(), "rows": rows}
     chart = charts.draw_speed(steps, sweep.size, data["machine"]["cpu"])
-    return _place(SPEED_FILES, [_json(data), table_of(rows), _png(chart)], folder, overwrite=overwrite)
+    return place_all(SPEED_FILES, [as_json(data), table_of(rows), as_png(chart)], folder, overwrite=overwrite)
 
 
 def about() -> dict[str, Any]:
@@ -281,7 +281,7 @@ def _chart_of(condition: str) -> str:
     return f"success_{condition.replace(',', '').replace(' ', '_')}.png"
 
 
-def _rounded(rows: Rows) -> Rows:
+def rounded(rows: Rows) -> Rows:
     """Round numbers to six digits, and give None for one that is not finite."""
     return [
         {
@@ -292,17 +292,19 @@ def _rounded(rows: Rows) -> Rows:
     ]
 
 
-def _json(data: dict[str, Any]) -> bytes:
+def as_json(data: dict[str, Any]) -> bytes:
+    """Encode data as JSON."""
     return (json.dumps(data, indent=1, allow_nan=False) + "\n").encode()
 
 
-def _png(figure: NDArray[np.uint8]) -> bytes:
+def as_png(figure: NDArray[np.uint8]) -> bytes:
+    """Encode a chart."""
     stream = io.BytesIO()
     images.write(stream, figure, format="png", compress=9)
     return stream.getvalue()
 
 
-def _place(names: Sequence[str], contents: Sequence[bytes], folder: str, *, overwrite: bool) -> list[str]:
+def place_all(names: Sequence[str], contents: Sequence[bytes], folder: str, *, overwrite: bool) -> list[str]:
     """Write all files, or none, and give their names."""
     paths = (os.path.join(folder, name) for name in names)
     place_together(dict(zip(paths, contents, strict=True)), overwrite=overwrite)

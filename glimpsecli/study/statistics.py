@@ -1,4 +1,4 @@
-"""Intervals and tests: Wilson's for shares, McNemar's for pairs, and that of a mean over images.
+"""Intervals and tests: Wilson's for shares, McNemar's for pairs, that of a mean over images, and the bootstrap.
 
 Trials of one image are alike, and trials of one place more so. The verdicts rest on the area under the curve of success
 against offset, and on differences of two areas. These are means over places, whose standard error is taken over images.
@@ -24,6 +24,13 @@ Z = 1.959963984540054
 
 FEWEST = 5
 """Least number of images for an interval over images: fewer may agree by chance."""
+
+
+RESAMPLES = 4000
+"""Means that a bootstrap draws."""
+
+FEWEST_DRAWN = 10
+"""Least number of values for a bootstrap: percentiles of fewer are too narrow."""
 
 
 class Interval(NamedTuple):
@@ -126,3 +133,29 @@ def student(freedom: int) -> float:
         + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * v**3)
         + (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / (92160 * v**4)
     )
+
+
+def bootstrap(values: Floats, groups: Sequence[object], *, seed: int = 0) -> Interval:
+    """Give the mean with its 95 % interval by the bootstrap (Efron 1979): the percentiles of resampled means.
+
+    Parameters
+    ----------
+    values : (N,) float64
+        For a difference, that of each pair.
+    groups : sequence of object
+        The group of each value. Values are drawn anew within their group, so that each keeps its share.
+    seed : int
+
+    Returns
+    -------
+    Interval
+        Infinite where there are fewer than :data:`FEWEST_DRAWN` values.
+    """
+    if len(values) < FEWEST_DRAWN:
+        return Interval(float(values.mean()), -math.inf, math.inf)
+    random, total = np.random.default_rng(seed), np.zeros(RESAMPLES)
+    for group in dict.fromkeys(groups):
+        mine = values[[one == group for one in groups]]
+        total += mine[random.integers(len(mine), size=(RESAMPLES, len(mine)))].sum(axis=1)
+    low, high = np.quantile(total / len(values), [0.025, 0.975])
+    return Interval(float(values.mean()), float(low), float(high))

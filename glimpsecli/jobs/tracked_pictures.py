@@ -1,0 +1,293 @@
+"""The pictures of objects that were followed: glimpses of them, and frames with their windows, in files and films."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from glimpsecli import images
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.images import convert, depth_of
+from glimpsecli.jobs.container import placing_anywhere
+from glimpsecli.jobs.outputs import make_folder, opened
+from glimpsecli.jobs.plan import How
+from glimpsecli.jobs.storing import flat
+from glimpsecli.jobs.tracking import FOUND, as_row
+from glimpsecli.pictures.label import label
+from glimpsecli.pictures.pair import pair
+from glimpsecli.pictures.scale import as_rgb
+from glimpsecli.pictures.tracked import GREEN, tracked_outline
+from glimpsecli.pictures.trail import trail
+from glimpsecli.sampling import Sampling, extract
+from glimpsecli.video.film import Film, FilmOptions
+from glimpsecli.window import corners
+
+if TYPE_CHECKING:
+    from glimpsecli.arrays import Array, Figure
+    from glimpsecli.images import Format, Picture
+    from glimpsecli.jobs.plan import Output
+    from glimpsecli.jobs.tracking import Seen, Step
+    from glimpsecli.window import Size, Window
+
+
+class Look(NamedTuple):
+    """The way in which objects are looked at.
+
+    Attributes
+    ----------
+    sampling : Sampling
+    sizes : mapping of str to (int, int)
+        Height and width of the glimpses of each object.
+    context : float
+        Factor of the windows.
+    """
+
+    sampling: Sampling
+    sizes: Mapping[str, Size]
+    context: float = 1.0
+
+    def glimpse(self, picture: Picture, name: str, window: Window, depth: str | None = None) -> Array:
+        """Give the glimpse of an object, in the depth of the picture or another one."""
+        seen = extract(
+            picture.pixels, window.scaled(self.context), self.sizes[name], sampler=self.sampling.sampler,
+            blur=self.sampling.blur, alpha=picture.alpha,
+        )  # fmt: skip
+        own = depth_of(picture.pixels)
+        return convert(seen, own, depth or own).pixels
+
+
+class Drawing:
+    """Draws objects on frames, each with the way that it has come.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the objects; where there are several, each is labelled.
+    longest : int
+        The most places of a trail, those where an object was found.
+    beside : Look, optional
+        Makes the glimpse that stands beside the frame.
+    even : bool
+        Whether a picture of an odd height or width loses its last row or column.
+    """
+
+    def __init__(self, names: Sequence[str], longest: int, *, beside: Look | None = None, even: bool = False) -> None:
+        self._trails: dict[str, deque[tuple[float, float]]] = {name: deque(maxlen=longest) for name in names}
+        self._beside, self._even = beside, even
+
+    def __call__(self, step: Step, seen: Sequence[Seen]) -> Figure:
+        """Draw a frame."""
+        assert step.picture is not None
+        photo = as_rgb(step.picture.pixels)
+        figure = photo.copy()
+        for name, tracked in seen:
+            if tracked.state == FOUND:
+                self._trails[name].append((tracked.window.cx, tracked.window.cy))
+            trail(figure, [*self._trails[name]], colour=GREEN)
+        for name, tracked in seen:
+            ends = corners(tracked.window.to_affine((1, 1)), (1, 1))
+            colour = tracked_outline(figure, ends, tracked.state)
+            if len(self._trails) > 1:
+                label(figure, name, ends, colour=colour)
+        if self._beside is not None:
+            return pair(figure, self._panel(step.picture, seen, self._beside))
+        if self._even:
+            return np.ascontiguousarray(figure[: len(figure) // 2 * 2 or 1, : figure.shape[1] // 2 * 2 or 1])
+        return figure
+
+    def _panel(self, picture: Picture, seen: Sequence[Seen], look: Look) -> Figure:
+        """Give the glimpse of the one object on a panel of the height of the frame; white where there is none."""
+        (size,) = look.sizes.values()
+        panel = np.full((picture.pixels.shape[0], size[1], 3), 255, np.uint8)
+        for name, tracked in seen:
+            top = (len(panel) - size[0]) // 2
+            panel[top : top + size[0]] = as_rgb(look.glimpse(picture, name, tracked.window, "8"))
+        return panel
+
+
+class GlimpseFiles:
+    """A folder of glimpses, written as they come.
+
+    Parameters
+    ----------
+    target : str
+    look : Look
+    output : Output
+        How they are encoded.
+    file_format : Format
+    files : mapping of (str, int) to str
+        The file of each object and frame, by its number.
+    """
+
+    draws = True
+
+    def __init__(
+        self, target: str, look: Look, output: Output, file_format: Format, files: Mapping[tuple[str, int], str]
+    ) -> None:
+        self.target, self._look, self._output, self._format, self._files = target, look, output, file_format, files
+
+    def add(self, step: Step, seen: Sequence[Seen]) -> None:
+        """Write the glimpses of a frame."""
+        assert step.picture is not None
+        picture = step.picture if self._format.alpha else flat(step.picture, How())
+        for name, tracked in seen:
+            pixels = self._look.glimpse(picture, name, tracked.window, self._output.depth)
+            _write(
+                self._files[name, step.at.number], pixels, self._output, self._format, alpha=picture.alpha,
+                icc=picture.icc,
+            )  # fmt: skip
+
+    def finish(self, *, whole: bool) -> bool:
+        """Do nothing: each file is there."""
+        return True
+
+    def drop(self) -> None:
+        """Do nothing: files that are there are right."""
+
+
+class DrawnFiles:
+    """A folder of frames with the windows drawn on them; parameters as for :class:`GlimpseFiles`."""
+
+    draws = True
+
+    def __init__(
+        self, target: str, drawing: Drawing, output: Output, file_format: Format, files: Mapping[int, str]
+    ) -> None:
+        self.target, self._drawing, self._output, self._format, self._files = (
+            target, drawing, output, file_format, files,
+        )  # fmt: skip
+
+    def add(self, step: Step, seen: Sequence[Seen]) -> None:
+        """Write the picture of a frame."""
+        figure = self._drawing(step, seen)
+        _write(self._files[step.at.number], figure, self._output, self._format)
+
+    def finish(self, *, whole: bool) -> bool:
+        """Do nothing: each file is there."""
+        return True
+
+    def drop(self) -> None:
+        """Do nothing: files that are there are right."""
+
+
+class GlimpseArrays:
+    """A ``.npz`` of all glimpses, written at the end.
+
+    ``glimpses`` is (N, h, w, C) where all are of one size, otherwise there is a ``glimpse_0000`` for each; ``windows``
+    is (N, 5); ``ids``, ``frames``, ``times``, ``states`` and ``zncc`` are (N,).
+    """
+
+    draws = True
+
+    def __init__(self, target: str, look: Look, output: Output) -> None:
+        self.target, self._look, self._output = target, look, output
+        self._glimpses: list[Array] = []
+        self._rows: list[tuple[str, int, float, str, float, Array]] = []
+
+    def add(self, step: Step, seen: Sequence[Seen]) -> None:
+        """Keep the glimpses of a frame."""
+        assert step.picture is not None
+        for name, tracked in seen:
+            self._glimpses.append(self._look.glimpse(step.picture, name, tracked.window, self._output.depth))
+            row = step.at.number, float(step.at.time), tracked.state, tracked.zncc, as_row(tracked.window)
+            self._rows.append((name, *row))
+
+    def finish(self, *, whole: bool) -> bool:
+        """Write the file, of all frames or not at all; return whether it is there."""
+        if not whole or not self._rows:
+            return False
+        if len({glimpse.shape for glimpse in self._glimpses}) == 1:
+            arrays = {"glimpses": np.stack(self._glimpses)}
+        else:
+            arrays = {f"glimpse_{index:04d}": glimpse for index, glimpse in enumerate(self._glimpses)}
+        names = "ids", "frames", "times", "states", "zncc", "windows"
+        arrays |= {name: np.array(values) for name, values in zip(names, zip(*self._rows, strict=True), strict=True)}
+        make_folder(self.target)
+        images.write_npz(opened(self.target), arrays, overwrite=self._output.overwrite)
+        return True
+
+    def drop(self) -> None:
+        """Forget the glimpses."""
+        self._glimpses, self._rows = [], []
+
+
+class DrawnFilm:
+    """A film of the frames with the windows drawn on them.
+
+    Parameters
+    ----------
+    target : str
+        A path, or ``-``.
+    drawing : Drawing
+    name : str
+        The format of the film.
+    options : FilmOptions
+    overwrite : bool
+    """
+
+    draws = True
+
+    def __init__(self, target: str, drawing: Drawing, name: str, options: FilmOptions, *, overwrite: bool) -> None:
+        self.target, self._drawing, self._name, self._options = target, drawing, name, options
+        self._overwrite = overwrite
+        self._files = ExitStack()
+        self._film: Film | None = None
+        self._start = self._end = Fraction(0)
+
+    def add(self, step: Step, seen: Sequence[Seen]) -> None:
+        """Append a frame."""
+        if self._film is None:
+            from glimpsecli.video.films import open_film
+
+            make_folder(self.target)
+            stream = self._files.enter_context(placing_anywhere(self.target, overwrite=self._overwrite))
+            self._film = self._files.enter_context(closing(open_film(stream, self._name, self._options)))
+            self._start = step.at.time
+        self._film.add(self._drawing(step, seen), step.at.time - self._start)
+        self._end = step.at.time + step.at.duration - self._start
+
+    def finish(self, *, whole: bool) -> bool:
+        """Finish the film, unless it was stopped; return whether it is there."""
+        if self._film is None or not whole:
+            self.drop()
+            return False
+        self._film.finish(self._end)
+        self._files.close()
+        return True
+
+    def drop(self) -> None:
+        """Leave no film."""
+        self._files.__exit__(_DroppedError, _DroppedError(), None)
+
+
+class _DroppedError(Exception):
+    """A film is not wanted any more."""
+
+
+def panel_size(window: Window, image_size: Size) -> Size:
+    """Give the size of a window's glimpse beside a frame: as high as it, but not wider."""
+    height, width = image_size
+    factor = min(height / window.height, width / window.width)
+    return max(1, round(window.height * factor)), max(1, round(window.width * factor))
+
+
+def check_one(names: Sequence[str]) -> None:
+    """Refuse to show the glimpses of several objects beside a frame."""
+    if len(names) > 1:
+        raise InvalidInputError(f"--inset with {len(names)} objects", "choose one with --id")
+
+
+def _write(
+    path: str, pixels: Array, output: Output, file_format: Format, *, alpha: bool = False, icc: bytes | None = None
+) -> None:
+    make_folder(path)
+    images.write(
+        os.fspath(path), pixels, format=file_format, alpha=alpha, icc=icc, quality=output.quality,
+        compress=output.compress, overwrite=output.overwrite,
+    )  # fmt: skip
