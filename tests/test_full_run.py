@@ -87,7 +87,7 @@ def test_the_table_of_areas():
 def test_every_difference_in_the_text_is_one_of_the_run():
     known = {
         f"{float(one['difference']):+.3f} [{float(one['low']):+.3f}, {float(one['high']):+.3f}]"
-        for one in kept("pairs.csv")
+        for one in [*kept("pairs.csv"), *kept("differences.csv")]
     }
     said = re.findall(r"[+-]\d\.\d{3}\s\[[^\]]+\]", TOPIC)
     assert len(said) >= 12
@@ -110,3 +110,24 @@ def test_the_table_of_times(title, who, column):
         if stride != "pixels from tap to tap":
             value = found.get(float(stride), "")
             assert said == (value if value == "" or "pays" in column else f"{float(f'{float(value):.2g}'):g}")
+
+
+def test_the_tables_of_consistency():
+    cells = {}
+    for one in kept("consistency.csv"):
+        name = one["motion"] + ("" if one["verdict"] == "True" else ", no verdict")
+        cells[name, one["kind"]] = one
+    rows = table("sequences")
+    assert {row["sequences"] for row in rows} == {kind for _, kind in cells}
+    for row in rows:
+        for name in {name for name, _ in cells}:
+            one = cells[name, row["sequences"]]
+            half = (float(one["high"]) - float(one["low"])) / 2
+            assert row[name] == f"{float(one['success']):.2f} ± {half:.2f}"
+    pairs = [one for one in kept("differences.csv") if one["kind"] == "all"]
+    found = re.findall(r"^\| expected +\|.*?(?:\n\n|\Z)", TOPIC, re.MULTILINE | re.DOTALL)[0].strip().splitlines()[2:]
+    assert len(found) == len(pairs)
+    for line, one in zip(found, pairs, strict=True):
+        first, second, said = (cell.strip() for cell in line.strip("|").split("|"))
+        assert (first, second) == (one["first"], one["second"])
+        assert said == f"{float(one['difference']):+.3f} [{float(one['low']):+.3f}, {float(one['high']):+.3f}]"

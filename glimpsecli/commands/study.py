@@ -203,8 +203,8 @@ def consistency(**given: Any) -> None:
     The article ends on the claim that attention can express how consistent things in videos are: an object is near
     where it was, it goes on as it went, it does not vanish. The tracker of `glimpse track` follows each object six
     times, with more and more of that. Sequences are photos that move over photos: in sight, turning, in changing light,
-    out of focus, hidden, beside something alike, out of the frame and back. The full run takes half an hour on two
-    processors.
+    out of focus, hidden, beside something alike, out of the frame and back. The full run takes a quarter of an hour on
+    two processors.
     """
     from glimpsecli.jobs.outputs import check_files, make_folder
     from glimpsecli.jobs.pool import processors
