@@ -66,7 +66,8 @@ target, search, out = options.section("The target"), options.section("What is se
     "Default: from 1 to what fits.",
 )  # fmt: skip
 @search(
-    "--free", type=fit_values.FreeValue(), default="position,scale", show_default=True,
+    "--free", type=fit_values.FreeValue("scale", "aspect", "angle", why="that are unknown"),
+    default="position,scale", show_default=True,
     help="Parameters that are searched: position, scale, aspect (a height that grew otherwise) and angle. Without "
     "scale --stride is exact.",
 )  # fmt: skip

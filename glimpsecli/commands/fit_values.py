@@ -1,4 +1,4 @@
-"""The option values of ``glimpse fit``."""
+"""The option values of ``glimpse fit``, and of ``glimpse track``, which searches the same numbers."""
 
 from __future__ import annotations
 
@@ -33,17 +33,26 @@ class StrideValue(Value):
 
 
 class FreeValue(Value):
-    """Parameters of a window that a search may change."""
+    """Numbers of a window that may vary: its position, and some of those that are named.
+
+    Parameters
+    ----------
+    *others : str
+        The names besides ``position``.
+    why : str
+        The words of a message for those that are to be given.
+    """
 
     form = "NAME,..."
 
+    def __init__(self, *others: str, why: str) -> None:
+        self._others, self._why = others, why
+
     def parse(self, text: str) -> Any:
         """Give a frozenset of names."""
-        from glimpsecli.learning.places import FREE
-
         names = [name.strip().lower() for name in text.split(",")]
-        unknown = [name for name in names if name not in FREE]
+        unknown = [name for name in names if name not in ("position", *self._others)]
         if unknown or "position" not in names:
             problem = f"{unknown[0]!r} cannot be free" if unknown else f"{text!r} leaves out the position"
-            raise InvalidInputError(problem, f"write position, and those of {', '.join([*FREE][1:])} that are unknown")
+            raise InvalidInputError(problem, f"write position, and those of {', '.join(self._others)} {self._why}")
         return frozenset(names)

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from glimpsecli import names
-from glimpsecli.commands import lowering, map_values, options, values
+from glimpsecli.commands import lowering, map_values, options, overlay_requests, values
+from glimpsecli.commands.overlay_requests import MAP_ALPHA, MASK_ALPHA
 from glimpsecli.commands.report import say
 from glimpsecli.commands.running import carry_out, end, run_plan
 from glimpsecli.errors import ExitCode
-
-if TYPE_CHECKING:
-    from glimpsecli.jobs.mapping import Atlas
-    from glimpsecli.jobs.overlaying import Style
-    from glimpsecli.jobs.sources import Source
-
-MAP_ALPHA, MASK_ALPHA = 0.7, 0.5
 
 EXAMPLES = options.examples(
     "glimpse overlay sample_images/coffee.png --at 300,200 --extent 240x160 --angle 30 --no-mask -o window.png",
@@ -167,7 +161,7 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
 
     planned = planning(quiet=given["quiet"])
     tables = lowering.check_streams(sources, target, given)
-    _check(given, target)
+    overlay_requests.check(given, target)
     files, threshold = given.pop("files"), given.pop("threshold")
     problems: list[str] = []
     output = lowering.output_of(target, name, given)
@@ -176,10 +170,10 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
         target = os.path.join(target, "")
         output = output._replace(target=target)
     left_out: Counter[str] = Counter()
-    found = _sources(sources, given, target or "", problems, left_out, footage=footage)
+    found = overlay_requests.sources_of(sources, given, target or "", problems, left_out, footage=footage)
     tables += [path for path in (given["captions"], given["font"]) if path is not None]
-    style, captions = _style(given, mapped=bool(files)), given.pop("captions")
-    reading = _reading(given)
+    style, captions = overlay_requests.style_of(given, mapped=bool(files)), given.pop("captions")
+    reading = overlay_requests.reading_of(given)
     mass_boxes = given.pop("mass_boxes")
     requests, how = lowering.requests_of(given), lowering.how_of(given)
     found, known = lowering.frames_of(found, given, how, requests, output, whole=True)
@@ -188,7 +182,7 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
     if style.trail and not trails.labels:
         raise click.UsageError("--trail belongs to --windows TABLE with a column frame.")
     if style.labels and not given["quiet"]:
-        _say_missing("".join(request.label or "" for request in requests), None)
+        overlay_requests.say_missing("".join(request.label or "" for request in requests), None)
     make: Any = WindowOverlay(style, trails)
     labels = None
     if files:
@@ -198,7 +192,9 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
         for line in atlas.notes if not given["quiet"] else ():
             say(line)
         if captions is not None:
-            style = style._replace(captions=_captions(captions, atlas, style.font, quiet=given["quiet"]), montage=True)
+            style = style._replace(
+                captions=overlay_requests.captions_of(captions, atlas, style.font, quiet=given["quiet"]), montage=True
+            )
         make = MapOverlay(atlas, style, mass_boxes, threshold, outlined=bool(requests))
         labels = None if style.montage else [[label.replace(" ", "_") for label in one] for one in atlas.labels]
         tables, known["failures"] = tables + atlas.files, known["failures"] | atlas.failures
@@ -220,109 +216,3 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
         if not given["quiet"]:
             say(f"{len(regions.rows)} window{'s'[: len(regions.rows) != 1]} written to {target}")
     end(code)
-
-
-def _check(given: dict[str, Any], target: str | None) -> None:
-    """Refuse options that contradict each other, or belong to an option that was not given."""
-    of_maps = (
-        "key", "layout", "prefix_tokens", "grid", "query", "head", "layer", "preprocess", "shown", "nan", "upsample",
-        "colourbar", "montage", "captions", "mass_boxes", "threshold",
-    )  # fmt: skip
-    of_pictures = ("colourbar", "montage", "captions", "upsample")
-    windows = any(given[name] for name in ("boxes", "points", "gaussians", "draws", "thetas", "quads", "table"))
-    montage = given["montage"] or given["captions"] is not None
-    numbers_only = target is None or given["threshold"] is not None
-    lowering.refuse(given, of_maps, "belongs to --map FILE", unless=bool(given["files"]))
-    lowering.refuse(
-        given, ("inset", "no_mask", "labels", "trail"), "is for windows, without --map", unless=not given["files"]
-    )
-    lowering.refuse(given, ("size", "sampler", "blur", "border"), "is for windows; give one", unless=windows)
-    lowering.refuse(given, ("columns", "panel"), "belongs to --montage", unless=montage)
-    lowering.refuse(given, ("font",), "belongs to --captions", unless=given["captions"] is not None)
-    if not given["files"] and not windows:
-        raise click.UsageError("nothing to lay over the image: give a window, such as --box, or --map FILE.")
-    if target is None and (given["threshold"] is not None or not (given["as_json"] and given["files"])):
-        raise click.UsageError("Missing option '-o' / '--output'.")
-    lowering.refuse(given, of_pictures, "is for pictures, and none is written", unless=not numbers_only)
-    if given["threshold"] is not None:
-        lowering.refuse(given, ("as_json", "dry_run"), "does not go with --to-boxes", unless=False)
-    if given["colourbar"] and montage and given["shown"] is not None and given["shown"].kind == "each":
-        raise click.UsageError("--colorbar in a montage shows one range, and --range each gives each map its own.")
-
-
-def _sources(
-    given: tuple[str, ...],
-    options_given: dict[str, Any],
-    target: str,
-    problems: list[str],
-    left_out: Counter[str],
-    *,
-    footage: bool,
-) -> list[Source]:
-    """Find the images: files by their names, folders and patterns by search, unless they stand for frames."""
-    from glimpsecli.images.streams import is_stream
-    from glimpsecli.jobs.planning import named_sources
-    from glimpsecli.jobs.sources import find_sources
-
-    search = lowering.search_of(options_given)
-    if footage and not any(search.values()):
-        return named_sources(given, folders=True)
-    if all(path == "-" or os.path.isfile(path) or is_stream(path) for path in given) and not any(search.values()):
-        return named_sources(given)
-    if "-" in given:
-        raise click.UsageError("standard input beside folders or patterns: name files, or leave it out.")
-    return find_sources(given, output=target or os.devnull, problems=problems, left_out=left_out, **search)
-
-
-def _style(given: dict[str, Any], *, mapped: bool) -> Style:
-    from glimpsecli.jobs.overlaying import Style
-
-    opacity = given.pop("opacity")
-    colour = given.pop("colour").on(3, alpha=False, scale=1.0)
-    return Style(
-        cmap=given.pop("cmap"),
-        opacity=(MAP_ALPHA if mapped else MASK_ALPHA) if opacity is None else opacity,
-        colour=colour,
-        mask=not given.pop("no_mask"),
-        inset=given.pop("inset"),
-        labels=given.pop("labels"),
-        trail=given.pop("trail") or 0,
-        upsampling=given.pop("upsample") or "bilinear",
-        colourbar=given.pop("colourbar"),
-        montage=given.pop("montage"),
-        panel=given.pop("panel") or 320,
-        columns=given.pop("columns"),
-        font=given.pop("font"),
-    )
-
-
-def _reading(given: dict[str, Any]) -> Any:
-    from glimpsecli.jobs.mapping import Reading
-    from glimpsecli.maps import Preprocess, Range
-
-    names = ("key", "layout", "prefix_tokens", "grid", "query", "head", "layer")
-    return Reading(
-        **{name: given.pop(name) for name in names},
-        preprocess=given.pop("preprocess") or Preprocess(),
-        skip_nan=given.pop("nan") == "skip",
-        range=given.pop("shown") or Range("shared"),
-    )
-
-
-def _captions(path: str, atlas: Atlas, font: str | None, *, quiet: bool) -> tuple[str, ...]:
-    """Read a line for each map of every image."""
-    from glimpsecli.jobs.mapping import read_captions
-
-    lines = read_captions(path, atlas)
-    if not quiet:
-        _say_missing("".join(lines), font)
-    return lines
-
-
-def _say_missing(text: str, font: str | None) -> None:
-    """Say which letters a font lacks."""
-    from glimpsecli.pictures.text import missing_glyphs
-
-    missing = missing_glyphs(text, font)
-    if missing:
-        say(f"{font or 'the font'} has no glyph for {missing}{'; give another with --font' if font else ''}")

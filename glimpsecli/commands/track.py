@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glimpsecli import names
-from glimpsecli.commands import lowering, options, values
+from glimpsecli.commands import fit_values, lowering, options, values
 from glimpsecli.commands.report import complain, progress, say, show_json
 from glimpsecli.commands.running import end, stoppable
 from glimpsecli.commands.track_report import complain_of_lost, report
 from glimpsecli.commands.track_requests import check_asked, following_of, frames_of, showing_of, starts_of
-from glimpsecli.commands.track_values import FreeValue
 from glimpsecli.errors import ExitCode, GlimpseError
 
 if TYPE_CHECKING:
@@ -96,7 +95,8 @@ drawing, out = options.section("Pictures"), options.out
     help="Give an object up that is lost in N frames running.",
 )  # fmt: skip
 @how(
-    "--free", type=FreeValue(), default="position,scale", show_default=True,
+    "--free", type=fit_values.FreeValue("scale", "angle", why="that change"),
+    default="position,scale", show_default=True,
     help="Numbers of the window that change: position, scale, angle.",
 )  # fmt: skip
 @how(
