@@ -9,6 +9,7 @@ from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import read
 from glimpsecli.learning.grid import Grid
 from glimpsecli.learning.nearby import Prior, nearby, zncc_map
+from glimpsecli.learning.past import Past
 from glimpsecli.learning.template import Template
 from glimpsecli.learning.tracking import Tracker, Tracking, track
 from glimpsecli.study.sequences import sequence
@@ -158,12 +159,18 @@ def test_a_start_that_cannot_be():
         Tracker(np.full((60, 80, 3), 7, np.uint8), Window(40, 30, 20, 20))
     with pytest.raises(InvalidInputError, match=r"a frame of shape \(60, 80\)"):
         Tracker(np.zeros((60, 80), np.uint8), Window(40, 30, 20, 20))
+    with pytest.raises(InvalidInputError, match="a frame of float64"):
+        Tracker(frame.astype(np.float64), Window(40, 50, 20, 20))
+    with pytest.raises(InvalidInputError, match="shows NaN or infinity"):
+        Tracker(np.full((60, 80, 3), np.nan, np.float32), Window(40, 30, 20, 20))
 
 
 def test_frames_of_another_size():
     tracker = Tracker(next(scene([(40, 50)])), Window(40, 50, 20, 20))
-    with pytest.raises(InvalidInputError, match=r"\(60, 80, 3\) after frames of \(120, 160, 3\)"):
+    with pytest.raises(InvalidInputError, match=r"\(60, 80, 3\), uint8, after frames of \(120, 160, 3\), uint8"):
         tracker(np.zeros((60, 80, 3), np.uint8))
+    with pytest.raises(InvalidInputError, match=r"float32, after frames of \(120, 160, 3\), uint8"):
+        tracker(np.zeros((120, 160, 3), np.float32))
 
 
 def test_a_window_over_the_edge_and_one_of_a_pixel():
@@ -181,6 +188,93 @@ def test_black_frames_after_a_good_one_are_lost():
     assert last.reason
 
 
+def test_what_was_not_measured_has_no_spread():
+    tracked = list(track(scene([(40, 50)] * 3 + [None] * 4), Window(40, 50, 20, 20)))
+    assert all(math.isfinite(one.spread[0]) for one in tracked[:3])
+    assert all(math.isnan(one.spread[0]) and math.isnan(one.spread[1]) for one in tracked[3:])
+
+
+def test_the_correlation_is_that_of_the_window():
+    """A copy of the object, far from where it vanished, is no reason to call an empty window likely."""
+    frames = list(scene([(40, 50)] * 12 + [None] * 12))
+    photo = read(FOLDER / "chelsea.png").pixels
+    piece = extract(photo, Window(160, 110, 60, 60), (40, 40), backend="cpu", threads=1)
+    frames = [paste(one, piece, Window(130, 90, 20, 20), sampler="bilinear").astype(np.uint8) for one in frames]
+    gone = list(track(frames, Window(40, 50, 20, 20)))[12:]
+    assert not any(one.state == "found" for one in gone)  # the copy was there before
+    assert max(one.zncc for one in gone) < 0.6
+    assert max(one.second for one in gone) > 0.9
+
+
+def test_a_cut_is_not_the_way_of_an_object():
+    """After a cut the object is elsewhere; in its old place is something of which half looks like it."""
+    before = list(scene([(40 + k, 50) for k in range(10)]))
+    after = [frame[::-1, ::-1] for frame in scene([(40, 50)] * 8)]  # at (120, 70), upside down
+    tracked = list(track([*before, *after], Window(40, 50, 20, 20)))
+    assert all(one.state == "found" for one in tracked[:10])
+    assert not any(one.state == "found" for one in tracked[10:])
+    there = list(scene([(115, 80)] * 8))
+    brighter = [np.roll(255 - one, 40, axis=1) for one in there]  # another scene
+    piece = [paste(b, before[9][49 - 9 : 59, 39:59], Window(115, 80, 20, 20), sampler="bilinear") for b in brighter]
+    tracked = list(track([*before, *[np.round(one).astype(np.uint8) for one in piece]], Window(40, 50, 20, 20)))
+    assert tracked[10].state == "found"  # at once, by a search of the whole frame
+    assert (tracked[10].window.cx, tracked[10].window.cy) == pytest.approx((115, 80), abs=2)
+
+
+def test_what_comes_back_far_away_is_found_by_a_search_of_the_whole_frame():
+    centres = [(30 + k, 40) for k in range(6)] + [None] * 10 + [(130, 90)] * 4
+    *_, last = track(scene(centres), Window(30, 40, 20, 20))
+    assert last.state == "found"
+    assert (last.window.cx, last.window.cy) == pytest.approx((130, 90), abs=0.5)
+    *_, last = track(scene(centres), Window(30, 40, 20, 20), Tracking(redetect=False))
+    assert last.state != "found"
+
+
+def test_the_start_keeps_the_window_from_drifting():
+    """A template that takes up half of each glimpse, of an object that moves by fractions of a pixel."""
+    centres = [(60 + 20 * math.sin(k / 5), 60 + 20 * math.cos(k / 7)) for k in range(80)]
+    tracked = list(track(scene(centres), Window(*centres[0], 20, 20), Tracking(update=0.5)))
+    off = [math.hypot(one.window.cx - x, one.window.cy - y) for one, (x, y) in zip(tracked, centres, strict=True)]
+    assert np.median(off[60:]) < 0.02
+
+
+def test_a_frame_of_the_past_is_seen_at_the_same_place():
+    """A ramp of more pixels than are kept: a glimpse of it shows the abscissa."""
+    ramp = np.broadcast_to(np.arange(2048, dtype=np.float32)[None, :, None], (1024, 2048, 1))
+    past = Past()
+    past.keep(ramp, np.array([100.0, 100.0, 0.0, 0.0]))
+    now, before = past.there(ramp, np.array([1500.0, 500.0, 64.0, 64.0, 0.0]), (8, 8), Tracking().sampling)
+    for glimpse in (now, *before):
+        assert glimpse.mean() == pytest.approx(1499.5, abs=0.01)
+    assert len(before) == 1
+
+
+def test_a_window_that_nobody_judges_does_not_grow_without_bound():
+    random = np.random.default_rng(0)
+    frames = random.integers(0, 255, (60, 60, 80, 1), np.uint8)
+    *_, last = track(frames, Window(40, 30, 20, 20), Tracking(verdict=False, free=EVERYTHING, sampler="bilinear"))
+    assert 20 / 8 <= last.window.width <= 20 * 8
+
+
+@pytest.mark.parametrize("extent", [(4.0, 4.0), (20.0, 12.0)])
+def test_the_search_of_a_large_frame_is_bounded(extent):
+    seen = []
+
+    def look(window, size):
+        seen.append((window, size))
+        return np.random.default_rng(0).random((*size, 1), np.float32)
+
+    middle = np.array([1800.0, 40.0, *extent, 0.0])
+    template = look(middle, (32, 32))
+    nearby(
+        look, template, np.ones((32, 32), np.float32), middle, 1920.0, Prior(1800, 40, 960, 0.075), (1080, 1920), 3, 80
+    )
+    window, (rows, columns) = seen[-1]
+    assert rows * columns < 1_100_000
+    assert window[0] + window[2] / 2 < 1920 + 2 * extent[0]
+    assert window[1] - window[3] / 2 > -2 * extent[1]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -188,6 +282,7 @@ def test_black_frames_after_a_good_one_are_lost():
         ({"motion": "fast"}, "unknown motion 'fast'"),
         ({"sampler": "hard"}, "'hard' cannot be followed"),
         ({"side": 4}, "side is 4"),
+        ({"side": 32.5}, "side is 32.5"),
         ({"update": 1.5}, "update is 1.5"),
         ({"context": 0}, "context is 0"),
         ({"search": math.nan}, "search is nan"),

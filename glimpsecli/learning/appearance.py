@@ -1,4 +1,4 @@
-"""The appearance of an object that is tracked: its looks, and how much each tap varies.
+"""The appearance of an object that is tracked: its template, and how much each tap varies.
 
 Taps over what is behind the object vary more than taps over the object, so their weight falls. Taps that differ much
 more than they ever did are hidden, and neither compared nor learnt.
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from glimpsecli.arrays import Array
     from glimpsecli.learning.grid import Grid
 
-QUIET, LOUD = 0.4, 4.0
+STEADY, LOUD = 0.4, 4.0
 """Quantile of the taps' variances that counts as the object's own, and the multiple of it that halves a weight."""
 
 LEAST_WEIGHT = 0.01
@@ -55,7 +55,7 @@ class Seen(NamedTuple):
 
 
 class Appearance:
-    """The looks of an object.
+    """The appearance of an object.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Appearance:
         weights = self.template.weights
         if self._frames:
             usual = _smoothed(self._variance)
-            floor = max(float(np.quantile(usual, QUIET)), FLOOR)
+            floor = max(float(np.quantile(usual, STEADY)), FLOOR)
             mask = (_smoothed(template.residual(glimpse)) < OUTLIER * (usual + floor)).astype(np.float32)
         else:
             mask = np.ones(self._grid.size, np.float32)
@@ -114,7 +114,7 @@ class Appearance:
 
 def _weights(variance: Array) -> Array:
     smooth = _smoothed(variance)
-    own = LOUD * max(float(np.quantile(smooth, QUIET)), 1e-9)
+    own = LOUD * max(float(np.quantile(smooth, STEADY)), 1e-9)
     weights: Array = np.maximum(1 / (1 + np.square(smooth / own)), LEAST_WEIGHT)
     return weights
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.names import BLUR
+from glimpsecli.names import BLUR, DIFFERENTIABLE
 from glimpsecli.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -35,9 +34,9 @@ class Tracked(NamedTuple):
     zncc : float
         Of the window's glimpse and the template, under the taps that show the object.
     second : float
-        ZNCC of the best other place, NaN where there is none.
+        ZNCC of the best other place, which may be one that was refused; NaN where there is none.
     spread : (float, float)
-        Standard deviations of the centre in x and y, pixels.
+        Standard deviations of the centre in x and y, pixels; NaN where it was not measured.
     """
 
     window: Window
@@ -101,15 +100,17 @@ class Tracking:
         object.__setattr__(self, "free", frozenset(self.free) | {"position"})
         if self.motion not in MOTIONS:
             raise InvalidInputError(f"unknown motion {self.motion!r}", f"choose from {', '.join(MOTIONS)}")
-        if self.sampler not in ("gaussian", "bilinear"):
-            raise InvalidInputError(f"the sampler {self.sampler!r} cannot be followed", "choose gaussian or bilinear")
-        if not SIDES[0] <= self.side <= SIDES[1]:
+        if self.sampler not in DIFFERENTIABLE:
+            raise InvalidInputError(
+                f"the sampler {self.sampler!r} cannot be followed", f"choose from {', '.join(DIFFERENTIABLE)}"
+            )
+        if not isinstance(self.side, int) or not SIDES[0] <= self.side <= SIDES[1]:
             raise InvalidInputError(f"side is {self.side}", f"give a number of taps from {SIDES[0]} to {SIDES[1]}")
         if not 0.25 <= self.context <= 8:
             raise InvalidInputError(f"context is {self.context}", "give a number of windows from 0.25 to 8")
         if not 0 <= self.update <= 1:
             raise InvalidInputError(f"update is {self.update}", "give a share from 0 to 1")
-        if not 0 < self.search <= 100 or not math.isfinite(self.search):
+        if not 0 < self.search <= 100:
             raise InvalidInputError(f"search is {self.search}", "give a positive radius in windows, to 100")
         self.sampling  # noqa: B018  # it checks the rest
 

@@ -1,4 +1,4 @@
-"""The judgement on a frame by the looks of the object: whether it is what was followed so far."""
+"""The judgement on a frame by appearance: whether the window shows what was followed so far."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ LEAST, DROP, DIM = 0.6, 0.2, 0.45
 """ZNCC below which an object is not found, fall below the usual one likewise, and ZNCC below which it is not there."""
 
 ALIKE, AGAIN, WIDE = (0.8, 0.15), (0.9, 0.03), (0.7, 0.05)
-"""Least ZNCC under all taps that is enough, however little of the object is seen, and largest fall below the usual one:
-where it was found in the frame before, where it was not, and in the whole frame."""
+"""Least ZNCC under all taps, and largest fall below the usual one, at which the object is found however few taps show
+it: if it was found in the frame before, if it was not, and if the whole frame is searched."""
 
 HALF, PART, MOST = 0.5, 0.35, 0.7
-"""Share of the object that must be seen for it to be found, to be measured, and to be found again."""
+"""Least share of the taps that show the object where it is found, where it is measured, and where it is found again."""
 
 CONTRAST, STRANGE, USED = 0.6, 0.2, 0.2
 """Cost of a change of contrast beyond `STRANGE`, both in logarithms, and share of a frame in the usual contrast."""
 
-RECENT, RIVAL = 6, 0.8
+RECENT, RIVAL = 6, 0.75
 """Frames in which a rival counts, and its ZNCC as a part of the object's."""
 
 USUAL, GONE = 30, 5
@@ -68,7 +68,7 @@ class Judge:
         """Give the cost of a contrast that is not the usual one."""
         return CONTRAST * max(0.0, abs(_log_gain(fitted) - self._contrast) - STRANGE)
 
-    def likeness(self, measured: Measured, missed: int, *, wide: bool) -> tuple[str, str]:
+    def likeness(self, measured: Measured, missed: int, *, wide: bool, far: bool) -> tuple[str, str]:
         """Give state and reason.
 
         Parameters
@@ -78,13 +78,19 @@ class Judge:
             Frames since the object was found or measured.
         wide : bool
             Whether the whole frame was searched.
+        far : bool
+            Whether the place is farther from the predicted one than an object moves in the frames that it was missed.
         """
         usual = self.usual
         least = max(LEAST, usual - DROP)
         share, zncc = measured.view.seen.share, measured.view.fitted.zncc
         if measured.whole >= (max(AGAIN[0], usual - AGAIN[1]) if missed else max(ALIKE[0], usual - ALIKE[1])):
             return "found", ""
-        if zncc >= least and share >= HALF and (missed == 0 or self._is_again(measured, least, usual, wide=wide)):
+        if (
+            zncc >= least
+            and share >= HALF
+            and (missed == 0 or ((wide or not far) and self._is_again(measured, least, usual, wide=wide)))
+        ):
             return "found", ""
         if zncc >= least and share >= PART and missed == 0:
             return "doubtful", HIDDEN

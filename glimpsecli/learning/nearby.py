@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 LEAST_SIDE = 7
 """Least shorter side of the template, in taps."""
 
+FARTHEST = 512
+"""Taps from the middle of the search to its farthest place, along each axis: of a small object in a large frame not all
+is searched, because each tap takes time and memory."""
+
 
 class Peak(NamedTuple):
     """A place that looks like the template.
@@ -85,7 +89,7 @@ def nearby(
         Height and width of the image: a centre outside it is not taken.
     most : int
     side : int
-        Greatest side of what is searched, in taps: where it is more, the taps are farther apart.
+        Side of what is searched, in taps, beyond which they are farther apart, as far as the template bears it.
 
     Returns
     -------
@@ -102,16 +106,17 @@ def nearby(
         weights = np.maximum(both[..., -1], 1e-6)
         template = both[..., :-1] / weights[..., None]
     step_x, step_y = width / w, height / h
-    out_x, out_y = math.ceil(radius / step_x), math.ceil(radius / step_y)
-    rows, columns = h + 2 * out_y, w + 2 * out_x
-    part = look(np.array([cx, cy, columns * step_x, rows * step_y, angle]), (rows, columns))
-    scores = zncc_map(template, weights, part)
-    x = np.arange(-out_x, out_x + 1, dtype=np.float32) * step_x
-    y = (np.arange(-out_y, out_y + 1, dtype=np.float32) * step_y)[:, None]
-    if angle:
-        cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-        x, y = cos * x - sin * y, sin * x + cos * y
-    x, y = x + np.float32(cx), y + np.float32(cy)
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    corners = np.array([(x - cx, y - cy) for x in (0, frame[1]) for y in (0, frame[0])])
+    left, right = _reach(corners @ [cos, sin], radius, step_x)
+    up, down = _reach(corners @ [-sin, cos], radius, step_y)
+    x, y = (right - left) / 2 * step_x, (down - up) / 2 * step_y  # of the middle of the part, before it is turned
+    rows, columns = h + up + down, w + left + right
+    part = np.array([cx + cos * x - sin * y, cy + sin * x + cos * y, columns * step_x, rows * step_y, angle])
+    scores = zncc_map(template, weights, look(part, (rows, columns)))
+    across = np.arange(-left, right + 1, dtype=np.float32) * step_x
+    along = (np.arange(-up, down + 1, dtype=np.float32) * step_y)[:, None]
+    x, y = np.float32(cx) + cos * across - sin * along, np.float32(cy) + sin * across + cos * along
     total = scores - prior.charge(x, y)
     total = np.where((x > 0) & (y > 0) & (x < frame[1]) & (y < frame[0]), total, -np.inf)
     peaks = []
@@ -121,14 +126,18 @@ def nearby(
         score = float(total[row, column])
         if not score > -1:
             break
-        fine_x = column + _summit(total[row], column) - out_x
-        fine_y = row + _summit(total[:, column], row) - out_y
-        dx, dy = fine_x * step_x, fine_y * step_y
-        if angle:
-            dx, dy = cos * dx - sin * dy, sin * dx + cos * dy
-        peaks.append(Peak(float(cx + dx), float(cy + dy), float(scores[row, column]), score))
+        dx = (column + _summit(total[row], column) - left) * step_x
+        dy = (row + _summit(total[:, column], row) - up) * step_y
+        x, y = cx + cos * dx - sin * dy, cy + sin * dx + cos * dy
+        peaks.append(Peak(float(x), float(y), float(scores[row, column]), score))
         total[max(0, row - near_y) : row + near_y + 1, max(0, column - near_x) : column + near_x + 1] = -np.inf
     return peaks
+
+
+def _reach(corners: Floats, radius: float, step: float) -> tuple[int, int]:
+    """Give the taps to be searched on either side of the middle, of the frame's corners along an axis, in pixels."""
+    low, high = (min(radius, max(0.0, float(edge))) for edge in (-corners.min(), corners.max()))
+    return min(FARTHEST, math.ceil(low / step)), min(FARTHEST, math.ceil(high / step))
 
 
 def zncc_map(template: Array, weights: Array, part: Array) -> Array:

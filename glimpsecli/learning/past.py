@@ -1,4 +1,4 @@
-"""The past of the frames: a few of them, reduced, by which a still thing is told from an object that came to rest."""
+"""The past of the frames: a few, reduced, which show whether something still was there before the object came."""
 
 from __future__ import annotations
 

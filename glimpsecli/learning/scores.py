@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from glimpsecli.window import Window, common_area, corners
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -103,7 +105,7 @@ def overlaps(first: Floats, second: Floats) -> Floats:
     high = np.minimum(first[:, :2] + first[:, 2:4] / 2, second[:, :2] + second[:, 2:4] / 2)
     common = np.maximum(high - low, 0).prod(axis=1)
     for n in np.flatnonzero((first[:, 4] != 0) | (second[:, 4] != 0)).tolist():
-        common[n] = _area(_clipped(_corners(first[n]), _corners(second[n])))
+        common[n] = common_area(_outline(first[n]), _outline(second[n]))
     shares: Floats = common / (areas[0] + areas[1] - common)
     return shares
 
@@ -117,35 +119,6 @@ def _lost_at(overlap: Floats, known: NDArray[np.bool_]) -> int | None:
     return int(places[np.argmax(runs)]) if runs.any() else None
 
 
-def _corners(window: Floats) -> Floats:
-    """Give the (4, 2) corners of a window, clockwise on the screen."""
-    cx, cy, width, height, angle = window.tolist()
-    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    half = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * [width / 2, height / 2]
-    corners: Floats = half @ [[cos, sin], [-sin, cos]] + [cx, cy]
-    return corners
-
-
-def _clipped(polygon: Floats, other: Floats) -> Floats:
-    """Cut a polygon to a convex one, edge by edge (Sutherland and Hodgman 1974); both are clockwise on the screen."""
-    for start, end in zip(other, np.roll(other, -1, axis=0), strict=True):
-        if not len(polygon):
-            break
-        edge = end - start
-        inside = edge[0] * (polygon[:, 1] - start[1]) - edge[1] * (polygon[:, 0] - start[0])
-        kept: list[Floats] = []
-        for n, point in enumerate(polygon):
-            before, there, here = polygon[n - 1], inside[n - 1], inside[n]
-            if there * here < 0:
-                kept.append(before + (point - before) * there / (there - here))
-            if here >= 0:
-                kept.append(point)
-        polygon = np.array(kept).reshape(-1, 2)
-    return polygon
-
-
-def _area(polygon: Floats) -> float:
-    if len(polygon) < 3:
-        return 0.0
-    x, y = polygon.T
-    return abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2
+def _outline(window: Floats) -> list[tuple[float, float]]:
+    """Give the corners of a window."""
+    return [(x, y) for x, y in corners(Window(*window.tolist()).to_affine((1, 1)), (1, 1)).tolist()]

@@ -1,4 +1,4 @@
-"""The template of a tracker: an object's looks, and the steps that bring a window onto it.
+"""The template of a tracker: a picture of an object, and the steps that bring a window onto it.
 
 A glimpse g and the template t, of weights w on their taps, are brought to mean zero under w in every channel and to
 length one, so that brightness and contrast do not matter. With the derivatives J of the template with respect to the
@@ -50,7 +50,7 @@ class Fit(NamedTuple):
 
 
 class Template:
-    """An object's looks, prepared for comparison with many glimpses.
+    """A picture of an object, prepared for comparison with many glimpses.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class Template:
         self._root = np.sqrt(self.share)[:, None]
         flat, self.power = self._normalised(values)
         self.flat = not self.power > FLAT * float(np.abs(values).max())  # NaN is flat as well
-        self._plain = self._centred(values) / max(self.power, 1e-12)
+        self._scaled = self._centred(values) / max(self.power, 1e-12)
         slopes = [self._project(slope, flat) for slope in _slopes(values, free, aspect)]
         jacobian = np.stack(slopes).astype(np.float64) / max(self.power, 1e-12)
         normal = jacobian @ jacobian.T
@@ -95,7 +95,7 @@ class Template:
         """Give the square of the difference at each tap, (h, w), the mean square of the template being 1."""
         centred = self._centred(glimpse)
         power = float(np.sqrt(self.share @ np.square(centred).sum(axis=1)))
-        rest: Array = np.square(centred / max(power, 1e-12) - self._plain).sum(axis=1).reshape(self.weights.shape)
+        rest: Array = np.square(centred / max(power, 1e-12) - self._scaled).sum(axis=1).reshape(self.weights.shape)
         return rest
 
     def spread(self, zncc: float, strides: tuple[float, float]) -> tuple[float, float]:

@@ -1,8 +1,8 @@
 """The tracker: it follows one object through frames, and says of each whether it is found.
 
-In each frame it predicts the place, looks for the template around it, brings the window onto the best places by steps
-of Gauss and Newton, and judges. An object that does not look like itself has not vanished: the window coasts. One that
-is not where its way leads, after something that looks like it was near, may be another.
+In each frame it predicts the place, searches for the template around it, brings the window onto the best places by
+steps of Gauss and Newton, and judges. Where nothing looks like the object, it is taken to be hidden: the window coasts
+on. Where something like the object was near, and the object then leaves its way, it may have been mistaken for that.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.learning.appearance import Appearance
 from glimpsecli.learning.course import Course
+from glimpsecli.learning.cuts import Cuts
 from glimpsecli.learning.following import FREEDOMS, MOTIONS, Tracked, Tracking
 from glimpsecli.learning.grid import Grid
 from glimpsecli.learning.judging import HIDDEN, LEAST, MOST, PART, RECENT, Judge
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FREEDOMS", "MOTIONS", "Tracked", "Tracker", "Tracking", "track"]
 
-OFTEN = 3
-"""Frames from one search of the whole frame to the next."""
+OFTEN, CUT = 3, 9
+"""Frames from one search of the whole frame to the next; those that count as missed after a cut, when one is due."""
 
 ANCHORED = 0.8
 """ZNCC with the look of the start from which on that look keeps the window from drifting."""
@@ -51,7 +52,8 @@ BEGUN = 2
 """Frames without the object after which a jump is none: it may be anywhere."""
 
 PATIENCE, DOUBTS, GHOSTS = 12, 40, 25
-"""Frames in which a jump is not followed; in which it is doubted; in which the object may be where no jump led."""
+"""Frames for which a jump is not followed, for which it is then doubted, and for which the place where the object would
+be without it is looked at as well."""
 
 RIVALS, ANOTHER, STOOD = "another looks like it", "it may be another", "it was here before"
 
@@ -70,7 +72,7 @@ class Tracker:
     Raises
     ------
     InvalidInputError
-        The window lies outside the frame, or shows nothing but one colour.
+        The window's centre lies outside the frame; the window shows one colour, or numbers that are not finite.
 
     Examples
     --------
@@ -92,7 +94,7 @@ class Tracker:
     def __init__(self, image: ArrayLike, window: Window, options: Tracking | None = None) -> None:
         self._options = options = Tracking() if options is None else options
         pixels = _checked(image)
-        self._shape = pixels.shape
+        self._kind = pixels.shape, pixels.dtype
         height, width = pixels.shape[:2]
         if not (0 <= window.cx <= width and 0 <= window.cy <= height):
             raise InvalidInputError(
@@ -103,6 +105,8 @@ class Tracker:
         self._viewer = Viewer(pixels, self._grid, options.sampling)
         self._course = Course(np.array([window.cx, window.cy, 0.0, window.angle]), options.motion)
         values = self._viewer.look(self._course.place)
+        if not np.isfinite(values).all():
+            raise InvalidInputError("the window shows NaN or infinity", "give frames of finite numbers")
         self._now, self._first = Appearance(values, self._grid), Appearance(values, self._grid)
         if self._now.template.flat:
             raise InvalidInputError(
@@ -110,6 +114,8 @@ class Tracker:
             )
         self._past = Past()
         self._past.keep(pixels, self._course.place)
+        self._cuts = Cuts()
+        self._cuts(pixels)
         self._judge = Judge()
         self._shares: deque[float] = deque([1.0], maxlen=RECENT)
         self._hidden: Array | None = None  # the taps of the frame before
@@ -130,14 +136,19 @@ class Tracker:
         Raises
         ------
         InvalidInputError
-            The frame has another shape.
+            The frame has another shape, or type.
         """
         pixels = _checked(image)
-        if pixels.shape != self._shape:
+        shape, dtype = self._kind
+        if (pixels.shape, pixels.dtype) != self._kind:
             raise InvalidInputError(
-                f"a frame of shape {pixels.shape} after frames of {self._shape}", "follow the object in each part alone"
+                f"a frame of shape {pixels.shape}, {pixels.dtype}, after frames of {shape}, {dtype}",
+                "follow the object in each part alone",
             )
         self._viewer = Viewer(pixels, self._grid, self._options.sampling)
+        if self._options.verdict and self._cuts(pixels):
+            self._course.forget(CUT)
+            self._past, self._ghost = Past(), None
         guess = self._course.predict(self._viewer.frame)
         measured, guess = self._meet(self._measure(guess), guess)
         state, reason = self._verdict(measured, guess)
@@ -152,11 +163,14 @@ class Tracker:
         if state == "found":
             self._learn(measured)
         self._past.keep(pixels, self._course.place)
-        spread = view.template.spread(view.fitted.zncc, self._grid.strides(self._course.place))
-        return Tracked(self._window(), state, reason, view.fitted.zncc, measured.second, spread)
+        if not self._course.missed:
+            spread = view.template.spread(view.fitted.zncc, self._grid.strides(self._course.place))
+            return Tracked(self._window(), state, reason, view.fitted.zncc, measured.second, spread)
+        zncc = self._now.template.fit(self._viewer.look(self._course.place)).zncc
+        return Tracked(self._window(), state, reason, zncc, view.fitted.zncc, (math.nan, math.nan))
 
     def _measure(self, guess: Floats) -> Measured:
-        """Find the object near the predicted place; rather there than far away, if something like it is near."""
+        """Find the object: near the predicted place rather than far away, where both places look like it."""
         best, second = self._best(guess)
         if not self._is_wide():  # rivals are near
             self._judge.note(second)
@@ -172,7 +186,7 @@ class Tracker:
         return near
 
     def _is_doubted(self) -> bool:
-        """Whether something was near, a short time ago, that a jump could lead to."""
+        """Whether a jump could lead to another thing, because one was near a short time ago."""
         return self._judge.is_contested or (self._course.missed == 0 and min(self._shares) < SURE)
 
     def _best(self, guess: Floats) -> tuple[Fitted, float]:
@@ -182,7 +196,7 @@ class Tracker:
         return seek(self._viewer, self._now.template, guess, size, area, self._judge, self._course.missed)
 
     def _is_wide(self) -> bool:
-        """Whether the whole frame is searched for an object that was lost."""
+        """Whether this frame is searched as a whole, because the object is lost."""
         missed = self._course.missed
         return self._options.redetect and missed >= LONG and missed % OFTEN == 0
 
@@ -209,9 +223,9 @@ class Tracker:
             self._ghost = None
             return measured, guess
         other = self._compare(self._viewer.align(self._now.template, where, STEPS), measured.whole)
-        apart = np.hypot(*(other.place[:2] - measured.place[:2])) >= self._size() / 3
-        likely = self._likeness(other)[0] == "found" and other.view.seen.share > MOST
-        if not (apart and likely) or ghost.is_jump(other.place, where, self._size()):
+        distinct = np.hypot(*(other.place[:2] - measured.place[:2])) >= self._size() / 3
+        likely = self._likeness(other, where)[0] == "found" and other.view.seen.share > MOST
+        if not (distinct and likely) or ghost.is_jump(other.place, where, self._size()):
             return measured, guess
         self._course, self._ghost = ghost, None
         ghost.missed = 0
@@ -221,7 +235,7 @@ class Tracker:
         """Give state and reason."""
         if not self._options.verdict:
             return "found", ""
-        state, reason = self._likeness(measured)
+        state, reason = self._likeness(measured, guess)
         if state != "found":
             return state, reason
         if self._stood(measured.view):
@@ -240,9 +254,10 @@ class Tracker:
         self._doubts = max(0, self._doubts - 1)
         return ("doubtful", ANOTHER) if self._doubts else ("found", "")
 
-    def _likeness(self, measured: Measured) -> tuple[str, str]:
-        """Give state and reason by the looks alone."""
-        return self._judge.likeness(measured, self._course.missed, wide=self._is_wide())
+    def _likeness(self, measured: Measured, guess: Floats) -> tuple[str, str]:
+        """Give state and reason by appearance, which must be better where the object was not expected."""
+        far = self._course.is_far(measured.place, guess, self._size())
+        return self._judge.likeness(measured, self._course.missed, wide=self._is_wide(), far=far)
 
     def _stood(self, view: View) -> bool:
         """Whether the window shows what was there before the object came."""
@@ -305,4 +320,6 @@ def _checked(image: ArrayLike) -> Array:
     pixels = np.asarray(image)
     if pixels.ndim != 3 or 0 in pixels.shape:
         raise InvalidInputError(f"a frame of shape {pixels.shape}", "give frames of height, width and channels")
+    if pixels.dtype not in (np.uint8, np.uint16, np.float32):
+        raise InvalidInputError(f"a frame of {pixels.dtype}", "give uint8, uint16 or float32")
     return np.ascontiguousarray(pixels)

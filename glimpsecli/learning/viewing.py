@@ -70,7 +70,7 @@ class Measured(NamedTuple):
         That by which the object is placed: one of the two below.
     now : View
     first : View or None
-        By the look of the start, where that still fits.
+        By the appearance of the start, where that still fits.
     whole : float
         ZNCC under all taps.
     second : float
@@ -136,12 +136,12 @@ class Viewer:
         assert best is not None  # there is one step at least
         return best
 
-    def view(self, looks: Appearance, best: Fitted, hidden: Array | None) -> View:
+    def view(self, appearance: Appearance, best: Fitted, hidden: Array | None) -> View:
         """Find the taps that are hidden, and bring the template without them to where it fits best.
 
         Parameters
         ----------
-        looks : Appearance
+        appearance : Appearance
         best : Fitted
             Where its template fits best with all taps.
         hidden : (h, w), optional
@@ -152,21 +152,21 @@ class Viewer:
         View
             Of share 0, and at the place of `best`, if too little is seen.
         """
-        template, fitted = looks.template, best
+        template, fitted = appearance.template, best
         if hidden is not None:
-            template = looks.masked(hidden)
+            template = appearance.masked(hidden)
             fitted = self.align(template, best.place)
-        seen = looks.seen(template, fitted.glimpse, self._grid.inside(fitted.place, self.frame))
+        seen = appearance.seen(template, fitted.glimpse, self._grid.inside(fitted.place, self.frame))
         if hidden is None and seen.share >= WHOLE:
             return View(fitted, seen, template)
         for _ in range(2):
             if seen.share < LITTLE:
                 break
-            template = looks.masked(seen.mask)
+            template = appearance.masked(seen.mask)
             fitted = self.align(template, fitted.place)
-            seen = looks.seen(template, fitted.glimpse, self._grid.inside(fitted.place, self.frame))
+            seen = appearance.seen(template, fitted.glimpse, self._grid.inside(fitted.place, self.frame))
         way = fitted.place - best.place
         astray = np.hypot(*way[:2]) > ASTRAY * self._grid.reach(best.place) or abs(way[2]) > ASTRAY / 2
         if seen.share < LITTLE or astray:
-            return View(best, seen._replace(share=0.0), looks.template)
+            return View(best, seen._replace(share=0.0), appearance.template)
         return View(fitted, seen, template)

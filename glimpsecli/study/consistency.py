@@ -17,7 +17,7 @@ import numpy as np
 
 from glimpsecli.learning.scores import THRESHOLDS, overlaps, score
 from glimpsecli.learning.tracking import Tracker, Tracking
-from glimpsecli.study import statistics
+from glimpsecli.study import patches, statistics
 from glimpsecli.study.running import processes
 from glimpsecli.study.sequences import KINDS, sequence
 from glimpsecli.study.statistics import Interval
@@ -155,14 +155,15 @@ class Difference(NamedTuple):
 
 
 def check(plan: Plan) -> None:
-    """Draw a sequence, so that photos that are missing are known before the run.
+    """Read the photos, so that those that are missing are known before the run.
 
     Raises
     ------
     InvalidInputError
         The folder does not hold the sample photos.
     """
-    sequence(*plan.all[0], plan.photos)
+    for name in patches.PHOTOS:
+        patches.photo(name, plan.photos)
 
 
 def run(plan: Plan, *, jobs: int, progress: Callable[[int, int], object]) -> list[Run]:

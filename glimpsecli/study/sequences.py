@@ -174,7 +174,7 @@ def _passed(stage: Stage) -> Scene:
     return stage.object(centres), (), (Layer(_hider(stage, thing), "box", thing),)
 
 
-def _beside_twin(stage: Stage) -> Scene:
+def _beside_lookalike(stage: Stage) -> Scene:
     """Let something that looks like the object cross its way, before it or behind it."""
     random = stage.random
     centres = stage.wander()
@@ -182,11 +182,11 @@ def _beside_twin(stage: Stage) -> Scene:
     direction, speed = random.uniform(0, 2 * math.pi), random.uniform(1.5, 4)
     way = np.array([math.cos(direction), math.sin(direction)])
     aside = np.array([-way[1], way[0]]) * stage.extent * random.uniform(0, 0.7)
-    twins = centres + aside + way * speed * (stage.time - middle)[:, None]
+    places = centres + aside + way * speed * (stage.time - middle)[:, None]
     alike = random.uniform(0.7, 1.0)
     blend = (alike * stage.patch + (1 - alike) * stage.other) * random.uniform(0.85, 1.15)
-    twin = Layer(np.clip(np.round(blend), 0, 255).astype(np.uint8), stage.shape, stage.windows(twins))
-    return (stage.object(centres), (twin,), ()) if random.random() < 0.5 else (stage.object(centres), (), (twin,))
+    other = Layer(np.clip(np.round(blend), 0, 255).astype(np.uint8), stage.shape, stage.windows(places))
+    return (stage.object(centres), (other,), ()) if random.random() < 0.5 else (stage.object(centres), (), (other,))
 
 
 def _leaving(stage: Stage) -> Scene:
@@ -235,6 +235,6 @@ def _blur(random: np.random.Generator, count: int) -> dict[str, Any]:
 
 _SCENES = {
     "scale": _scaled, "turn": _turned, "partial": _partly_hidden, "still hider": _behind, "moving hider": _passed,
-    "lookalike": _beside_twin, "leaving": _leaving,
+    "lookalike": _beside_lookalike, "leaving": _leaving,
 }  # fmt: skip
 _CHANGES = {"light": _light, "blur": _blur}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from glimpsecli.window.projective import Projective
 
 Point = tuple[float, float]
+Outline = list[Point]
 
 
 def corners(place: Affine | Projective, size: Size) -> Floats:
@@ -31,29 +32,36 @@ def share_outside(place: Affine | Projective, size: Size, image_size: Size) -> f
     A window without area (a stride of 0) counts as its centre: 0 or 1.
     """
     height, width = check_size(image_size)
-    outline: list[Point] = [(x, y) for x, y in corners(place, size).tolist()]
+    outline: Outline = [(x, y) for x, y in corners(place, size).tolist()]
     area = _area(outline)
     if area == 0:
         x, y = np.mean(outline, axis=0)
         return 0.0 if 0 <= x <= width and 0 <= y <= height else 1.0
-    inside = outline
-    for axis, bound, sign in ((0, 0, 1), (0, width, -1), (1, 0, 1), (1, height, -1)):
-        inside = _clip(inside, axis, bound, sign)
-    return min(1.0, max(0.0, 1 - _area(inside) / area))
+    image: Outline = [(0, 0), (width, 0), (width, height), (0, height)]
+    return min(1.0, max(0.0, 1 - common_area(outline, image) / area))
 
 
-def _clip(outline: list[Point], axis: int, bound: float, sign: int) -> list[Point]:
-    """Keep the part of a convex outline where ``sign * (point[axis] - bound) >= 0`` (Sutherland and Hodgman 1974)."""
-    kept: list[Point] = []
-    for start, end in zip(outline, outline[1:] + outline[:1], strict=True):
-        a, b = sign * (start[axis] - bound), sign * (end[axis] - bound)
-        if a >= 0:
-            kept.append(start)
-        if (a < 0) != (b < 0):
-            t = a / (a - b)
-            kept.append((start[0] + t * (end[0] - start[0]), start[1] + t * (end[1] - start[1])))
+def common_area(outline: Outline, convex: Outline) -> float:
+    """Give the area that two outlines have in common, the second being convex and clockwise on the screen."""
+    for start, end in zip(convex, convex[1:] + convex[:1], strict=True):
+        outline = _clip(outline, start, end)
+    return _area(outline)
+
+
+def _clip(outline: Outline, start: Point, end: Point) -> Outline:
+    """Keep the part of an outline to the right of an edge (Sutherland and Hodgman 1974)."""
+    (x, y), (u, v) = start, end
+    inside = [(u - x) * (point[1] - y) - (v - y) * (point[0] - x) for point in outline]
+    kept: Outline = []
+    for n, point in enumerate(outline):
+        before, there, here = outline[n - 1], inside[n - 1], inside[n]
+        if (there < 0) != (here < 0):
+            t = there / (there - here)
+            kept.append((before[0] + t * (point[0] - before[0]), before[1] + t * (point[1] - before[1])))
+        if here >= 0:
+            kept.append(point)
     return kept
 
 
-def _area(outline: list[Point]) -> float:
+def _area(outline: Outline) -> float:
     return abs(sum(x * v - u * y for (x, y), (u, v) in zip(outline, outline[1:] + outline[:1], strict=True))) / 2
