@@ -31,5 +31,12 @@ COLOUR_MAPS = ("viridis", "magma", "inferno", "cividis", "turbo", "gray")
 OUTLINE = "#ffd900"
 """Colour of the frame that shows a window on a picture."""
 
+FOUND, DOUBTFUL, LOST = STATES = ("found", "doubtful", "lost")
+"""States of an object that is followed: it is there, something speaks against it, it is not there."""
+MOTIONS = ("velocity", "near", "none")
+"""What is known of a place before one looks: it moves on, it is near the last one, nothing."""
+SIDES = 8, 256
+"""Least and greatest number of taps along the longer side of a window that is followed."""
+
 EASINGS = ("linear", "smooth", "in", "out", "spline", "hold")
 ZOOMS = ("log", "linear", "orbit")

@@ -34,7 +34,7 @@ def runs(plan):
     for kind, seed in plan.all:
         own = random.uniform(0.3, 0.5)
         for one in CONDITIONS:
-            gain = 0.1 * consistency.MOTIONS.index(one.motion) + 0.1 * one.verdict
+            gain = 0.1 * (2 - consistency.MOTIONS.index(one.motion)) + 0.1 * one.verdict
             if kind == "leaving" and one.motion != "none":
                 gain -= 0.3
             found.append(record(kind, seed, one, own + gain + random.normal(0, 0.02)))

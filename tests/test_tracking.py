@@ -141,7 +141,7 @@ def test_the_start_comes_first_and_as_it_was_given():
     window = Window(40, 50, 20, 22)
     first, second = track(scene([(40, 50), (41, 50)]), window)
     assert first.window is window
-    assert (first.state, first.zncc) == ("found", 1)
+    assert (first.state, first.zncc, first.reason) == ("found", 1, "the box that was given")
     assert second.spread[0] > 0
     assert second.window.height / second.window.width == pytest.approx(1.1)
 

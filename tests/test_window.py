@@ -25,6 +25,11 @@ def taps(matrix, size):
     return np.stack([j, i, np.ones(size)], -1) @ np.asarray(matrix).T
 
 
+@given(windows)
+def test_the_row_of_a_window_makes_it_again(window):
+    assert Window(*window.row) == window
+
+
 def test_a_whole_pixel_window_reads_whole_pixels_exactly():
     for width in range(1, 60):
         for height in (1, 2, 3, 7, 31):

@@ -18,6 +18,7 @@ from glimpsecli.annotations.boxes import Box
 from glimpsecli.annotations.tables import Row, filled, located, read_rows, time_of
 from glimpsecli.annotations.text import listed, shown
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.names import LOST
 
 if TYPE_CHECKING:
     from glimpsecli.arrays import Floats
@@ -47,8 +48,7 @@ class Track(NamedTuple):
 
     def windows(self, image_size: Size) -> Floats:
         """Give the windows, (N, 5) float64: cx, cy, width, height, angle on an image of `image_size`."""
-        tied = [box.to_window(image_size) for box in self.boxes]
-        return np.array([(one.cx, one.cy, one.width, one.height, one.angle) for one in tied])
+        return np.array([box.to_window(image_size).row for box in self.boxes])
 
     def check_gaps(self, times: Sequence[Fraction], longest: Fraction) -> None:
         """Raise where two neighbouring rows lie more than `longest` seconds apart; `times` are those of the rows.
@@ -89,7 +89,7 @@ def read_tracks(table: str) -> dict[str, Track]:
     """
     rows: dict[str, list[Row]] = {}
     for row in read_rows(table, ("time",), ("state",)):
-        if str(row.cells.get("state") or "").strip().lower() != "lost":
+        if str(row.cells.get("state") or "").strip().lower() != LOST:
             name = str(row.cells["id"]).strip() if filled(row.cells, "id") else row.box.label
             rows.setdefault(name or "", []).append(row)
     if not rows:

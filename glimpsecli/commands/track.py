@@ -100,7 +100,7 @@ drawing, out = options.section("Pictures"), options.out
     help="Numbers of the window that change: position, scale, angle.",
 )  # fmt: skip
 @how(
-    "--motion", type=click.Choice(("velocity", "near", "none")), default="velocity", show_default=True,
+    "--motion", type=click.Choice(names.MOTIONS), default=names.MOTIONS[0], show_default=True,
     help="Where it is expected: it goes on as it went; it is near; or it may be anywhere.",
 )  # fmt: skip
 @how(
@@ -112,7 +112,7 @@ drawing, out = options.section("Pictures"), options.out
     help="Part that is compared: the box enlarged by this.",
 )  # fmt: skip
 @how(
-    "--side", type=click.IntRange(8, 256), default=32, show_default=True, metavar="N",
+    "--side", type=click.IntRange(*names.SIDES), default=32, show_default=True, metavar="N",
     help="Taps along the longer side of what is compared.",
 )  # fmt: skip
 @how(
@@ -261,6 +261,6 @@ def _take(step: Step, outputs: Outputs, tallies: dict[str, Tally], given: dict[s
         changed = tallies[seen.name].add(step, seen)
         if changed and given["verbose"]:
             say(f"frame {step.at.number}: {seen.name} is {seen.tracked.state}: {seen.tracked.reason}".rstrip(": "))
-        if given["as_json"] and (seen.tracked.state == "found" or not given["only_found"]):
+        if given["as_json"] and (seen.tracked.state == names.FOUND or not given["only_found"]):
             show_json(record_of(step, seen))
     outputs.add(step)

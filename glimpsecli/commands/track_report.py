@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glimpsecli.commands.report import complain, say, show_json
+from glimpsecli.names import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,7 @@ def report(tallies: dict[str, Tally], frames: int, written: list[str], given: di
             click.echo(_scores_line(record))
     if given["quiet"] or (given["as_json"] and not written):
         return
-    counts = {state: sum(tally.counts[state] for tally in tallies.values()) for state in ("found", "doubtful", "lost")}
+    counts = {state: sum(tally.counts[state] for tally in tallies.values()) for state in STATES}
     states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     many = "" if len(tallies) == 1 else f", {len(tallies)} objects"
     where = f"; written: {', '.join(written)}" if written else ""

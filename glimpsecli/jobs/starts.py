@@ -14,6 +14,7 @@ from glimpsecli.annotations.text import listed
 from glimpsecli.annotations.tracks import Track, choose
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.learning.fitting import LEAST_ENERGY, LEAST_SIDE, gradient_energy
+from glimpsecli.names import LOST
 from glimpsecli.sampling import FULL_SCALE, extract
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def starts_of_table(
     InvalidInputError
         The table cannot be read, names an object twice, or has none in these frames.
     """
-    rows = [row for row in read_rows(table, ("time",), ("state",)) if row.cells.get("state") != "lost"]
+    rows = [row for row in read_rows(table, ("time",), ("state",)) if row.cells.get("state") != LOST]
     default = frames[-1 if backward else 0] if asked is None else asked
     objects = _objects(rows)
     if identity is not None and identity not in objects:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glimpsecli.jobs.tracking import FOUND, LOST, as_row
 from glimpsecli.learning.scores import Scores, score
+from glimpsecli.names import FOUND, LOST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +43,7 @@ class Tally:
             self._true = dict(zip(truth.frames, truth.windows(image_size), strict=True))
         self._state = FOUND
         self._frames: list[int] = []
-        self._windows: list[Floats] = []
+        self._windows: list[tuple[float, ...]] = []
         self._found: list[bool] = []
 
     def add(self, step: Step, seen: Seen) -> bool:
@@ -59,7 +59,7 @@ class Tally:
             self.lost_since = step.at.number
         if step.at.number in self._true:
             self._frames.append(step.at.number)
-            self._windows.append(as_row(seen.tracked.window))
+            self._windows.append(seen.tracked.window.row)
             self._found.append(state == FOUND)
         return changed
 

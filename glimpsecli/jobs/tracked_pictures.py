@@ -18,7 +18,7 @@ from glimpsecli.jobs.container import placing_anywhere
 from glimpsecli.jobs.outputs import make_folder, opened
 from glimpsecli.jobs.plan import How
 from glimpsecli.jobs.storing import flat
-from glimpsecli.jobs.tracking import FOUND, as_row
+from glimpsecli.names import FOUND
 from glimpsecli.pictures.label import label
 from glimpsecli.pictures.pair import pair
 from glimpsecli.pictures.scale import as_rgb
@@ -188,14 +188,14 @@ class GlimpseArrays:
     def __init__(self, target: str, look: Look, output: Output) -> None:
         self.target, self._look, self._output = target, look, output
         self._glimpses: list[Array] = []
-        self._rows: list[tuple[str, int, float, str, float, Array]] = []
+        self._rows: list[tuple[str, int, float, str, float, tuple[float, ...]]] = []
 
     def add(self, step: Step, seen: Sequence[Seen]) -> None:
         """Keep the glimpses of a frame."""
         assert step.picture is not None
         for name, tracked in seen:
             self._glimpses.append(self._look.glimpse(step.picture, name, tracked.window, self._output.depth))
-            row = step.at.number, float(step.at.time), tracked.state, tracked.zncc, as_row(tracked.window)
+            row = step.at.number, float(step.at.time), tracked.state, tracked.zncc, tracked.window.row
             self._rows.append((name, *row))
 
     def finish(self, *, whole: bool) -> bool:

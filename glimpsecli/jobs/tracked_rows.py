@@ -13,7 +13,7 @@ from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.atomic import place
 from glimpsecli.jobs.outputs import make_folder
 from glimpsecli.jobs.plan import STREAM
-from glimpsecli.jobs.tracking import LOST
+from glimpsecli.names import FOUND, LOST
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.tracking import Seen, Step
@@ -130,4 +130,4 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
 
 def only_found(seen: Sequence[Seen]) -> Iterator[Seen]:
     """Give the objects that are found."""
-    return (one for one in seen if one.tracked.state == "found")
+    return (one for one in seen if one.tracked.state == FOUND)

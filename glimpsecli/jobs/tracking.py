@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,15 +15,12 @@ from glimpsecli.jobs.starts import Start, check_shows
 from glimpsecli.jobs.storing import flat
 from glimpsecli.learning.scores import is_wrong
 from glimpsecli.learning.tracking import Tracked, Tracker, Tracking
+from glimpsecli.names import DOUBTFUL, FOUND, LOST
 
 if TYPE_CHECKING:
-    from glimpsecli.arrays import Floats
     from glimpsecli.images import Picture
     from glimpsecli.jobs.at import At
     from glimpsecli.video.clip import Clip
-    from glimpsecli.window import Window
-
-FOUND, DOUBTFUL, LOST = "found", "doubtful", "lost"
 
 
 class Seen(NamedTuple):
@@ -244,7 +240,7 @@ def _unconfirmed(ways: Mapping[int, tuple[Tracked, Tracked]]) -> list[int]:
 
 def _is_apart(one: Tracked, other: Tracked) -> bool:
     """Return whether two windows are at different places."""
-    return bool(is_wrong(as_row(other.window)[None], as_row(one.window)[None])[0])
+    return bool(is_wrong(np.array([other.window.row]), np.array([one.window.row]))[0])
 
 
 def _after(frames: Sequence[At], starts: Sequence[Start]) -> Sequence[At]:
@@ -282,21 +278,12 @@ def _run(
             try:
                 check_shows(pixels, start.window, options)
                 trackers[start.name] = Tracker(pixels, start.window, options)
-                seen.append(Seen(start.name, _first(start.window)))
+                seen.append(Seen(start.name, Tracked.given(start.window)))
             except InvalidInputError as error:
                 refuse(InvalidInputError(f"{start.name}, frame {start.frame}: {error.message}", error.hint))
         yield Step(at, tuple(seen), picture)
         if stopped() or not (trackers or waiting):
             return
-
-
-def as_row(window: Window) -> Floats:
-    """Give a window as (5,) numbers."""
-    return np.array([window.cx, window.cy, window.width, window.height, window.angle])
-
-
-def _first(window: Window) -> Tracked:
-    return Tracked(window, FOUND, "the box that was given", 1.0, math.nan, (0.0, 0.0))
 
 
 def _counted(

@@ -45,7 +45,7 @@ class Course:
     place : (4,) float64
         See ``grid``.
     motion : str
-        One of :data:`~glimpsecli.learning.following.MOTIONS`.
+        One of :data:`glimpsecli.names.MOTIONS`.
     """
 
     def __init__(self, place: Floats, motion: str) -> None:

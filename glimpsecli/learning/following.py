@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.names import BLUR, DIFFERENTIABLE
+from glimpsecli.names import BLUR, DIFFERENTIABLE, FOUND, MOTIONS, SIDES
 from glimpsecli.sampling import Sampling
 
 if TYPE_CHECKING:
     from glimpsecli.window import Window
 
-MOTIONS = ("velocity", "near", "none")
-"""What is known of a place before one looks: it moves on, it is near the last one, nothing."""
-
 FREEDOMS = ("position", "scale", "angle")
-
-SIDES = 8, 256
-"""Least and greatest number of taps along the longer side."""
 
 
 class Tracked(NamedTuple):
@@ -45,6 +40,11 @@ class Tracked(NamedTuple):
     zncc: float
     second: float
     spread: tuple[float, float]
+
+    @classmethod
+    def given(cls, window: Window) -> Tracked:
+        """Give the object in the frame of its start."""
+        return cls(window, FOUND, "the box that was given", 1.0, math.nan, (0.0, 0.0))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glimpsecli.names import DOUBTFUL, FOUND, LOST
+
 if TYPE_CHECKING:
     from glimpsecli.learning.viewing import Fitted, Measured
 
@@ -85,18 +87,18 @@ class Judge:
         least = max(LEAST, usual - DROP)
         share, zncc = measured.view.seen.share, measured.view.fitted.zncc
         if measured.whole >= (max(AGAIN[0], usual - AGAIN[1]) if missed else max(ALIKE[0], usual - ALIKE[1])):
-            return "found", ""
+            return FOUND, ""
         if (
             zncc >= least
             and share >= HALF
             and (missed == 0 or ((wide or not far) and self._is_again(measured, least, usual, wide=wide)))
         ):
-            return "found", ""
+            return FOUND, ""
         if zncc >= least and share >= PART and missed == 0:
-            return "doubtful", HIDDEN
+            return DOUBTFUL, HIDDEN
         if measured.whole >= DIM and missed < GONE:
-            return "doubtful", DIFFERENT
-        return "lost", NOWHERE
+            return DOUBTFUL, DIFFERENT
+        return LOST, NOWHERE
 
     def _is_again(self, measured: Measured, least: float, usual: float, *, wide: bool) -> bool:
         """Whether it is the object again, which was not found in the frame before."""

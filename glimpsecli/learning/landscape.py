@@ -216,7 +216,7 @@ def _evaluated(
     pixels = checked_image(image)
     scale = FULL_SCALE.get(pixels.dtype.name, 1.0)
     truth = Sampler(window, size, pixels.shape, sampling)(pixels)
-    windows = np.tile([window.cx, window.cy, window.width, window.height, window.angle], (len(moves), 1))
+    windows = np.tile(window.row, (len(moves), 1))
     windows[:, numbers] += moves
     if not windows[:, 4].any():
         windows = windows[:, :4]  # without an angle gradients take less time

@@ -18,12 +18,13 @@ from glimpsecli.errors import InvalidInputError
 from glimpsecli.learning.appearance import Appearance
 from glimpsecli.learning.course import Course
 from glimpsecli.learning.cuts import Cuts
-from glimpsecli.learning.following import FREEDOMS, MOTIONS, Tracked, Tracking
+from glimpsecli.learning.following import FREEDOMS, Tracked, Tracking
 from glimpsecli.learning.grid import Grid
 from glimpsecli.learning.judging import HIDDEN, LEAST, MOST, PART, RECENT, Judge
 from glimpsecli.learning.past import Past
 from glimpsecli.learning.seeking import LONG, seek, where_to_seek
 from glimpsecli.learning.viewing import STEPS, WHOLE, Fitted, Measured, View, Viewer
+from glimpsecli.names import DOUBTFUL, FOUND
 from glimpsecli.window import Window
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from glimpsecli.arrays import Array, Floats
 
-__all__ = ["FREEDOMS", "MOTIONS", "Tracked", "Tracker", "Tracking", "track"]
+__all__ = ["FREEDOMS", "Tracked", "Tracker", "Tracking", "track"]
 
 OFTEN, CUT = 3, 9
 """Frames from one search of the whole frame to the next; those that count as missed after a cut, when one is due."""
@@ -154,13 +155,13 @@ class Tracker:
         state, reason = self._verdict(measured, guess)
         view = measured.view
         self._hidden = None
-        if state == "found" or reason in (HIDDEN, ANOTHER):
-            self._course.measured(measured.place, guess, sure=state == "found")
+        if state == FOUND or reason in (HIDDEN, ANOTHER):
+            self._course.measured(measured.place, guess, sure=state == FOUND)
             if view.seen.share < WHOLE:
                 self._hidden = view.seen.mask
         else:
             self._course.coast(guess)
-        if state == "found":
+        if state == FOUND:
             self._learn(measured)
         self._past.keep(pixels, self._course.place)
         if not self._course.missed:
@@ -224,7 +225,7 @@ class Tracker:
             return measured, guess
         other = self._compare(self._viewer.align(self._now.template, where, STEPS), measured.whole)
         distinct = np.hypot(*(other.place[:2] - measured.place[:2])) >= self._size() / 3
-        likely = self._likeness(other, where)[0] == "found" and other.view.seen.share > MOST
+        likely = self._likeness(other, where)[0] == FOUND and other.view.seen.share > MOST
         if not (distinct and likely) or ghost.is_jump(other.place, where, self._size()):
             return measured, guess
         self._course, self._ghost = ghost, None
@@ -234,12 +235,12 @@ class Tracker:
     def _verdict(self, measured: Measured, guess: Floats) -> tuple[str, str]:
         """Give state and reason."""
         if not self._options.verdict:
-            return "found", ""
+            return FOUND, ""
         state, reason = self._likeness(measured, guess)
-        if state != "found":
+        if state != FOUND:
             return state, reason
         if self._stood(measured.view):
-            return "doubtful", STOOD
+            return DOUBTFUL, STOOD
         missed = self._course.missed
         if missed > PATIENCE:
             self._doubts = 0  # it was gone, not taken for another
@@ -248,11 +249,11 @@ class Tracker:
         jump = begun and self._judge.is_contested and self._course.is_jump(measured.place, guess, self._size())
         if jump and missed < PATIENCE:
             self._doubts = DOUBTS
-            return "doubtful", RIVALS
+            return DOUBTFUL, RIVALS
         if self._doubts == DOUBTS:
             self._ghost = self._course.forked(guess)
         self._doubts = max(0, self._doubts - 1)
-        return ("doubtful", ANOTHER) if self._doubts else ("found", "")
+        return (DOUBTFUL, ANOTHER) if self._doubts else (FOUND, "")
 
     def _likeness(self, measured: Measured, guess: Floats) -> tuple[str, str]:
         """Give state and reason by appearance, which must be better where the object was not expected."""
@@ -311,7 +312,7 @@ def track(images: Iterable[ArrayLike], window: Window, options: Tracking | None 
     for image in images:
         if tracker is None:
             tracker = Tracker(image, window, options)
-            yield Tracked(window, "found", "", 1.0, math.nan, (0.0, 0.0))
+            yield Tracked.given(window)
         else:
             yield tracker(image)
 

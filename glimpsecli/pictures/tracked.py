@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from glimpsecli.names import DOUBTFUL, FOUND, LOST
 from glimpsecli.pictures.outline import line_weight, outline
 from glimpsecli.pictures.strokes import stroke
 
@@ -11,8 +12,8 @@ if TYPE_CHECKING:
     from glimpsecli.arrays import Array, Figure
 
 GREEN, AMBER, RED = (0.2, 0.85, 0.2), (1.0, 0.7, 0.0), (1.0, 0.25, 0.2)
-COLOURS = {"found": GREEN, "doubtful": AMBER, "lost": RED}
-_DASHES = {"doubtful": 5.0, "lost": 2.0}
+COLOURS = {FOUND: GREEN, DOUBTFUL: AMBER, LOST: RED}
+_DASHES = {DOUBTFUL: 5.0, LOST: 2.0}
 """Lengths of dashes, in weights of the line, so that the states differ without colour too."""
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from glimpsecli.learning.scores import THRESHOLDS, overlaps, score
 from glimpsecli.learning.tracking import Tracker, Tracking
+from glimpsecli.names import FOUND, MOTIONS
 from glimpsecli.study import patches, statistics
 from glimpsecli.study.running import processes
 from glimpsecli.study.sequences import KINDS, sequence
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
     from glimpsecli.arrays import Floats
     from glimpsecli.study.sequences import Frame
-
-MOTIONS = ("none", "near", "velocity")
-"""Where the object is expected: anywhere, near its last place, or where its velocity leads."""
 
 SEEN = 0.5
 """Share of the object that is to be visible in a frame that counts for success; hidden ones are counted apart."""
@@ -54,7 +52,7 @@ class Condition(NamedTuple):
         return self.motion + ("" if self.verdict else ", no verdict")
 
 
-CONDITIONS = tuple(Condition(motion, verdict) for verdict in (False, True) for motion in MOTIONS)
+CONDITIONS = tuple(Condition(motion, verdict) for verdict in (False, True) for motion in MOTIONS[::-1])
 
 CLAIMS: dict[str, tuple[tuple[Condition, Condition], ...]] = {
     "It is near where it was": tuple(
@@ -63,7 +61,7 @@ CLAIMS: dict[str, tuple[tuple[Condition, Condition], ...]] = {
     "It goes on as it went": tuple(
         (Condition("velocity", verdict), Condition("near", verdict)) for verdict in (True, False)
     ),
-    "It does not vanish": tuple((Condition(motion, True), Condition(motion, False)) for motion in MOTIONS[::-1]),
+    "It does not vanish": tuple((Condition(motion, True), Condition(motion, False)) for motion in MOTIONS),
     "All of it": ((Condition("velocity", True), Condition("none", False)),),
 }
 """Pairs of conditions by claim: the first has the part of consistency that the second lacks."""
@@ -206,9 +204,8 @@ def judge(
     began = time.process_time()
     seen = [tracker(frame) for frame in frames[1:]]
     milliseconds = 1000 * (time.process_time() - began) / len(seen)
-    places = [one.window for one in seen]
-    windows = np.array([(one.cx, one.cy, one.width, one.height, one.angle) for one in places])
-    found, truth, visible = np.array([one.state == "found" for one in seen]), truth[1:], visible[1:]
+    windows = np.array([one.window.row for one in seen])
+    found, truth, visible = np.array([one.state == FOUND for one in seen]), truth[1:], visible[1:]
     scores, overlap = score(windows, truth, found), overlaps(windows, truth)
     height, width = frames[0].shape[:2]
     inside = np.all((truth[:, :2] > 0) & (truth[:, :2] < [width, height]), axis=1)

@@ -49,7 +49,7 @@ class Window:
 
     def __post_init__(self) -> None:
         _freeze_floats(self)
-        check_windows(np.array([(self.cx, self.cy, self.width, self.height, self.angle)]))  # astuple takes far longer
+        check_windows(np.array([self.row]))  # astuple takes far longer
 
     @classmethod
     def from_box(cls, x: float, y: float, width: float, height: float, angle: float = 0.0) -> Window:
@@ -77,6 +77,11 @@ class Window:
             raise InvalidInputError(f"{affine} shears the image, a window cannot", "use the Affine itself")
         cx, cy = affine.matrix @ [(w - 1) / 2, (h - 1) / 2, 1] + 0.5
         return cls(cx, cy, width, height, math.degrees(math.atan2(c, a)))
+
+    @property
+    def row(self) -> tuple[float, float, float, float, float]:
+        """Centre, width, height and angle: the window's row in an array of windows."""
+        return self.cx, self.cy, self.width, self.height, self.angle
 
     @property
     def box(self) -> tuple[float, float, float, float]:
