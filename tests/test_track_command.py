@@ -356,6 +356,18 @@ class TestPictures:
         done(videos["two"], "--box 4,20,16,12 --box 60,45,10,10 -o seen/ --overlay --frames :2")
         assert sorted(os.listdir("seen")) == ["two_000000.png", "two_000001.png"]
 
+    def test_a_frame_of_one_object_is_called_by_it(self, done, videos):
+        done(videos["plain"], f"--box {BOX} --id cat -o seen/ --overlay --frames :2 --name {{id}}_{{frame}}")
+        assert sorted(os.listdir("seen")) == ["cat_0.png", "cat_1.png"]
+
+    @pytest.mark.parametrize(("height", "box", "size"), [(59, BOX, (58, 160)), (60, "4,20,17,14", (60, 154))])
+    def test_a_film_of_odd_sides_beside_the_glimpse(self, done, height, box, size):
+        clip = film("odd.mkv", [drawn(k)[:height] for k in range(4)])
+        done(clip, f"--box {box} -o t.mp4 --inset")
+        with open_clip("t.mp4") as made:
+            assert made.size == size
+            assert len(made) == 4
+
     def test_a_film_for_every_player(self, done, videos):
         odd = film("odd.mkv", [drawn(k)[:-1, :-1] for k in range(4)])
         done(odd, f"--box {BOX} -o t.mp4")
@@ -394,6 +406,7 @@ class TestMistakes:
             (f"--box {BOX} --id cat -o t.txt", "the id cat in a table of MOT"),
             (f"--box {BOX} --free position,angle -o t.txt", "a table of MOT has no angles"),
             (f"--box {BOX} --box 60,45,10,10 --inset -o t.gif", "--inset with 2 objects"),
+            (f"--box {BOX} --box 60,45,10,10 -o t/ --overlay --name {{id}}_{{frame}}", "frames that show 2 objects"),
             (f"--box {BOX} --free scale -o t.csv", "leaves out the position"),
             (f"--box {BOX} -o t.csv --sampler bilinear --blur 1", "it is for gaussian"),
             (f"--box {BOX} -o t.csv --truth none.csv", "none.csv"),
@@ -516,15 +529,17 @@ cli.main()
 """
 
 
-def test_a_reader_that_leaves_does_not_end_the_other_outputs(videos):
+@pytest.mark.parametrize("kind", ["csv", "gif", "npz"])
+def test_a_reader_that_leaves_does_not_end_the_other_outputs(videos, kind):
     code = SCRIPT.format(tests=os.path.dirname(__file__), pause=0).replace('print("there", flush=True)', "pass")
-    line = ["track", videos["plain"], "--box", BOX, "-o", "-", "--format", "csv", "-o", "t.csv"]
+    line = ["track", videos["plain"], "--box", BOX, "-o", "-", "--format", kind, "-o", "t.csv"]
     run = subprocess.Popen([sys.executable, "-c", code, *line], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     run.stdout.close()
     err = run.stderr.read()
     run.stderr.close()
     assert run.wait(60) == 0
-    assert b"error" not in err
+    assert b"error" not in err.lower()
+    assert b"written: t.csv" in err
     assert len(rows()) == FRAMES
 
 
@@ -558,6 +573,8 @@ class TestInterrupted:
         assert b"interrupted at frame" in err
         assert 1 < len(rows()) < FRAMES
         assert not os.path.exists("t.mkv")
+        assert not os.path.exists("seen")
+        assert err.splitlines()[-2].endswith(b"; written: t.csv")
         assert not [name for name in os.listdir() if name.endswith("tmp")]
 
     def test_the_end_of_the_session_leaves_no_half_film(self, videos):

@@ -39,6 +39,11 @@ def check_template(template: str) -> None:
     _filled(template, _FIELDS)
 
 
+def names_object(template: str) -> bool:
+    """Return whether a checked template names the object that is shown."""
+    return any(field in ("id", "label") for _, field, _, _ in string.Formatter().parse(template))
+
+
 def output_name(
     template: str, suffix: str, *, source: str, index: int, label: str | None, scale: int, frame: int = 0
 ) -> str:

@@ -6,23 +6,22 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from glimpsecli.errors import GlimpseError
+from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.images import Format, check, depth_of
 from glimpsecli.images.formats import FORMATS, format_named
 from glimpsecli.jobs import tracked_rows
 from glimpsecli.jobs.filming import film_options, rate_of
-from glimpsecli.jobs.naming import check_template, output_name
+from glimpsecli.jobs.naming import check_template, names_object, output_name
 from glimpsecli.jobs.outputs import check_outputs
 from glimpsecli.jobs.plan import STREAM, How, Output
 from glimpsecli.jobs.storing import flat
 from glimpsecli.jobs.tracked_kinds import FOLDER, Showing, check_options, kind_of
 from glimpsecli.jobs.tracked_pictures import (
     Drawing,
-    DrawnFiles,
     DrawnFilm,
     GlimpseArrays,
-    GlimpseFiles,
     Look,
+    PictureFiles,
     check_one,
     panel_size,
 )
@@ -45,10 +44,13 @@ class Sink(Protocol):
     target : str
     draws : bool
         Whether it needs the pixels of frames.
+    shows_all : bool
+        Whether it takes objects that are not found even where tables and glimpses leave them out.
     """
 
     target: str
     draws: bool
+    shows_all: bool
 
     def add(self, step: Step, seen: Sequence[Seen]) -> None:
         """Take the next frame, and those of its objects that are wanted."""
@@ -103,7 +105,7 @@ class Outputs:
             if sink.draws and step.picture is None:
                 continue
             try:
-                sink.add(step, step.seen if isinstance(sink, DrawnFilm | DrawnFiles) else found)
+                sink.add(step, step.seen if sink.shows_all else found)
             except GlimpseError as error:
                 self._fail(sink, error)
             except BrokenPipeError:
@@ -118,6 +120,8 @@ class Outputs:
                     written.append(sink.target)
             except GlimpseError as error:
                 self._fail(sink, error)
+            except BrokenPipeError:
+                sink.drop()
         self._sinks = []
         return written
 
@@ -200,7 +204,7 @@ class _Making:
             return tracked_rows.Table(target, kind, overwrite=self.output.overwrite)
         if kind == "npz":
             self.files.append(target)
-            return GlimpseArrays(target, self._look(), self.output)
+            return GlimpseArrays(target, self._look(), overwrite=self.output.overwrite)
         if kind == FOLDER:
             return self._folder(target)
         self.files.append(target)
@@ -219,22 +223,24 @@ class _Making:
         overlay = self.showing.overlay
         template = self.output.name or ("{stem}_{frame:06d}" if overlay else "{id}_{frame:06d}")
         check_template(template)
+        if overlay and len(self.names) > 1 and names_object(template):
+            raise InvalidInputError(
+                f"the name {template!r} for frames that show {len(self.names)} objects", "use {stem}"
+            )
         picture = self.clip.frame(self.frames[0].index).picture
         self._check_fits(file_format, picture, drawn=overlay)
-        if overlay:
-            drawn = {at.number: self._file(target, template, file_format, None, at) for at in self.frames}
-            self.files += drawn.values()
-            return DrawnFiles(target, self._drawing(even=False), self.output, file_format, drawn)
+        pictures = self._drawing(even=False).pictures if overlay else self._look().pictures
         files = {
             (name, at.number): self._file(target, template, file_format, name, at)
-            for name in self.names
+            for name in ([None] if overlay else self.names)
             for at in self.frames
         }
         self.files += files.values()
-        return GlimpseFiles(target, self._look(), self.output, file_format, files)
+        return PictureFiles(target, pictures, self.output, file_format, files, shows_all=overlay)
 
     def _file(self, target: str, template: str, file_format: Format, name: str | None, at: At) -> str:
         path = "stdin" if self.source == STREAM else self.source
+        name = self.names[0] if len(self.names) == 1 else name
         number = 0 if name is None else self.names.index(name)
         return os.path.join(
             target,
@@ -253,12 +259,12 @@ class _Making:
             start.name: self.showing.size.for_extent(start.window.width * context, start.window.height * context)
             for start in self.starts
         }
-        return Look(self.showing.sampling, sizes, context)
+        return Look(self.showing.sampling, sizes, context, self.output.depth)
 
     def _drawing(self, *, even: bool) -> Drawing:
         beside = None
         if self.showing.inset:
             check_one(self.names)
             sizes = {self.names[0]: panel_size(self.starts[0].window, self.clip.size)}
-            beside = Look(self.showing.sampling, sizes, self.showing.context)
+            beside = Look(self.showing.sampling, sizes, self.showing.context, "8")
         return Drawing(self.names, self.showing.trail, beside=beside, even=even)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -25,15 +24,18 @@ from glimpsecli.pictures.scale import as_rgb
 from glimpsecli.pictures.tracked import GREEN, tracked_outline
 from glimpsecli.pictures.trail import trail
 from glimpsecli.sampling import Sampling, extract
-from glimpsecli.video.film import Film, FilmOptions
 from glimpsecli.window import corners
 
 if TYPE_CHECKING:
     from glimpsecli.arrays import Array, Figure
     from glimpsecli.images import Format, Picture
+    from glimpsecli.jobs.at import At
     from glimpsecli.jobs.plan import Output
     from glimpsecli.jobs.tracking import Seen, Step
+    from glimpsecli.video.film import FilmOptions
     from glimpsecli.window import Size, Window
+
+    Pictures: TypeAlias = Callable[[Picture, Sequence[Seen]], Iterator[tuple[str | None, Picture]]]
 
 
 class Look(NamedTuple):
@@ -46,20 +48,28 @@ class Look(NamedTuple):
         Height and width of the glimpses of each object.
     context : float
         Factor of the windows.
+    depth : str, optional
+        Of the glimpses; by default that of the frame.
     """
 
     sampling: Sampling
     sizes: Mapping[str, Size]
     context: float = 1.0
+    depth: str | None = None
 
-    def glimpse(self, picture: Picture, name: str, window: Window, depth: str | None = None) -> Array:
-        """Give the glimpse of an object, in the depth of the picture or another one."""
+    def glimpse(self, picture: Picture, name: str, window: Window) -> Array:
+        """Give the glimpse of an object."""
         seen = extract(
             picture.pixels, window.scaled(self.context), self.sizes[name], sampler=self.sampling.sampler,
             blur=self.sampling.blur, alpha=picture.alpha,
         )  # fmt: skip
         own = depth_of(picture.pixels)
-        return convert(seen, own, depth or own).pixels
+        return convert(seen, own, self.depth or own).pixels
+
+    def pictures(self, picture: Picture, seen: Sequence[Seen]) -> Iterator[tuple[str | None, Picture]]:
+        """Give the glimpses of a frame, each with the name of its object."""
+        for name, tracked in seen:
+            yield name, picture._replace(pixels=self.glimpse(picture, name, tracked.window))
 
 
 class Drawing:
@@ -81,10 +91,13 @@ class Drawing:
         self._trails: dict[str, deque[tuple[float, float]]] = {name: deque(maxlen=longest) for name in names}
         self._beside, self._even = beside, even
 
-    def __call__(self, step: Step, seen: Sequence[Seen]) -> Figure:
+    def pictures(self, picture: Picture, seen: Sequence[Seen]) -> Iterator[tuple[str | None, Picture]]:
+        """Give the frame, drawn."""
+        yield None, images.Picture(self(picture, seen))
+
+    def __call__(self, picture: Picture, seen: Sequence[Seen]) -> Figure:
         """Draw a frame."""
-        assert step.picture is not None
-        photo = as_rgb(step.picture.pixels)
+        photo = as_rgb(picture.pixels)
         figure = photo.copy()
         for name, tracked in seen:
             if tracked.state == FOUND:
@@ -96,7 +109,7 @@ class Drawing:
             if len(self._trails) > 1:
                 label(figure, name, ends, colour=colour)
         if self._beside is not None:
-            return pair(figure, self._panel(step.picture, seen, self._beside))
+            figure = pair(figure, self._panel(picture, seen, self._beside))
         if self._even:
             return np.ascontiguousarray(figure[: len(figure) // 2 * 2 or 1, : figure.shape[1] // 2 * 2 or 1])
         return figure
@@ -107,70 +120,53 @@ class Drawing:
         panel = np.full((picture.pixels.shape[0], size[1], 3), 255, np.uint8)
         for name, tracked in seen:
             top = (len(panel) - size[0]) // 2
-            panel[top : top + size[0]] = as_rgb(look.glimpse(picture, name, tracked.window, "8"))
+            panel[top : top + size[0]] = as_rgb(look.glimpse(picture, name, tracked.window))
         return panel
 
 
-class GlimpseFiles:
-    """A folder of glimpses, written as they come.
+class PictureFiles:
+    """A folder of pictures, written as they come.
 
     Parameters
     ----------
     target : str
-    look : Look
+    pictures : callable
+        Makes the pictures of a frame, each with the name of its object, or None where it shows all: `Look.pictures`
+        or `Drawing.pictures`.
     output : Output
         How they are encoded.
     file_format : Format
-    files : mapping of (str, int) to str
-        The file of each object and frame, by its number.
+    files : mapping of (str or None, int) to str
+        The file of each of them, by the name and the number of the frame.
+    shows_all : bool
     """
 
     draws = True
 
     def __init__(
-        self, target: str, look: Look, output: Output, file_format: Format, files: Mapping[tuple[str, int], str]
-    ) -> None:
-        self.target, self._look, self._output, self._format, self._files = target, look, output, file_format, files
+        self, target: str, pictures: Pictures, output: Output, file_format: Format,
+        files: Mapping[tuple[str | None, int], str], *, shows_all: bool,
+    ) -> None:  # fmt: skip
+        self.target, self.shows_all = target, shows_all
+        self._pictures, self._output, self._format, self._files = pictures, output, file_format, files
+        self._written = False
 
     def add(self, step: Step, seen: Sequence[Seen]) -> None:
-        """Write the glimpses of a frame."""
+        """Write the pictures of a frame."""
         assert step.picture is not None
         picture = step.picture if self._format.alpha else flat(step.picture, How())
-        for name, tracked in seen:
-            pixels = self._look.glimpse(picture, name, tracked.window, self._output.depth)
-            _write(
-                self._files[name, step.at.number], pixels, self._output, self._format, alpha=picture.alpha,
-                icc=picture.icc,
+        for name, (pixels, alpha, icc) in self._pictures(picture, seen):
+            path = self._files[name, step.at.number]
+            make_folder(path)
+            images.write(
+                path, pixels, format=self._format, alpha=alpha, icc=icc, quality=self._output.quality,
+                compress=self._output.compress, overwrite=self._output.overwrite,
             )  # fmt: skip
+            self._written = True
 
     def finish(self, *, whole: bool) -> bool:
-        """Do nothing: each file is there."""
-        return True
-
-    def drop(self) -> None:
-        """Do nothing: files that are there are right."""
-
-
-class DrawnFiles:
-    """A folder of frames with the windows drawn on them; parameters as for :class:`GlimpseFiles`."""
-
-    draws = True
-
-    def __init__(
-        self, target: str, drawing: Drawing, output: Output, file_format: Format, files: Mapping[int, str]
-    ) -> None:
-        self.target, self._drawing, self._output, self._format, self._files = (
-            target, drawing, output, file_format, files,
-        )  # fmt: skip
-
-    def add(self, step: Step, seen: Sequence[Seen]) -> None:
-        """Write the picture of a frame."""
-        figure = self._drawing(step, seen)
-        _write(self._files[step.at.number], figure, self._output, self._format)
-
-    def finish(self, *, whole: bool) -> bool:
-        """Do nothing: each file is there."""
-        return True
+        """Return whether there is any: each was written when it came."""
+        return self._written
 
     def drop(self) -> None:
         """Do nothing: files that are there are right."""
@@ -183,10 +179,10 @@ class GlimpseArrays:
     is (N, 5); ``ids``, ``frames``, ``times``, ``states`` and ``zncc`` are (N,).
     """
 
-    draws = True
+    draws, shows_all = True, False
 
-    def __init__(self, target: str, look: Look, output: Output) -> None:
-        self.target, self._look, self._output = target, look, output
+    def __init__(self, target: str, look: Look, *, overwrite: bool) -> None:
+        self.target, self._look, self._overwrite = target, look, overwrite
         self._glimpses: list[Array] = []
         self._rows: list[tuple[str, int, float, str, float, tuple[float, ...]]] = []
 
@@ -194,7 +190,7 @@ class GlimpseArrays:
         """Keep the glimpses of a frame."""
         assert step.picture is not None
         for name, tracked in seen:
-            self._glimpses.append(self._look.glimpse(step.picture, name, tracked.window, self._output.depth))
+            self._glimpses.append(self._look.glimpse(step.picture, name, tracked.window))
             row = step.at.number, float(step.at.time), tracked.state, tracked.zncc, tracked.window.row
             self._rows.append((name, *row))
 
@@ -209,7 +205,7 @@ class GlimpseArrays:
         names = "ids", "frames", "times", "states", "zncc", "windows"
         arrays |= {name: np.array(values) for name, values in zip(names, zip(*self._rows, strict=True), strict=True)}
         make_folder(self.target)
-        images.write_npz(opened(self.target), arrays, overwrite=self._output.overwrite)
+        images.write_npz(opened(self.target), arrays, overwrite=self._overwrite)
         return True
 
     def drop(self) -> None:
@@ -231,43 +227,49 @@ class DrawnFilm:
     overwrite : bool
     """
 
-    draws = True
+    draws, shows_all = True, True
 
     def __init__(self, target: str, drawing: Drawing, name: str, options: FilmOptions, *, overwrite: bool) -> None:
         self.target, self._drawing, self._name, self._options = target, drawing, name, options
         self._overwrite = overwrite
-        self._files = ExitStack()
-        self._film: Film | None = None
-        self._start = self._end = Fraction(0)
+        self._film: Generator[None, tuple[Figure, At] | None] | None = None
 
     def add(self, step: Step, seen: Sequence[Seen]) -> None:
         """Append a frame."""
+        assert step.picture is not None
         if self._film is None:
-            from glimpsecli.video.films import open_film
-
-            make_folder(self.target)
-            stream = self._files.enter_context(placing_anywhere(self.target, overwrite=self._overwrite))
-            self._film = self._files.enter_context(closing(open_film(stream, self._name, self._options)))
-            self._start = step.at.time
-        self._film.add(self._drawing(step, seen), step.at.time - self._start)
-        self._end = step.at.time + step.at.duration - self._start
+            self._film = self._filmed(step.at.time)
+            next(self._film)
+        self._film.send((self._drawing(step.picture, seen), step.at))
 
     def finish(self, *, whole: bool) -> bool:
         """Finish the film, unless it was stopped; return whether it is there."""
         if self._film is None or not whole:
             self.drop()
             return False
-        self._film.finish(self._end)
-        self._files.close()
+        next(self._film, None)
         return True
 
     def drop(self) -> None:
         """Leave no film."""
-        self._files.__exit__(_DroppedError, _DroppedError(), None)
+        if self._film is not None:
+            self._film.close()
 
+    def _filmed(self, start: Fraction) -> Generator[None, tuple[Figure, At] | None]:
+        """Take frames until None comes, and put the film in place; closed before that, leave none."""
+        from glimpsecli.video.films import open_film
 
-class _DroppedError(Exception):
-    """A film is not wanted any more."""
+        make_folder(self.target)
+        with (
+            placing_anywhere(self.target, overwrite=self._overwrite) as stream,
+            closing(open_film(stream, self._name, self._options)) as film,
+        ):
+            end = Fraction(0)
+            while (sent := (yield)) is not None:
+                figure, at = sent
+                film.add(figure, at.time - start)
+                end = at.time + at.duration - start
+            film.finish(end)
 
 
 def panel_size(window: Window, image_size: Size) -> Size:
@@ -281,13 +283,3 @@ def check_one(names: Sequence[str]) -> None:
     """Refuse to show the glimpses of several objects beside a frame."""
     if len(names) > 1:
         raise InvalidInputError(f"--inset with {len(names)} objects", "choose one with --id")
-
-
-def _write(
-    path: str, pixels: Array, output: Output, file_format: Format, *, alpha: bool = False, icc: bytes | None = None
-) -> None:
-    make_folder(path)
-    images.write(
-        os.fspath(path), pixels, format=file_format, alpha=alpha, icc=icc, quality=output.quality,
-        compress=output.compress, overwrite=output.overwrite,
-    )  # fmt: skip

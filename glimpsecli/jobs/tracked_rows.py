@@ -56,7 +56,7 @@ class Table:
     overwrite : bool
     """
 
-    draws = False
+    draws, shows_all = False, False
 
     def __init__(self, target: str, kind: str, *, overwrite: bool) -> None:
         self.target, self._overwrite = target, overwrite
