@@ -199,6 +199,22 @@ class TestTables:
         done(videos["two"], "--windows in.csv -o t.csv")
         assert list(read_tracks("t.csv")) == ["1", "2"]
 
+    def test_rows_with_times_are_one_object(self, done, track, videos):
+        with open("in.csv", "w") as file:
+            file.write("time,x,y,width,height\n0.08,8,20,16,12\n00:00:00.2,14,20,16,12\n")
+        done(videos["plain"], "--windows in.csv -o t.csv")
+        assert list(read_tracks("t.csv")) == ["1"]
+        assert column("frame") == list(range(2, FRAMES))
+        done(videos["plain"], "--windows in.csv --backward -o u.csv")
+        assert column("frame", "u.csv") == list(range(6))
+        with open("in.csv", "a") as file:
+            file.write("9,8,20,16,12\n")
+        code, _, err = track(videos["plain"], "--windows in.csv -o v.csv")
+        assert code == 2
+        assert "in.csv, line 4: plain.mkv shows nothing at 9 s" in err.replace(
+            os.path.dirname(videos["plain"]) + "/", ""
+        )
+
     def test_the_options_reach_the_tracker(self, done, videos, monkeypatch):
         given = []
 

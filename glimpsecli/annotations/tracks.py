@@ -88,13 +88,21 @@ def read_tracks(table: str) -> dict[str, Track]:
         The table cannot be read, an object has two windows at one time, or only some rows say when they are.
     """
     rows: dict[str, list[Row]] = {}
-    for row in read_rows(table, ("time",), ("state",)):
-        if str(row.cells.get("state") or "").strip().lower() != LOST:
-            name = str(row.cells["id"]).strip() if filled(row.cells, "id") else row.box.label
-            rows.setdefault(name or "", []).append(row)
+    for name, row in named_rows(table):
+        rows.setdefault(name or "", []).append(row)
+    return {identity: _track(identity, table, found) for identity, found in rows.items()}
+
+
+def named_rows(table: str) -> list[tuple[str | None, Row]]:
+    """Read the rows of a table, each with the name of its object, where it has one; those of lost ones are left out."""
+    rows = [
+        (str(row.cells["id"]).strip() if filled(row.cells, "id") else row.box.label, row)
+        for row in read_rows(table, ("time",), ("state",))
+        if str(row.cells.get("state") or "").strip().lower() != LOST
+    ]
     if not rows:
         raise InvalidInputError(f"{table} has only lost rows", "there is no window to follow")
-    return {identity: _track(identity, table, found) for identity, found in rows.items()}
+    return rows
 
 
 def choose(tracks: Mapping[str, Track], identity: str | None) -> Track:

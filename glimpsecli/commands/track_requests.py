@@ -67,7 +67,7 @@ def starts_of(clip: Clip, frames: list[At], given: dict[str, Any], tell: Callabl
         )
     if given["table"] is not None:
         starts = starts_of_table(
-            given["table"], given["identity"], numbers, clip.size, asked=asked, backward=given["backward"]
+            given["table"], given["identity"], numbers, clip, asked=asked, backward=given["backward"]
         )
     else:
         boxes = [*given["boxes"]]

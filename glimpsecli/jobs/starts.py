@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from glimpsecli.annotations.boxes import Box
-from glimpsecli.annotations.tables import Row, filled, read_rows
+from glimpsecli.annotations.tables import Row, located
 from glimpsecli.annotations.text import listed
-from glimpsecli.annotations.tracks import Track, choose
+from glimpsecli.annotations.tracks import Track, choose, named_rows
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.jobs.owners import frame_of
 from glimpsecli.learning.fitting import LEAST_ENERGY, LEAST_SIDE, gradient_energy
-from glimpsecli.names import LOST
 from glimpsecli.sampling import FULL_SCALE, extract
 
 if TYPE_CHECKING:
     from glimpsecli.arrays import Images
     from glimpsecli.learning.tracking import Tracking
+    from glimpsecli.video.clip import Clip
     from glimpsecli.window import Size, Window
 
 LEAST_EXTENT = 4.0
@@ -45,20 +46,19 @@ def starts_of_boxes(boxes: Sequence[Box], identity: str | None, frame: int, imag
 
 
 def starts_of_table(
-    table: str, identity: str | None, frames: Sequence[int], image_size: Size, *, asked: int | None, backward: bool
+    table: str, identity: str | None, frames: Sequence[int], clip: Clip, *, asked: int | None, backward: bool
 ) -> list[Start]:
     """Give a start for each object of a table of windows.
 
     Parameters
     ----------
     table : str
-        A path, or ``-``. Without a column of frames each row is an object.
+        A path, or ``-``. Without a column of frames or times each row is an object.
     identity : str, optional
         The only object.
     frames : sequence of int
         The numbers of all frames that are read, ascending.
-    image_size : (int, int)
-        Height and width of the frames.
+    clip : Clip
     asked : int, optional
         The frame whose rows are taken. By default each object starts at its first row, or on the way back its last.
     backward : bool
@@ -66,11 +66,10 @@ def starts_of_table(
     Raises
     ------
     InvalidInputError
-        The table cannot be read, names an object twice, or has none in these frames.
+        The table cannot be read, names an object twice, or a time that is not in the clip, or has none in these frames.
     """
-    rows = [row for row in read_rows(table, ("time",), ("state",)) if row.cells.get("state") != LOST]
     default = frames[-1 if backward else 0] if asked is None else asked
-    objects = _objects(rows)
+    objects = _objects([(name, _timed(row, clip)) for name, row in named_rows(table)])
     if identity is not None and identity not in objects:
         raise InvalidInputError(f"--id {identity}: the table has no such object", f"it has {listed([*objects])}")
     known, starts = set(frames), []
@@ -80,7 +79,7 @@ def starts_of_table(
             inside = [frame for frame in sorted(boxes) if frame in known and asked in (None, frame)]
             if inside:
                 frame = inside[-1 if backward else 0]
-                starts.append(Start(name, frame, boxes[frame].to_window(image_size)))
+                starts.append(Start(name, frame, boxes[frame].to_window(clip.size)))
     if not starts:
         place = f"frame {asked}" if asked is not None else f"frames {frames[0]} to {frames[-1]}"
         raise InvalidInputError(f"{table} has no window for {place}", "choose another frame with --start")
@@ -140,11 +139,18 @@ def check_shows(pixels: Images, window: Window, options: Tracking) -> None:
         raise InvalidInputError(f"the box {box} shows nothing that fixes its place", "take one with edges both ways")
 
 
-def _objects(rows: Sequence[Row]) -> dict[str, list[Row]]:
+def _timed(row: Row, clip: Clip) -> Row:
+    """Give a row that has only a time the frame that is shown then."""
+    if row.box.frame is not None:
+        return row
+    with located(row.where):
+        return row._replace(box=row.box._replace(frame=frame_of(row.box, clip)))
+
+
+def _objects(rows: Sequence[tuple[str | None, Row]]) -> dict[str, list[Row]]:
     """Sort rows by their object; without frames each is one, numbered where it has no name."""
     objects: dict[str, list[Row]] = {}
-    for number, row in enumerate(rows, 1):
-        name = str(row.cells["id"]).strip() if filled(row.cells, "id") else row.box.label
+    for number, (name, row) in enumerate(rows, 1):
         if name is None and row.box.frame is None:
             name = str(number)
         mine = objects.setdefault(name or "1", [])
