@@ -247,9 +247,10 @@ class TestVerdicts:
         assert done(videos["hidden"], f"--box {BOX} -o u.csv -q")[1] == ""
 
     def test_giving_up(self, track, videos):
-        code, _, _ = track(videos["gone"], f"--box {BOX} --stop-when-lost 2 -o t.csv")
+        code, _, err = track(videos["gone"], f"--box {BOX} --stop-when-lost 2 -o t.csv")
         assert code == 1
         assert column("frame")[-1] == 13
+        assert "1 is lost from frame 12 on, and was not found again up to frame 13" in err
         done_code, _, _ = track(videos["hidden"], f"--box {BOX} --stop-when-lost 4 -o u.csv")
         assert done_code == 0
 
@@ -294,6 +295,43 @@ class TestVerdicts:
         done(videos["plain"], f"--box {BOX} --both-ways -o v.csv")
         assert [k for k, row in enumerate(rows("v.csv")) if row["state"] == "doubtful"] == [6, 7, 8]
 
+    def test_a_way_back_that_is_lost_confirms_nothing(self, done, videos, monkeypatch):
+        class Vanishes(Fake):
+            """On the way back it is lost before frame 10."""
+
+            def __init__(self, image, window, options=None):
+                super().__init__(image, window)
+                self.frame = FRAMES - 1 if window.cx > 30 else 99
+
+            def __call__(self, image):
+                self.frame -= 1
+                seen = super().__call__(image)
+                return seen._replace(state="lost") if self.frame < 10 else seen
+
+        monkeypatch.setattr(tracking, "Tracker", Vanishes)
+        done(videos["plain"], f"--box {BOX} --both-ways -o t.csv")
+        assert [row["state"] for row in rows()] == ["found"] * 10 + ["doubtful"] * 6
+        done(videos["plain"], f"--box {BOX} --both-ways --stop-when-lost 3 -o u.csv")
+        assert [row["state"] for row in rows("u.csv")] == ["found"] * 10 + ["doubtful"] * 6
+
+    def test_both_ways_of_a_video_that_breaks_off(self, track, videos):
+        os.mkdir("in")
+        for k in range(FRAMES):
+            Image.fromarray(drawn(k) if k < 12 else drawn(k)[:-8]).save(f"in/{k:02}.png")
+        code, _, err = track("in", "--box 14,20,16,12 --start 5 --both-ways -o t.csv -o t.gif")
+        assert code == 1
+        assert err.count("error") == 1
+        assert column("frame") == list(range(12))
+        assert {row["state"] for row in rows()} == {"found"}
+        assert column("x") == [4 + 2 * k for k in range(12)]
+
+    def test_both_ways_refuses_an_object_once(self, track, videos):
+        code, _, err = track(videos["two"], "--box 34,20,16,12 --box 40,2,16,12 --start 15 --both-ways -o t.csv")
+        assert code == 1
+        assert err.count("error") == 1
+        assert "16 frames: 16 found; written: t.csv" in err
+        assert {row["id"] for row in rows()} == {"1"}
+
     def test_both_ways_from_the_middle(self, done, videos):
         done(videos["hidden"], "--box 28,20,16,12 --start 12 --both-ways -o t.csv -o t.mkv --lossless")
         assert column("frame") == list(range(FRAMES))
@@ -324,6 +362,23 @@ class TestVerdicts:
             "1: IoU 1.000, AUC 0.952, P20 1.000, never lost; doubtful or lost in 0 of 0 wrong frames and in 0 of 16 "
             "right ones\n"
         )
+
+    def test_giving_up_does_not_raise_the_scores(self, done, track, videos):
+        done(videos["plain"], f"--box {BOX} -o truth.csv")
+        _, out, _ = track(
+            videos["gone"], f"--box {BOX} --frames 2: --truth truth.csv --json --stop-when-lost 1 --start 4"
+        )
+        scores = json.loads(out.splitlines()[-1])
+        assert scores["frames"] == FRAMES - 4
+        assert scores["wrong"] == scores["wrong_warned"] == 3
+        _, out, _ = track(videos["late"], "--box 34,20,16,12 --start -1 --backward --truth truth.csv --json")
+        late = json.loads(out.splitlines()[-1])
+        more = "--start -1 --backward --truth truth.csv --json --stop-when-lost 1"
+        _, out, _ = track(videos["late"], f"--box 34,20,16,12 {more}")
+        scores = json.loads(out.splitlines()[-1])
+        assert scores["frames"] == late["frames"] == FRAMES
+        assert scores["iou"] < late["iou"]
+        assert scores["wrong_warned"] == 3
 
 
 class TestPictures:
@@ -474,6 +529,18 @@ class TestMistakes:
         assert "2, frame 0: there is nothing in the window" in err
         assert {row["id"] for row in rows()} == {"1"}
         assert len(rows()) == FRAMES
+
+    def test_objects_of_which_none_can_be_followed(self, track, videos):
+        code, _, err = track(videos["two"], "--box 4,2,16,12 --box 40,2,16,12 -o t.csv -o t.gif -o seen/ --overlay")
+        assert code == 2
+        assert err.count("there is nothing in the window") == 2
+        assert len(err.splitlines()) == 2
+        assert os.listdir() == []
+        with open("in.csv", "w") as file:
+            file.write("id,frame,x,y,width,height\n1,0,4,2,16,12\n2,4,40,2,16,12\n")
+        code, _, err = track(videos["two"], "--windows in.csv -o t.csv -o seen/ --overlay")
+        assert code == 2
+        assert os.listdir() == ["in.csv"]
 
     def test_glimpses_without_alpha_lie_on_white(self, done):
         os.mkdir("in")

@@ -88,7 +88,9 @@ drawing, out = options.section("Pictures"), options.out
 @moving("--backward", is_flag=True, help="Follow to the first frame, not to the last.")
 @moving(
     "--both-ways", is_flag=True,
-    help="Follow to both ends, and from where it was found last back again: doubtful where the ways part for good.",
+    help="Follow to both ends, and from where it was found last back again. Where the way back ends at the start, the "
+    "frames in which it was elsewhere are doubtful; otherwise all beyond the last one in which it was elsewhere or "
+    "lost.",
 )  # fmt: skip
 @moving(
     "--stop-when-lost", "patience", type=click.IntRange(1), metavar="N",
@@ -157,7 +159,8 @@ drawing, out = options.section("Pictures"), options.out
 @out(
     "--truth", metavar="TABLE", type=click.Path(),
     help="True windows, to print scores: mean overlap (IoU), area under the curve of success (AUC), share of centres "
-    "within 20 pixels (P20), the frame in which it was lost, and how honest the verdicts were.",
+    "within 20 pixels (P20), the frame in which it was lost, and how honest the verdicts were. After an object was "
+    "given up, it is lost in each frame, with an overlap of 0.",
 )  # fmt: skip
 @out("--json", "as_json", is_flag=True, help="Print a line of JSON for each row as it comes, and for the scores.")
 @options.manner_options
@@ -212,15 +215,15 @@ def _run(
     given: dict[str, Any],
 ) -> int:
     """Follow all objects, write the outputs, say how it went, and give the exit code."""
-    from glimpsecli.jobs.tracking import follow
+    from glimpsecli.jobs.ways import follow
 
-    quiet, broken, done, now = given["quiet"], None, 0, frames[0].number
+    quiet, broken = given["quiet"], False
     problems: list[GlimpseError] = []
+    reached: list[int] = []
 
-    def refuse(error: GlimpseError) -> None:
-        if len(starts) == 1:
-            raise error
+    def refuse(start: Start, error: GlimpseError) -> None:
         problems.append(error)
+        del tallies[start.name]
 
     with (
         stoppable("writing what was followed; Ctrl-C again stops at once") as stop,
@@ -232,24 +235,30 @@ def _run(
                 refuse=refuse,
             )  # fmt: skip
             for step in steps:
-                done, now = done + 1, step.at.number
+                reached.append(step.at.number)
                 _take(step, outputs, tallies, given)
                 if not outputs.open and not given["as_json"] and given["truth"] is None:
                     break  # nothing is left to be written
         except GlimpseError as error:
-            if not done:
-                raise
-            broken = error
+            problems.append(error)
+            broken = True
+    if problems and not reached:  # nothing was followed, and nothing is written
+        for failure in problems[:-1]:
+            complain(failure, show=failure if given["traceback"] else None)
+        raise problems[-1]
+    tried = {*reached} if broken or stop.is_set() else {at.number for at in frames}
+    for start in starts:
+        if start.name in tallies:
+            tallies[start.name].end(tried.intersection(at.number for at in following.frames(frames, [start])))
     written = outputs.finish(whole=not stop.is_set())
-    problems += [broken] if broken is not None else []
     problems += outputs.failures
     for failure in problems:
         complain(failure, show=failure if given["traceback"] else None)
-    report(tallies, done, written, given)
+    report(tallies, len(reached), written, given)
     if stop.is_set():
-        complain(f"interrupted at frame {now}")
+        complain(f"interrupted at frame {reached[-1] if reached else frames[0].number}")
         return ExitCode.INTERRUPTED
-    lost = complain_of_lost(tallies, frames)
+    lost = complain_of_lost(tallies)
     return ExitCode.FAILED if lost or problems else ExitCode.DONE
 
 

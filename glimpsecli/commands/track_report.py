@@ -10,9 +10,6 @@ from glimpsecli.commands.report import complain, say, show_json
 from glimpsecli.names import STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from glimpsecli.jobs.at import At
     from glimpsecli.jobs.tally import Tally
 
 
@@ -46,13 +43,13 @@ def _scores_line(record: dict[str, Any]) -> str:
     )
 
 
-def complain_of_lost(tallies: dict[str, Tally], frames: Sequence[At]) -> bool:
+def complain_of_lost(tallies: dict[str, Tally]) -> bool:
     """Name the objects that are lost at the end, or at the beginning, and return whether there are any."""
     lost = False
     for name, tally in tallies.items():
         for since, end, way in (
-            (tally.lost_since, frames[-1].number, "on"),
-            (tally.lost_until, frames[0].number, "back"),
+            (tally.lost_since, tally.last, "on"),
+            (tally.lost_until, tally.first, "back"),
         ):
             if since is not None:
                 complain(f"{name} is lost from frame {since} {way}, and was not found again up to frame {end}")
