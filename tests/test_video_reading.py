@@ -18,9 +18,11 @@ from PIL import Image
 
 from glimpsecli.errors import FileProblemError, GlimpseError, InvalidInputError, UnavailableError
 from glimpsecli.images.reading import read
+from glimpsecli.video import clip as video_clip
 from glimpsecli.video.clock import parse_time
 from glimpsecli.video.opening import is_video, open_clip
 from glimpsecli.video.selection import Selection
+from glimpsecli.video.streams import StreamClip
 
 COUNT = 40
 FRAMES = [numbered(number) for number in range(COUNT)]
@@ -97,6 +99,39 @@ def test_frames_equal_those_of_the_decoder(films):
         expected = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     with open_clip(str(films("b.mp4"))) as clip:
         assert all(np.array_equal(clip.frame(i).picture.pixels, frame) for i, frame in enumerate(expected))
+
+
+@pytest.mark.parametrize("held", [1, 5, 15, 100])
+@pytest.mark.parametrize("name", ["b.mp4", "open.mkv", "vp9.webm", "b.avi", "ffv1.mkv"])
+def test_the_way_back_gives_the_same_frames(films, monkeypatch, name, held):
+    decoded = []
+    monkeypatch.setattr(StreamClip, "_remember", lambda self, one: decoded.append(one.mark))
+    with open_clip(str(films(name))) as clip:
+        monkeypatch.setattr(video_clip, "TURNED_BYTES", held * clip.weight)
+        del decoded[:]
+        indices = range(1, COUNT, 2)
+        frames = [*clip.backward(indices)]
+        assert [number_in(frame.picture.pixels) for frame in frames] == [*reversed(indices)]
+        assert [frame.time for frame in frames] == [clip.times[index] for index in reversed(indices)]
+        if name == "b.mp4" and held == 15:  # from key frame to key frame, each once
+            assert len(decoded) <= COUNT
+
+
+def test_the_way_back_gives_the_frames_behind_one_that_cannot_be_read(films, monkeypatch):
+    read_one = StreamClip._decoded
+
+    def damaged(self, index):
+        if index == 20:
+            raise FileProblemError("frame 20 is damaged")
+        return read_one(self, index)
+
+    seen = []
+    with open_clip(str(films("b.mp4"))) as clip:
+        monkeypatch.setattr(StreamClip, "_decoded", damaged)
+        monkeypatch.setattr(StreamClip, "_remember", lambda self, one: None)
+        with pytest.raises(FileProblemError, match="frame 20 is damaged"):
+            seen.extend(frame.index for frame in clip.backward(range(COUNT)))
+    assert seen == [*range(COUNT - 1, 20, -1)]
 
 
 def test_threads_share_a_clip(films):

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from glimpsecli.video.clip import Clip
     from glimpsecli.video.selection import Selection
 
-_TURNED = 1 << 27
-"""Bytes of the frames that are held at once, to be read from the last to the first."""
-
 
 def frames_of(
     sources: Sequence[Source],
@@ -118,14 +115,9 @@ def forward_through(clip: Clip, frames: Sequence[At]) -> Iterator[tuple[At, Pict
 
 
 def backward_through(clip: Clip, frames: Sequence[At]) -> Iterator[tuple[At, Picture]]:
-    """Read frames, which are given in the order of time, from the last to the first.
-
-    A video is decoded in the order of time, so many are read at a time.
-    """
-    many = max(1, _TURNED // (8 * clip.size[0] * clip.size[1]))
-    for end in range(len(frames), 0, -many):
-        part = [*forward_through(clip, frames[max(0, end - many) : end])]
-        yield from reversed(part)
+    """Read frames, which are given in the order of time, from the last to the first."""
+    pictures = (frame.picture for frame in clip.backward([at.index for at in frames]))
+    return zip(reversed(frames), pictures, strict=True)
 
 
 def is_listed(path: str) -> bool:

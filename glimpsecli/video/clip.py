@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections import OrderedDict
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from glimpsecli.errors import InvalidInputError
+from glimpsecli.errors import GlimpseError, InvalidInputError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -23,6 +24,9 @@ KEPT = 16
 
 KEPT_BYTES = 1 << 28
 """Bytes of decoded frames that a clip keeps, if they are as large as that; never fewer than two frames."""
+
+TURNED_BYTES = 1 << 28
+"""Bytes of decoded frames that are held at once on the way from the last frame to the first."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,10 @@ class Clip(ABC):
         Time of the first frame on the clock that the file's sound shares, in seconds.
     alpha, grey : bool
         Whether frames have alpha, and whether they have no colours.
+    keys : sequence of int
+        Numbers of the frames from which decoding can start, ascending, as far as they are known.
+    weight : int
+        Bytes of a decoded frame that is kept.
     sound : int
         Number of tracks of sound, of which a film may keep the first.
     problem : str or None
@@ -84,6 +92,8 @@ class Clip(ABC):
     start: Fraction = Fraction(0)
     alpha: bool = False
     grey: bool = False
+    keys: Sequence[int] = ()
+    weight: int = 1
     sound: int = 0
     problem: str | None = None
     files_read: Sequence[str] = ()
@@ -118,12 +128,52 @@ class Clip(ABC):
         if not 0 <= index < len(self.times):
             many = f"{len(self.times)} frame{'s'[: len(self.times) != 1]}, numbers 0 to {len(self.times) - 1}"
             raise InvalidInputError(f"{self.label} has no frame {index}", f"it holds {many}")
+        return Frame(index, self.times[index], self._picture(self._got(index)))
+
+    def backward(self, indices: Sequence[int]) -> Iterator[Frame]:
+        """Give frames, whose numbers ascend, from the last to the first.
+
+        They are decoded in parts, each in the order of time, for decoding leads from a key frame on.
+
+        Raises
+        ------
+        FileProblemError
+            As for :meth:`frame`; the frames behind it were given.
+        """
+        end = len(indices)
+        while end:
+            begin = self._part(indices[:end])
+            held: deque[tuple[int, Any]] = deque()
+            problem: GlimpseError | None = None
+            for index in indices[begin:end]:
+                try:
+                    held.append((index, self._got(index)))
+                except GlimpseError as error:
+                    problem = error
+                    held.clear()
+            while held:
+                index, decoded = held.pop()
+                yield Frame(index, self.times[index], self._picture(decoded))
+            if problem is not None:
+                raise problem
+            end = begin
+
+    def _part(self, indices: Sequence[int]) -> int:
+        """Give the place from which on frames are held at once: that of a key frame, if one is near enough."""
+        begin = max(0, len(indices) - max(1, TURNED_BYTES // self.weight))
+        key = bisect_left(self.keys, indices[begin])
+        if begin and key < len(self.keys) and self.keys[key] <= indices[-1]:
+            return bisect_left(indices, self.keys[key])
+        return begin
+
+    def _got(self, index: int) -> Any:
+        """Give a decoded frame."""
         with self._lock:
             decoded = self._kept.get(index)
             if decoded is None:
                 decoded = self._decoded(index)
                 self._keep(index, decoded)
-        return Frame(index, self.times[index], self._picture(decoded))
+        return decoded
 
     def _keep(self, index: int, decoded: Any) -> None:
         """Keep a decoded frame, and let the oldest go."""

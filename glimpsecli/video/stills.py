@@ -90,6 +90,7 @@ class AnimationClip(Clip):
         *self.times, self.end = accumulate(durations, initial=Fraction(0))
         self.label, self.size, self.rate = label, animation.size, len(durations) / self.end
         self.alpha, self.problem = animation.timing.alpha, animation.timing.problem
+        self.weight = self.size[0] * self.size[1] * (3 + self.alpha)
         self._animation, self._files = animation, files
 
     def close(self) -> None:

@@ -105,6 +105,7 @@ class StreamClip(Clip):
             index = index if found.whole else index.part(slice(index.position(started[0].mark), None))
         self._index = decoding.index = index
         self._keys = index.keys
+        self.keys = [number for number in map(index.position, index.keys) if number is not None]
         self._base = decoding.stream.time_base or Fraction(1, 90_000)
         self.rate = _rate_of(decoding.stream)
         self.times, self.end = times_of(index, self._base, self.rate)
@@ -119,8 +120,8 @@ class StreamClip(Clip):
         elif index.counted:
             self.notes += ("its times are not in order: each frame is timed by its number",)
         self.problem = problem
-        size = sum(plane.buffer_size for plane in started[0].frame.planes)
-        self._most = max(2, min(KEPT, KEPT_BYTES // size))
+        self.weight = sum(plane.buffer_size for plane in started[0].frame.planes)
+        self._most = max(2, min(KEPT, KEPT_BYTES // self.weight))
         for one in started:
             self._remember(one)
 
