@@ -1,9 +1,10 @@
 import io
 import json
+from pathlib import Path
 
 import pytest
 
-from glimpsecli import GlimpseError, Window
+from glimpsecli import GlimpseError, Window, cli
 from glimpsecli.annotations.boxes import Length
 from glimpsecli.annotations.reading import read_annotations
 from glimpsecli.annotations.tables import read_windows
@@ -164,3 +165,14 @@ def test_lengths_are_pixels(text):
 def test_lengths_that_are_none(text):
     with pytest.raises(GlimpseError, match="number"):
         Length.parse(text)
+
+
+def test_lost_rows_are_left_out_and_told(tmp_path, capfd):
+    path = table(tmp_path, "x,y,width,height,state\n10,20,30,40,found\n0,0,9,9,lost\n1,2,3,4,doubtful\n")
+    assert [box.x.value for box in read_windows(path)] == [10, 1]
+    photo = str(Path(__file__).parent.parent / "sample_images" / "chelsea.png")
+    assert cli.run(["extract", photo, "--windows", path, "-o", str(tmp_path / "seen") + "/", "--size", "8"]) == 0
+    assert f"1 of 3 rows of {path} are lost, and left out" in capfd.readouterr().err
+    assert len(list((tmp_path / "seen").iterdir())) == 2
+    with pytest.raises(InvalidInputError, match="only lost rows"):
+        read_windows(table(tmp_path, "x,y,width,height,state\n10,20,30,40,lost\n", "lost.csv"))

@@ -246,6 +246,38 @@ class TestVerdicts:
         assert "glimpse: frame 6: 1 is lost: it is nowhere\nglimpse: frame 9: 1 is found: it is blue\n" in err
         assert done(videos["hidden"], f"--box {BOX} -o u.csv -q")[1] == ""
 
+    def test_two_objects_in_one_place_are_doubted(self, track, videos):
+        class Taken(Fake):
+            """The second object is taken for the first from frame 6 on, and both are followed as one."""
+
+            frames = 0
+
+            def __call__(self, image):
+                self.frames += 1
+                if self.blue == 200 and self.frames >= 6:
+                    self.blue = 255
+                return super().__call__(image)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tracking, "Tracker", Taken)
+            track(videos["two"], "--box 4,20,16,12 --box 60,45,10,10 -o t.csv")
+            track(videos["two"], "--box 4,20,16,12 --box 60,45,10,10 -o u.csv --no-verdict")
+            track(videos["plain"], "--box 4,20,16,12 --box 5,20,16,12 -o v.csv")
+        told = {(row["id"], row["state"], row["reason"]) for row in rows() if int(row["frame"]) >= 6}
+        assert told == {("1", "doubtful", "2 is found here, too"), ("2", "doubtful", "1 is found here, too")}
+        assert {row["state"] for row in rows() if int(row["frame"]) < 6} == {"found"}
+        assert {row["state"] for row in rows("u.csv")} == {"found"}  # every frame is to be believed
+        assert {row["state"] for row in rows("v.csv")} == {"found"}  # they never were two places
+
+    def test_objects_without_a_row_in_these_frames_are_told(self, done, videos):
+        Path("w.csv").write_text(
+            "frame,id,x,y,width,height\n0,a,4,20,16,12\n0,b,60,45,10,10\n12,b,60,33,10,10\n40,c,1,2,9,9\n"
+        )
+        _, err = done(videos["two"], "--windows w.csv -o t.csv")
+        assert "left out, without a window in these frames of w.csv: 'c'\n" in err
+        _, err = done(videos["two"], "--windows w.csv --frames 12: -o u.csv")
+        assert "of w.csv: 'a' and 'c'\n" in err or "of w.csv: 'a', 'c'\n" in err
+
     def test_giving_up(self, track, videos):
         code, _, err = track(videos["gone"], f"--box {BOX} --stop-when-lost 2 -o t.csv")
         assert code == 1
@@ -359,8 +391,7 @@ class TestVerdicts:
         assert scores["iou"] == pytest.approx(expected, abs=1e-4)
         out, _ = done(videos["plain"], f"--box {BOX} --truth truth.csv")
         assert out == (
-            "1: IoU 1.000, AUC 0.952, P20 1.000, never lost; doubtful or lost in 0 of 0 wrong frames and in 0 of 16 "
-            "right ones\n"
+            "1: IoU 1.000, AUC 0.952, P20 1.000; doubtful or lost in 0 of 0 wrong frames and in 0 of 16 right ones\n"
         )
 
     def test_giving_up_does_not_raise_the_scores(self, done, track, videos):
@@ -415,6 +446,15 @@ class TestPictures:
         red = edge[:, 0] > 1.6 * edge[:, 1:].max(axis=1)
         assert 4 < red.sum() < 13
         assert np.array_equal(found[:, 60:], drawn(4)[:, 60:])
+
+    def test_the_way_is_broken_where_the_object_is_lost(self, done, videos):
+        done(videos["hidden"], f"--box {BOX} -o t.mkv --lossless")
+        done(videos["plain"], f"--box {BOX} -o u.mkv --lossless")
+        with open_clip("t.mkv") as broken, open_clip("u.mkv") as whole:
+            assert not np.array_equal(broken.frame(5).picture.pixels[26, :22], drawn(5)[26, :22])
+            before = slice(26, 27), slice(8, 22)  # the way to frame 5
+            assert np.array_equal(broken.frame(12).picture.pixels[before], drawn(12)[before])
+            assert not np.array_equal(whole.frame(12).picture.pixels[before], drawn(12)[before])
 
     def test_the_glimpse_beside_the_frame(self, done, videos):
         done(videos["plain"], f"--box {BOX} -o t.mkv --lossless --inset")
@@ -586,6 +626,20 @@ class TestMistakes:
         assert "no space left" in err
         assert len(rows()) == FRAMES
         assert not os.path.exists("t.npz")
+
+    def test_a_full_disk_under_a_film_leaves_the_tables(self, track, videos, monkeypatch):
+        from glimpsecli.jobs import tracked_pictures
+
+        def full(*args):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(tracked_pictures.DrawnFilm, "add", full)
+        code, _, err = track(videos["plain"], f"--box {BOX} -o t.csv -o t.mkv -o t.jsonl")
+        assert code == 1
+        assert "error: t.mkv could not be written: no space left on device" in err
+        assert len(rows()) == FRAMES
+        assert os.path.exists("t.jsonl")
+        assert not os.path.exists("t.mkv")
 
     def test_without_outputs_there_is_no_more_to_do(self, track, videos):
         code, _, err = track(videos["plain"], f"--box {BOX} -o t.mp4 --codec no")

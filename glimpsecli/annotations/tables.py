@@ -2,7 +2,8 @@
 
 The columns are ``x,y,width,height`` (left, top) or ``cx,cy,width,height`` (centre), on the image plane; ``angle``
 (degrees, clockwise), ``label``, ``image`` and ``frame`` (of a video, from 0) may follow; ``id`` is the label of a row
-without one. Any number of a place may be a percentage. Other columns are passed over.
+without one, and rows whose ``state`` is ``lost``, as ``glimpse track`` writes them, are left out. Any number of a place
+may be a percentage. Other columns are passed over.
 :mod:`glimpsecli.annotations.delimited` finds the separator, :mod:`glimpsecli.annotations.mot` knows the rows without a
 header.
 """
@@ -24,6 +25,7 @@ from glimpsecli.annotations.boxes import Box, Length
 from glimpsecli.annotations.delimited import read_delimited, wrong_header
 from glimpsecli.annotations.text import read_text, shown
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.names import LOST
 from glimpsecli.video.clock import parse_time
 
 _NUMBERS = ("x", "y", "cx", "cy", "width", "height", "angle")
@@ -60,9 +62,25 @@ def read_windows(table: str) -> list[Box]:
     Raises
     ------
     InvalidInputError
-        The table cannot be read, has no rows, or a row is no window; the message gives the line.
+        The table cannot be read, has no rows, or none but lost ones, or a row is no window; the message gives the line.
     """
-    return [row.box for row in read_rows(table)]
+    return [row.box for row in seen_rows(table)[0]]
+
+
+def seen_rows(table: str, numbers: Sequence[str] = ()) -> tuple[list[Row], int]:
+    """Read a table of windows as :func:`read_rows` does, and leave out those in which an object is lost.
+
+    Returns
+    -------
+    rows : list of Row
+    lost : int
+        The number of those that are left out.
+    """
+    rows = read_rows(table, numbers, ("state",))
+    seen = [row for row in rows if str(row.cells.get("state") or "").strip().lower() != LOST]
+    if not seen:
+        raise InvalidInputError(f"{table} has only lost rows", "there is nothing to be seen at their windows")
+    return seen, len(rows) - len(seen)
 
 
 def read_rows(table: str, numbers: Sequence[str] = (), words: Sequence[str] = ()) -> list[Row]:

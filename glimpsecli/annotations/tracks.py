@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 from glimpsecli.annotations.boxes import Box
-from glimpsecli.annotations.tables import Row, filled, located, read_rows, time_of
+from glimpsecli.annotations.tables import Row, filled, located, seen_rows, time_of
 from glimpsecli.annotations.text import listed, shown
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.names import LOST
 
 if TYPE_CHECKING:
     from glimpsecli.arrays import Floats
@@ -95,14 +94,10 @@ def read_tracks(table: str) -> dict[str, Track]:
 
 def named_rows(table: str) -> list[tuple[str | None, Row]]:
     """Read the rows of a table, each with the name of its object, where it has one; those of lost ones are left out."""
-    rows = [
+    return [
         (str(row.cells["id"]).strip() if filled(row.cells, "id") else row.box.label, row)
-        for row in read_rows(table, ("time",), ("state",))
-        if str(row.cells.get("state") or "").strip().lower() != LOST
+        for row in seen_rows(table, ("time",))[0]
     ]
-    if not rows:
-        raise InvalidInputError(f"{table} has only lost rows", "there is no window to follow")
-    return rows
 
 
 def choose(tracks: Mapping[str, Track], identity: str | None) -> Track:

@@ -135,9 +135,12 @@ def requests_of(options: dict[str, Any]) -> list[Request]:
     thetas = [ThetaRequest(theta, own["align_corners"]) for theta in given["thetas"]]
     requests += [*given["gaussians"], *given["draws"], *thetas, *given["quads"]]
     if table is not None:
-        from glimpsecli.annotations.tables import read_windows
+        from glimpsecli.annotations.tables import seen_rows
 
-        requests += [BoxRequest(box) for box in read_windows(table)]
+        rows, lost = seen_rows(table)
+        if lost and not options["quiet"]:
+            say(f"{lost} of {lost + len(rows)} rows of {table} are lost, and left out")
+        requests += [BoxRequest(row.box) for row in rows]
     return requests
 
 

@@ -35,9 +35,9 @@ def report(tallies: dict[str, Tally], frames: int, written: list[str], given: di
 def _scores_line(record: dict[str, Any]) -> str:
     if not record["frames"]:
         return f"{record['id']}: no frame has a true window"
-    lost = "never lost" if record["lost_at"] is None else f"lost at {record['lost_at']}"
+    lost = "" if record["lost_at"] is None else f", lost at frame {record['lost_at']}"
     return (
-        f"{record['id']}: IoU {record['iou']:.3f}, AUC {record['auc']:.3f}, P20 {record['p20']:.3f}, {lost}; "
+        f"{record['id']}: IoU {record['iou']:.3f}, AUC {record['auc']:.3f}, P20 {record['p20']:.3f}{lost}; "
         f"doubtful or lost in {record['wrong_warned']} of {record['wrong']} wrong frames and in "
         f"{record['right_warned']} of {record['right']} right ones"
     )

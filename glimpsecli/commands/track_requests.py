@@ -52,6 +52,7 @@ def frames_of(clip: Clip, given: dict[str, Any]) -> list[At]:
 def starts_of(clip: Clip, frames: list[At], given: dict[str, Any], tell: Callable[[str], None]) -> list[Start]:
     """Take the options that name the objects."""
     from glimpsecli.annotations.boxes import Box
+    from glimpsecli.annotations.text import listed
     from glimpsecli.errors import InvalidInputError
     from glimpsecli.jobs.starts import check_start, starts_of_boxes, starts_of_table
 
@@ -66,9 +67,11 @@ def starts_of(clip: Clip, frames: list[At], given: dict[str, Any], tell: Callabl
             f"they are {some}{numbers[0]} to {numbers[-1]}",
         )
     if given["table"] is not None:
-        starts = starts_of_table(
+        starts, absent = starts_of_table(
             given["table"], given["identity"], numbers, clip, asked=asked, backward=given["backward"]
         )
+        if absent:
+            tell(f"left out, without a window in these frames of {given['table']}: {listed(absent)}")
     else:
         boxes = [*given["boxes"]]
         for x, y in given["points"]:

@@ -47,8 +47,8 @@ def starts_of_boxes(boxes: Sequence[Box], identity: str | None, frame: int, imag
 
 def starts_of_table(
     table: str, identity: str | None, frames: Sequence[int], clip: Clip, *, asked: int | None, backward: bool
-) -> list[Start]:
-    """Give a start for each object of a table of windows.
+) -> tuple[list[Start], list[str]]:
+    """Give a start for each object of a table of windows, and the names of those without a window in these frames.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def starts_of_table(
     objects = _objects([(name, _timed(row, clip)) for name, row in named_rows(table)])
     if identity is not None and identity not in objects:
         raise InvalidInputError(f"--id {identity}: the table has no such object", f"it has {listed([*objects])}")
-    known, starts = set(frames), []
+    known, starts, absent = set(frames), [], []
     for name, mine in objects.items():
         if identity in (None, name):
             boxes = {default if row.box.frame is None else row.box.frame: row.box for row in mine}
@@ -80,10 +80,12 @@ def starts_of_table(
             if inside:
                 frame = inside[-1 if backward else 0]
                 starts.append(Start(name, frame, boxes[frame].to_window(clip.size)))
+            else:
+                absent.append(name)
     if not starts:
         place = f"frame {asked}" if asked is not None else f"frames {frames[0]} to {frames[-1]}"
         raise InvalidInputError(f"{table} has no window for {place}", "choose another frame with --start")
-    return starts
+    return starts, absent
 
 
 def truths_of(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.images import Format, check, depth_of
+from glimpsecli.images.atomic import explained
 from glimpsecli.images.formats import FORMATS, format_named
 from glimpsecli.jobs import tracked_rows
 from glimpsecli.jobs.filming import film_options, rate_of
@@ -106,10 +107,10 @@ class Outputs:
                 continue
             try:
                 sink.add(step, step.seen if sink.shows_all else found)
-            except GlimpseError as error:
-                self._fail(sink, error)
             except BrokenPipeError:
                 self._sinks.remove(sink)  # the reader has had enough
+            except (GlimpseError, OSError) as error:
+                self._fail(sink, error)
 
     def finish(self, *, whole: bool) -> list[str]:
         """Write all; give the names of the files that are there."""
@@ -118,15 +119,15 @@ class Outputs:
             try:
                 if sink.finish(whole=whole) and sink.target != STREAM:
                     written.append(sink.target)
-            except GlimpseError as error:
-                self._fail(sink, error)
             except BrokenPipeError:
                 sink.drop()
+            except (GlimpseError, OSError) as error:
+                self._fail(sink, error)
         self._sinks = []
         return written
 
-    def _fail(self, sink: Sink, error: GlimpseError) -> None:
-        self.failures.append(error)
+    def _fail(self, sink: Sink, error: GlimpseError | OSError) -> None:
+        self.failures.append(explained(sink.target, error) if isinstance(error, OSError) else error)
         self._sinks.remove(sink)
         sink.drop()
 

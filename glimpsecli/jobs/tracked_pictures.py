@@ -100,9 +100,12 @@ class Drawing:
         photo = as_rgb(picture.pixels)
         figure = photo.copy()
         for name, tracked in seen:
+            way = self._trails[name]
             if tracked.state == FOUND:
-                self._trails[name].append((tracked.window.cx, tracked.window.cy))
-            trail(figure, [*self._trails[name]], colour=GREEN)
+                way.append((tracked.window.cx, tracked.window.cy))
+            else:
+                way.clear()  # a line to where it is found again would be no way of the object
+            trail(figure, [*way], colour=GREEN)
         for name, tracked in seen:
             ends = corners(tracked.window.to_affine((1, 1)), (1, 1))
             colour = tracked_outline(figure, ends, tracked.state)

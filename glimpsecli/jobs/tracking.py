@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+import numpy as np
+
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.jobs.plan import How
 from glimpsecli.jobs.starts import Start, check_shows
 from glimpsecli.jobs.storing import flat
+from glimpsecli.learning.scores import overlaps
 from glimpsecli.learning.tracking import Tracked, Tracker, Tracking
-from glimpsecli.names import LOST
+from glimpsecli.names import DOUBTFUL, FOUND, LOST
 
 if TYPE_CHECKING:
     from glimpsecli.images import Picture
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
 
     Refuse: TypeAlias = Callable[[Start, InvalidInputError], object]
     """Takes an object that cannot be followed, for there is nothing in its window, and the error that says so."""
+
+
+DISTINCT, SAME = 0.3, 0.6
+"""Overlap (IoU) below which two windows are two places, and above which they are one."""
 
 
 class Seen(NamedTuple):
@@ -88,6 +95,7 @@ def follow_once(
 ) -> Iterator[Step]:
     """Follow objects once, in the order in which the frames come, from the first one that can be followed on."""
     options, begun = following.options, False
+    distinct: set[tuple[str, str]] = set()
     waiting: dict[int, list[Start]] = {}
     for start in starts:
         waiting.setdefault(start.frame, []).append(start)
@@ -111,6 +119,35 @@ def follow_once(
                 refuse(start, InvalidInputError(f"{start.name}, frame {start.frame}: {error.message}", error.hint))
         begun = begun or bool(seen)
         if begun:
-            yield Step(at, tuple(seen), picture)
+            yield Step(at, _unmistaken(seen, distinct) if options.verdict else tuple(seen), picture)
         if stopped() or not (trackers or waiting):
             return
+
+
+def _unmistaken(seen: Sequence[Seen], distinct: set[tuple[str, str]]) -> tuple[Seen, ...]:
+    """Doubt objects that are found in one place, for at least one of them is mistaken for the other.
+
+    Parameters
+    ----------
+    seen : sequence of Seen
+        The objects of a frame.
+    distinct : set of (str, str)
+        Pairs of objects that had places of their own in a frame before; those of this frame are added.
+    """
+    rows = np.array([one.tracked.window.row for one in seen if one.tracked.state == FOUND])
+    found = [number for number, one in enumerate(seen) if one.tracked.state == FOUND]
+    others: dict[int, str] = {}
+    for first, number in enumerate(found[:-1]):
+        shares = overlaps(np.broadcast_to(rows[first], rows[first + 1 :].shape), rows[first + 1 :])
+        for other, share in zip(found[first + 1 :], shares.tolist(), strict=True):
+            pair = seen[number].name, seen[other].name
+            if share < DISTINCT:
+                distinct.add(pair)
+            elif share > SAME and pair in distinct:
+                others |= {number: pair[1], other: pair[0]}
+    return tuple(
+        one._replace(tracked=one.tracked._replace(state=DOUBTFUL, reason=f"{others[number]} is found here, too"))
+        if number in others
+        else one
+        for number, one in enumerate(seen)
+    )
