@@ -143,9 +143,9 @@ drawing, out = options.section("Pictures"), options.out
 @drawing("--size", type=values.SizeValue(), help="Size of the glimpses. Default: that of the first box, rounded.")
 @out(
     "-o", "--output", "targets", multiple=True, metavar="FILE|FOLDER/|-",
-    help="A table (.csv, .jsonl, .txt as MOTChallenge has it); the glimpses (a folder, .npz); a film of the frames "
-    "with box and way, green where it is found, amber and dashed where doubtful, red where lost (.mp4 .mkv .webm .mov "
-    ".avi .gif .webp .png). Several -o are made in one run.",
+    help="A table (.csv, .jsonl, .txt as MOTChallenge has it, where ids are numbers); the glimpses (a folder, .npz); a "
+    "film of the frames with box and way, green where it is found, amber and dashed where doubtful, red where lost "
+    "(.mp4 .mkv .webm .mov .avi .gif .webp .png). Several -o are made in one run.",
 )  # fmt: skip
 @out("--only-found", is_flag=True, help="Leave frames out in which an object is not found; of films nothing.")
 @out("--name", metavar="TEMPLATE", help='Names in a folder. Default: "{id}_{frame:06d}".')
@@ -256,7 +256,9 @@ def _run(
         complain(failure, show=failure if given["traceback"] else None)
     report(tallies, len(reached), written, given)
     if stop.is_set():
-        complain(f"interrupted at frame {reached[-1] if reached else frames[0].number}")
+        missing = [target for target in outputs.targets if target not in written]
+        without = f"; not written: {', '.join(missing)}" if missing else ""
+        complain(f"interrupted at frame {reached[-1] if reached else frames[0].number}{without}")
         return ExitCode.INTERRUPTED
     lost = complain_of_lost(tallies)
     return ExitCode.FAILED if lost or problems else ExitCode.DONE

@@ -74,12 +74,15 @@ class Outputs:
 
     Attributes
     ----------
+    targets : list of str
+        All files and folders.
     failures : list of GlimpseError
         The reasons why outputs are missing.
     """
 
     def __init__(self, sinks: Sequence[Sink], *, only_found: bool) -> None:
         self._sinks, self._only_found = [*sinks], only_found
+        self.targets = [sink.target for sink in sinks if sink.target != STREAM]
         self.failures: list[GlimpseError] = []
 
     def __enter__(self) -> Outputs:
