@@ -41,9 +41,9 @@ class Cuts:
 
 
 def _thumbnail(image: Array) -> Array:
-    """Give the frame at few pixels, of mean 0 and length 1, so that a change of light is no cut."""
+    """Give green, or grey, at few pixels, of mean 0 and length 1, so that a change of light is no cut."""
     rows, columns = (max(1, extent // SIDE) for extent in image.shape[:2])
-    flat = image[rows // 2 :: rows, columns // 2 :: columns].mean(axis=2, dtype=np.float32).ravel()
+    flat = image[rows // 2 :: rows, columns // 2 :: columns, image.shape[2] // 2].astype(np.float32).ravel()
     flat -= flat.mean()
     thumbnail: Array = flat / max(float(np.sqrt(flat @ flat)), 1e-12)
     return thumbnail

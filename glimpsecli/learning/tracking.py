@@ -270,7 +270,8 @@ class Tracker:
         """Take up the look of the object where it is found."""
         view, now = measured.view, measured.now
         self._judge.learn(measured)
-        glimpse = self._viewer.look(self._course.place)
+        there = np.array_equal(self._course.place, view.fitted.place)  # not if the scale would change too fast
+        glimpse = view.fitted.glimpse if there else self._viewer.look(self._course.place)
         rate = view.seen.rate(CREEP if view.seen.share >= max(self._shares) - STEADY else 0.0)
         self._shares.append(view.seen.share)
         self._now.learn(glimpse, now.template, rate, self._options.update)
