@@ -531,7 +531,7 @@ if ON_GPU:
                 extract_batch(refused, Window(9, 9, 8, 7), (5, 6), **options)
 
     @pytest.mark.parametrize("layout", ["contiguous_format", "channels_last"])
-    @pytest.mark.parametrize("sampler", ["gaussian", "bilinear"])
+    @pytest.mark.parametrize("sampler", ["gaussian", "bilinear", "hard"])
     @pytest.mark.parametrize("count", [1, 3])
     @pytest.mark.parametrize("other_stream", [False, True])
     def test_torch_trains_through_the_device(sampler, layout, count, other_stream):
@@ -553,6 +553,23 @@ if ON_GPU:
         torch.cuda.synchronize()
         for mine, theirs in zip(*found, strict=True):
             torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
+
+    def test_torch_writes_and_looks_in_halves_and_sequences_on_the_device():
+        torch = pytest.importorskip("torch")
+        from glimpsecli.torch import gaussian_write, window_glimpse
+
+        patches, images = torch.rand(2, 3, 4, 5), torch.rand(2, 3, 40, 50).half()
+        params = torch.tensor([[3.1, 1.2, 1.3, 2.2, 0.9, 1.7, 1.4], [7.5, 2.1, 1.1, 2.0, 1.5, 2.2, -0.6]])
+        windows = torch.tensor([[[20.3, 15.2, 17.1, 13.4, 0], [31.7, 22.9, 41.3, 12.8, 9]]] * 2)
+        found = []
+        for device in ("cpu", "cuda"):
+            given = [one.to(device).requires_grad_() for one in (patches, params, images, windows)]
+            made = gaussian_write(*given[:2], (20, 30)), window_glimpse(*given[2:], (8, 9))
+            assert [one.device.type for one in made] == [device] * 2
+            (made[0].square().sum() + made[1].float().square().sum()).backward()
+            found.append([one.detach().float().cpu() for one in (*made, *(one.grad for one in given))])
+        for mine, theirs in zip(*found, strict=True):
+            torch.testing.assert_close(mine, theirs, rtol=2e-3, atol=2e-3)
 
     def test_torch_keeps_float64_and_other_backends_off_the_device():
         torch = pytest.importorskip("torch")

@@ -18,7 +18,13 @@ pytestmark = pytest.mark.extras
 torch = pytest.importorskip("torch", reason="torch is not installed")
 from torch.nn import functional  # noqa: E402
 
-from glimpsecli.torch import affine_glimpse, gaussian_glimpse, matrix_glimpse, window_glimpse  # noqa: E402
+from glimpsecli.torch import (  # noqa: E402
+    affine_glimpse,
+    gaussian_glimpse,
+    gaussian_write,
+    matrix_glimpse,
+    window_glimpse,
+)
 
 SIZE = (5, 4)
 BACKENDS = ["numpy", "cpu"]
@@ -233,16 +239,16 @@ def test_one_image_serves_many_places_and_one_place_many_images(backend, channel
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_only_what_wants_a_gradient_gets_one(backend, monkeypatch):
-    from glimpsecli.torch import autograd
+    from glimpsecli.torch import job
 
     asked = []
-    way_back = autograd.call_vjp
+    way_back = job.call_vjp
 
     def watched(images, taps, cotangents, by_images, by_places, *rest):
         asked.append((by_images is not None, by_places is not None))
         way_back(images, taps, cotangents, by_images, by_places, *rest)
 
-    monkeypatch.setattr(autograd, "call_vjp", watched)
+    monkeypatch.setattr(job, "call_vjp", watched)
     for wanted in ((True, False), (False, True), (True, True)):
         images, params = scene().requires_grad_(wanted[0]), gaussians().detach().requires_grad_(wanted[1])
         gaussian_glimpse(images, params, SIZE, backend=backend).sum().backward()
@@ -272,8 +278,8 @@ def test_other_types_are_looked_at_in_their_own_numbers(dtype):
     half = images.requires_grad_() if images.is_floating_point() else None
     found = gaussian_glimpse(images, gaussians(), SIZE)
     expected = gaussian_glimpse(images.detach().float(), gaussians(), SIZE)
-    assert found.dtype == torch.float32
-    close(found, expected, 1e-6)
+    assert found.dtype == (torch.float32 if half is None else half.dtype)
+    assert torch.equal(found, expected.to(found.dtype))
     if half is not None:
         found.sum().backward()
         assert half.grad.dtype == half.dtype
@@ -366,6 +372,16 @@ def test_a_second_derivative_is_refused_and_never_left_out(sampler):
         loss.backward()
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's own, as it loads its forward mode
+def test_forward_mode_is_refused():
+    images, windows = scene(), torch.tensor([[5.2, 6.1, 7.3, 8.4, 0]])
+    for transform in (torch.func.jacfwd, torch.func.hessian):
+        with pytest.raises(GlimpseError, match="no derivatives in forward mode here; use backward"):
+            transform(lambda rows: window_glimpse(images, rows, SIZE).sum())(windows)
+    jacobian = torch.func.jacrev(lambda rows: window_glimpse(images, rows, SIZE))(windows)
+    assert jacobian.shape == (2, 3, *SIZE, 1, 5)
+
+
 def test_half_precision_places_and_their_gradients():
     params = gaussians().detach().half().requires_grad_()
     gaussian_glimpse(scene(), params, SIZE).sum().backward()
@@ -373,6 +389,185 @@ def test_half_precision_places_and_their_gradients():
     exact = params.detach().double().requires_grad_()
     dense_gaussian(scene().double(), exact, SIZE).sum().backward()
     close(params.grad, exact.grad, 1e-3)
+
+
+WINDOWS = torch.tensor([[5.2, 6.1, 7.3, 8.4, 0], [1.0, 12.0, 2.2, 9.1, 20], [4.0, 3.0, 5.0, 6.0, -10]])
+KINDS = {
+    "six": (gaussian_glimpse, gaussians().detach()[:, :6]),
+    "seven": (gaussian_glimpse, gaussians().detach()),
+    "windows": (window_glimpse, WINDOWS),
+    "upright": (window_glimpse, WINDOWS[:, :4]),
+    "theta": (affine_glimpse, thetas().detach()),
+    "matrices": (matrix_glimpse, thetas().detach() * torch.tensor([1, 1, 9.0])),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("images", "rows", "steps"), [(3, 3, 2), (2, 2, 5), (1, 2, 3), (3, 1, 2), (2, 2, 0), (0, 0, 2)]
+)
+def test_several_glimpses_of_each_image(kind, images, rows, steps):
+    look, some = KINDS[kind]
+    where = some[torch.arange(rows * steps) % len(some)].reshape(rows, steps, *some.shape[1:])
+    where = (where + torch.arange(float(steps)).reshape(steps, *[1] * (some.ndim - 1)) / 9).requires_grad_()
+    pixels = scene(shape=(images, 3, 13, 11)).requires_grad_()
+    found = look(pixels, where, SIZE)
+    count = max(rows, images) if rows and images else 0
+    assert found.shape == (count, steps, 3, *SIZE)
+    if found.numel():
+        expected = torch.stack([look(pixels, where[:, step], SIZE) for step in range(steps)], dim=1)
+        close(found, expected, 1e-6)
+        for mine, theirs in zip(gradients(found, (pixels, where)), gradients(expected, (pixels, where)), strict=True):
+            close(mine, theirs)
+    else:
+        assert not torch.autograd.grad(found.sum(), where)[0].any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_halves_are_computed_in_float32_and_stay_halves(dtype, layout):
+    images = (scene() * 2 - 1).to(dtype).contiguous(memory_format=layout).requires_grad_()
+    params = gaussians().detach().to(dtype).requires_grad_()
+    found = gaussian_glimpse(images, params, SIZE)
+    wide = images.detach().float().requires_grad_(), params.detach().float().requires_grad_()
+    expected = gaussian_glimpse(*wide, SIZE)
+    assert found.dtype == dtype
+    assert found.is_contiguous(memory_format=layout)
+    assert torch.equal(found, expected.to(dtype))
+    found.sum().backward()
+    for mine, theirs in zip((images, params), gradients_of_sum(expected, wide), strict=True):
+        assert mine.grad.dtype == dtype
+        assert torch.equal(mine.grad, theirs.to(dtype))
+    assert images.grad.is_contiguous(memory_format=layout)
+    found = affine_glimpse(images, thetas().to(dtype), SIZE)
+    assert torch.equal(found, affine_glimpse(images.float(), thetas().to(dtype), SIZE).to(dtype))
+
+
+def gradients_of_sum(glimpses, inputs):
+    return torch.autograd.grad(glimpses.sum(), inputs)
+
+
+def test_a_model_trains_under_autocast():
+    head, images = torch.nn.Linear(3, 5), scene()
+    with torch.no_grad():
+        head.bias += torch.tensor([5.0, 6, 4, 4, 0])
+    with torch.autocast("cpu", torch.bfloat16):
+        found = window_glimpse(images, head(torch.ones(2, 3)), SIZE)
+    assert found.dtype == torch.float32
+    found.sum().backward()
+    assert head.weight.grad.abs().sum() > 0
+
+
+def test_an_image_may_be_a_subclass_of_tensor():
+    class Image(torch.Tensor):  # as torchvision has it
+        pass
+
+    image = (scene(shape=(1, 3, 13, 11)) * 255).byte().as_subclass(Image)
+    found = gaussian_glimpse(image, gaussians(), SIZE)
+    assert type(found) is torch.Tensor
+    assert torch.equal(found, gaussian_glimpse(image.as_subclass(torch.Tensor), gaussians(), SIZE))
+
+
+@pytest.mark.parametrize("sampler", ["hard", "bilinear", "gaussian"])
+@pytest.mark.parametrize("shared", [(False, False), (True, False), (False, True)])
+@pytest.mark.parametrize("count", [1, 2])
+def test_vmap_is_a_loop(sampler, shared, count):
+    images = scene(shape=(4, count, 3, 13, 11))
+    where = (WINDOWS[:2] + torch.rand(4, 1, 1, generator=torch.Generator().manual_seed(2))).requires_grad_()
+    images, where = images[0] if shared[0] else images, where[0] if shared[1] else where
+
+    def loss(pixels, rows):
+        return window_glimpse(pixels, rows, SIZE, sampler=sampler).square().sum()
+
+    def one(pixels, rows):
+        return window_glimpse(pixels, rows, SIZE, sampler=sampler), torch.func.grad(loss, argnums=(0, 1))(pixels, rows)
+
+    dims = tuple(None if one_is else 0 for one_is in shared)
+    found, by = torch.func.vmap(one, in_dims=dims)(images, where)
+    for n in range(4):
+        glimpses, slopes = one(images if shared[0] else images[n], where if shared[1] else where[n])
+        close(found[n], glimpses, 0)
+        for mine, theirs in zip(by, slopes, strict=True):
+            close(mine[n], theirs)
+
+
+def test_vmap_takes_single_images_whole_numbers_and_odd_axes():
+    images, rows = (scene(shape=(3, 2, 13, 11)) * 255).int(), WINDOWS
+    found = torch.func.vmap(lambda image, row: window_glimpse(image[None], row[None], SIZE)[0])(images, rows)
+    assert torch.equal(found, window_glimpse(images, rows, SIZE))
+    turned = torch.func.vmap(lambda row: window_glimpse(images[:1], row[None], SIZE)[0], in_dims=1, out_dims=-1)(rows.T)
+    close(turned.movedim(-1, 0), window_glimpse(images[:1], rows, SIZE), 1e-6)
+    patches = scene(shape=(3, 2, 4, 5))
+    params = gaussians(1).expand(3, 7) + torch.arange(3.0)[:, None] / 9
+    found = torch.func.vmap(lambda patch, row: gaussian_write(patch[None], row[None], (13, 11))[0])(patches, params)
+    close(found, gaussian_write(patches, params, (13, 11)), 1e-6)
+
+
+def test_an_ensemble_is_mapped_over_its_parameters():
+    heads = [torch.nn.Linear(3, 4) for _ in range(3)]
+    images, features = scene(), scene(shape=(2, 3), seed=1)
+    parameters, buffers = torch.func.stack_module_state(heads)
+    start = torch.tensor([5.0, 6, 4, 4])
+
+    def loss(parameters, buffers):
+        windows = start + torch.func.functional_call(heads[0], (parameters, buffers), features)
+        return window_glimpse(images, windows, SIZE, sampler="bilinear").square().sum()
+
+    found = torch.func.vmap(torch.func.grad(loss))(parameters, buffers)
+    for n, head in enumerate(heads):
+        window_glimpse(images, start + head(features), SIZE, sampler="bilinear").square().sum().backward()
+        close(found["weight"][n], head.weight.grad)
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # the compiler looks at it between two graphs
+def test_compiling_goes_around():
+    images, windows = scene(), WINDOWS[:2].clone().requires_grad_()
+
+    def loss(windows):
+        return window_glimpse(images, windows * 1.01, SIZE).square().sum() * 2
+
+    compiled = torch.compile(loss, backend="eager")
+    for _ in range(2):
+        assert torch.equal(compiled(windows), loss(windows))
+        close(*(torch.autograd.grad(one(windows), windows)[0] for one in (compiled, loss)), 0)
+
+
+def dense_write(patches, params, image_size):
+    """Write by products of dense filterbanks: the transpose, and a division by the gain."""
+    ones = torch.eye(image_size[0] * image_size[1], dtype=patches.dtype).reshape(-1, 1, *image_size)
+    unit = torch.cat([params[:, :6], torch.ones_like(params[:, 6:])], dim=1)
+    reads = torch.stack([dense_gaussian(ones, row.expand(len(ones), 7), patches.shape[2:])[:, 0] for row in unit])
+    written = torch.einsum("nphw,nchw->ncp", reads, patches) / params[:, 6, None, None]
+    return written.reshape(*patches.shape[:2], *image_size)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_writing_is_the_transpose_of_reading(backend):
+    patches, params = scene(shape=(2, 3, 4, 5)).requires_grad_(), gaussians()
+    found = gaussian_write(patches, params, (13, 11), backend=backend)
+    expected = dense_write(patches.double(), params.double(), (13, 11))
+    assert found.dtype == torch.float32
+    close(found, expected, 2e-6)
+    for mine, theirs in zip(gradients(found, (patches, params)), gradients(expected, (patches, params)), strict=True):
+        assert mine.dtype == torch.float32
+        close(mine, theirs)
+    six = params.detach()[:, :6].requires_grad_()
+    unit = torch.cat([six, torch.ones(2, 1)], dim=1)
+    close(gaussian_write(patches, six, (13, 11)), gaussian_write(patches, unit, (13, 11)), 1e-6)
+    slopes = (gradients(gaussian_write(patches, rows, (13, 11)), six)[0] for rows in (six, unit))
+    close(*slopes)
+
+
+def test_one_patch_is_written_in_many_places_and_many_in_one():
+    patches = scene(shape=(2, 3, 4, 5), dtype=torch.float64).requires_grad_()
+    params = gaussians(dtype=torch.float64)
+    for some, rows in ((patches, params), (patches[:1], params), (patches, params[:1])):
+        assert torch.autograd.gradcheck(lambda *given: gaussian_write(*given, (6, 5)), (some, rows))
+    half = gaussian_write(patches.bfloat16(), params, (6, 5))
+    assert half.dtype == torch.bfloat16
+    slope = torch.autograd.grad(gaussian_write(patches, params, (6, 5)).sum(), params, create_graph=True)[0]
+    with pytest.raises(GlimpseError, match="no second derivatives"):
+        slope.sum().backward()
 
 
 def test_training_finds_a_shift():
@@ -429,11 +624,14 @@ FIVE = torch.tensor([[3.0, 3, 4, 4, 0]])
             lambda: affine_glimpse(IMAGES, EYE, (2, 2), border="constant", fill=torch.ones(3, requires_grad=True)),
             "fill requires gradients",
         ),
+        (lambda: gaussian_glimpse(IMAGES, PARAMS.expand(1, 1, 2, 7), (2, 2)), r"params of shape \(1, 1, 2, 7\)"),
+        (lambda: gaussian_write(IMAGES[0], PARAMS, (9, 9)), r"patches of shape \(3, 6, 7\)"),
+        (lambda: gaussian_write(IMAGES, PARAMS[:, None], (9, 9)), r"params of shape \(2, 1, 7\) to write"),
+        (lambda: gaussian_write(IMAGES, PARAMS, 9), "9 is not a size"),
+        (lambda: gaussian_write(IMAGES, torch.ones(3, 7), (9, 9)), "3 places for 2 patches"),
+        (lambda: gaussian_write(IMAGES, PARAMS - torch.eye(7)[6], (9, 9)), "the gain of write 0 is 0"),
         (lambda: matrix_glimpse(IMAGES, EYE * torch.inf, (2, 2)), "affine matrix 0 has numbers that are not finite"),
-        (
-            lambda: window_glimpse(IMAGES, torch.ones(2, 5), (2, 2), sampler="hard"),
-            "no gradient with respect to windows",
-        ),
+        (lambda: window_glimpse(IMAGES, FIVE, (2, 2), sampler="harder"), "unknown sampler 'harder'"),
         (
             lambda: window_glimpse(IMAGES, torch.ones(2, 5) - TURN, (2, 2), border="edge"),
             "border 'edge' with the Gaussian",
@@ -481,9 +679,10 @@ def test_torch_is_loaded_by_nobody_but_who_asks():
     assert done.returncode == 0, done.stderr
 
 
-def test_the_example_of_the_topic_runs():
+def test_the_examples_of_the_topic_run():
     topic = (ROOT / "glimpsecli/commands/topics/python.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```py\n(.*?)```", topic, re.DOTALL)
+    code = "".join(re.findall(r"```py\n(.*?)```", topic, re.DOTALL))
+    code += "\nassert model.windows(scenes)[0].tolist() == [20, 20, 40, 40, 0]"
     code += "\nassert (centre - torch.tensor([[190.0, 110]])).abs().max() < 0.1"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(

@@ -64,15 +64,16 @@ class Taps(NamedTuple):
         return cls(sampling.sampler, places, size, image_size, sampling.border or "zeros", sampling.blur)
 
     @classmethod
-    def at(cls, places: Floats, size: Size, image_size: Size, sampling: Sampling) -> Taps:
-        """Check places that are in the sampler's own numbers: (N, 7) or (N, 2, 3).
+    def at(cls, places: Floats, size: Size, image_size: Size, sampling: Sampling, checked: bool = False) -> Taps:
+        """Check places, unless they were `checked` before, in the sampler's own numbers: (N, 7) or (N, 2, 3).
 
         Raises
         ------
         InvalidInputError
             As :meth:`make`.
         """
-        (check_gaussians if places.ndim == 2 else check_matrices)(places)
+        if not checked:
+            (check_gaussians if places.ndim == 2 else check_matrices)(places)
         size, border = _checked_size(size), sampling.border or "zeros"
         return cls(sampling.sampler, places, size, image_size, border, sampling.blur)
 

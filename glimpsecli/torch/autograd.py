@@ -2,74 +2,107 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+import inspect
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
-from glimpsecli import backends
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.sampling.dispatch import call_vjp, prepare
-from glimpsecli.sampling.taps import Taps
-from glimpsecli.torch.checks import checked_backend, checked_images, computed
-from glimpsecli.window import stack_gaussians, stack_matrices
-from glimpsecli.window.pullbacks import stack_vjp
+from glimpsecli.torch.job import Job, on_host
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from torch import Tensor
 
-    from glimpsecli.sampling import Sampling
-    from glimpsecli.window import Size
+    from glimpsecli.arrays import Floats
+    from glimpsecli.torch.lowering import Lowering
 
 
-def look(images: Tensor, places: Tensor, size: Size, sampling: Sampling) -> Tensor:
-    """Look at (B, C, H, W) images through (N, 7) or (N, 2, 3) places, float64 on the host: B is N, or one of them 1."""
-    images = computed(checked_images(images))
-    if len(places) != len(images) and 1 not in (len(places), len(images)):
-        raise InvalidInputError(
-            f"{len(places)} places for {len(images)} images", "give one for each image, or one of either for all"
-        )
-    count = len(places) if len(images) == 1 else len(images)
-    glimpses: Tensor = Glimpse.apply(images, places.expand(count, *places.shape[1:]), size, sampling)
-    return glimpses
+class _Function(torch.autograd.Function):
+    """A function that ``torch.func`` can transform, of some tensors and then other arguments.
 
+    Backends know no batch of batches, so ``vmap`` makes its axis part of the batch where each of the N has an image of
+    its own; it calls once for each element where images are shared.
+    """
 
-class Glimpse(torch.autograd.Function):
-    """From (1 or N, C, H, W) images and N places to (N, C, h, w) glimpses."""
+    tensors = 2
+    """Number of arguments, the first, that are tensors."""
+
+    def __init_subclass__(cls) -> None:
+        # torch asks for it at each call, and to find it anew takes as long as a small glimpse.
+        cls.forward.__signature__ = inspect.signature(cls.forward)
 
     @staticmethod
-    def forward(ctx: Any, images: Tensor, places: Tensor, size: Size, sampling: Sampling) -> Tensor:
-        """Look, and remember at what."""
-        ctx.save_for_backward(images, places)
-        ctx.how = size, sampling
-        return _Job.of(images, places, size, sampling).see()
+    def jvp(ctx: Any, *_: Any) -> Any:
+        """Refuse derivatives in forward mode."""
+        raise InvalidInputError("glimpses have no derivatives in forward mode here", "use backward, grad or jacrev")
+
+    @classmethod
+    def vmap(cls, info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[Any, Any]:
+        """Apply to each element along `in_dims`."""
+        count, rest = info.batch_size, args[cls.tensors :]
+        mapped = [dim is not None for dim in in_dims[: cls.tensors]]
+        tensors = [
+            tensor.movedim(dim, 0) if dim is not None else tensor
+            for tensor, dim in zip(args[: cls.tensors], in_dims[: cls.tensors], strict=True)
+        ]
+        sizes = {tensor.shape[some] for tensor, some in zip(tensors, mapped, strict=True)}
+        if mapped[0] and len(sizes) == 1:
+            (size,) = sizes
+            all_of = (
+                tensor if some else tensor.expand(count, *tensor.shape)
+                for tensor, some in zip(tensors, mapped, strict=True)
+            )
+            found = cls.apply(*(tensor.flatten(0, 1) for tensor in all_of), *rest)
+            return _mapped(found, lambda output: output.unflatten(0, (count, size)))
+        calls = [
+            cls.apply(*(tensor[n] if some else tensor for tensor, some in zip(tensors, mapped, strict=True)), *rest)
+            for n in range(count)
+        ]
+        several = isinstance(calls[0], tuple)
+        return _mapped(tuple(zip(*calls, strict=True)) if several else calls, _stacked)
+
+
+def _stacked(outputs: Any) -> Any:
+    return None if outputs[0] is None else torch.stack([*outputs])
+
+
+def _mapped(found: Any, change: Any) -> tuple[Any, Any]:
+    """Change each output but those that are None, and name the axis along which it is mapped."""
+    if not isinstance(found, tuple):
+        return change(found), 0
+    changed = tuple(None if output is None else change(output) for output in found)
+    return changed, tuple(None if output is None else 0 for output in changed)
+
+
+class Glimpse(_Function):
+    """From (1 or N, C, H, W) images and N rows that say where to (N, C, h, w) glimpses."""
+
+    @staticmethod
+    def forward(images: Tensor, where: Tensor, lowering: Lowering) -> Tensor:
+        """Look."""
+        places = lowering.places(on_host(where))
+        return Job.of(images, places, lowering.size, lowering.sampling).see()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        """Remember at what was looked."""
+        ctx.save_for_backward(*inputs[:2])
+        ctx.lowering = inputs[2]
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, ...]:
         """Give the gradients with respect to images and places."""
-        images, places = ctx.saved_tensors
-        return *GlimpseGradient.apply(images, places, cotangent, *ctx.how, ctx.needs_input_grad[:2]), None, None
+        return *GlimpseGradient.apply(*ctx.saved_tensors, cotangent, ctx.lowering, ctx.needs_input_grad[:2]), None
 
 
-class GlimpseGradient(torch.autograd.Function):
-    """The gradients of glimpses: a function of its own, which refuses to be differentiated again."""
+class _Gradient(_Function):
+    """Gradients: functions of their own, which refuse to be differentiated again."""
+
+    tensors = 3
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        images: Tensor,
-        places: Tensor,
-        cotangent: Tensor,
-        size: Size,
-        sampling: Sampling,
-        wanted: tuple[bool, bool],
-    ) -> tuple[Tensor | None, Tensor | None]:
-        """Give the gradients that are wanted."""
-        return _Job.of(images, places, size, sampling).pull_back(cotangent, *wanted)
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        """Remember nothing."""
 
     @staticmethod
     def backward(ctx: Any, *_: Any) -> Any:
@@ -77,121 +110,59 @@ class GlimpseGradient(torch.autograd.Function):
         raise InvalidInputError("glimpses have no second derivatives here", "leave create_graph out")
 
 
-class Places(torch.autograd.Function):
-    """From (N, 4) or (N, 5) windows, float64 on the host, to the places that a sampler takes."""
+class GlimpseGradient(_Gradient):
+    """The gradients of glimpses."""
 
     @staticmethod
-    def forward(ctx: Any, windows: Tensor, size: Size, sampling: Sampling) -> Tensor:
-        """Convert."""
-        ctx.save_for_backward(windows)
-        ctx.size, ctx.blur = size, sampling.blur
-        rows = _host(windows)
-        without_angle = sampling.sampler == "gaussian" and rows.shape[1] == 4  # then no gradient turns them either
-        return torch.from_numpy(stack_gaussians(rows, size, ctx.blur) if without_angle else stack_matrices(rows, size))
+    def forward(
+        images: Tensor, where: Tensor, cotangent: Tensor, lowering: Lowering, wanted: tuple[bool, bool]
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Give the gradients that are wanted."""
+        rows = on_host(where)
+        job = Job.of(images, lowering.places(rows, checked=True), lowering.size, lowering.sampling, checked=True)
+        by_images, by_places = job.pull_back(cotangent, *wanted)
+        return by_images, None if by_places is None else _like(where, lowering.pull_back(rows, by_places))
+
+
+class Write(_Function):
+    """From N patches, (N, C, h, w), and N rows that say where to (N, C, H, W) images: the transpose of a glimpse."""
 
     @staticmethod
-    def backward(ctx: Any, by_places: Tensor) -> tuple[Tensor | None, ...]:
-        """Give the gradient with respect to the windows."""
-        (windows,) = ctx.saved_tensors
-        return PlacesGradient.apply(windows, by_places, ctx.size, ctx.blur), None, None
-
-
-class PlacesGradient(torch.autograd.Function):
-    """The gradients of places with respect to windows, which cannot be differentiated again either."""
+    def forward(patches: Tensor, where: Tensor, lowering: Lowering) -> Tensor:
+        """Write onto black."""
+        # The transpose of a linear function does not depend on the pixels, so they are not even set.
+        blank = patches.new_empty(*patches.shape[:2], *lowering.image_size)
+        places = lowering.places(on_host(where))
+        written, _ = Job.of(blank, places, lowering.size, lowering.sampling).pull_back(patches, True, False)
+        return written
 
     @staticmethod
-    def forward(ctx: Any, windows: Tensor, by_places: Tensor, size: Size, blur: float) -> Tensor:
-        """Give the gradient."""
-        return torch.from_numpy(stack_vjp(_host(windows), size, blur, _host(by_places)))
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        """Remember what was written where."""
+        ctx.save_for_backward(*inputs[:2])
+        ctx.lowering = inputs[2]
 
-    backward = GlimpseGradient.backward
-
-
-class _Job(NamedTuple):
-    """A call in the form that backends take: channels last.
-
-    Attributes
-    ----------
-    images : (B, C, H, W) tensor
-    taps : Taps
-        N, or N * C where each plane of the images is taken for a grey image of its own and is not moved.
-    layout : torch.memory_format
-        Order in memory of glimpses and gradients: channels last, but for planes.
-    colours : (N, C) or (N * C, 1)
-    sampling : Sampling
-    """
-
-    images: Tensor
-    taps: Taps
-    layout: torch.memory_format
-    colours: NDArray[Any]
-    sampling: Sampling
-
-    @classmethod
-    def of(cls, images: Tensor, places: Tensor, size: Size, sampling: Sampling) -> _Job:
-        """Check places and backend, and arrange."""
-        _, channels, height, width = images.shape
-        taps = Taps.at(_host(places), size, (height, width), sampling)
-        colour = sampling.colour(channels, np.float64 if images.dtype == torch.float64 else np.float32)
-        layout = torch.channels_last
-        if len(images) == len(places) and images.is_contiguous():
-            layout, taps = torch.contiguous_format, taps.repeated(channels)
-        colours = np.tile(colour, (len(places), 1)).reshape(taps.windows, 1 if taps.windows > len(places) else channels)
-        backend = checked_backend(images, sampling.backend)
-        return cls(images, taps, layout, colours, replace(sampling, backend=backend))
-
-    def see(self) -> Tensor:
-        """Give the glimpses."""
-        count = self.colours.size // self.images.shape[1]
-        shape = (count, self.images.shape[1], *self.taps.size)
-        out = torch.empty(shape, dtype=self._kind, device=self.images.device, memory_format=self.layout)
-        with self._arrays(self.images, out) as (pixels, glimpses):
-            prepare(self.taps, pixels.shape, self.colours, self.sampling)(pixels, glimpses)
-        return out
-
-    @np.errstate(over="ignore", invalid="ignore")  # infinities may add up to a NaN
-    def pull_back(self, cotangent: Tensor, by_images: bool, by_places: bool) -> tuple[Tensor | None, Tensor | None]:
-        """Give the wanted gradients with respect to images and places."""
-        loss = cotangent.to(self._kind).contiguous(memory_format=self.layout)
-        onto = torch.empty_like(self.images, dtype=self._kind, memory_format=self.layout).zero_() if by_images else None
-        moving = np.zeros(self.taps.places.shape) if by_places else None
-        with self._arrays(self.images, loss, onto) as (pixels, losses, sums):
-            call_vjp(pixels, self.taps, losses, sums, moving, self.colours, self.sampling)
-        if moving is None:
-            return onto, None
-        planes = len(moving) // max(len(cotangent), 1)
-        return onto, torch.from_numpy(moving.reshape(len(cotangent), planes, *moving.shape[1:]).sum(axis=1))
-
-    @property
-    def _kind(self) -> torch.dtype:
-        """Dtype of glimpses and gradients."""
-        return torch.float64 if self.images.dtype == torch.float64 else torch.float32
-
-    @contextlib.contextmanager
-    def _arrays(self, *tensors: Tensor | None) -> Iterator[list[Any]]:
-        """Give tensors as arrays of four axes, channels last, to the kernels, which run on the default stream."""
-        arrays = [None if tensor is None else self._array(tensor) for tensor in tensors]
-        if not self.images.is_cuda:
-            yield arrays
-            return
-        current, default = (
-            stream(self.images.device) for stream in (torch.cuda.current_stream, torch.cuda.default_stream)
-        )
-        if current != default:
-            current.synchronize()
-        yield arrays
-        if current != default:
-            default.synchronize()
-
-    def _array(self, tensor: Tensor) -> Any:
-        """Give the memory of a tensor: a NumPy array or, contiguous, a device array."""
-        if tensor.is_cuda:
-            tensor = tensor.contiguous(memory_format=self.layout)
-        planes = self.layout == torch.contiguous_format
-        last = tensor.reshape(-1, *tensor.shape[2:], 1) if planes else tensor.permute(0, 2, 3, 1)
-        return backends.load("cuda").as_device_array(last.detach()) if tensor.is_cuda else last.numpy(force=True)
+    @staticmethod
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, ...]:
+        """Give the gradients with respect to patches and places."""
+        patches, where = ctx.saved_tensors
+        return *WriteGradient.apply(cotangent, where, patches, ctx.lowering, ctx.needs_input_grad[:2]), None
 
 
-def _host(tensor: Tensor) -> NDArray[np.float64]:
-    array: NDArray[np.float64] = tensor.numpy(force=True)
-    return array
+class WriteGradient(_Gradient):
+    """The gradients of writing: glimpses of the cotangent, and the gradients of these with respect to places."""
+
+    @staticmethod
+    def forward(
+        cotangent: Tensor, where: Tensor, patches: Tensor, lowering: Lowering, wanted: tuple[bool, bool]
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Give the gradients that are wanted."""
+        rows = on_host(where)
+        job = Job.of(cotangent, lowering.places(rows, checked=True), lowering.size, lowering.sampling, checked=True)
+        _, by_places = job.pull_back(patches, False, wanted[1])
+        by_where = None if by_places is None else _like(where, lowering.pull_back(rows, by_places))
+        return job.see() if wanted[0] else None, by_where
+
+
+def _like(where: Tensor, gradient: Floats) -> Tensor:
+    return torch.from_numpy(gradient).to(where)

@@ -15,45 +15,46 @@ from glimpsecli.window.checks import number
 if TYPE_CHECKING:
     from torch import Tensor
 
-DTYPES = ("uint8", "uint16", "float32", "float64")
-"""Types of images that are read as they are; names, because not every torch has uint16."""
+DTYPES = {getattr(torch, name, None) for name in ("uint8", "uint16", "float32", "float64")}
+"""Types of images that are read as they are; not every torch has uint16."""
 
 
-def checked_images(images: Tensor) -> Tensor:
-    """Give the images if they are (B, C, H, W), of a dtype and on a device that can be read."""
+def checked_images(images: Tensor, what: str = "images") -> Tensor:
+    """Give the images, or whatever they are called, if they are (B, C, H, W) and can be read."""
     if not isinstance(images, torch.Tensor):
-        raise InvalidInputError(f"images are {type(images).__name__}", "give a tensor, (B, C, H, W)")
+        raise InvalidInputError(f"{what} are {type(images).__name__}", "give a tensor, (B, C, H, W)")
     if images.ndim != 4 or 0 in images.shape[1:]:
         raise InvalidInputError(
-            f"images of shape {tuple(images.shape)}",
+            f"{what} of shape {tuple(images.shape)}",
             "give (B, C, H, W), only B may be 0: image[None] has one",
         )
-    name = str(images.dtype).removeprefix("torch.")
     if images.is_complex() or images.is_quantized:
-        raise InvalidInputError(f"images of {name}", "give bool, integers or floating-point numbers")
+        raise InvalidInputError(
+            f"{what} of {str(images.dtype).removeprefix('torch.')}", "give bool, integers or floating-point numbers"
+        )
     if images.layout != torch.strided:
-        raise InvalidInputError(f"images in the layout {str(images.layout).removeprefix('torch.')}", "give to_dense()")
+        raise InvalidInputError(f"{what} in the layout {str(images.layout).removeprefix('torch.')}", "give to_dense()")
     if images.device.type not in ("cpu", "cuda"):
-        raise InvalidInputError(f"images on {images.device}", "bring them to cpu or cuda")
-    if images.is_cuda and name == "float64":
+        raise InvalidInputError(f"{what} on {images.device}", "bring them to cpu or cuda")
+    if images.is_cuda and images.dtype == torch.float64:
         raise InvalidInputError(f"float64 images on {images.device}", "the definitions run on the cpu; or use float32")
-    return images
+    return images.as_subclass(torch.Tensor)  # a subclass such as torchvision's Image is its pixels
 
 
-def computed(images: Tensor) -> Tensor:
-    """Give images of other types than `DTYPES` as float32, through which gradients flow back.
+def exact(images: Tensor) -> Tensor:
+    """Give images of other types than `DTYPES` as float32.
 
     Raises
     ------
     InvalidInputError
         An integer is not exact in float32.
     """
-    name = str(images.dtype).removeprefix("torch.")
-    if name in DTYPES:
+    if images.dtype in DTYPES:
         return images
+    name = str(images.dtype)
     if not images.is_floating_point() and images.element_size() > 2:
         wide = images.to(torch.int64)  # uint64 beyond it becomes negative
-        if bool(((wide > LARGEST_INTEGER) | (wide < (0 if name == "uint64" else -LARGEST_INTEGER))).any()):
+        if bool(((wide > LARGEST_INTEGER) | (wide < (0 if name == "torch.uint64" else -LARGEST_INTEGER))).any()):
             raise InvalidInputError(
                 f"images hold an integer beyond {LARGEST_INTEGER}, which float32 does not hold exactly",
                 "subtract an offset, or convert them to float64",
@@ -62,18 +63,21 @@ def computed(images: Tensor) -> Tensor:
 
 
 def checked_places(places: Tensor, name: str, *shapes: tuple[int, ...]) -> Tensor:
-    """Give places as float64 on the host if each has one of these shapes."""
+    """Give places, (N, ...) or (N, T, ...), if each has one of these shapes."""
     if not isinstance(places, torch.Tensor):
         raise InvalidInputError(f"{name} are {type(places).__name__}", "give a tensor")
-    if places.ndim == 0 or tuple(places.shape[1:]) not in shapes:
+    leading = places.ndim - len(shapes[0])
+    if leading not in (1, 2) or tuple(places.shape[leading:]) not in shapes:
         fits = " or ".join(str(("N", *shape)).replace("'", "") for shape in shapes)
-        raise InvalidInputError(f"{name} of shape {tuple(places.shape)}", f"give {fits}")
+        raise InvalidInputError(
+            f"{name} of shape {tuple(places.shape)}", f"give {fits}, or T of them for each image: (N, T, ...)"
+        )
     if not places.is_floating_point():
         raise InvalidInputError(f"{name} of {str(places.dtype).removeprefix('torch.')}", "give floating-point numbers")
     if places.is_meta or places.layout != torch.strided:
         kind = "on meta" if places.is_meta else f"in the layout {str(places.layout).removeprefix('torch.')}"
         raise InvalidInputError(f"{name} {kind}", "give a dense tensor with numbers in it")
-    return places.cpu().double()
+    return places
 
 
 def checked_backend(images: Tensor, backend: str) -> str:

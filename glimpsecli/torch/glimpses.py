@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.names import BLUR, DIFFERENTIABLE
-from glimpsecli.sampling import Sampling
-from glimpsecli.torch.autograd import Places, look
+from glimpsecli.names import BLUR
+from glimpsecli.sampling.options import sampling_of
 from glimpsecli.torch.checks import checked_blur, checked_images, checked_places, without_gradient
+from glimpsecli.torch.compiling import outside_graphs
+from glimpsecli.torch.looking import look, write
+from glimpsecli.torch.lowering import Lowering
 from glimpsecli.window import check_size
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from torch import Tensor
 
+    from glimpsecli.sampling import Sampling
     from glimpsecli.window import Size
 
 
+@outside_graphs
 def gaussian_glimpse(
     images: Tensor, params: Tensor, size: Size, *, backend: str = "auto", threads: int | None = None
 ) -> Tensor:
@@ -30,7 +32,7 @@ def gaussian_glimpse(
     images : (B, C, H, W) tensor
         uint8, uint16, float32 and float64 are not copied where they are contiguous or channels last; any other type is
         converted to float32. Integers beyond 2^24 are refused.
-    params : (N, 7) or (N, 6) tensor, floating point
+    params : (N, 7) or (N, 6) tensor, or (N, T, 7) or (N, T, 6), floating point
         Rows (u_y, s_y, d_y, u_x, s_x, d_x, gain), index coordinates, pixels; without the last column the gain is 1.
         N is B; where N is 1 they are for all images, and where B is 1 all look at one image. Either may be 0.
     size : (int, int)
@@ -42,8 +44,8 @@ def gaussian_glimpse(
 
     Returns
     -------
-    (B or N, C, h, w) tensor
-        In the scale and on the device of the images; float64 for float64 images, else float32.
+    (B or N, C, h, w) or (B or N, T, C, h, w) tensor
+        In the scale and on the device of the images, and of their dtype if that is floating point, else float32.
 
     Raises
     ------
@@ -62,12 +64,49 @@ def gaussian_glimpse(
     >>> params.grad[0, 3]  # a pixel to the right the ramp is higher by nearly 1: it ends at 8
     tensor(0.9999)
     """
-    places = checked_places(params, "params", (7,), (6,))
-    if places.shape[1] == 6:
-        places = torch.nn.functional.pad(places, (0, 1), value=1.0)
-    return look(images, places, size, Sampling(backend=backend, threads=threads))
+    sampling = sampling_of("gaussian", BLUR, None, None, backend, threads)
+    return _look(images, checked_places(params, "params", (7,), (6,)), "gaussians", size, sampling)
 
 
+@outside_graphs
+def gaussian_write(
+    patches: Tensor, params: Tensor, image_size: Size, *, backend: str = "auto", threads: int | None = None
+) -> Tensor:
+    """Write with Gaussian attention, as DRAW does: ``A_y^T w A_x / gain`` of each channel, on black.
+
+    It is the transpose of :func:`gaussian_glimpse` where the gain is 1, and not its inverse: each pixel of a patch is
+    spread over its Gaussian.
+
+    Parameters
+    ----------
+    patches : (B, C, h, w) tensor
+        Of the types of images in :func:`gaussian_glimpse`.
+    params : (N, 7) or (N, 6) tensor, floating point
+        As for :func:`gaussian_glimpse`. N is B, or one of them is 1 and serves all of the other.
+    image_size : (int, int)
+        Height and width of the images in pixels.
+    backend, threads
+        As for :func:`gaussian_glimpse`.
+
+    Returns
+    -------
+    (B or N, C, H, W) tensor
+        Of the dtype of the patches where that is floating point, else float32.
+
+    Raises
+    ------
+    InvalidInputError, UnavailableError
+        As :func:`gaussian_glimpse`.
+    """
+    rows, patches = checked_places(params, "params", (7,), (6,)), checked_images(patches, "patches")
+    if rows.ndim != 2:
+        raise InvalidInputError(f"params of shape {tuple(rows.shape)} to write", "give (N, 7) or (N, 6)")
+    sampling = sampling_of("gaussian", BLUR, None, None, backend, threads)
+    lowering = Lowering("writes", (patches.shape[2], patches.shape[3]), check_size(image_size), sampling)
+    return write(patches, rows, lowering)
+
+
+@outside_graphs
 def affine_glimpse(
     images: Tensor,
     theta: Tensor,
@@ -87,12 +126,13 @@ def affine_glimpse(
     ----------
     images, size, backend, threads
         As for :func:`gaussian_glimpse`.
-    theta : (N, 2, 3) tensor, floating point
+    theta : (N, 2, 3) or (N, T, 2, 3) tensor, floating point
         From normalised output (x, y, 1) to normalised source (x, y), as ``torch.nn.functional.affine_grid`` takes it.
     align_corners : bool
         Whether -1 and 1 are the centres of the outermost pixels (True) or the edges of the image (False).
-    sampler : {"bilinear", "gaussian"}
-        The Gaussians of a theta that turns or shears are ellipses: see :mod:`glimpsecli.attention.elliptical`.
+    sampler : {"bilinear", "gaussian", "hard"}
+        The Gaussians of a theta that turns or shears are ellipses: see :mod:`glimpsecli.attention.elliptical`. The
+        gradient of ``hard`` with respect to theta is 0.
     blur : float
         Sigma of the Gaussians in strides (in pixels where the stride is below one). It gets no gradient.
     border : {"zeros", "constant", "edge", "reflect"}, optional
@@ -103,7 +143,7 @@ def affine_glimpse(
 
     Returns
     -------
-    (B or N, C, h, w) tensor
+    (B or N, C, h, w) or (B or N, T, C, h, w) tensor
         As :func:`gaussian_glimpse`. On a pixel's centre the derivative is that to the right, and down.
 
     Raises
@@ -112,11 +152,11 @@ def affine_glimpse(
         As :func:`gaussian_glimpse`.
     """
     sampling = _sampling(sampler, blur, border, fill, backend, threads)
-    places = checked_places(theta, "theta", (2, 3))
-    matrices = _theta_to_matrices(places, checked_images(images).shape[2:], check_size(size), align_corners)
-    return look(images, matrices, size, sampling)
+    kind = "corner theta" if align_corners else "theta"
+    return _look(images, checked_places(theta, "theta", (2, 3)), kind, size, sampling)
 
 
+@outside_graphs
 def matrix_glimpse(
     images: Tensor,
     matrices: Tensor,
@@ -135,12 +175,12 @@ def matrix_glimpse(
     ----------
     images, size, sampler, blur, border, fill, backend, threads
         As for :func:`affine_glimpse`.
-    matrices : (N, 2, 3) tensor, floating point
+    matrices : (N, 2, 3) or (N, T, 2, 3) tensor, floating point
         From output index (x, y, 1) to source index (x, y).
 
     Returns
     -------
-    (B or N, C, h, w) tensor
+    (B or N, C, h, w) or (B or N, T, C, h, w) tensor
         As :func:`affine_glimpse`.
 
     Raises
@@ -149,9 +189,10 @@ def matrix_glimpse(
         As :func:`gaussian_glimpse`.
     """
     sampling = _sampling(sampler, blur, border, fill, backend, threads)
-    return look(images, checked_places(matrices, "matrices", (2, 3)), size, sampling)
+    return _look(images, checked_places(matrices, "matrices", (2, 3)), "matrices", size, sampling)
 
 
+@outside_graphs
 def window_glimpse(
     images: Tensor,
     windows: Tensor,
@@ -170,17 +211,17 @@ def window_glimpse(
     ----------
     images, size, backend, threads
         As for :func:`gaussian_glimpse`.
-    windows : (N, 5) or (N, 4) tensor, floating point
+    windows : (N, 5) or (N, 4) tensor, or (N, T, 5) or (N, T, 4), floating point
         Rows (cx, cy, width, height, angle): image plane, pixels, degrees clockwise on the screen; without the last
         column the angle is 0. (cx, cy) is the centre, not a corner.
-    sampler : {"gaussian", "bilinear"}
-        The Gaussians of a turned window are ellipses.
+    sampler : {"gaussian", "bilinear", "hard"}
+        The Gaussians of a turned window are ellipses. The gradient of ``hard`` with respect to windows is 0.
     blur, border, fill
         As for :func:`affine_glimpse`.
 
     Returns
     -------
-    (B or N, C, h, w) tensor
+    (B or N, C, h, w) or (B or N, T, C, h, w) tensor
         As :func:`affine_glimpse`.
 
     Raises
@@ -189,32 +230,20 @@ def window_glimpse(
         As :func:`gaussian_glimpse`.
     """
     sampling = _sampling(sampler, blur, border, fill, backend, threads)
-    rows = checked_places(windows, "windows", (5,), (4,))
-    return look(images, Places.apply(rows, check_size(size), sampling), size, sampling)
+    return _look(images, checked_places(windows, "windows", (5,), (4,)), "windows", size, sampling)
+
+
+def _look(images: Tensor, where: Tensor, kind: str, size: Size, sampling: Sampling) -> Tensor:
+    images = checked_images(images)
+    lowering = Lowering(kind, check_size(size), (images.shape[2], images.shape[3]), sampling)
+    return look(images, where, lowering)
 
 
 def _sampling(
     sampler: str, blur: float, border: str | None, fill: ArrayLike | None, backend: str, threads: int | None
 ) -> Sampling:
     """Check the keywords that say how to look."""
-    if sampler not in DIFFERENTIABLE:
-        raise InvalidInputError(
-            f"the sampler {sampler!r} has no gradient with respect to windows",
-            f"choose from {', '.join(DIFFERENTIABLE)}; or use extract_batch",
-        )
-    blur, fill = checked_blur(blur), without_gradient(fill, "fill")
-    return Sampling(sampler=sampler, blur=blur, border=border, fill=fill, backend=backend, threads=threads)
-
-
-def _theta_to_matrices(theta: Tensor, image_size: Size, size: Size, align_corners: bool) -> Tensor:
-    """Convert (N, 2, 3) theta as :meth:`glimpsecli.Affine.from_theta` does; a single tap has no use for a stride."""
-    (h, w), extent = size, torch.tensor([image_size[1], image_size[0]], dtype=theta.dtype)
-    taps = torch.tensor([w, h], dtype=theta.dtype)
-    if align_corners:
-        span, steps = extent - 1, (taps - 1).clamp(min=1)
-    else:
-        span, steps = extent, taps
-    strides = theta[:, :, :2] * span[:, None] / steps
-    # The middle of the glimpse looks at the point of the image that the shift says.
-    first = theta[:, :, 2] * span / 2 + (extent - 1) / 2 - strides @ ((taps - 1) / 2)
-    return torch.cat([strides, first[:, :, None]], dim=2)
+    if type(blur) is not float:
+        blur = checked_blur(blur)
+    fill = without_gradient(fill, "fill")
+    return sampling_of(sampler, blur, border, fill, backend, threads)

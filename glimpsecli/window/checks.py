@@ -82,9 +82,9 @@ def check_windows(windows: NDArray[np.float64]) -> None:
         ((cx, cy, width, height, angle),) = windows.tolist()
         if width > 0 < height and abs(cx) + abs(cy) + width + height + abs(angle) <= LARGEST_COORDINATE:
             return
-    good = np.all(np.abs(windows) <= LARGEST_COORDINATE, axis=1) & np.all(windows[:, 2:4] > 0, axis=1)
-    if np.all(good):
+    if np.abs(windows).max(initial=0) <= LARGEST_COORDINATE and windows[:, 2:4].min(initial=1) > 0:
         return
+    good = np.all(np.abs(windows) <= LARGEST_COORDINATE, axis=1) & np.all(windows[:, 2:4] > 0, axis=1)
     row = int(np.flatnonzero(~good)[0])
     name = "the window" if len(windows) == 1 else f"window {row}"
     for field, value in zip(("cx", "cy", "width", "height", "angle"), windows[row].tolist(), strict=True):
@@ -98,9 +98,9 @@ def check_windows(windows: NDArray[np.float64]) -> None:
 
 def check_gaussians(rows: NDArray[np.float64]) -> None:
     """Raise, naming the first culprit, unless all (N, 7) rows (u_y, s_y, d_y, u_x, s_x, d_x, gain) are Gaussians."""
-    good = np.all(np.abs(rows) <= LARGEST_COORDINATE, axis=1) & np.all(rows[:, [1, 4]] > 0, axis=1)
-    if np.all(good):
+    if np.abs(rows).max(initial=0) <= LARGEST_COORDINATE and rows[:, 1::3].min(initial=1) > 0:
         return
+    good = np.all(np.abs(rows) <= LARGEST_COORDINATE, axis=1) & np.all(rows[:, 1::3] > 0, axis=1)
     row = int(np.flatnonzero(~good)[0])
     which = "" if len(rows) == 1 else f" {row}"
     names = ("u_y", "s_y", "d_y", "u_x", "s_x", "d_x", "gain")
@@ -116,6 +116,6 @@ def check_gaussians(rows: NDArray[np.float64]) -> None:
 
 def check_matrices(matrices: NDArray[np.float64], kind: str = "affine") -> None:
     """Raise, naming the first culprit, unless all (N, 2 or 3, 3) matrices are finite and within the limit."""
-    bad = np.flatnonzero(~np.all(np.abs(matrices) <= LARGEST_COORDINATE, axis=(1, 2)))
-    if len(bad):
+    if not np.abs(matrices).max(initial=0) <= LARGEST_COORDINATE:
+        bad = np.flatnonzero(~np.all(np.abs(matrices) <= LARGEST_COORDINATE, axis=(1, 2)))
         check_finite(matrices[bad[0]], f"the {kind} matrix" if len(matrices) == 1 else f"{kind} matrix {bad[0]}")
