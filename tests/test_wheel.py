@@ -77,6 +77,14 @@ def test_the_examples_run_from_the_wheel_once_the_samples_are_there(installed):
     assert done.returncode == 0, done.stderr
 
 
+def test_the_wheel_holds_the_digits_of_scenes_and_their_credits(installed):
+    site, _, run = installed
+    script = "from glimpsecli.networks.scenes import Scenes; print(Scenes().batch(0, 0, 2).images.max() > 200)"
+    done = run(f"{sys.executable} -S -c '{script}'")
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+    assert (site / "glimpsecli" / "networks" / "CREDITS").is_file()
+
+
 def test_kernels_leave_nothing_behind_when_the_wheel_is_uninstalled(installed):
     site, work, run = installed
     before = {path for path in site.rglob("*") if path.suffix != ".pyc"}

@@ -1,0 +1,1 @@
+"""Networks that learn where to look: the images they learn from, the models, and their training."""
