@@ -4,7 +4,6 @@ import dataclasses
 import json
 import subprocess
 import sys
-import time
 
 import make_glyphs
 import numpy as np
@@ -141,16 +140,6 @@ def test_the_atlas_is_small_and_its_faces_are_credited():
 
 
 @pytest.mark.slow
-def test_scenes_are_drawn_faster_than_a_network_learns_from_them():
-    Scenes().batch(0, 0, 64)
-    spent = []
-    for k in range(20):
-        start = time.process_time()
-        Scenes().batch(0, 64 * k, 64)
-        spent.append(time.process_time() - start)
-    assert min(spent) < 0.008  # seconds; 0.0013 on an idle core
-
-
 def test_settings_come_back_from_json():
     scenes = Scenes(60, (14, 26), 6, 8, noise=0).held_out()["faces"]
     again = Scenes.from_dict(json.loads(json.dumps(scenes.as_dict())))

@@ -1,3 +1,4 @@
+import functools
 import math
 from pathlib import Path
 
@@ -19,12 +20,18 @@ PHOTOS = str(FOLDER)
 EVERYTHING = frozenset({"position", "scale", "angle"})
 
 
+@functools.cache
+def rendered(kind, seed):
+    drawn = sequence(kind, seed, PHOTOS)
+    return drawn, list(drawn.frames())
+
+
 class Followed:
     """A sequence and what a tracker says of it, the start left out."""
 
     def __init__(self, kind, seed, **options):
-        drawn = sequence(kind, seed, PHOTOS)
-        self.tracked = list(track(drawn.frames(), Window(*drawn.windows[0]), Tracking(**options)))[1:]
+        drawn, frames = rendered(kind, seed)
+        self.tracked = list(track(frames, Window(*drawn.windows[0]), Tracking(**options)))[1:]
         self.truth, self.visible = drawn.windows[1:], drawn.visible[1:]
         windows = [one.window for one in self.tracked]
         self.windows = np.array([(w.cx, w.cy, w.width, w.height, w.angle) for w in windows])
@@ -76,7 +83,7 @@ def test_a_lookalike_is_not_taken_without_a_doubt():
 
 
 def test_without_verdict_everything_is_found():
-    followed = Followed("leaving", 9, verdict=False)
+    followed = Followed("leaving", 7, verdict=False)
     assert followed.found.all()
     assert followed.wrong.any()
 
