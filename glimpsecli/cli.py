@@ -32,6 +32,8 @@ COMMANDS = {
     "compare": ("glimpsecli.commands.compare", "Draw a window through hard, Gaussian and spatial attention."),
     "fit": ("glimpsecli.commands.fit", "Find the window of an image that a glimpse was taken through."),
     "gradient": ("glimpsecli.commands.gradient", "Draw the loss around a window and its gradient, by sampler."),
+    "learn": ("glimpsecli.commands.learn", "Train a network that learns where to look."),
+    "look": ("glimpsecli.commands.look", "Show a trained network images, and see where it looks."),
     "bench": ("glimpsecli.commands.bench", "Time the samplers and backends, beside other libraries."),
     "study": ("glimpsecli.commands.study", "Put the article's claims to the test."),
     "samples": ("glimpsecli.commands.samples", "Copy the photos of the examples into a folder."),
@@ -57,7 +59,6 @@ Completion, for the shell's start-up file:
 Examples:
   glimpse samples
   glimpse extract sample_images/chelsea.png --box 120,40,200,140 -o cat.png
-  glimpse info
 """
 
 

@@ -40,3 +40,7 @@ SIDES = 8, 256
 
 EASINGS = ("linear", "smooth", "in", "out", "spline", "hold")
 ZOOMS = ("log", "linear", "orbit")
+
+LEARNT = ("gaussian", "bilinear", "blurred", "hard")
+"""Samplers of networks that learn where to look; ``blurred`` is bilinear on an image blurred as ``gaussian`` would."""
+STARTS = ("narrow", "wide")

@@ -27,6 +27,9 @@ TOPICS = {
 PAGES = {"README": README, **TOPICS}
 
 INSTALLS = ("make ", "pip ")
+NETWORKS = re.compile(r"glimpse (learn|look) (?!-h)")
+"""Commands that need torch and safetensors."""
+
 LONG = {"glimpse study training", "glimpse study speed", "glimpse study consistency"}
 """Commands that take an hour; the examples of their help pages are smaller studies."""
 
@@ -90,6 +93,15 @@ def run_line(shell, tmp_path, monkeypatch, capsys):
     return run
 
 
+def of_networks(lines):
+    """Give the lines that need torch: those of networks, and those that take what these have made."""
+    found = []
+    for line in lines:
+        if NETWORKS.match(line) or any(is_taken(other, [line]) for other in found):
+            found.append(line)
+    return found
+
+
 def each_once(pages):
     """Leave out the commands of the gallery's test and of earlier pages, unless a later line takes their output."""
     before = {line for lines in MADE.values() for line in lines}
@@ -97,8 +109,12 @@ def each_once(pages):
         lines = [line.strip() for line in lines if line.strip()]
         kept = [line for number, line in enumerate(lines) if line not in before or is_taken(line, lines[number + 1 :])]
         before |= set(lines)
-        if kept:
-            yield pytest.param(name, kept, id=name)
+        networks = of_networks(kept)
+        usual = [line for line in kept if line not in networks]
+        if usual:
+            yield pytest.param(name, usual, id=name)
+        if networks:
+            yield pytest.param(name, networks, id=f"{name}, networks", marks=pytest.mark.extras)
 
 
 def is_taken(line, later):
@@ -110,7 +126,9 @@ def is_taken(line, later):
     ("name", "lines"),
     list(each_once([*((page, commands_of(page)) for page in PAGES), *help_examples()])),
 )
-def test_the_commands_of_each_page_run(run_line, name, lines):
+def test_the_commands_of_each_page_run(run_line, request, name, lines):
+    if request.node.get_closest_marker("extras"):
+        pytest.importorskip("torch", reason="torch is not installed")
     for line in lines:
         code, err = run_line(line)
         assert code == 0, (line, err)

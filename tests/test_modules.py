@@ -316,6 +316,16 @@ def ram(sampler=GaussianGlimpse, **options):
     return stirred(RAM(sampler((3, 3)), network(), 5, (13, 11), 4, **options), scale=0.3)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("core", ["gru", "relu"])
+def test_a_recurrent_model_runs_in_every_precision(dtype, core):
+    model = ram(core=core).to(dtype)
+    result = model(scene((2, 1, 13, 11)).to(dtype))
+    assert result.classes.dtype == dtype
+    assert result.windows.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+    assert torch.isfinite(result.classes).all()
+
+
 def test_a_recurrent_model_looks_first_at_all_and_then_where_it_says():
     model = ram(start=Window(5, 6, 4, 4), free=("position", "scale"))
     result = model(scene((2, 1, 13, 11)))

@@ -139,7 +139,6 @@ def test_the_atlas_is_small_and_its_faces_are_credited():
     assert {face.package for face in make_glyphs.FACES} == {word for word in credited.split() if word[:6] == "fonts-"}
 
 
-@pytest.mark.slow
 def test_settings_come_back_from_json():
     scenes = Scenes(60, (14, 26), 6, 8, noise=0).held_out()["faces"]
     again = Scenes.from_dict(json.loads(json.dumps(scenes.as_dict())))

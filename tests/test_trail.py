@@ -3,6 +3,7 @@ import pytest
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.pictures.pair import gap_of, pair
+from glimpsecli.pictures.sequence import sequence_colours, sequence_picture
 from glimpsecli.pictures.strokes import stroke
 from glimpsecli.pictures.trail import trail
 
@@ -75,3 +76,16 @@ def test_a_trail_wants_a_colour_picture_of_whole_numbers():
     for picture in (grey(channels=1), np.zeros((5, 5, 3), np.float32)):
         with pytest.raises(InvalidInputError, match=r"use \(H, W, 3\) or"):
             trail(picture, [(1, 1)])
+
+
+def test_a_sequence_is_drawn_in_colours_that_grow_lighter_and_a_small_picture_is_enlarged():
+    square = np.array([[2.0, 2], [12, 2], [12, 12], [2, 12]])
+    figure = sequence_picture(np.zeros((40, 30), np.uint8), [square, square + 15])
+    assert figure.shape == (320, 240, 3)
+    first, last = sequence_colours(2)
+    assert sum(first) < sum(last) == sum(sequence_colours(1)[0])
+    edges = figure[8 * 2, 8 * 7], figure[8 * 17, 8 * 22]  # the middles of upper edges
+    for pixel, colour in zip(edges, (first, last), strict=True):
+        np.testing.assert_allclose(pixel / pixel.sum(), np.array(colour) / sum(colour), atol=0.01)
+    way = figure[8 * 14 + 4, 8 * 14 + 4]  # from centre to centre
+    np.testing.assert_allclose(way / 255, last, atol=0.02)

@@ -102,7 +102,8 @@ def _pictures(values: NDArray[Any], label: str) -> NDArray[np.uint8]:
 def _labels(values: NDArray[Any], count: int, label: str) -> NDArray[np.int64]:
     if values.shape != (count,):
         raise InvalidInputError(f"{label} has the shape {values.shape} for {count} pictures", _LAYOUT)
-    labels = values.astype(np.int64)
+    with np.errstate(invalid="ignore"):  # a NaN becomes a number, which differs from it
+        labels = values.astype(np.int64)
     if not np.array_equal(labels, values) or labels.min() < 0 or labels.max() >= MOST_CLASSES:
         raise InvalidInputError(
             f"{label} has other values than whole numbers from 0 to {MOST_CLASSES - 1}", "number the classes from 0"

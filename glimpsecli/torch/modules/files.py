@@ -23,6 +23,10 @@ _KEY = "glimpsecli.model"
 that is saved again would have other bytes."""
 
 
+LONGEST_HEADER = 8 << 20
+"""Bytes of the longest header that is read: JSON takes 30 times its length in memory."""
+
+
 class Saved(NamedTuple):
     """The content of a file.
 
@@ -105,13 +109,19 @@ def save(
         stream.write(content)
 
 
-def load(path: str | os.PathLike[str]) -> Saved:
+def load(path: str | os.PathLike[str], *, most: int | None = None) -> Saved:
     """Read a model that :func:`save` wrote.
+
+    Parameters
+    ----------
+    path : path
+    most : int, optional
+        Bytes of the largest file that is read.
 
     Raises
     ------
     InvalidInputError
-        There is no such file, or it is one of something else.
+        There is no such file, it is one of something else, or larger than `most`.
     FileProblemError
         The file is damaged, or the system refuses.
     UnavailableError
@@ -122,7 +132,9 @@ def load(path: str | os.PathLike[str]) -> Saved:
     if os.path.isdir(label):
         raise InvalidInputError(f"{label} is a folder", "name the file of the model")
     with opened(path) as (stream, _):
-        content = stream.read()
+        content = stream.read() if most is None else stream.read(most + 1)
+    if most is not None and len(content) > most:
+        raise InvalidInputError(f"{label} has more than {most >> 20} MB", "name a file that `glimpse learn` wrote")
     configuration = _configuration(content, label)
     try:
         tensors = library.load(content)
@@ -135,7 +147,7 @@ def _configuration(content: bytes, label: str) -> dict[str, Any]:
     """Give the configuration in a file's header: its length in 8 bytes, then JSON."""
     length = int.from_bytes(content[:8], "little")
     foreign = InvalidInputError(f"{label} holds no model of glimpse", "name a file that `glimpse learn` wrote")
-    if content[8:9] != b"{":
+    if content[8:9] != b"{" or length > LONGEST_HEADER:
         raise foreign
     if len(content) < 8 + length:
         raise FileProblemError(f"{label} is damaged: it ends within its header", "get a whole copy of the file")

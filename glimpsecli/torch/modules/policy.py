@@ -110,4 +110,10 @@ def reinforce_loss(log_prob: Tensor, reward: Tensor, baseline: Tensor | float = 
             f"rewards of shape {tuple(reward.shape)} for draws of shape {tuple(log_prob.shape)}",
             "give a reward for each draw",
         )
-    return -((reward - baseline).detach() * log_prob).mean()
+    advantage = (reward - baseline).detach()
+    if advantage.shape != reward.shape:
+        raise InvalidInputError(
+            f"a baseline for rewards of shape {tuple(reward.shape)} that makes them {tuple(advantage.shape)}",
+            "give one for each draw, or one for all",
+        )
+    return -(advantage * log_prob).mean()

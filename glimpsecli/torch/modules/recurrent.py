@@ -133,10 +133,12 @@ class RAM(nn.Module):
         generator : torch.Generator, optional
             Where the policy's chance comes from in training; in evaluation nothing is drawn.
         """
-        window = self.core.weight_hh.new_tensor(
-            [self.first.cx, self.first.cy, self.first.width, self.first.height, self.first.angle]
+        weight, first = self.core.weight_hh, self.first
+        window = weight.new_tensor(
+            [first.cx, first.cy, first.width, first.height, first.angle],
+            dtype=torch.promote_types(weight.dtype, torch.float32),  # as the head gives them
         ).expand(len(images), 5)
-        state = window.new_zeros(len(images), self.core.hidden_size)
+        state = weight.new_zeros(len(images), self.core.hidden_size)
         classes, windows, log_probs, expected = [], [], [], []
         for step in range(self.glimpses):
             if step:
@@ -161,7 +163,8 @@ class RAM(nn.Module):
         extent = window.new_tensor([width, height])
         centre, ratio, angle = 2 * window[:, :2] / extent - 1, window[:, 2:4] / extent, window[:, 4:]
         place = torch.cat([centre, ratio.log(), torch.deg2rad(angle)], dim=1)
-        seen, at = self.what(self.glimpse(images, window)), functional.relu(self.place(place))
+        at = functional.relu(self.place(place.to(self.place.weight.dtype)))
+        seen = self.what(self.glimpse(images, window))
         return functional.relu(self.seen(seen) + self.at(at))
 
     def _next(self, state: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor | None]:
