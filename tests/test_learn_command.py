@@ -334,6 +334,15 @@ def test_outputs_of_look_are_checked_before_it_looks(glimpse, model):
     assert (code, out.count("\n")) == (0, 2)
 
 
+def test_other_digits_are_checked_on_those_that_are_for_testing(tmp_path):
+    from glimpsecli.networks.learning import Task
+
+    glyphs = Scenes(16, (6.0, 9.0), 2, 3)._split
+    origin = Origin(Specification(canvas=16), Schedule(), 0, glyphs.classes, {})
+    assert Task("m", origin, Scenes(16, (6.0, 9.0), 2, 3, glyphs=glyphs)).held_out.faces == "held-out"
+    assert Task("m", origin, Scenes(16, (6.0, 9.0), 2, 3)).held_out.faces == "train"
+
+
 def test_images_of_a_folder_are_learned(glimpse):
     random = np.random.default_rng(1)
     for name, (height, width) in {"flat": (3, 9), "tall": (9, 3)}.items():

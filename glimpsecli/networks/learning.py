@@ -52,8 +52,11 @@ class Task(NamedTuple):
 
     @property
     def held_out(self) -> Source:
-        """The images of the checks: of a folder those that are held out, else other scenes of the same kind."""
-        return self.source.held_out().get("images", self.source)
+        """The images of the checks: those that are held out of a folder or of other digits, else scenes of the kind."""
+        others = self.source.held_out()
+        if "images" in others:
+            return others["images"]
+        return others["faces"] if getattr(self.source, "glyphs", None) is not None else self.source
 
 
 class Watch(NamedTuple):
