@@ -176,7 +176,7 @@ def test_a_terminal_gets_a_topic_through_its_pager():
     os.close(end)
 
 
-PAGES = ["", *(name for name in cli.COMMANDS), "study training", "study speed", "study consistency"]
+PAGES = ["", *(name for name in cli.COMMANDS), "study training", "study speed", "study consistency", "study network"]
 
 
 @pytest.mark.parametrize("words", PAGES)

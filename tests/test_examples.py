@@ -30,7 +30,7 @@ INSTALLS = ("make ", "pip ")
 NETWORKS = re.compile(r"glimpse (learn|look) (?!-h)")
 """Commands that need torch and safetensors."""
 
-LONG = {"glimpse study training", "glimpse study speed", "glimpse study consistency"}
+LONG = {f"glimpse study {name}" for name in ("training", "speed", "consistency", "network")}
 """Commands that take an hour; the examples of their help pages are smaller studies."""
 
 TRUE = {

@@ -77,6 +77,7 @@ def test_a_specification_survives_a_file():
         ({"blur": math.nan}, "blur"),
         ({"blur": True}, "blur"),
         ({"start": "wide"}, "wide"),
+        ({"angle_free": True, "sampler": "hard"}, "angle"),
         ({"annealing": 2.0, "sampler": "bilinear"}, "annealing"),
         ({"glimpses": 3, "sampler": "oracle"}, "oracle"),
         ({"extent": 17.0}, "17"),

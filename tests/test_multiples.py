@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from glimpsecli import GlimpseError
 from glimpsecli.pictures.charts import Line
-from glimpsecli.pictures.multiples import Panel, Row, panel_grid, round_ticks
+from glimpsecli.pictures.multiples import Panel, Row, Scale, panel_grid, round_ticks
 from glimpsecli.pictures.text import width_of
 
 COLOURS = [(200, 0, 0), (0, 0, 200), (0, 140, 0), (160, 0, 160), (0, 150, 150), (180, 120, 0), (90, 60, 30)]
@@ -121,3 +121,35 @@ def test_what_cannot_be_drawn_is_named(lines, said):
         panel_grid(
             [Row("", [Panel("", [line(1, [0, 1], [0, 1])])])], title="", note="", legend=[], x_axis="", y_axis=""
         )
+
+
+def test_a_row_may_have_a_scale_of_its_own_at_whose_end_lines_are_cut():
+    scale = Scale((0.0, 1.0, 2.0), lambda value: f"{value:g} px")
+
+    def drawn(y):
+        line = Line("a", [0, 1], [y, y], [y, y], [y, y], (255, 0, 0), thin=True)
+        return panel_grid([Row("", [Panel("", [line])], "error", scale)], title="t", note="n", x_axis="x", y_axis="",
+                          legend=[("a", (0, 0, 0), False)], apart=False)  # fmt: skip
+
+    def height(figure):
+        red = (figure[..., 0].astype(int) - figure[..., 1] > 60).any(axis=1)
+        return float(np.flatnonzero(red).mean())
+
+    low, middle, top, beyond = (height(drawn(y)) for y in (0, 1, 2, 7))
+    assert top == beyond < middle < low
+    assert middle == pytest.approx((low + top) / 2, abs=1)
+
+
+def test_lines_that_need_not_be_apart_share_their_points():
+    def columns(apart):
+        lines = [Line(name, [0, 1], [y] * 2, [y] * 2, [y] * 2, colour)
+                 for name, y, colour in (("a", 0.2, (255, 0, 0)), ("b", 0.8, (0, 0, 255)))]  # fmt: skip
+        figure = panel_grid([Row("", [Panel("", lines)])], title="t", note="n", x_axis="x", y_axis="",
+                            legend=[("a", (0, 0, 0), False), ("b", (0, 0, 0), False)], apart=apart)  # fmt: skip
+        return [np.flatnonzero((abs(figure.astype(int) - colour).sum(axis=2) < 30).any(axis=0)).min()
+                for colour in ((255, 0, 0), (0, 0, 255))]  # fmt: skip
+
+    first, second = columns(apart=True)
+    assert first < second
+    first, second = columns(apart=False)
+    assert first == second

@@ -220,7 +220,7 @@ def test_another_design_is_refused(changed, small, finished):
 def test_what_is_not_ours_is_left_as_it_is(content, small, tmp_path):
     path = tmp_path / report.TRIALS
     path.write_bytes(content)
-    with pytest.raises(GlimpseError, match=r"does not hold trials of this version; give another folder") as caught:
+    with pytest.raises(GlimpseError, match=r"does not hold results of this version; give another folder") as caught:
         running.run(small, str(path), jobs=1, resume=True)
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == content
@@ -302,7 +302,7 @@ def test_a_line_that_is_no_object_is_named(line, small, finished):
 def test_a_line_that_is_there_twice_is_named(small, finished):
     lines = finished.read_bytes().splitlines(keepends=True)
     finished.write_bytes(b"".join([*lines, lines[3]]))
-    refused(small, finished, "line 11 is damaged: its chunk is there twice")
+    refused(small, finished, "line 11 is damaged: it is there twice")
 
 
 def refused(design, path, said):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +11,8 @@ from glimpsecli.commands import options, values
 from glimpsecli.commands.bench_values import SecondsValue, StridesValue
 from glimpsecli.commands.groups import Group
 from glimpsecli.commands.report import complain, progress, say
-from glimpsecli.commands.study_values import KindsValue, OffsetsValue
+from glimpsecli.commands.study_network import network
+from glimpsecli.commands.study_values import KindsValue, OffsetsValue, how, out, output_option, what
 from glimpsecli.errors import ExitCode, InvalidInputError
 
 if TYPE_CHECKING:
@@ -36,22 +36,12 @@ EXAMPLES = options.examples(
 PHOTOS = "sample_images"
 """The folder that a clone holds, and that `glimpse samples` makes."""
 
-what, how, out = (options.section(title) for title in ("What is tried", "How", "Output"))
-
-
-def _output_option(default: str) -> Callable[[Any], Any]:
-    return out(
-        "-o", "--output", metavar="FOLDER", type=click.Path(), default=default, show_default=True,
-        callback=options.check_folder, help="Where the reports go.",
-    )  # fmt: skip
-
 
 @click.group(cls=Group, epilog=EXAMPLES)
 def study() -> None:
-    """Put three claims of the article to the test.
+    """Put the article's claims to the test.
 
-    Each study writes its numbers as JSON, CSV and charts into a folder, training and consistency their verdicts as
-    Markdown.
+    Each study writes its numbers as JSON, CSV and charts into a folder, all but speed their verdicts as Markdown.
     """
 
 
@@ -82,7 +72,7 @@ def study() -> None:
 @what("--quick", is_flag=True, help="A small experiment, within a minute, of too few images for verdicts.")
 @how("-j", "--jobs", type=click.IntRange(1), metavar="N", help="Processes. Default: the processors.")
 @how("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Seed of all that is drawn.")
-@_output_option("study-training")
+@output_option("study-training")
 @out("--resume", is_flag=True, help="Go on with a run that was interrupted.")
 @out("--overwrite", is_flag=True, help="Begin anew, and replace files that exist.")
 @options.manner_options
@@ -140,7 +130,7 @@ def training(**given: Any) -> None:
 @how("--runs", type=click.IntRange(1, 100_000), metavar="N", help="Rounds. Default: 10.")
 @how("--min-time", type=SecondsValue(), help="Least time for each. Default: 1.")
 @how("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Seed of images and orders.")
-@_output_option("study-speed")
+@output_option("study-speed")
 @out("--overwrite", is_flag=True, help="Replace files that exist.")
 @options.manner_options
 def speed(**given: Any) -> None:
@@ -194,7 +184,7 @@ def speed(**given: Any) -> None:
     "--seed", type=click.IntRange(0), default=100, show_default=True, metavar="N",
     help="Seed of the first sequence of each kind; the tracker was tuned on those below 60.",
 )  # fmt: skip
-@_output_option("study-consistency")
+@output_option("study-consistency")
 @out("--overwrite", is_flag=True, help="Replace files that exist.")
 @options.manner_options
 def consistency(**given: Any) -> None:
@@ -225,6 +215,9 @@ def consistency(**given: Any) -> None:
     click.echo("\n".join(consistency_report.lines(runs, plan)))
     if not given["quiet"]:
         say(f"{', '.join(written)} written to {folder}")
+
+
+study.add_command(network)
 
 
 def _check_photos(folder: str) -> None:

@@ -1,14 +1,28 @@
-"""The option values of ``glimpse study``."""
+"""The options of ``glimpse study``."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import click
+
+from glimpsecli.commands import options
 from glimpsecli.commands.values import Value, numbers_of
 from glimpsecli.errors import InvalidInputError
 
 FARTHEST = 2
 """The largest distance of a start from the true place, in windows."""
+
+what, how, out = (options.section(title) for title in ("What is tried", "How", "Output"))
+
+
+def output_option(default: str) -> Callable[[Any], Any]:
+    """Give the option for the folder of the reports."""
+    return out(
+        "-o", "--output", metavar="FOLDER", type=click.Path(), default=default, show_default=True,
+        callback=options.check_folder, help="Where the reports go.",
+    )  # fmt: skip
 
 
 class OffsetsValue(Value):

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glimpsecli.networks.checking import SEED, References
+from glimpsecli.networks.checking import References
+from glimpsecli.networks.rules import SEED
 from glimpsecli.networks.training import Training
 
 if TYPE_CHECKING:

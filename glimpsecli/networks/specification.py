@@ -59,6 +59,8 @@ class Specification:
         what suits the digits of the scenes.
     scale_free : bool
         Whether the network says how large the window is, too.
+    angle_free : bool
+        Whether it says how far the window is turned, too.
     start : {"narrow", "wide"}
         The window before anything is learnt, around the middle: of the extent, or the whole image, which needs a free
         scale.
@@ -85,6 +87,7 @@ class Specification:
     size: int = 0
     extent: float = 0.0
     scale_free: bool = False
+    angle_free: bool = False
     start: str = "narrow"
     glimpses: int = 1
     blur: float = BLUR
@@ -114,8 +117,9 @@ class Specification:
             raise InvalidInputError("a wide start with a known scale", "let the scale be free, or start narrow")
         if self.annealing and self.sampler != "gaussian":
             raise InvalidInputError(f"annealing with the sampler {self.sampler}", "only gaussian has a blur to anneal")
-        if self.sampler == "hard" and self.scale_free:
-            raise InvalidInputError("a free scale with the sampler hard", "its policy draws positions only")
+        if self.sampler == "hard" and (self.scale_free or self.angle_free):
+            what = "scale" if self.scale_free else "angle"
+            raise InvalidInputError(f"a free {what} with the sampler hard", "its policy draws positions only")
         if self.glimpses > 1 and self.sampler not in LEARNT:
             raise InvalidInputError(
                 f"{self.glimpses} glimpses with the sampler {self.sampler}", f"take one of {', '.join(LEARNT)}"
@@ -124,7 +128,7 @@ class Specification:
     @property
     def free(self) -> tuple[str, ...]:
         """Parts of a window that the network says."""
-        return ("position", "scale") if self.scale_free else ("position",)
+        return ("position", *["scale"] * self.scale_free, *["angle"] * self.angle_free)
 
     @property
     def first(self) -> Window:

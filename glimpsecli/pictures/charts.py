@@ -47,7 +47,7 @@ class Group(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line: its name, points with the ends of a band, its colour, and how it is drawn."""
+    """A line: its name, points with the ends of a band, its colour, and how it is drawn; thin ones have no points."""
 
     name: str
     x: Sequence[float]
@@ -57,6 +57,7 @@ class Line(NamedTuple):
     colour: Colour
     strong: bool = False
     dashed: bool = False
+    thin: bool = False
 
 
 def dot_chart(

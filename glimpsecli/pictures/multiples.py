@@ -1,4 +1,4 @@
-"""Small multiples: panels of lines on common axes, shares over a quantity that begins at 0."""
+"""Small multiples: panels of lines on common axes, shares or another quantity over one that begins at 0."""
 
 from __future__ import annotations
 
@@ -17,24 +17,35 @@ from glimpsecli.pictures.text import FAINT, MIDDLE, line_height, width_of, wrap,
 if TYPE_CHECKING:
     from glimpsecli.arrays import Colour, Figure
 
-_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _STEPS = (1.0, 2.0, 2.5, 5.0)
 _MOST_STEPS = 5  # between the ticks of an axis
 _WHITE = (255, 255, 255)
 
 
+class Scale(NamedTuple):
+    """A y axis from 0: its numbers, of which the last is its end, and the words for one; lines end where it ends."""
+
+    ticks: Sequence[float]
+    label: Callable[[float], str]
+
+
+SHARES = Scale((0.0, 0.25, 0.5, 0.75, 1.0), lambda share: f"{100 * share:g} %")
+
+
 class Panel(NamedTuple):
-    """Lines under a title; their values are shares, from 0 to 1."""
+    """Lines under a title."""
 
     title: str
     lines: Sequence[Line]
 
 
 class Row(NamedTuple):
-    """Panels side by side under a title."""
+    """Panels side by side under a title; the name of their y axis, unless it is that of all rows, and its scale."""
 
     title: str
     panels: Sequence[Panel]
+    y_axis: str = ""
+    scale: Scale = SHARES
 
 
 class _Across(NamedTuple):
@@ -54,6 +65,7 @@ def panel_grid(
     x_axis: str,
     y_axis: str,
     panel: tuple[int, int] = (190, 212),
+    apart: bool = True,
     unit: int = 2,
 ) -> Figure:
     """Draw rows of panels on linear axes, the x axis from 0 to the largest value.
@@ -74,6 +86,8 @@ def panel_grid(
         The names of the axes.
     panel : (int, int)
         Height and least width of a panel, in units.
+    apart : bool
+        Whether lines are shifted; those without intervals need not be.
     unit : int
         Pixels a unit.
 
@@ -97,7 +111,8 @@ def panel_grid(
         raise InvalidInputError(f"a legend without {min(missing)}", "name every line")
     u, size = unit, SIZE * unit
     margin, gap, head, foot = 22 * u, 16 * u, 48 * u, 32 * u
-    left = margin + line_height(size) + width_of("100 %", size) + 10 * u
+    numbers = max(width_of(row.scale.label(tick), size) for row in rows for tick in row.scale.ticks)
+    left = margin + line_height(size) + numbers + 10 * u
     needed = width_of(title, size + 6 * u, bold=True) + 2 * margin  # a few panels grow until the title fits
     columns = len(rows[0].panels)
     height, width = panel[0] * u, max(panel[1] * u, math.ceil((needed - left - margin + gap) / columns) - gap)
@@ -107,14 +122,14 @@ def panel_grid(
     top = margin + line_height(size + 6 * u, bold=True) + 19 * u * len(words) + 23 * u * (entries[-1][1] + 1) + 8 * u
     figure = np.full((top + len(rows) * (head + height + foot) + 28 * u, across, 3), 255, np.uint8)
     _heading(figure, title, words, entries, legend, margin, u)
-    scale = _axis(values, [name for name, _, _ in legend], width, u)
+    across_all = _axis(values, [name for name, _, _ in legend], width, u, apart=apart)
     for i, row in enumerate(rows):
         above = top + i * (head + height + foot) + head
         write(figure, row.title, margin, above - 47 * u, size=size + u, bold=True)
-        _write_upwards(figure, y_axis, margin, above + height // 2, size)
+        _write_upwards(figure, row.y_axis or y_axis, margin, above + height // 2, size)
         for j, one in enumerate(row.panels):
             begin = left + j * (width + gap)
-            _panel(figure, one, (above, begin, above + height, begin + width), scale, j == 0, u)
+            _panel(figure, one, (above, begin, above + height, begin + width), across_all, row.scale, j == 0, u)
     write(figure, x_axis, across - margin, figure.shape[0] - 36 * u, size=size, colour=FAINT, align="right")
     return figure
 
@@ -132,8 +147,8 @@ def round_ticks(highest: float, fits: Callable[[float], bool]) -> list[float]:
     return [0.0]
 
 
-def _axis(values: Sequence[float], names: Sequence[str], width: int, u: int) -> _Across:
-    """Lay out an axis of `width` pixels for rising values and the lines of those names."""
+def _axis(values: Sequence[float], names: Sequence[str], width: int, u: int, *, apart: bool) -> _Across:
+    """Lay out an axis of `width` pixels for rising values and the lines of those names, each beside the others."""
     count, highest = len(names), values[-1]
     if len(values) == 1:
         step = 0.8 * width / count
@@ -142,7 +157,7 @@ def _axis(values: Sequence[float], names: Sequence[str], width: int, u: int) -> 
     # The lines of one value stay clear of those of the next: step * count is at most 0.9 of the least distance, on
     # the axis that the outermost shifts shorten.
     clear = 0.9 * nearest * (width - 8 * u) / (count + 0.9 * nearest * (count - 1))
-    step = min(clear, 4.0 * u)
+    step = min(clear, 4.0 * u) if apart else 0.0
     start = step * (count - 1) / 2 + 4 * u
     length = width - 2 * start
 
@@ -158,28 +173,31 @@ def _shifts(names: Sequence[str], step: float) -> dict[str, float]:
 
 
 def _panel(
-    figure: Figure, one: Panel, box: tuple[int, int, int, int], across: _Across, named: bool, u: int
-) -> None:  # fmt: skip
+    figure: Figure, one: Panel, box: tuple[int, int, int, int], across: _Across, scale: Scale, named: bool, u: int
+) -> None:
     """Draw a panel into a box (top, left, bottom, right); `named` writes the numbers of its y axis."""
     top, left, bottom, right = box
     size = SIZE * u
 
-    def up(share: float) -> float:
-        return bottom - (bottom - top) * (0.02 + 0.96 * share)
+    def up(value: float) -> float:
+        return bottom - (bottom - top) * (0.02 + 0.96 * min(value / scale.ticks[-1], 1.0))
 
     write(figure, one.title, left, top - 24 * u, size=size)
-    for share in _SHARES:
-        fill(figure, up(share) - u / 4, left, up(share) + u / 4, right, AXIS if share == 0 else GRID)
+    for value in scale.ticks:
+        fill(figure, up(value) - u / 4, left, up(value) + u / 4, right, AXIS if value == 0 else GRID)
         if named:
-            place = round(up(share) - MIDDLE * size)
-            write(figure, f"{100 * share:g} %", left - 8 * u, place, size=size, align="right")
+            place = round(up(value) - MIDDLE * size)
+            write(figure, scale.label(value), left - 8 * u, place, size=size, align="right")
     for tick in across.ticks:
         x = left + across.place(tick)
         fill(figure, top, x - u / 4, bottom, x + u / 4, GRID)
         write(figure, f"{tick:g}", round(x), bottom + 2 * u, size=size, align="centre")
-    for line in sorted(one.lines, key=lambda each: (each.dashed, each.strong)):
+    for line in sorted(one.lines, key=lambda each: (not each.thin, each.dashed, each.strong)):
         shift = left + across.shifts[line.name]
         points = [(shift + across.place(x), up(y)) for x, y in zip(line.x, line.y, strict=True)]
+        if line.thin:
+            stroke(figure, points, 0.7 * u, line.colour)
+            continue
         for (x, _), low, high in zip(points, line.low, line.high, strict=True):
             fill(figure, up(high), x - 0.4 * u, up(low), x + 0.4 * u, line.colour)
         stroke(figure, points, (2.2 if line.strong else 1.5) * u, line.colour, dash=4 * u if line.dashed else None)

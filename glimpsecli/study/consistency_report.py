@@ -27,7 +27,7 @@ from glimpsecli.study.consistency import (
     rows,
     success_of,
 )
-from glimpsecli.study.report import about, as_json, as_png, place_all, rounded
+from glimpsecli.study.report import about, as_json, as_png, place_all, rounded, ruled
 from glimpsecli.study.statistics import Interval
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def _success_table(runs: Sequence[Run], plan: Plan) -> str:
     for kind in (ALL, *plan.kinds):
         intervals = [success_of(runs, one, kind) for one in CONDITIONS]
         table.append([kind, *map(_unsigned, intervals)])
-    return _table(head, table)
+    return ruled(head, table)
 
 
 def _difference_table(compared: Sequence[Difference], plan: Plan) -> str:
@@ -175,7 +175,7 @@ def _difference_table(compared: Sequence[Difference], plan: Plan) -> str:
     for kind in (ALL, *plan.kinds):
         mine = {(one.first, one.second): one for one in compared if one.kind == kind}
         table.append([kind, *(_signed(mine[pair]) for pair in pairs)])
-    return _table(head, table)
+    return ruled(head, table)
 
 
 def _verdict_table(runs: Sequence[Run], plan: Plan) -> str:
@@ -185,16 +185,11 @@ def _verdict_table(runs: Sequence[Run], plan: Plan) -> str:
     for kind in (ALL, *plan.kinds):
         mine = [found[one.motion, kind] for one in CONDITIONS if one.verdict]
         table.append([kind, *(f"{_share(row, 'wrong')}, {_share(row, 'right')}" for row in mine)])
-    return _table(head, table)
+    return ruled(head, table)
 
 
 def _share(row: dict[str, Any], word: str) -> str:
     return f"{row[f'{word}_warned']:.0%} of {row[word]}" if row[word] else "none"
-
-
-def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    ruled = [f"| {' | '.join(line)} |" for line in (head, *body)]
-    return "\n".join([ruled[0], "|---|" + "---:|" * (len(head) - 1), *ruled[1:]])
 
 
 def _rows_of(compared: Sequence[Difference]) -> list[dict[str, Any]]:

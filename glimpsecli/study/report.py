@@ -89,9 +89,9 @@ def export_speed(steps: Sequence[Step], sweep: Sweep, folder: str, *, overwrite:
     return place_all(SPEED_FILES, [as_json(data), table_of(rows), as_png(chart)], folder, overwrite=overwrite)
 
 
-def about() -> dict[str, Any]:
-    """Describe the machine and the versions."""
-    versions = {name: importlib.metadata.version(name) for name in ("numpy", "numba")}
+def about(*libraries: str) -> dict[str, Any]:
+    """Describe the machine and the versions, also those of some more libraries."""
+    versions = {name: importlib.metadata.version(name) for name in ("numpy", "numba", *libraries)}
     return {"machine": machine.describe(), "versions": {"glimpse": __version__, **versions}}
 
 
@@ -290,6 +290,12 @@ def rounded(rows: Rows) -> Rows:
         }
         for row in rows
     ]
+
+
+def ruled(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """Write a table in Markdown, numbers to the right."""
+    lines = [f"| {' | '.join(line)} |" for line in (head, *body)]
+    return "\n".join([lines[0], "|---|" + "---:|" * (len(head) - 1), *lines[1:]])
 
 
 def as_json(data: dict[str, Any]) -> bytes:

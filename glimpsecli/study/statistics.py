@@ -32,6 +32,9 @@ RESAMPLES = 4000
 FEWEST_DRAWN = 10
 """Least number of values for a bootstrap: percentiles of fewer are too narrow."""
 
+UNDECIDED = "undecided"
+"""Word for a difference of which too little is known."""
+
 
 class Interval(NamedTuple):
     """A number and its 95 % interval."""
@@ -104,14 +107,14 @@ def areas(successes: NDArray[Any], offsets: Sequence[float]) -> Floats:
     return under
 
 
-def mean_over_images(values: Floats, images: Sequence[object]) -> Interval:
+def mean_over_images(values: Floats, images: Sequence[object], fewest: int = FEWEST) -> Interval:
     """Give the mean of places' values with its 95 % interval, places of one image not being independent.
 
     The variance is that of the images' sums of deviations, ``G / (G - 1) sum_g (sum_i (v_i - mean))^2 / n^2`` for G
-    images, and the interval Student's for G - 1 degrees of freedom. Of fewer than :data:`FEWEST` images it is infinite.
+    images, and the interval Student's for G - 1 degrees of freedom. Of fewer than `fewest` images it is infinite.
     """
     mean, names = float(values.mean()), list(dict.fromkeys(images))
-    if len(names) < FEWEST:
+    if len(names) < fewest:
         return Interval(mean, -math.inf, math.inf)
     place = {name: n for n, name in enumerate(names)}
     sums = np.bincount([place[image] for image in images], weights=values - mean)
@@ -120,8 +123,15 @@ def mean_over_images(values: Floats, images: Sequence[object]) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
+def clipped(one: Interval, low: float, high: float) -> Interval:
+    """Keep a finite interval within what is possible."""
+    if math.isinf(one.low):
+        return one
+    return Interval(one.value, max(one.low, low), min(one.high, high))
+
+
 def student(freedom: int) -> float:
-    """Give the 97.5 % quantile of Student's distribution, to a thousandth from 4 degrees of freedom on.
+    """Give the 97.5 % quantile of Student's distribution, to a thousandth from 4 degrees of freedom on, to four at 3.
 
     The expansion in powers of 1 / freedom of Abramowitz and Stegun 1964, 26.7.5.
     """
@@ -133,6 +143,28 @@ def student(freedom: int) -> float:
         + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * v**3)
         + (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / (92160 * v**4)
     )
+
+
+def judged(one: Interval, margin: float, better: str, worse: str, equal: str) -> str:
+    """Give the word for a difference that its interval allows.
+
+    Parameters
+    ----------
+    one : Interval
+        Of the difference; more is better.
+    margin : float
+        Difference below which it is small.
+    better, worse : str
+        Words where the interval leaves out 0; ``by less than`` the margin is added where all of it is small.
+    equal : str
+        Word where it holds 0 and all of it is small. Else it is :data:`UNDECIDED`.
+    """
+    little = f", by less than {margin:g}"
+    if one.low > 0:
+        return better + little * (one.high < margin)
+    if one.high < 0:
+        return worse + little * (one.low > -margin)
+    return equal if one.low > -margin and one.high < margin else UNDECIDED
 
 
 def bootstrap(values: Floats, groups: Sequence[object], *, seed: int = 0) -> Interval:

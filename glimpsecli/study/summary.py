@@ -11,7 +11,7 @@ import numpy as np
 from glimpsecli.study import statistics
 from glimpsecli.study.design import Chunk
 from glimpsecli.study.scenes import KINDS
-from glimpsecli.study.statistics import Interval
+from glimpsecli.study.statistics import Interval, clipped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,13 +115,13 @@ class Summary(NamedTuple):
         """Give the area under the curve of success, at one stride or over all."""
         runs = self.pooled(condition, stride, who)
         values = statistics.areas(runs.success, self.offsets)
-        return _clipped(statistics.mean_over_images(values, runs.images), 0.0, 1.0)
+        return clipped(statistics.mean_over_images(values, runs.images), 0.0, 1.0)
 
     def compare(self, condition: str, stride: float | None, first: Who, second: Who) -> Compared:
         """Compare two samplers of a condition."""
         one, other = (self.pooled(condition, stride, who) for who in (first, second))
         ahead = statistics.areas(one.success, self.offsets) - statistics.areas(other.success, self.offsets)
-        area = _clipped(statistics.mean_over_images(ahead, one.images), -1.0, 1.0)
+        area = clipped(statistics.mean_over_images(ahead, one.images), -1.0, 1.0)
         both = one.success & other.success
         evaluations = _median(one.arrived[both]), _median(other.arrived[both])
         pairs = statistics.mcnemar(one.success, other.success)
@@ -183,10 +183,3 @@ def _joined(parts: Sequence[Runs]) -> Runs:
 
 def _median(values: NDArray[np.float64] | NDArray[np.int64]) -> float:
     return float(np.median(values)) if len(values) else math.nan
-
-
-def _clipped(one: Interval, low: float, high: float) -> Interval:
-    """Keep a finite interval within what is possible."""
-    if math.isinf(one.low):
-        return one
-    return Interval(one.value, max(one.low, low), min(one.high, high))

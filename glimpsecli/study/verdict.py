@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from glimpsecli.study.statistics import FEWEST
+from glimpsecli.study.statistics import FEWEST, UNDECIDED, judged
 from glimpsecli.study.summary import Compared, Summary, Who
 from glimpsecli.study.working import ADAM, LM, METHODS, SCORE
 
@@ -17,8 +17,7 @@ MARGIN = 0.05
 It was set before the run that ``glimpse help study`` shows.
 """
 
-_LITTLE, _EQUAL = f"by less than {MARGIN:g}", f"equal within {MARGIN:g}"
-_UNDECIDED = "undecided"
+_EQUAL = f"equal within {MARGIN:g}"
 
 
 class Verdict(NamedTuple):
@@ -100,23 +99,18 @@ def short(summary: Summary) -> list[str]:
 
 def word(one: Compared) -> str:
     """Give the word for the first sampler that an interval allows."""
-    low, high = one.area.low, one.area.high
-    if low > 0:
-        return "easier" if high >= MARGIN else f"easier, {_LITTLE}"
-    if high < 0:
-        return "harder" if low <= -MARGIN else f"harder, {_LITTLE}"
-    return _EQUAL if low > -MARGIN and high < MARGIN else _UNDECIDED
+    return judged(one.area, MARGIN, "easier", "harder", _EQUAL)
 
 
 def _answer(contests: Sequence[Compared], elsewhere: Sequence[Compared]) -> str:
     if any(math.isinf(one.area.low) for one in contests):
-        return f"{_UNDECIDED}, for intervals need {FEWEST} images or more"
+        return f"{UNDECIDED}, for intervals need {FEWEST} images or more"
     words = [word(one) for one in contests]
     easier, harder = (sum(said.startswith(start) for said in words) for start in ("easier", "harder"))
     if easier:
         answer = "yes" if easier == len(words) else "in part"
     else:
-        answer = "no" if harder or _UNDECIDED not in words else _UNDECIDED
+        answer = "no" if harder or UNDECIDED not in words else UNDECIDED
     sentence = f"{answer} ({_counted(contests)}"
     return sentence + (f"; in other conditions {_counted(elsewhere)})" if elsewhere else ")")
 
