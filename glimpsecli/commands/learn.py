@@ -155,11 +155,15 @@ def _task(folder: str | None, target: str, given: dict[str, Any]) -> Task:
     from glimpsecli.networks.specification import Specification
 
     source, known = _images(folder, given)
+    own = {name: given[name] for name in ("sampler", "canvas", "start", "glimpses", "blur", "annealing")}
     specification = Specification(
-        given["sampler"], given["canvas"], source.channels, len(source.classes), given["size"] or 0,
-        given["extent"] or 0.0, "scale" in given["free"], given["start"], given["glimpses"], given["blur"],
-        given["annealing"],
-    )  # fmt: skip
+        channels=source.channels,
+        classes=len(source.classes),
+        size=given["size"] or 0,
+        extent=given["extent"] or 0.0,
+        scale_free="scale" in given["free"],
+        **own,
+    )
     asked = {name: given[name] for name in ("rate", "where_rate") if given[name] is not None}
     rates = usual_rates(specification) | asked
     schedule = Schedule(given["steps"], every=given["every"], checked=given["checked"], **rates)
