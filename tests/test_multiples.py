@@ -129,7 +129,7 @@ def test_a_row_may_have_a_scale_of_its_own_at_whose_end_lines_are_cut():
     def drawn(y):
         line = Line("a", [0, 1], [y, y], [y, y], [y, y], (255, 0, 0), thin=True)
         return panel_grid([Row("", [Panel("", [line])], "error", scale)], title="t", note="n", x_axis="x", y_axis="",
-                          legend=[("a", (0, 0, 0), False)], apart=False)  # fmt: skip
+                          legend=[("a", (0, 0, 0), False)], separate=False)  # fmt: skip
 
     def height(figure):
         red = (figure[..., 0].astype(int) - figure[..., 1] > 60).any(axis=1)
@@ -141,15 +141,15 @@ def test_a_row_may_have_a_scale_of_its_own_at_whose_end_lines_are_cut():
 
 
 def test_lines_that_need_not_be_apart_share_their_points():
-    def columns(apart):
+    def columns(separate):
         lines = [Line(name, [0, 1], [y] * 2, [y] * 2, [y] * 2, colour)
                  for name, y, colour in (("a", 0.2, (255, 0, 0)), ("b", 0.8, (0, 0, 255)))]  # fmt: skip
         figure = panel_grid([Row("", [Panel("", lines)])], title="t", note="n", x_axis="x", y_axis="",
-                            legend=[("a", (0, 0, 0), False), ("b", (0, 0, 0), False)], apart=apart)  # fmt: skip
+                            legend=[("a", (0, 0, 0), False), ("b", (0, 0, 0), False)], separate=separate)  # fmt: skip
         return [np.flatnonzero((abs(figure.astype(int) - colour).sum(axis=2) < 30).any(axis=0)).min()
                 for colour in ((255, 0, 0), (0, 0, 255))]  # fmt: skip
 
-    first, second = columns(apart=True)
+    first, second = columns(separate=True)
     assert first < second
-    first, second = columns(apart=False)
+    first, second = columns(separate=False)
     assert first == second

@@ -47,8 +47,8 @@ def network(**given: Any) -> None:
 
     Each network learns from the classes of digits in cluttered scenes, and is judged by the places that it finds. Hard
     attention learns by the score function, the spatial transformer on the image and on the image blurred as Gaussians
-    would, Gaussian attention at one width and from wide to narrow. Beside them are a fixed window, one that is told
-    where the digit is, and a network that sees the whole image. The full run has eight seeds and takes half an hour on
+    would, Gaussian attention at one width and from wide to narrow. Beside them are a fixed window, an oracle
+    window on the digit, and a network that sees the whole image. The full run has eight seeds and takes half an hour on
     two processors; --all adds more steps, other windows, three looks and another classifier. It needs torch:
     pip install 'glimpsecli[learn]'.
     """

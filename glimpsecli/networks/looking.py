@@ -73,7 +73,7 @@ def look(stored: Stored, picture: Picture, label: str = "the image") -> Observat
     Raises
     ------
     InvalidInputError
-        The model wants to be told where to look, or its windows are no numbers; or the picture is neither grey nor RGB.
+        The model looks at an oracle window, or its windows are no numbers; or the picture is neither grey nor RGB.
     """
     model, specification = stored.model, stored.model.specification
     if specification.sampler == "oracle":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import nn
 
-from glimpsecli.networks.specification import ROOM, Specification
+from glimpsecli.networks.specification import MARGIN, Specification
 from glimpsecli.torch import gaussian_glimpse
 from glimpsecli.torch.modules import (
     RAM,
@@ -129,7 +129,7 @@ class Model(nn.Module):
         windows = self._rows(self.specification.first, images).clone()
         windows[:, :2] = truth[:, :2]
         if self.specification.scale_free:
-            windows[:, 2:4] = ROOM * truth[:, 2:4].amax(dim=1, keepdim=True)
+            windows[:, 2:4] = MARGIN * truth[:, 2:4].amax(dim=1, keepdim=True)
         return windows
 
     def _drawn(

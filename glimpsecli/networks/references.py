@@ -1,4 +1,4 @@
-"""The floor and the ceiling of a model: what is reached without learning where to look, and by being told. Needs torch.
+"""The floor and the ceiling of a model: what is reached without learning where to look, and by an oracle. Needs torch.
 
 Both are trained on the same images, for fewer steps: they learn sooner.
 """
@@ -60,11 +60,11 @@ def measure_references(
         return last.accuracy if training.step == steps else None
 
     _, labels, windows = held_out.batch(SEED, 0, schedule.checked)
-    told = bool(np.isfinite(windows).all())
-    floor = accuracy("fixed", 0) if told else float(np.bincount(labels).max() / len(labels))
-    ceiling = accuracy("oracle" if told else "whole", steps) if floor is not None else None
+    known = bool(np.isfinite(windows).all())
+    floor = accuracy("fixed", 0) if known else float(np.bincount(labels).max() / len(labels))
+    ceiling = accuracy("oracle" if known else "whole", steps) if floor is not None else None
     if floor is None or ceiling is None:
         return None
-    if told:
+    if known:
         return References(floor, ceiling)
     return References(floor, ceiling, "the commonest class", "a network on all pixels")

@@ -90,7 +90,9 @@ def show(task: Show) -> Iterator[Shown]:
     stored = load_model(task.model)
     specification = stored.model.specification
     if specification.sampler == "oracle":
-        raise InvalidInputError(f"{task.model} has to be told where to look", "take a model that learned it")
+        raise InvalidInputError(
+            f"{task.model} looks through an oracle window", "take a model that learned where to look"
+        )
     if task.glimpses is not None and specification.sampler == "whole":
         raise InvalidInputError(f"{task.model} has no glimpses: it sees all pixels", "leave --glimpses out")
     planned = {source: task.targets(source, specification.glimpses) for source in task.sources}

@@ -15,7 +15,7 @@ SAMPLERS = (*LEARNT, "fixed", "oracle", "whole")
 
 CLASSIFIERS = ("strided", "pooled")
 
-ROOM = 1.25
+MARGIN = 1.25
 """Extent of a window over the longer side of the largest digit that it shall show."""
 
 _PRESETS = {40: (12, 20.0), 60: (16, 32.0), 100: (16, 36.0)}

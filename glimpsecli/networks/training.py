@@ -65,8 +65,8 @@ class Training:
         self.held_out = held_out or source
         self.model, self.step = build(specification, seed), 0
         where = [*self.model.where()]
-        apart = set(map(id, where))
-        rest = [one for one in self.model.parameters() if id(one) not in apart]
+        placing = set(map(id, where))
+        rest = [one for one in self.model.parameters() if id(one) not in placing]
         groups = [{"params": where}, {"params": rest}]
         self._optimiser = torch.optim.Adam([one for one in groups if one["params"]], fused=True)
 

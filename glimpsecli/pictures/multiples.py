@@ -65,7 +65,7 @@ def panel_grid(
     x_axis: str,
     y_axis: str,
     panel: tuple[int, int] = (190, 212),
-    apart: bool = True,
+    separate: bool = True,
     unit: int = 2,
 ) -> Figure:
     """Draw rows of panels on linear axes, the x axis from 0 to the largest value.
@@ -86,7 +86,7 @@ def panel_grid(
         The names of the axes.
     panel : (int, int)
         Height and least width of a panel, in units.
-    apart : bool
+    separate : bool
         Whether lines are shifted; those without intervals need not be.
     unit : int
         Pixels a unit.
@@ -122,7 +122,7 @@ def panel_grid(
     top = margin + line_height(size + 6 * u, bold=True) + 19 * u * len(words) + 23 * u * (entries[-1][1] + 1) + 8 * u
     figure = np.full((top + len(rows) * (head + height + foot) + 28 * u, across, 3), 255, np.uint8)
     _heading(figure, title, words, entries, legend, margin, u)
-    across_all = _axis(values, [name for name, _, _ in legend], width, u, apart=apart)
+    across_all = _axis(values, [name for name, _, _ in legend], width, u, separate=separate)
     for i, row in enumerate(rows):
         above = top + i * (head + height + foot) + head
         write(figure, row.title, margin, above - 47 * u, size=size + u, bold=True)
@@ -147,7 +147,7 @@ def round_ticks(highest: float, fits: Callable[[float], bool]) -> list[float]:
     return [0.0]
 
 
-def _axis(values: Sequence[float], names: Sequence[str], width: int, u: int, *, apart: bool) -> _Across:
+def _axis(values: Sequence[float], names: Sequence[str], width: int, u: int, *, separate: bool) -> _Across:
     """Lay out an axis of `width` pixels for rising values and the lines of those names, each beside the others."""
     count, highest = len(names), values[-1]
     if len(values) == 1:
@@ -157,7 +157,7 @@ def _axis(values: Sequence[float], names: Sequence[str], width: int, u: int, *, 
     # The lines of one value stay clear of those of the next: step * count is at most 0.9 of the least distance, on
     # the axis that the outermost shifts shorten.
     clear = 0.9 * nearest * (width - 8 * u) / (count + 0.9 * nearest * (count - 1))
-    step = min(clear, 4.0 * u) if apart else 0.0
+    step = min(clear, 4.0 * u) if separate else 0.0
     start = step * (count - 1) / 2 + 4 * u
     length = width - 2 * start
 

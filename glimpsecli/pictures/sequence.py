@@ -22,7 +22,7 @@ SHORTEST = 320
 _RAMP, _FIRST = "viridis", 0.4
 """Colour map of the windows, and the value of the first, on [0, 1]; lower ones are too dark for a line."""
 
-_APART = 10.0
+_SPACING = 10.0
 """Distance of a number from where the one before would stand above the same window, in weights of the line."""
 
 
@@ -67,7 +67,7 @@ def draw_sequence(figure: Figure, windows: Sequence[Floats], *, numbers: bool = 
             stroke(figure, [before, after], wide * weight, pen, opacities=[opacity])
     if numbers and len(windows) > 1:
         for number, (corners, colour) in enumerate(zip(windows, colours, strict=True)):
-            label(figure, str(number + 1), corners + np.array([number * _APART * weight, 0]), colour=colour)
+            label(figure, str(number + 1), corners + np.array([number * _SPACING * weight, 0]), colour=colour)
 
 
 def sequence_colours(count: int) -> list[tuple[float, float, float]]:

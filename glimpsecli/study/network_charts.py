@@ -80,7 +80,7 @@ def curves(runs: Sequence[Run]) -> Figure:
         legend=[(name, COLOURS[name], name not in LEARNT) for name in there],
         x_axis="steps",
         y_axis="",
-        apart=False,
+        separate=False,
     )
 
 
@@ -124,7 +124,7 @@ def factors(runs: Sequence[Run]) -> Figure:
         x_axis="steps, % of all",
         y_axis="",
         panel=(190, 190),
-        apart=False,
+        separate=False,
     )
 
 
