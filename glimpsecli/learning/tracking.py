@@ -8,22 +8,21 @@ on. Where something like the object was near, and the object then leaves its way
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.learning.appearance import Appearance
 from glimpsecli.learning.course import Course
 from glimpsecli.learning.cuts import Cuts
 from glimpsecli.learning.following import FREEDOMS, Tracked, Tracking
 from glimpsecli.learning.grid import Grid
-from glimpsecli.learning.judging import HIDDEN, LEAST, MOST, PART, RECENT, Judge
+from glimpsecli.learning.judging import HIDDEN, LEAST, MOST, PART, Judge
+from glimpsecli.learning.memory import Memory
 from glimpsecli.learning.past import Past
 from glimpsecli.learning.seeking import LONG, seek, where_to_seek
-from glimpsecli.learning.viewing import STEPS, WHOLE, Fitted, Measured, View, Viewer
+from glimpsecli.learning.viewing import STEPS, Fitted, Measured, View, Viewer
 from glimpsecli.names import DOUBTFUL, FOUND
 from glimpsecli.window import Window
 
@@ -37,14 +36,8 @@ __all__ = ["FREEDOMS", "Tracked", "Tracker", "Tracking", "track"]
 OFTEN, CUT = 3, 9
 """Frames from one search of the whole frame to the next; those that count as missed after a cut, when one is due."""
 
-ANCHORED = 0.8
-"""ZNCC with the look of the start from which on that look keeps the window from drifting."""
-
 SURE = 0.9
 """Share of the object below which, a short time ago, a jump is not believed at once."""
-
-CREEP, STEADY = 0.2, 0.15
-"""Share at which hidden taps are learnt all the same, and the fall of the share of taps seen from which on not."""
 
 STILL = 0.9
 """ZNCC of a window's glimpses now and before the object came from which on the window shows a still thing."""
@@ -108,8 +101,8 @@ class Tracker:
         values = self._viewer.look(self._course.place)
         if not np.isfinite(values).all():
             raise InvalidInputError("the window shows NaN or infinity", "give frames of finite numbers")
-        self._now, self._first = Appearance(values, self._grid), Appearance(values, self._grid)
-        if self._now.template.flat:
+        self._memory = Memory(values, self._grid)
+        if self._memory.template.flat:
             raise InvalidInputError(
                 "the window shows nothing but one colour", "give a window on something that stands out"
             )
@@ -118,8 +111,6 @@ class Tracker:
         self._cuts = Cuts()
         self._cuts(pixels)
         self._judge = Judge()
-        self._shares: deque[float] = deque([1.0], maxlen=RECENT)
-        self._hidden: Array | None = None  # the taps of the frame before
         self._doubts = 0
         self._ghost: Course | None = None
 
@@ -154,20 +145,19 @@ class Tracker:
         measured, guess = self._meet(self._measure(guess), guess)
         state, reason = self._verdict(measured, guess)
         view = measured.view
-        self._hidden = None
         if state == FOUND or reason in (HIDDEN, ANOTHER):
             self._course.measured(measured.place, guess, sure=state == FOUND)
-            if view.seen.share < WHOLE:
-                self._hidden = view.seen.mask
+            self._memory.hide(view)
         else:
             self._course.coast(guess)
+            self._memory.hide(None)
         if state == FOUND:
             self._learn(measured)
         self._past.keep(pixels, self._course.place)
         if not self._course.missed:
             spread = view.template.spread(view.fitted.zncc, self._grid.strides(self._course.place))
             return Tracked(self._window(), state, reason, view.fitted.zncc, measured.second, spread)
-        zncc = self._now.template.fit(self._viewer.look(self._course.place)).zncc
+        zncc = self._memory.template.fit(self._viewer.look(self._course.place)).zncc
         return Tracked(self._window(), state, reason, zncc, view.fitted.zncc, (math.nan, math.nan))
 
     def _measure(self, guess: Floats) -> Measured:
@@ -178,8 +168,7 @@ class Tracker:
         measured = self._compare(best, second)
         if not self._is_doubted() or not self._course.is_jump(measured.place, guess, self._size()):
             return measured
-        template = self._now.template if self._hidden is None else self._now.masked(self._hidden)
-        near = self._compare(self._viewer.align(template, guess, STEPS), best.zncc)
+        near = self._compare(self._viewer.align(self._memory.visible, guess, STEPS), best.zncc)
         seen = near.view.fitted.zncc >= LEAST and near.view.seen.share >= PART
         if not seen or self._course.is_jump(near.place, guess, self._size()):
             return measured
@@ -188,13 +177,13 @@ class Tracker:
 
     def _is_doubted(self) -> bool:
         """Whether a jump could lead to another thing, because one was near a short time ago."""
-        return self._judge.is_contested or (self._course.missed == 0 and min(self._shares) < SURE)
+        return self._judge.is_contested or (self._course.missed == 0 and self._memory.least_share < SURE)
 
     def _best(self, guess: Floats) -> tuple[Fitted, float]:
         """Give the best place by the template of now, and the ZNCC of the second."""
         options, size = self._options, self._size()
         area = where_to_seek(self._viewer, guess, size, self._course, options, wide=self._is_wide())
-        return seek(self._viewer, self._now.template, guess, size, area, self._judge, self._course.missed)
+        return seek(self._viewer, self._memory.template, guess, size, area, self._judge, self._course.missed)
 
     def _is_wide(self) -> bool:
         """Whether this frame is searched as a whole, because the object is lost."""
@@ -202,16 +191,7 @@ class Tracker:
         return self._options.redetect and missed >= LONG and missed % OFTEN == 0
 
     def _compare(self, best: Fitted, second: float) -> Measured:
-        """Compare the object at a place with its look of now, and with that of the start, which does not drift."""
-        viewer = self._viewer
-        now = viewer.view(self._now, best, self._hidden)
-        start = viewer.align(self._first.template, now.fitted.place)
-        first = viewer.view(self._first, start, self._hidden)
-        far = np.hypot(*(first.fitted.place[:2] - now.fitted.place[:2]))
-        if first.fitted.zncc < ANCHORED or far > 2 * max(self._grid.strides(best.place)) or first.seen.share < PART:
-            return Measured(now, now, None, best.zncc, second)
-        view = first if first.seen.share >= now.seen.share - 0.1 else now
-        return Measured(view, now, first, max(best.zncc, start.zncc), second)
+        return self._memory.compare(self._viewer, best, second)
 
     def _meet(self, measured: Measured, guess: Floats) -> tuple[Measured, Floats]:
         """Go back to where the object would be, had no jump been followed, if it is there."""
@@ -223,7 +203,7 @@ class Tracker:
         if ghost.missed > GHOSTS:
             self._ghost = None
             return measured, guess
-        other = self._compare(self._viewer.align(self._now.template, where, STEPS), measured.whole)
+        other = self._compare(self._viewer.align(self._memory.template, where, STEPS), measured.whole)
         distinct = np.hypot(*(other.place[:2] - measured.place[:2])) >= self._size() / 3
         likely = self._likeness(other, where)[0] == FOUND and other.view.seen.share > MOST
         if not (distinct and likely) or ghost.is_jump(other.place, where, self._size()):
@@ -268,15 +248,11 @@ class Tracker:
 
     def _learn(self, measured: Measured) -> None:
         """Take up the look of the object where it is found."""
-        view, now = measured.view, measured.now
         self._judge.learn(measured)
-        there = np.array_equal(self._course.place, view.fitted.place)  # not if the scale would change too fast
-        glimpse = view.fitted.glimpse if there else self._viewer.look(self._course.place)
-        rate = view.seen.rate(CREEP if view.seen.share >= max(self._shares) - STEADY else 0.0)
-        self._shares.append(view.seen.share)
-        self._now.learn(glimpse, now.template, rate, self._options.update)
-        if measured.first is not None:
-            self._first.learn(glimpse, measured.first.template, rate, 0.0)
+        fitted = measured.view.fitted
+        there = np.array_equal(self._course.place, fitted.place)  # not if the scale would change too fast
+        glimpse = fitted.glimpse if there else self._viewer.look(self._course.place)
+        self._memory.learn(measured, glimpse, self._options.update)
 
     def _size(self) -> float:
         """Give the square root of the object's area, pixels."""
