@@ -42,9 +42,6 @@ class Schedule:
         Adam's rate at the first step; it falls along a cosine to a twentieth.
     where_rate : float
         Rate of the network that says where, over `rate`.
-    warm_up : int
-        Steps in which the rate of that network grows from 0, so that it does not move far by the gradient of a
-        classifier that knows nothing.
     draws : int
         Places, or courses of places, that hard attention draws for each image.
     every : int
@@ -62,13 +59,12 @@ class Schedule:
     batch: int = 64
     rate: float = 2e-3
     where_rate: float = 0.3
-    warm_up: int = 0
     draws: int = 4
     every: int = 500
     checked: int = 1000
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 0), ("batch", 1), ("warm_up", 0), ("draws", 2), ("every", 1), ("checked", 1)):
+        for name, least in (("steps", 0), ("batch", 1), ("draws", 2), ("every", 1), ("checked", 1)):
             if getattr(self, name) < least:
                 raise InvalidInputError(f"{name.replace('_', '-')} {getattr(self, name)}", f"give {least} or more")
         for name, value in (("rate", self.rate), ("where-rate", self.where_rate)):
@@ -79,7 +75,7 @@ class Schedule:
         """Give the rates of a step: of the network that says where, and of the rest."""
         cosine = (1 + math.cos(math.pi * self._share(step))) / 2
         rate = self.rate * (LAST + (1 - LAST) * cosine)
-        return rate * self.where_rate * min(1.0, step / max(self.warm_up, 1)), rate
+        return rate * self.where_rate, rate
 
     def policy(self, step: int) -> float:
         """Give the sigma of the policy at a step, in halves of the canvas."""

@@ -194,6 +194,5 @@ def _loss(seen: Seen, labels: Tensor) -> Tensor:
         return loss
     reward = -losses[:, -1].detach()
     each = reward.view(-1, draws)
-    others = (each.sum(dim=1, keepdim=True) - each) / (draws - 1)
-    rewards, baseline = (one.reshape(-1, 1).expand_as(seen.log_prob) for one in (reward, others))
-    return loss + reinforce_loss(seen.log_prob, rewards, baseline)
+    others = each.sum(dim=1, keepdim=True) - each
+    return loss + reinforce_loss(seen.log_prob.sum(dim=1), reward, (others / (draws - 1)).flatten())

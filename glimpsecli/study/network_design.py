@@ -87,7 +87,7 @@ SEED = 100
 FEWEST = 4
 """Least number of seeds for an interval."""
 
-COURSE: dict[str, Any] = {"batch": 64, "rate": 2e-3, "warm_up": 0, "draws": 4}
+COURSE: dict[str, Any] = {"batch": 64, "rate": 2e-3, "draws": 4}
 """What the schedules of all networks have in common."""
 
 SHOWN = 12

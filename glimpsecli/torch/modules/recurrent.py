@@ -204,4 +204,5 @@ def ram_loss(result: RAMResult, labels: Tensor) -> Tensor:
     right = (last.argmax(dim=1) == labels).to(last.dtype)
     reward = right[:, None].expand_as(result.log_prob)
     unlearnt = functional.mse_loss(result.baseline, reward)
-    return loss + reinforce_loss(result.log_prob, reward, result.baseline) + unlearnt
+    course = result.log_prob.shape[1] * reinforce_loss(result.log_prob, reward, result.baseline)
+    return loss + course + unlearnt
