@@ -9,13 +9,15 @@ import pytest
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.names import LEARNT
 from glimpsecli.networks.scenes import Batch
-from glimpsecli.networks.schedule import Schedule
+from glimpsecli.networks.schedule import Schedule, usual_rates
 from glimpsecli.networks.specification import SAMPLERS, Specification
 
 pytestmark = pytest.mark.extras
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
-from glimpsecli.networks.checking import Check, References, answer, check, judge  # noqa: E402
+from torch.nn import functional  # noqa: E402
+
+from glimpsecli.networks.checking import Check, References, answer, check, judge, pixels  # noqa: E402
 from glimpsecli.networks.model import BlurredGlimpse, build  # noqa: E402
 from glimpsecli.networks.training import Training, train  # noqa: E402
 from glimpsecli.torch.modules import AffineGlimpse, GaussianGlimpse  # noqa: E402
@@ -137,6 +139,74 @@ def test_a_recurrent_model_learns_to_look_again():
     assert last.accuracy == last.accuracies[2]
 
 
+def test_rates_fall_along_a_cosine_to_a_twentieth_and_the_policy_narrows_to_a_fifth():
+    schedule = Schedule(steps=100, rate=2e-3, where_rate=0.5)
+    assert schedule.rates(0) == pytest.approx((1e-3, 2e-3))
+    assert schedule.rates(25)[1] == pytest.approx(2e-3 * (0.05 + 0.95 * (1 + 0.5**0.5) / 2))
+    assert schedule.rates(50)[1] == pytest.approx(2e-3 * 0.525)
+    assert schedule.rates(100) == pytest.approx((0.5e-4, 1e-4))
+    assert [schedule.policy(step) for step in (0, 50, 100)] == pytest.approx([0.4, (0.4 * 0.08) ** 0.5, 0.08])
+    assert usual_rates(SMALL) == {"rate": 2e-3, "where_rate": 0.3}
+    assert usual_rates(small(sampler="hard", glimpses=3)) == {"rate": 1e-3, "where_rate": 0.15}
+
+
+def gradients_by_hand(model, step, sigma):
+    """Give the gradients of a step of hard attention: 8 images, 3 courses for each, places around those it says."""
+    batch = Marks().batch(2, 8 * step, 8)
+    model.policy.sigma = sigma
+    seen = model.train()(pixels(batch.images), generator=torch.Generator().manual_seed((2 << 32) + step), draws=3)
+    chances = functional.log_softmax(seen.classes, dim=2)
+    loss = 0
+    for course in range(24):
+        image, label = course // 3, batch.labels[course // 3]
+        rewards = [chances[other, -1, label].item() for other in range(3 * image, 3 * image + 3) if other != course]
+        advantage = chances[course, -1, label].item() - np.mean(rewards)
+        loss = loss - chances[course, :, label].mean() / 24
+        for draw in seen.log_prob[course]:
+            loss = loss - advantage * draw / 24
+    parameters = dict(model.named_parameters())
+    found = torch.autograd.grad(loss, parameters.values(), allow_unused=True)
+    return {name: one for name, one in zip(parameters, found, strict=True) if one is not None}
+
+
+@pytest.mark.parametrize("glimpses", [1, 3])
+def test_a_step_of_hard_attention_is_its_definition(glimpses):
+    """Gradients, policies and Adam's rates of three steps by hand: each reward has the mean of the others as baseline."""
+    specification = small(sampler="hard", glimpses=glimpses)
+    schedule = Schedule(steps=3, every=3, batch=8, draws=3, rate=4e-3, where_rate=0.25, checked=10)
+    training, twin = Training(specification, Marks(), schedule, 2), build(specification, 0)
+    with torch.no_grad():  # a new head says the same of all images, whatever it sees
+        for one in training.model.where():
+            one += 0.1 * torch.randn(one.shape, generator=torch.Generator().manual_seed(1))
+    names = {id(one): name for name, one in training.model.named_parameters()}
+    where = {names[id(one)] for one in training.model.where()}
+    before = {name: one.clone() for name, one in training.model.state_dict().items()}
+    moments = {name: (0, 0) for name in before}
+
+    def compare(done):
+        share = (done - 1) / 3
+        twin.load_state_dict(before)
+        gradients = gradients_by_hand(twin, done - 1, 8 * 0.4 * 0.2**share)
+        rate = 4e-3 * (0.05 + 0.95 * (1 + math.cos(math.pi * share)) / 2)
+        for name, one in training.model.named_parameters():
+            if name not in gradients:  # the baseline of the recurrent model, of which this training makes no use
+                assert one.grad is None
+                continue
+            torch.testing.assert_close(one.grad, gradients[name], atol=2e-6, rtol=1e-4)
+            first, second = moments[name]
+            first, second = 0.9 * first + 0.1 * one.grad, 0.999 * second + 0.001 * one.grad.square()
+            moments[name] = first, second
+            way = first / (1 - 0.9**done) / ((second / (1 - 0.999**done)).sqrt() + 1e-8)
+            expected = before[name] - rate * (0.25 if name in where else 1) * way
+            torch.testing.assert_close(one.detach(), expected, atol=2e-7, rtol=1e-5)
+            before[name] = one.detach().clone()
+        compared.append(done)
+
+    compared = []
+    assert [one.step for one in training.run(compare)] == [0, 3]
+    assert compared == [1, 2, 3]
+
+
 @pytest.mark.parametrize("changes", [{}, {"sampler": "hard"}, {"glimpses": 2}, {"annealing": 2.0}])
 def test_a_training_that_goes_on_gives_the_same_bits(changes):
     schedule = Schedule(steps=8, every=4, batch=8, checked=20)
@@ -251,6 +321,43 @@ def test_an_oracle_looks_at_the_truth_and_a_policy_draws_only_in_training():
     assert seen.windows.shape == (12, 1, 5)
     assert len(seen.windows.unique(dim=0)) == 12
     assert seen.log_prob.shape == (12, 1)
+
+
+def test_a_place_that_is_drawn_outside_is_moved_into_the_image_and_counts_as_drawn():
+    model = build(small(sampler="hard"), 0).train()
+    model.policy.sigma = 9.0
+    seen = model(torch.rand(50, 1, 16, 16), generator=torch.Generator().manual_seed(1))
+    drawn = 8 + 9 * torch.randn(50, 2, generator=torch.Generator().manual_seed(1))
+    assert (drawn < 0).any()
+    assert (drawn > 16).any()
+    torch.testing.assert_close(seen.windows[:, 0, :2], drawn.clamp(0, 16))
+    density = torch.distributions.Normal(8.0, 9.0).log_prob(drawn).sum(dim=1)
+    torch.testing.assert_close(seen.log_prob[:, 0], density)
+
+
+def test_a_digit_within_a_quarter_of_its_longer_side_is_found():
+    class Beside(Marks):
+        def batch(self, seed, first, count):
+            """All windows of a new model are in the middle; the longer side is 6."""
+            away = np.tile([1.4, 1.6, 2.8, 3.2], count)[first : first + count]
+            windows = np.column_stack([8 + away, np.tile([8, 3, 6, 0], (count, 1))])
+            return super().batch(seed, first, count)._replace(windows=windows)
+
+    found = check(build(SMALL, 0), Beside(), count=40)
+    assert found.found == 0.25
+    assert found.error == pytest.approx(2.2 / 6)
+
+
+def test_a_pooled_classifier_takes_the_maximum_of_four():
+    what = build(small(classifier="pooled"), 0).network.what
+    glimpses = torch.rand(5, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    features, head = what
+    seen = glimpses
+    for number, one in enumerate(one for one in features if isinstance(one, torch.nn.Conv2d)):
+        seen = functional.relu(functional.conv2d(seen, one.weight, one.bias, padding=1))
+        if number:
+            seen = functional.max_pool2d(seen, 2, ceil_mode=True)
+    torch.testing.assert_close(head(features[-4:](seen)), what(glimpses))
 
 
 def test_places_that_are_not_known_have_no_figures():
