@@ -1,6 +1,5 @@
 """``glimpse fit``: files in, a window, a table and a film out."""
 
-import io
 import json
 import sys
 
@@ -14,7 +13,6 @@ from glimpsecli.annotations.tables import read_windows
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import read
 from glimpsecli.images.atomic import place_together
-from glimpsecli.images.gif import encode_gif
 
 pytestmark = pytest.mark.slow
 
@@ -151,20 +149,6 @@ def test_a_terminal_shows_how_far_it_is(monkeypatch, capsys, eyes):
     shown.clear()
     assert cli.run(["fit", eyes, CAT, "--stride", "4", "-q"]) == 0
     assert not shown
-
-
-def test_a_gif_holds_its_frames_and_their_times():
-    random = np.random.default_rng(0)
-    first = np.repeat(np.repeat(random.choice(np.array([0, 80, 255], np.uint8), (4, 5, 3)), 8, 0), 8, 1)
-    second = first.copy()
-    second[8:16, 8:16] = (255, 0, 80)
-    with Image.open(io.BytesIO(encode_gif([first, second, first], [100, 250, 50]))) as gif:
-        for frame, time in ((first, 100), (second, 250), (first, 50)):
-            assert np.array_equal(np.asarray(gif.convert("RGB")), frame)
-            assert gif.info["duration"] == time
-            assert gif.info["loop"] == 0
-            if gif.tell() < 2:
-                gif.seek(gif.tell() + 1)
 
 
 @pytest.mark.parametrize(("words", "code", "reason"), [

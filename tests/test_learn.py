@@ -171,7 +171,7 @@ def gradients_by_hand(model, step, sigma):
 
 @pytest.mark.parametrize("glimpses", [1, 3])
 def test_a_step_of_hard_attention_is_its_definition(glimpses):
-    """Gradients, policies and Adam's rates of three steps by hand: each reward has the mean of the others as baseline."""
+    """Three steps by hand, their policies and Adam's rates; the baseline of a reward is the mean of the others."""
     specification = small(sampler="hard", glimpses=glimpses)
     schedule = Schedule(steps=3, every=3, batch=8, draws=3, rate=4e-3, where_rate=0.25, checked=10)
     training, twin = Training(specification, Marks(), schedule, 2), build(specification, 0)
@@ -181,7 +181,7 @@ def test_a_step_of_hard_attention_is_its_definition(glimpses):
     names = {id(one): name for name, one in training.model.named_parameters()}
     where = {names[id(one)] for one in training.model.where()}
     before = {name: one.clone() for name, one in training.model.state_dict().items()}
-    moments = {name: (0, 0) for name in before}
+    moments = dict.fromkeys(before, (0, 0))
 
     def compare(done):
         share = (done - 1) / 3

@@ -24,6 +24,12 @@ KEEP, CLEAR = 1, 2
 SLACK, ALLOWED = 1.25, 0.5
 """A palette is replaced where the mean error, in levels, exceeds SLACK times that of its first frame, plus ALLOWED."""
 
+FAR = 32
+"""Difference of a channel, in levels, beyond which a colour is not drawn by its nearest one: green would be grey."""
+
+SEEN, SHARE = 16, 20_000
+"""Such pixels are seen, if they are SEEN or more, and one of SHARE pixels: words of another colour, for one."""
+
 _SHIFT = 3  # lowest bits of each channel, passed over in the choice of a colour
 _LONGEST = 0xFFFF  # ticks that a frame may stay
 _HALF = 128  # alpha from which a pixel is opaque: GIF knows no other
@@ -51,18 +57,35 @@ def encode_gif(frames: Sequence[Array], milliseconds: Sequence[int]) -> bytes:
 
 
 class _Palette(NamedTuple):
-    """256 colours, the index of the nearest one for each colour, and the mean error in the first frame."""
+    """256 colours that were chosen for a frame.
+
+    Attributes
+    ----------
+    colours : (256, 3) uint8
+    nearest : (32, 32, 32) uint8
+        Index of the nearest one for each colour, 5 bits to each channel.
+    far : (32, 32, 32) bool
+        Whether that is further than :data:`FAR`.
+    error : float
+        Mean error in the frame, in levels.
+    strange : int
+        Pixels of the frame whose colour is far from all of these.
+    """
 
     colours: Array
     nearest: Array
+    far: Array
     error: float
+    strange: int
 
 
 class GifFilm(AnimationFilm):
     """A GIF in the making; it repeats for ever. See :class:`AnimationFilm`.
 
     Each frame is drawn with 255 colours that suit it; they change only when they suit the frames no more, so that
-    what stands still does not flicker. Pixels that do not change are transparent, which keeps the file small.
+    what stands still does not flicker. Where a frame has other colours on a few pixels only, the next 255 are chosen
+    from these, the frame and the last 255, so that they serve the frames before as well. Pixels that do not change are
+    transparent, which keeps the file small.
     """
 
     title = "GIF"
@@ -111,20 +134,29 @@ class GifFilm(AnimationFilm):
 
     def _suiting(self, colours: Array) -> _Palette:
         """Give the last palette where it suits a frame, else a new one."""
-        last = self._palette
+        last, some = self._palette, colours[::2, ::2].reshape(-1, 3)
         if last is not None and _error(colours, last.colours, last.nearest) <= SLACK * last.error + ALLOWED:
-            return last
-        some = Image.fromarray(np.ascontiguousarray(colours[::2, ::2]))
-        chosen = some.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, kmeans=1)
+            strange = last.far[_cells(colours)]
+            if np.count_nonzero(strange) <= last.strange + max(SEEN, strange.size // SHARE):
+                return last
+            some = np.concatenate([some, colours[strange], last.colours[:COLOURS]])
+        chosen = Image.fromarray(some[None]).quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, kmeans=1)
         nearest = _nearest(chosen)
         listed = np.zeros((256, 3), np.uint8)
         given = np.array(chosen.getpalette() or [], np.uint8).reshape(-1, 3)
         listed[: len(given)] = given
-        return _Palette(listed, nearest, _error(colours, listed, nearest))
+        far = np.max(np.abs(listed[nearest].astype(np.int16) - _middles()), axis=-1) > FAR
+        strange = far[_cells(colours)]
+        return _Palette(listed, nearest, far, _error(colours, listed, nearest), np.count_nonzero(strange))
+
+
+def _cells(colours: Array) -> tuple[Array, ...]:
+    """Give the indices of colours in a table of 5 bits to each channel."""
+    return tuple(np.moveaxis(colours >> _SHIFT, 2, 0))
 
 
 def _indices(colours: Array, nearest: Array) -> Array:
-    return np.asarray(nearest[tuple(np.moveaxis(colours >> _SHIFT, 2, 0))])
+    return np.asarray(nearest[_cells(colours)])
 
 
 def _error(colours: Array, listed: Array, nearest: Array) -> float:
@@ -135,9 +167,15 @@ def _error(colours: Array, listed: Array, nearest: Array) -> float:
 
 def _nearest(palette: Image.Image) -> Array:
     """Give the index of the nearest colour of a palette for all colours, 5 bits to each channel."""
+    middles = _middles()
+    sheet = Image.fromarray(middles.reshape(len(middles), -1, 3)).quantize(palette=palette, dither=Image.Dither.NONE)
+    return np.asarray(sheet).reshape(middles.shape[:3])
+
+
+def _middles() -> Array:
+    """Give the colours for which a table of 5 bits to each channel stands, (32, 32, 32, 3)."""
     levels = np.arange(1 << (8 - _SHIFT))
     cells = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
     middles = ((cells << _SHIFT) + (1 << _SHIFT >> 1)).astype(np.uint8)
     middles[cells == levels[-1]], middles[cells == 0] = 255, 0  # white and black stay what they are
-    sheet = Image.fromarray(middles.reshape(len(levels), -1, 3)).quantize(palette=palette, dither=Image.Dither.NONE)
-    return np.asarray(sheet).reshape(cells.shape[:3])
+    return middles
