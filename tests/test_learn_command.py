@@ -25,6 +25,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 safetensors = pytest.importorskip("safetensors.torch", reason="safetensors is not installed")
 from glimpsecli.networks.checking import pixels  # noqa: E402
 from glimpsecli.networks.files import Origin, load_model, save_checkpoint  # noqa: E402
+from glimpsecli.networks.filming import film_names  # noqa: E402
 from glimpsecli.networks.training import Training  # noqa: E402
 
 QUICK = "learn --canvas 16 --size 6 --steps 6 --check-every 3 --checked 30 -o"
@@ -113,6 +114,11 @@ def test_a_training_that_was_killed_goes_on_to_the_same_bytes(glimpse):
     assert glimpse(f"{line} killed.safetensors --resume")[0] in (0, 1)
     assert Path("killed.safetensors").read_bytes() == Path("whole.safetensors").read_bytes()
     assert without_times("killed.jsonl") == without_times("whole.jsonl")
+
+
+def test_quietly_the_verdict_is_all_that_is_said(glimpse):
+    code, out, err = glimpse(f"{QUICK} model.safetensors --film film.gif -q")
+    assert (code, out.count("\n"), err) == (out.startswith("lost: "), 1, "")
 
 
 def test_numbers_of_16_bits_take_half_the_space(glimpse):
@@ -343,15 +349,29 @@ def test_other_digits_are_checked_on_those_that_are_for_testing(tmp_path):
     assert Task("m", origin, Scenes(16, (6.0, 9.0), 2, 3)).held_out.faces == "train"
 
 
-def test_images_of_a_folder_are_learned(glimpse):
+def folder_of(**classes):
     random = np.random.default_rng(1)
-    for name, (height, width) in {"flat": (3, 9), "tall": (9, 3)}.items():
+    for name, (height, width) in classes.items():
         Path("folder", name).mkdir(parents=True)
         for number in range(24):
             image = random.integers(0, 30, (20, 24, 3)).astype(np.uint8)
             y, x = random.integers(0, 20 - height), random.integers(0, 24 - width)
             image[y : y + height, x : x + width] = (250, 200, 40)
             write(f"folder/{name}/{number}.png", image)
+
+
+def test_a_class_that_the_font_cannot_write_has_its_number_in_the_film(glimpse):
+    folder_of(flat=(3, 9), 猫=(9, 3))
+    line = "learn folder --canvas 24 --steps 2 --checked 10 -o mine.safetensors"
+    _, _, err = glimpse(f"{line} --film film.gif")
+    (note,) = (line for line in err.splitlines() if "font" in line)
+    assert note == "glimpse: the font lacks letters of classes, which have numbers in film.gif: 1 for 猫"
+    assert film_names(("flat", "猫", "naïve")) == ["flat", "class 1", "naïve"]
+    assert "font" not in glimpse(f"{line} --resume")[2]
+
+
+def test_images_of_a_folder_are_learned(glimpse):
+    folder_of(flat=(3, 9), tall=(9, 3))
     code, out, err = glimpse("learn folder --colour --canvas 24 --steps 30 --checked 60 -o mine.safetensors -q --json")
     assert code in (0, 1), err
     found = json.loads(out)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from glimpsecli.networks.checking import Check
     from glimpsecli.networks.learning import Task
 
+MOST = 5
+"""Classes that are listed in one line."""
+
 
 @contextmanager
 def course(*, quiet: bool, verbose: bool) -> Iterator[tuple[Callable[[int, int], object], Callable[[Check], object]]]:
@@ -64,6 +67,23 @@ def say_outcome(figures: dict[str, Any], task: Task, given: dict[str, Any]) -> N
         say(f"{_HELD_OUT.get(name, name)}: {words_of(one)}")
     beside = f"{task.path.removesuffix('.safetensors')}.jsonl"
     say(f"written: {', '.join(filter(None, (task.path, beside, task.film)))}")
+    if task.film is not None:
+        _say_numbered(task)
+
+
+def _say_numbered(task: Task) -> None:
+    """Say which classes have numbers in the film, for want of letters."""
+    from glimpsecli.networks.filming import film_names
+
+    classes = task.origin.classes
+    numbered = [
+        f"{number} for {name}"
+        for number, (name, shown) in enumerate(zip(classes, film_names(classes), strict=True))
+        if name != shown
+    ]
+    if numbered:
+        more = f" and {len(numbered) - MOST} more" if len(numbered) > MOST else ""
+        say(f"the font lacks letters of classes, which have numbers in {task.film}: {', '.join(numbered[:MOST])}{more}")
 
 
 _HELD_OUT = {

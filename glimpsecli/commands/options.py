@@ -272,7 +272,7 @@ picture_options = _all(
 
 manner_options = _all(
     manner("-v", "--verbose", is_flag=True, help="Say more, on standard error."),
-    manner("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+    manner("-q", "--quiet", is_flag=True, help="Say nothing but results and errors."),
     manner("--traceback", is_flag=True, help="On an error show where it came from."),
 )
 """The options of every command."""

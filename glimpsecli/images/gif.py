@@ -147,7 +147,7 @@ class GifFilm(AnimationFilm):
         listed[: len(given)] = given
         far = np.max(np.abs(listed[nearest].astype(np.int16) - _middles()), axis=-1) > FAR
         strange = far[_cells(colours)]
-        return _Palette(listed, nearest, far, _error(colours, listed, nearest), np.count_nonzero(strange))
+        return _Palette(listed, nearest, far, _error(colours, listed, nearest), int(np.count_nonzero(strange)))
 
 
 def _cells(colours: Array) -> tuple[Array, ...]:

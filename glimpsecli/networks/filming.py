@@ -9,7 +9,7 @@ import numpy as np
 
 from glimpsecli.pictures.scale import as_rgb, fitted, magnify
 from glimpsecli.pictures.sequence import draw_sequence
-from glimpsecli.pictures.text import FAINT, line_height, write
+from glimpsecli.pictures.text import FAINT, line_height, missing_glyphs, write
 from glimpsecli.window import Window, corners
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def frames_of(
     ------
     (H, W, 3) uint8
     """
+    names = film_names(classes)
     photos = [_enlarged(image) for image in scenes.images]
     scale = photos[0].shape[0] / scenes.images.shape[1]
     for line in lines:
@@ -62,8 +63,13 @@ def frames_of(
             top, left = MARGIN + head + row * pitch, MARGIN + column * (picture.shape[1] + MARGIN)
             frame[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
             colour = _RIGHT if said["label"] == truth else _WRONG
-            write(frame, classes[said["label"]], left, top + picture.shape[0], size=TEXT, bold=True, colour=colour)
+            write(frame, names[said["label"]], left, top + picture.shape[0], size=TEXT, bold=True, colour=colour)
         yield frame
+
+
+def film_names(classes: Sequence[str]) -> list[str]:
+    """Give the names of classes as a film has them: a number from 0 where the font lacks a letter of the name."""
+    return [f"class {number}" if missing_glyphs(name) else name for number, name in enumerate(classes)]
 
 
 def _words(line: Mapping[str, Any]) -> str:
