@@ -570,6 +570,14 @@ def test_one_patch_is_written_in_many_places_and_many_in_one():
         slope.sum().backward()
 
 
+@pytest.mark.parametrize("kind", [torch.bool, torch.uint8, torch.int16, torch.int64])
+def test_patches_of_integers_are_written_as_those_of_float32(kind):
+    patches, params = (9 * scene(shape=(2, 3, 4, 5))).to(kind), gaussians()
+    found, expected = (gaussian_write(one, params, (6, 5)) for one in (patches, patches.float()))
+    assert torch.equal(found, expected)
+    assert torch.equal(gradients(found, params)[0], gradients(expected, params)[0])
+
+
 def test_training_finds_a_shift():
     y, x = np.mgrid[:24, :24]
     blob = torch.from_numpy(np.exp(-((y - 10.0) ** 2 + (x - 14.0) ** 2) / 40).astype(np.float32))[None, None]
@@ -628,6 +636,7 @@ FIVE = torch.tensor([[3.0, 3, 4, 4, 0]])
         (lambda: gaussian_write(IMAGES[0], PARAMS, (9, 9)), r"patches of shape \(3, 6, 7\)"),
         (lambda: gaussian_write(IMAGES, PARAMS[:, None], (9, 9)), r"params of shape \(2, 1, 7\) to write"),
         (lambda: gaussian_write(IMAGES, PARAMS, 9), "9 is not a size"),
+        (lambda: gaussian_write(IMAGES.int() + 2**24 + 1, PARAMS, (9, 9)), "patches hold an integer beyond 16777216"),
         (lambda: gaussian_write(IMAGES, torch.ones(3, 7), (9, 9)), "3 places for 2 patches"),
         (lambda: gaussian_write(IMAGES, PARAMS - torch.eye(7)[6], (9, 9)), "the gain of write 0 is 0"),
         (lambda: matrix_glimpse(IMAGES, EYE * torch.inf, (2, 2)), "affine matrix 0 has numbers that are not finite"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.torch.checks import exact
 from glimpsecli.torch.job import Job, on_host
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ class Write(_Function):
     @staticmethod
     def forward(patches: Tensor, where: Tensor, lowering: Lowering) -> Tensor:
         """Write onto black."""
+        patches = exact(patches, "patches")
+        patches = patches if patches.is_floating_point() else patches.float()
         # The transpose of a linear function does not depend on the pixels, so they are not even set.
         blank = patches.new_empty(*patches.shape[:2], *lowering.image_size)
         places = lowering.places(on_host(where))

@@ -41,8 +41,8 @@ def checked_images(images: Tensor, what: str = "images") -> Tensor:
     return images.as_subclass(torch.Tensor)  # a subclass such as torchvision's Image is its pixels
 
 
-def exact(images: Tensor) -> Tensor:
-    """Give images of other types than `DTYPES` as float32.
+def exact(images: Tensor, what: str = "images") -> Tensor:
+    """Give images, or whatever they are called, of other types than `DTYPES` as float32.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def exact(images: Tensor) -> Tensor:
         wide = images.to(torch.int64)  # uint64 beyond it becomes negative
         if bool(((wide > LARGEST_INTEGER) | (wide < (0 if name == "torch.uint64" else -LARGEST_INTEGER))).any()):
             raise InvalidInputError(
-                f"images hold an integer beyond {LARGEST_INTEGER}, which float32 does not hold exactly",
+                f"{what} hold an integer beyond {LARGEST_INTEGER}, which float32 does not hold exactly",
                 "subtract an offset, or convert them to float64",
             )
     return images.float()

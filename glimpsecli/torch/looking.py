@@ -34,7 +34,7 @@ def write(patches: Tensor, where: Tensor, lowering: Lowering) -> Tensor:
     """Write (B, C, h, w) patches: B is N, or one of them 1."""
     count, dtype = _count(patches, where, "patches"), patches.dtype
     patches, where = (one.expand(count, *one.shape[1:]) for one in (patches, where))
-    written: Tensor = Write.apply(patches if dtype == torch.float64 else patches.float(), where, lowering)
+    written: Tensor = Write.apply(patches.float() if dtype in HALVES else patches, where, lowering)
     return written.to(dtype) if dtype in HALVES else written
 
 
