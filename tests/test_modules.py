@@ -609,6 +609,9 @@ def test_parameters_of_another_model_are_refused(tmp_path):
         load(tmp_path)
     with pytest.raises(GlimpseError, match="JSON cannot hold"):
         save(tmp_path / "other", ram(), {"where": torch.ones(2)})
+    for odd, name in ((["gaussian"], "list"), ("gaussian", "str"), (None, "NoneType")):  # `load` would call it damaged
+        with pytest.raises(GlimpseError, match=f"a configuration that is a {name}; give a dict"):
+            save(tmp_path / "other", ram(), odd)
     assert not (tmp_path / "other").exists()
 
 

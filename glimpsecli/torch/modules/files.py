@@ -88,12 +88,14 @@ def save(
     Raises
     ------
     InvalidInputError
-        The file exists, or the configuration does not fit JSON.
+        The file exists, or the configuration is no mapping or does not fit JSON.
     FileProblemError
         The system refuses.
     UnavailableError
         safetensors is not installed.
     """
+    if not isinstance(configuration, Mapping):
+        raise InvalidInputError(f"a configuration that is a {type(configuration).__name__}", "give a dict")
     library = _safetensors(os.fspath(path))
     tensors = model.state_dict() if isinstance(model, nn.Module) else model
     # Copies, as the format refuses tensors that share their memory.
@@ -101,7 +103,7 @@ def save(
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
     }
     try:
-        text = json.dumps(configuration, sort_keys=True, allow_nan=False)
+        text = json.dumps(dict(configuration), sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"a configuration that JSON cannot hold: {error}", "use numbers and words") from error
     content = library.save(dense, {_KEY: text})
