@@ -17,7 +17,9 @@ pytestmark = pytest.mark.extras
 torch = pytest.importorskip("torch", reason="torch is not installed")
 from torch.nn import functional  # noqa: E402
 
-from glimpsecli.networks.checking import Check, References, answer, check, judge, pixels  # noqa: E402
+from glimpsecli.networks.answering import answer, pixels  # noqa: E402
+from glimpsecli.networks.checking import Check, check  # noqa: E402
+from glimpsecli.networks.judging import References, judge  # noqa: E402
 from glimpsecli.networks.model import BlurredGlimpse, build  # noqa: E402
 from glimpsecli.networks.training import Training, train  # noqa: E402
 from glimpsecli.torch.modules import AffineGlimpse, GaussianGlimpse  # noqa: E402

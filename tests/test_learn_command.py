@@ -23,7 +23,7 @@ pytestmark = pytest.mark.extras
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 safetensors = pytest.importorskip("safetensors.torch", reason="safetensors is not installed")
-from glimpsecli.networks.checking import pixels  # noqa: E402
+from glimpsecli.networks.answering import pixels  # noqa: E402
 from glimpsecli.networks.files import Origin, load_model, save_checkpoint  # noqa: E402
 from glimpsecli.networks.filming import film_names  # noqa: E402
 from glimpsecli.networks.training import Training  # noqa: E402

@@ -5,24 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
-from torch.nn import functional
 
+from glimpsecli.networks.answering import answer
 from glimpsecli.networks.rules import AWAY, FEW, FOUND, SEED, SPREAD
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from torch import Tensor
-
-    from glimpsecli.arrays import Floats
     from glimpsecli.networks.model import Model
-    from glimpsecli.networks.scenes import Batch, Source
-
-LEARNED, PARTLY = 2 / 3, 0.2
-"""Shares of the way from the floor to the ceiling from which a model has learned, and has partly."""
-
-LEAST = 0.1
-"""Least distance from floor to ceiling: below it there is nothing to learn, or it was not learned in time."""
+    from glimpsecli.networks.scenes import Source
 
 AT_ONCE = 250
 """Images in memory at once."""
@@ -69,41 +58,6 @@ class Check(NamedTuple):
         return self._asdict()
 
 
-class References(NamedTuple):
-    """Accuracies between which a model stands, and their names.
-
-    Attributes
-    ----------
-    floor, ceiling : float
-    floor_name, ceiling_name : str
-    """
-
-    floor: float
-    ceiling: float
-    floor_name: str = "a fixed window"
-    ceiling_name: str = "an oracle window"
-
-
-class Verdict(NamedTuple):
-    """A judgement in a word, with its reason."""
-
-    word: str
-    reason: str
-
-
-class Answers(NamedTuple):
-    """What a model says about N images, after each of T glimpses.
-
-    Attributes
-    ----------
-    probabilities : (N, T, K) float32
-    windows : (N, T, 5) float64
-    """
-
-    probabilities: NDArray[np.float32]
-    windows: Floats
-
-
 def check(model: Model, source: Source, step: int = 0, count: int = 1000, seed: int = SEED) -> Check:
     """Give the figures of a model on the first images of a seed.
 
@@ -144,38 +98,3 @@ def check(model: Model, source: Source, step: int = 0, count: int = 1000, seed: 
         accuracies=tuple(map(float, right)),
         errors=tuple(map(float, np.median(distances, axis=0))) if known else None,
     )
-
-
-def answer(model: Model, batch: Batch) -> Answers:
-    """Ask a model about images; nothing is drawn."""
-    was = model.training
-    model.eval()
-    with torch.inference_mode():
-        seen = model(pixels(batch.images), torch.from_numpy(batch.windows).float())
-        probabilities = functional.softmax(seen.classes, dim=2)
-    model.train(was)
-    return Answers(probabilities.numpy(), seen.windows.double().numpy())
-
-
-def pixels(images: NDArray[np.uint8]) -> Tensor:
-    """Give (N, S, S) or (N, S, S, 3) uint8 images as (N, C, S, S) float32, 0 to 1."""
-    planes = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
-    return torch.from_numpy(np.ascontiguousarray(planes)).float() / 255
-
-
-def judge(found: Check, references: References) -> Verdict:
-    """Say how much of the way from the floor to the ceiling a model has gone: ``learned``, ``partly`` or ``lost``."""
-    if found.lost:
-        return Verdict("lost", "every window is at {:.0f}, {:.0f}".format(*found.window))
-    floor, ceiling = references.floor, references.ceiling
-    if ceiling - floor < LEAST:
-        return Verdict("lost", f"{references.ceiling_name} is no better than {references.floor_name}")
-    if found.found is not None and found.found < FEW:
-        return Verdict("lost", f"{found.found:.0%} of its windows are on digits")
-    share = (found.accuracy - floor) / (ceiling - floor)
-    names = f"from {references.floor_name} to {references.ceiling_name}"
-    if share >= LEARNED:
-        return Verdict("learned", f"{min(share, 1):.0%} of the way {names}")
-    if share >= PARTLY:
-        return Verdict("partly", f"{share:.0%} of the way {names}")
-    return Verdict("lost", f"it is no better than {references.floor_name}")

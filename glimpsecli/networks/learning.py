@@ -12,8 +12,10 @@ import torch
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.jobs.outputs import check_files
 from glimpsecli.networks import files
-from glimpsecli.networks.checking import Check, References, answer, check, judge
+from glimpsecli.networks.answering import answer
+from glimpsecli.networks.checking import Check, check
 from glimpsecli.networks.filming import SCENES, frames_of
+from glimpsecli.networks.judging import References, judge
 from glimpsecli.networks.references import measure_references, reference_steps
 from glimpsecli.networks.rules import SEED
 from glimpsecli.networks.training import Training

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.networks.checking import answer, pixels
+from glimpsecli.networks.answering import answer, pixels
 from glimpsecli.networks.letterbox import letterbox
 from glimpsecli.networks.scenes import Batch
 from glimpsecli.pictures.mask import mask_figure

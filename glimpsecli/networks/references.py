@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glimpsecli.networks.checking import References
+from glimpsecli.networks.judging import References
 from glimpsecli.networks.rules import SEED
 from glimpsecli.networks.training import Training
 

@@ -9,7 +9,8 @@ import torch
 from torch.nn import functional
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.networks.checking import Check, check, pixels
+from glimpsecli.networks.answering import pixels
+from glimpsecli.networks.checking import Check, check
 from glimpsecli.networks.model import Model, Seen, build
 from glimpsecli.torch.modules import reinforce_loss
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from glimpsecli.networks.checking import Check, answer, check
+from glimpsecli.networks.answering import answer
+from glimpsecli.networks.checking import Check, check
 from glimpsecli.networks.rules import SEED
 from glimpsecli.networks.training import Training
 
