@@ -126,6 +126,10 @@ def test_numbers_of_16_bits_take_half_the_space(glimpse):
     glimpse(f"{QUICK} half.safetensors -q --half")
     whole, half = (Path(f"{name}.safetensors").read_bytes() for name in ("whole", "half"))
     assert len(half) < 0.55 * len(whole)
+    first = glimpse(f"{QUICK} later.safetensors -q")
+    for option in ("--half", "--half", ""):
+        assert glimpse(f"{QUICK} later.safetensors -q --resume {option}") == first
+        assert Path("later.safetensors").read_bytes() == half
     scene()
     answers = [json.loads(glimpse(f"look {name}.safetensors scene.png --json -q")[1]) for name in ("whole", "half")]
     for name, chance in answers[0]["classes"].items():
@@ -325,12 +329,15 @@ def test_a_checkpoint_of_a_stranger_is_not_gone_on_with(glimpse, change):
 def test_outputs_of_look_are_checked_before_it_looks(glimpse, model):
     scene()
     shutil.copy("scene.png", "other.png")
+    Path("films").mkdir()
+    Path("films/one.mp4").write_bytes(b"")
     for line, word in (
         ("scene.png -o where.txt", ".csv"),
         ("scene.png --overlay scene.png --overwrite", "input"),
         ("scene.png --overlay over.npz", ".npz"),
         ("scene.png other.png --overlay over.png", "folder"),
         ("scene.png nothing.png", "nothing.png"),
+        ("films", "holds 1 .mp4; `glimpse extract --frames` makes images of a video"),
         ("scene.png -o nowhere/where.csv", "nowhere"),
     ):
         code, out, err = glimpse(f"look model.safetensors {line}")
@@ -397,7 +404,10 @@ def test_images_of_a_folder_are_learned(glimpse):
         ("learn nowhere -o m.safetensors", "nowhere"),
         ("learn --data nothing.npz -o m.safetensors", "nothing.npz"),
         ("learn --film film.txt -o m.safetensors", "film.txt"),
-        ("learn --rate -1 -o m.safetensors", "-1"),
+        ("learn --rate -1 -o m.safetensors", "rate -1; give a number from 0, below 1000"),
+        ("learn --rate 1e9 -o m.safetensors", "rate 1e+09; give a number from 0, below 1000"),
+        ("learn --extent 0 -o m.safetensors", "--extent"),
+        ("learn --extent nan -o m.safetensors", "nan"),
         ("learn -o nowhere/m.safetensors", "nowhere"),
         ("learn --resume --overwrite -o m.safetensors", "--resume"),
     ],

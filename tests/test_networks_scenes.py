@@ -324,6 +324,8 @@ def test_letterboxes_keep_shapes_and_say_where_things_went():
     assert letterbox(Picture(np.full((1, 300, 1), 65535, np.uint16)), 60).image.max() == 255
     with pytest.raises(InvalidInputError, match="a picture has 2 channels"):
         letterbox(Picture(np.zeros((4, 4, 2), np.uint8)), 40, label="a picture")
+    with pytest.raises(FileProblemError, match="a picture has pixels that are NaN; give an image"):
+        letterbox(Picture(np.full((4, 4, 1), np.nan, np.float32)), 40, label="a picture")
 
 
 def test_outlines_hold_all_ink():

@@ -78,7 +78,9 @@ out = options.out
     help="Of several the first is at the whole image, and a recurrent network places the others.",
 )  # fmt: skip
 @seeing("--size", type=click.IntRange(4, 64), metavar="N", help="Taps of a side of a glimpse. Default: 12, or 16.")
-@seeing("--extent", type=float, metavar="PIXELS", help="Width of a window. Default: what suits the digits.")
+@seeing(
+    "--extent", type=click.FloatRange(1), metavar="PIXELS", help="Width of a window. Default: what suits the digits."
+)
 @seeing(
     "--free", type=fit_values.FreeValue("scale", why="that it says"), default="position", show_default=True,
     help="Numbers of a window that the network says: position, scale.",
@@ -111,7 +113,7 @@ out = options.out
 @out("-o", "--output", "target", required=True, metavar=f"MODEL{SUFFIX}", type=click.Path(), help="The model.")
 @out("--film", metavar="FILE", type=click.Path(), help="A film of where it looks as it learns: .gif .mp4 .webp ...")
 @out("--half", is_flag=True, help="Keep numbers of 16 bits in the end: half the size, nearly the same answers.")
-@out("--resume", is_flag=True, help="Go on with MODEL, where it exists.")
+@out("--resume", is_flag=True, help="Go on with MODEL, where it exists. A finished one still gets --film and --half.")
 @out("--overwrite", is_flag=True, help="Begin anew, and replace files that exist.")
 @out("--json", "as_json", is_flag=True, help="Print the outcome as a line of JSON.")
 @options.manner_options

@@ -65,7 +65,10 @@ def look(model: str, sources: tuple[str, ...], **given: Any) -> None:
     problems: list[str] = []
     left_out: Counter[str] = Counter()
     output = given["overlay"] or given["glimpses"] or given["mask"] or os.devnull
-    found = find_sources(sources, output=output, problems=problems, left_out=left_out, **lowering.search_of(given))
+    found = find_sources(
+        sources, output=output, problems=problems, left_out=left_out, **lowering.search_of(given),
+        frames="`glimpse extract --frames` makes images of a video",
+    )  # fmt: skip
     names = ("table", "overlay", "mask", "glimpses", "overwrite", "max_pixels")
     done = show(Show(model, found, **{name: given[name] for name in names}))
     for problem in problems:

@@ -47,6 +47,7 @@ def find_sources(
     suffixes: Sequence[str] = (),
     exclude: Sequence[str] = (),
     videos: bool = False,
+    frames: str = "choose frames of videos with --frames",
     output: str,
     problems: list[str] | None = None,
     left_out: Counter[str] | None = None,
@@ -65,6 +66,8 @@ def find_sources(
         Patterns of relative paths, or of file names, that are left out.
     videos : bool
         Whether videos are taken from folders, too.
+    frames : str
+        The advice about a folder that has videos and no image, where videos are not taken.
     output : str
         The output folder, which is no source even where it lies in one.
     problems : list of str, optional
@@ -93,7 +96,7 @@ def find_sources(
             if not some:
                 holds = f", and holds {counted(here)}" if +here else ""
                 videos_only = any(f".{suffix}" in here for suffix in VIDEOS) and not videos
-                choice = "; choose frames of videos with --frames" if videos_only else ""
+                choice = f"; {frames}" if videos_only else ""
                 searched = f"it was searched for {', '.join(wanted)}{holds}{choice}"
                 raise InvalidInputError(f"{path} holds no image", searched)
             passed.update(here)

@@ -42,7 +42,8 @@ class Task(NamedTuple):
     film : str, optional
         A film of where the model looks, at each check.
     resume, overwrite, half : bool
-        Whether it goes on with the file, replaces files, and leaves numbers of 16 bits in the end.
+        Whether it goes on with the file, replaces files, and leaves numbers of 16 bits in the end, also where the file
+        to go on with is of a model that is finished.
     """
 
     path: str
@@ -112,6 +113,8 @@ def learn(task: Task, watch: Watch) -> dict[str, Any] | None:
         files.save_model(task.path, training.model, training.step, origin, figures, half=task.half)
     else:
         figures = stored.figures
+        if task.half and any(one.dtype != torch.float16 for one in stored.tensors.values()):
+            files.save_model(task.path, stored.model, stored.step, origin, figures, half=True)
     if task.film is not None:
         scenes = task.held_out.batch(SEED, 0, SCENES)
         frames = frames_of(scenes, origin.classes, origin.schedule.steps, lines)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from glimpsecli.errors import InvalidInputError
+from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.images import convert, depth_of, flatten
 from glimpsecli.sampling import extract
 from glimpsecli.window import Window
@@ -70,6 +70,8 @@ def letterbox(picture: Picture, side: int, *, colour: bool = False, label: str =
     ------
     InvalidInputError
         The picture has neither 1 nor 3 channels besides alpha.
+    FileProblemError
+        A pixel is NaN.
     """
     pixels: NDArray[Any] = flatten(picture.pixels, 0) if picture.alpha else picture.pixels
     depth = depth_of(pixels)
@@ -82,6 +84,8 @@ def letterbox(picture: Picture, side: int, *, colour: bool = False, label: str =
         pixels = extract(pixels, whole, (rows, columns), sampler="gaussian", backend="cpu", threads=1)
     if pixels.shape[2] == 3 and not colour:
         pixels = (pixels.astype(np.float32) @ _GREY)[..., None]
+    if depth == "float" and np.isnan(pixels).any():
+        raise FileProblemError(f"{label} has pixels that are NaN", "give an image with a number for each pixel")
     seen = convert(pixels, depth, "8").pixels
     top, left = (side - rows) // 2, (side - columns) // 2
     image = np.zeros((side, side, 3 if colour else 1), np.uint8)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 LAST = 0.05
 """Share of the rate that is left at the last step."""
 
+FASTEST = 1000.0
+"""Rates are below it: beyond, no training gets anywhere."""
+
 POLICY = (0.4, 0.08)
 """Sigma of the policy of hard attention at the first and at the last step, in halves of the canvas."""
 
@@ -68,8 +71,8 @@ class Schedule:
             if getattr(self, name) < least:
                 raise InvalidInputError(f"{name.replace('_', '-')} {getattr(self, name)}", f"give {least} or more")
         for name, value in (("rate", self.rate), ("where-rate", self.where_rate)):
-            if not 0 <= value < 1e3:
-                raise InvalidInputError(f"{name} {value:g}", "give a number from 0")
+            if not 0 <= value < FASTEST:
+                raise InvalidInputError(f"{name} {value:g}", f"give a number from 0, below {FASTEST:g}")
 
     def rates(self, step: int) -> tuple[float, float]:
         """Give the rates of a step: of the network that says where, and of the rest."""
