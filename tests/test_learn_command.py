@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import read, write
@@ -199,7 +201,14 @@ def test_the_model_among_the_samples_finds_the_digit_of_the_scene(glimpse, sampl
     assert stored.model.specification == Specification()
     assert Schedule.from_dict(stored.settings["schedule"]) == Schedule()
     assert stored.settings["source"] == json.loads(json.dumps(scenes_source(40)[1]))
-    assert stored.figures["verdict"] == "learned"
+    figures = stored.figures
+    assert figures["verdict"] == "learned"
+    between = figures["references"]
+    shares = [figures["accuracy"], figures["found"], figures["held_out"]["faces"]["accuracy"]]
+    shares += [between["ceiling"], between["floor"]]
+    text = " ".join((ROOT / "glimpsecli/commands/topics/networks.md").read_text(encoding="utf-8").split())
+    said = re.search(r"to say which it is: (.*?) An oracle .*? to \d+ %\.", text).group()
+    assert re.findall(r"\d+ %", said) == [f"{100 * share:.0f} %" for share in shares]
 
 
 def changed(change):
