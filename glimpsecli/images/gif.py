@@ -70,6 +70,8 @@ class _Palette(NamedTuple):
         Mean error in the frame, in levels.
     strange : int
         Pixels of the frame whose colour is far from all of these.
+    extended : bool
+        Whether the palette before suits all but a few pixels of the frame, which need not be drawn anew.
     """
 
     colours: Array
@@ -77,6 +79,7 @@ class _Palette(NamedTuple):
     far: Array
     error: float
     strange: int
+    extended: bool
 
 
 class GifFilm(AnimationFilm):
@@ -85,7 +88,7 @@ class GifFilm(AnimationFilm):
     Each frame is drawn with 255 colours that suit it; they change only when they suit the frames no more, so that
     what stands still does not flicker. Where a frame has other colours on a few pixels only, the next 255 are chosen
     from these, the frame and the last 255, so that they serve the frames before as well. Pixels that do not change are
-    transparent, which keeps the file small.
+    transparent, unless all colours are new, which keeps the file small.
     """
 
     title = "GIF"
@@ -108,6 +111,8 @@ class GifFilm(AnimationFilm):
         elif self._shown is not None and palette is before:
             page = np.where(np.all(pixels == self._shown, axis=2), COLOURS, page)
             box = self._changed(pixels)
+        elif self._shown is not None and before is not None and palette.extended:
+            page = np.where(np.all(pixels == self._shown, axis=2) & ~before.far[_cells(colours)], COLOURS, page)
         if self._first is None:
             self._first = palette
             self._head(palette)
@@ -135,7 +140,8 @@ class GifFilm(AnimationFilm):
     def _suiting(self, colours: Array) -> _Palette:
         """Give the last palette where it suits a frame, else a new one."""
         last, some = self._palette, colours[::2, ::2].reshape(-1, 3)
-        if last is not None and _error(colours, last.colours, last.nearest) <= SLACK * last.error + ALLOWED:
+        suits = last is not None and _error(colours, last.colours, last.nearest) <= SLACK * last.error + ALLOWED
+        if last is not None and suits:
             strange = last.far[_cells(colours)]
             if np.count_nonzero(strange) <= last.strange + max(SEEN, strange.size // SHARE):
                 return last
@@ -147,7 +153,8 @@ class GifFilm(AnimationFilm):
         listed[: len(given)] = given
         far = np.max(np.abs(listed[nearest].astype(np.int16) - _middles()), axis=-1) > FAR
         strange = far[_cells(colours)]
-        return _Palette(listed, nearest, far, _error(colours, listed, nearest), int(np.count_nonzero(strange)))
+        error, count = _error(colours, listed, nearest), int(np.count_nonzero(strange))
+        return _Palette(listed, nearest, far, error, count, suits)
 
 
 def _cells(colours: Array) -> tuple[Array, ...]:
