@@ -118,7 +118,7 @@ def test_a_training_that_was_killed_goes_on_to_the_same_bytes(glimpse):
     assert without_times("killed.jsonl") == without_times("whole.jsonl")
 
 
-def test_quietly_the_verdict_is_all_that_is_said(glimpse):
+def test_with_q_the_verdict_is_all_that_is_said(glimpse):
     code, out, err = glimpse(f"{QUICK} model.safetensors --film film.gif -q")
     assert (code, out.count("\n"), err) == (out.startswith("lost: "), 1, "")
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from glimpsecli.networks.learning import Task
 
 MOST = 5
-"""Classes that are listed in one line."""
+"""Most classes with numbers in a film that are listed."""
 
 
 @contextmanager

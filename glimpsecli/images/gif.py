@@ -25,10 +25,10 @@ SLACK, ALLOWED = 1.25, 0.5
 """A palette is replaced where the mean error, in levels, exceeds SLACK times that of its first frame, plus ALLOWED."""
 
 FAR = 32
-"""Difference of a channel, in levels, beyond which a colour is not drawn by its nearest one: green would be grey."""
+"""Difference of a channel, in levels, beyond which a colour is far from another: drawn by it, green would be grey."""
 
 SEEN, SHARE = 16, 20_000
-"""Such pixels are seen, if they are SEEN or more, and one of SHARE pixels: words of another colour, for one."""
+"""Pixels of far colours that a palette may lack: SEEN, or in a large frame one of SHARE. A word of green has more."""
 
 _SHIFT = 3  # lowest bits of each channel, passed over in the choice of a colour
 _LONGEST = 0xFFFF  # ticks that a frame may stay
@@ -65,7 +65,7 @@ class _Palette(NamedTuple):
     nearest : (32, 32, 32) uint8
         Index of the nearest one for each colour, 5 bits to each channel.
     far : (32, 32, 32) bool
-        Whether that is further than :data:`FAR`.
+        Whether that one is far.
     error : float
         Mean error in the frame, in levels.
     strange : int
