@@ -96,7 +96,7 @@ def test_the_rates_are_chosen_on_seeds_of_their_own():
     chosen, study = Design(**CHOICE), Design(conditions=tuple(CONDITIONS))
     assert {task.seed for task in chosen.tasks} <= set(range(SPARE))
     assert not {task.seed for task in chosen.tasks} & {task.seed for task in study.tasks}
-    for condition, samplers in ((MAIN, LEARNT), ("three looks", VARIED)):
+    for condition, samplers in ((MAIN, LEARNT), ("three glimpses", VARIED)):
         mine = {(task.sampler, task.rate) for task in chosen.tasks if task.condition == condition}
         assert mine == set(itertools.product(samplers, TRIED))
         assert RATES[condition].keys() == set(samplers)
@@ -319,7 +319,7 @@ def test_a_damaged_curve_is_named(figure, tmp_path, at_once):
 def test_glimpses_of_a_training_are_counted_with_looks_and_draws():
     design = Design(conditions=tuple(CONDITIONS))
     one = network_running.evaluations(design, Task(GAUSSIAN, MAIN, 100, 0.3), 10)
-    assert network_running.evaluations(design, Task(GAUSSIAN, "three looks", 100, 0.3), 10) == 3 * one
+    assert network_running.evaluations(design, Task(GAUSSIAN, "three glimpses", 100, 0.3), 10) == 3 * one
     assert network_running.evaluations(design, Task("hard", MAIN, 100, 0.3), 10) == 4 * one == 2560
 
 

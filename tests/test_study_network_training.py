@@ -85,7 +85,7 @@ def test_an_oracle_is_right_and_at_the_truth():
     assert set(one.held_out) == {"faces", "smaller", "larger"}
 
 
-@pytest.mark.parametrize("condition", ["wide start", "three looks", "other classifier", "turned windows"])
+@pytest.mark.parametrize("condition", ["wide start", "three glimpses", "other classifier", "turned windows"])
 def test_every_condition_trains_each_sampler_from_the_same_weights_and_scenes(condition):
     design = small(conditions=(condition,), samplers=VARIED, steps=2, checks=1)
     first = [one.curve[0] for one in trained(design)]

@@ -49,7 +49,7 @@ def network(**given: Any) -> None:
     attention learns by the score function, the spatial transformer on the image and on the image blurred as Gaussians
     would, Gaussian attention at one width and from wide to narrow. Beside them are a fixed window, an oracle
     window on the digit, and a network that sees the whole image. The full run has eight seeds and takes half an hour on
-    two processors; --all adds more steps, other windows, three looks and another classifier. It needs torch:
+    two processors; --all adds more steps, other windows, three glimpses and another classifier. It needs torch:
     pip install 'glimpsecli[learn]'.
     """
     from glimpsecli.jobs.outputs import check_files, make_folder

@@ -124,12 +124,12 @@ class Condition(NamedTuple):
     like: str = ""
 
 
-MAIN, LOOKS = "main", "three looks"
+MAIN, SEVERAL = "main", "three glimpses"
 
 CONDITIONS = {
     one.name: one
     for one in (
-        Condition(MAIN, "one look, the size of the window known, at first in the middle", references=(FLOOR, CEILING)),
+        Condition(MAIN, "one glimpse, its size known, at first in the middle", references=(FLOOR, CEILING)),
         Condition("longer", "3.2 times the steps", longer=3.2, references=(FLOOR, CEILING), like=MAIN),
         Condition(
             "free scale", "the size of the window learnt, too", {"scale_free": True}, references=(CEILING,), like=MAIN
@@ -141,7 +141,7 @@ CONDITIONS = {
             like="free scale",
         ),
         Condition(
-            LOOKS,
+            SEVERAL,
             "at the whole image, and through two windows, by a recurrent network that sees nothing else",
             {"glimpses": 3},
             schedule={"rate": 1e-3},
@@ -167,7 +167,7 @@ CONDITIONS = {
 
 RATES = {
     MAIN: {HARD: 0.3, BILINEAR: 0.3, BLURRED: 0.3, GAUSSIAN: 0.3, ANNEALED: 0.3},
-    LOOKS: {BILINEAR: 0.3, BLURRED: 0.3, GAUSSIAN: 0.3},
+    SEVERAL: {BILINEAR: 0.3, BLURRED: 0.3, GAUSSIAN: 0.3},
 }
 """The rates of the comparison: in the main condition, which the others share, and for the recurrent network, in which
 one layer alone says where. ``glimpse study network --rates`` tries those of :data:`TRIED` for each sampler.
