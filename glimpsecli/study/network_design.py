@@ -166,11 +166,11 @@ CONDITIONS = {
 """The conditions of the study; the first is the main one, and has all samplers."""
 
 RATES = {
-    MAIN: {HARD: 0.3, BILINEAR: 0.3, BLURRED: 0.3, GAUSSIAN: 0.3, ANNEALED: 0.3},
+    MAIN: {HARD: 0.3, BILINEAR: 0.3, BLURRED: 0.3, GAUSSIAN: 1.0, ANNEALED: 0.3},
     SEVERAL: {BILINEAR: 0.3, BLURRED: 0.3, GAUSSIAN: 0.3},
 }
 """The rates of the comparison: in the main condition, which the others share, and for the recurrent network, in which
-one layer alone says where. ``glimpse study network --rates`` tries those of :data:`TRIED` for each sampler.
+one layer alone says where. Of those of :data:`TRIED`, ``glimpse study network --rates`` chose these on seeds 0 to 3.
 """
 
 

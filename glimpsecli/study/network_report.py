@@ -118,8 +118,8 @@ def _method(design: Design) -> list[str]:
         f"is within {NEAR:g} of its longer side. A seed is lost if the windows of all scenes are in one place (their "
         f"centres differ by less than {SPREAD:g} pixel) that is not the start, and find less than {FEW:.0%}: no "
         "gradient brings them back, and its training ends early.",
-        "Measures, margins, samplers, conditions, rates, steps and seeds were fixed before the run. Rates can be tried "
-        f"on some of the seeds 0 to {SPARE - 1}, which are in no comparison.",
+        "Measures, margins, samplers, conditions, rates, steps and seeds were fixed before the run. Rates were chosen "
+        f"for each sampler on some of the seeds 0 to {SPARE - 1}, which are in no comparison.",
     ]
 
 
