@@ -1,4 +1,4 @@
-"""The numbers of the topic `study` are those of the full run of both studies, whose tables are in ``full_run``.
+"""The numbers of the topic `study` are those of the full runs of the studies, whose tables are in ``full_run``.
 
 Turned windows had a smaller run of their own, whose rows were added.
 """
@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT
 
 from glimpsecli.study import mechanisms
+from glimpsecli.study.network_design import RATES, TRIED
 
 TOPIC = (ROOT / "glimpsecli/commands/topics/study.md").read_text(encoding="utf-8")
 MAIN = "translation"
@@ -58,6 +59,11 @@ def with_interval(area):
     return f"{float(area['value']):.2f} ± {(float(area['high']) - float(area['low'])) / 2:.2f}"
 
 
+def network_difference(one):
+    ends = [float(one[f"difference{end}"] or "nan") for end in ("", "_low", "_high")]
+    return "{:+.3f} [{:+.3f}, {:+.3f}]".format(*ends)
+
+
 def test_the_table_of_turned_windows():
     rows, areas = table("turned windows"), areas_of()
     assert [ROWS[row["turned windows"]] for row in rows] == [
@@ -88,7 +94,7 @@ def test_every_difference_in_the_text_is_one_of_the_run():
     known = {
         f"{float(one['difference']):+.3f} [{float(one['low']):+.3f}, {float(one['high']):+.3f}]"
         for one in [*kept("pairs.csv"), *kept("differences.csv")]
-    }
+    } | {network_difference(one) for one in kept("network_differences.csv")}
     said = re.findall(r"[+-]\d\.\d{3}\s\[[^\]]+\]", TOPIC)
     assert len(said) >= 12
     assert {re.sub(r"\s+", " ", one) for one in said} <= known
@@ -131,3 +137,34 @@ def test_the_tables_of_consistency():
         first, second, said = (cell.strip() for cell in line.strip("|").split("|"))
         assert (first, second) == (one["first"], one["second"])
         assert said == f"{float(one['difference']):+.3f} [{float(one['low']):+.3f}, {float(one['high']):+.3f}]"
+
+
+def test_the_tables_of_networks():
+    found = {(one["condition"], one["sampler"]): one for one in kept("network.csv")}
+
+    def interval(one, name):
+        if one[name] == "":
+            return ""
+        return f"{float(one[name]):.2f} ± {(float(one[f'{name}_high']) - float(one[f'{name}_low'])) / 2:.2f}"
+
+    rows = table("network")
+    assert [row["network"] for row in rows] == [sampler for condition, sampler in found if condition == "main"]
+    for row in rows:
+        one = found["main", row["network"]]
+        for column, name in (("found", "found"), ("place error", "error"), ("accuracy", "accuracy")):
+            assert row[column] == interval(one, name), (row["network"], column)
+        assert row["lost"] == f"{one['lost']} of {one['seeds']}"
+
+
+def test_the_rates_of_networks():
+    found = {(one["condition"], one["sampler"], float(one["rate"])): one for one in kept("rates.csv")}
+    for condition, rates in RATES.items():
+        for sampler, rate in rates.items():
+            assert found[condition, sampler, rate]["chosen"] == "True"
+    rows = table("rate")
+    assert [row["rate"] for row in rows] == [*RATES["main"]]
+    for row in rows:
+        for rate in TRIED:
+            one = found["main", row["rate"], rate]
+            lost = f", {one['lost']} lost" if one["lost"] != "0" else ""
+            assert row[f"{rate:g}"] == f"{float(one['found']):.2f}{lost}"

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHOWN = re.findall(r"\]\((sample_images/gallery/[^)]+)\)", README)
-MEASURED = {f"sample_images/gallery/{name}.png" for name in ("consistency", "speed", "training")}
+MEASURED = {f"sample_images/gallery/{name}.png" for name in ("consistency", "networks", "speed", "training")}
 """Charts of the studies: of times, which no run draws twice, and of a quarter and half an hour's work."""
 
 
