@@ -218,7 +218,7 @@ def test_a_run_is_not_mixed_with_another(glimpse):
     assert glimpse("in -o out --size 6")[0] == 0
     before = snapshot()
     for more, words in {
-        "--size 6": "exists",
+        "--size 6": "holds a run already",
         "--size 7 --resume": "size",
         "--size 6 --sampler hard --resume": "sampler None and not 'hard'",
         "--size 6 --resume --overwrite": "--resume and --overwrite",

@@ -127,7 +127,7 @@ def test_a_refusal_of_the_system_is_not_blamed_on_standard_output(glimpse, monke
     def refuse(*_, **__):
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr("glimpsecli.jobs.sources.find_sources", refuse)
+    monkeypatch.setattr("glimpsecli.jobs.sources.Sources", refuse)
     code, _, err = glimpse("batch . -o out")
     assert (code, err) == (1, "glimpse: error: the system refused: Too many open files; --traceback shows where\n")
 

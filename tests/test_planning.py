@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from glimpsecli.commands import planning
+from glimpsecli.jobs.sources import Sources
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,7 @@ def test_the_system_is_not_asked_for_each_target(glimpse, monkeypatch, command):
 
     monkeypatch.setattr(os, "stat", counted(os.stat))
     monkeypatch.setattr(os, "lstat", counted(os.lstat))
-    monkeypatch.setattr("glimpsecli.jobs.engine.preview", lambda plan: ())
+    monkeypatch.setattr("glimpsecli.jobs.engine.preview", lambda plan, items: iter(tuple(items)[:0]))
     assert glimpse(f"{command} --dry-run")[0] == 0
     assert len(asked) < 400
 
@@ -88,13 +89,13 @@ def test_a_folder_that_takes_no_files_is_found_before_work(glimpse, monkeypatch)
 
 
 def test_a_long_plan_says_so(glimpse, monkeypatch):
-    walk = os.walk
+    groups = Sources.groups
 
     def slow(*arguments, **keywords):
         time.sleep(0.2)
-        return walk(*arguments, **keywords)
+        return groups(*arguments, **keywords)
 
-    monkeypatch.setattr(os, "walk", slow)
+    monkeypatch.setattr(Sources, "groups", slow)
     monkeypatch.setattr(planning, "SAID_EVERY", 0.05)
     assert "still planning, for" in glimpse("batch in -o out")[2]
     assert "still planning" not in glimpse("batch in -o out --overwrite -q")[2]

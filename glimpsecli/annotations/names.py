@@ -14,7 +14,7 @@ and within each: the same path, then one that is the end of the other, then the 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from glimpsecli.images.suffixes import SUFFIXES
@@ -48,11 +48,16 @@ class _Name(NamedTuple):
 
 
 class Index:
-    """Names that others are compared with, in their order."""
+    """Names that others are compared with, in their order.
+
+    Attributes
+    ----------
+    names : list of str
+    """
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._given = list(names)
-        self._names = [_parse(name) for name in self._given]
+        self.names = list(names)
+        self._names = [_parse(name) for name in self.names]
         self._by_end: dict[str, list[int]] = {}
         for n, name in enumerate(self._names):
             for end in {name.last, name.stem}:
@@ -72,7 +77,13 @@ class Index:
             return Rank(0, 0, 0), []
         strongest = max(ranked)
         found = sorted(ranked[strongest])
-        return strongest, [n for n in found if len(found) > 1 and self._given[n] == name] or found
+        return strongest, [n for n in found if len(found) > 1 and self.names[n] == name] or found
+
+
+def candidates(names: Iterable[str], asked: Iterable[str]) -> Iterator[str]:
+    """Give those of many names that some of those asked for may fit; the others an :class:`Index` need not hold."""
+    ends = {end for name in map(_parse, asked) for end in (name.last, name.stem)}
+    return (name for name in names if not ends.isdisjoint(_parse(name)[1:]))
 
 
 def key_of(name: str) -> str:

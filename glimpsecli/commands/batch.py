@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +12,11 @@ import click
 from glimpsecli import names
 from glimpsecli.commands import lowering, options, values
 from glimpsecli.commands.report import say
-from glimpsecli.commands.running import end, run_batch, show_plan
+from glimpsecli.commands.running import begun, end, run_batch, show_plan
 
 if TYPE_CHECKING:
+    from glimpsecli.jobs.groups import Source
     from glimpsecli.jobs.requests import Request
-    from glimpsecli.jobs.sources import Source
 
 EXAMPLES = options.examples(
     "glimpse batch sample_images -o squares --at 50%,50% --extent 50%x50% --size 64x64",
@@ -98,11 +97,10 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     """
     from glimpsecli.commands.planning import planning
     from glimpsecli.images.streams import is_stream, refuse_shared
-    from glimpsecli.jobs.batching import check_part, make_batch_plan
+    from glimpsecli.jobs.batching import check_part, make_batch
     from glimpsecli.jobs.description import file_hashes
     from glimpsecli.jobs.manifest import Manifest
-    from glimpsecli.jobs.owners import by_source
-    from glimpsecli.jobs.sources import counted, find_sources
+    from glimpsecli.jobs.sources import Sources
 
     planned = planning(quiet=given["quiet"])
     if given["number"] is not None:  # as run.json keeps them
@@ -136,16 +134,8 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         raise click.UsageError(f"{target} holds the annotations; choose another output folder.")
     parameters["inputs"] = file_hashes(files, target)
     annotations, labels = _annotations(given)
-    problems: list[str] = []
-    left_out: Counter[str] = Counter()
-    found = find_sources(
-        sources,
-        lists=lists,
-        output=target,
-        problems=problems,
-        left_out=left_out,
-        videos=lowering.asks_for_frames(given),
-        **lowering.search_of(given),
+    found = Sources(
+        sources, lists=lists, output=target, videos=lowering.asks_for_frames(given), **lowering.search_of(given)
     )
     taken = _taken(given, annotated=annotations is not None)
     if given["backend"] == "auto":
@@ -154,26 +144,17 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     how = lowering.how_of(given)
     how = how._replace(shaping=how.shaping._replace(min_size=min_size or 0.0))
     output = lowering.output_of(os.path.join(target, ""), name, given)
-    boxes = taken if isinstance(taken, list) else []
-    found, known = lowering.frames_of(found, given, how, boxes, relative=True)
-    problems += known.pop("problems")
-    requests = (
-        by_source(found, taken, clips=known["clips"], failed=known["failures"], relative=True)
-        if isinstance(taken, list)
-        else list(map(taken, found))
-    )
-    plan = make_batch_plan(
-        found, requests, how, output,
+    replace = bool(resume) and os.path.lexists(manifest.path("run.json"))
+    made = make_batch(
+        found, taken, how, output._replace(overwrite=output.overwrite or replace), lowering.frame_choice_of(given, how),
         annotations=annotations, labels=labels, part=part, inputs=[path for path in files if os.path.isfile(path)],
-        replace=bool(resume) and os.path.lexists(manifest.path("run.json")), problems=problems,
-        **known,
-    )._replace(left_out=counted(left_out) if part[0] == 1 else "")  # fmt: skip
-    planned()
+        note=lambda line: None if given["quiet"] else say(line),
+    )  # fmt: skip
     if given["dry_run"]:
-        manifest.check(plan, parameters, resume=resume, overwrite=overwrite)
-        end(show_plan(plan, given))
+        manifest.check(made.plan, parameters, resume=resume, overwrite=overwrite)
+        end(show_plan(made.plan, given, begun(made.items(), planned), lambda: made.total))
     else:
-        run_batch(plan, manifest, parameters, {**given, "overwrite": overwrite})
+        run_batch(made, manifest, parameters, {**given, "overwrite": overwrite}, planned)
 
 
 def _annotations(given: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:

@@ -10,9 +10,10 @@ import click
 from glimpsecli.commands.report import say
 
 if TYPE_CHECKING:
+    from glimpsecli.jobs.frames import FrameChoice
+    from glimpsecli.jobs.groups import Source
     from glimpsecli.jobs.plan import How, Output, Plan
     from glimpsecli.jobs.requests import Request
-    from glimpsecli.jobs.sources import Source
 
 
 def check_streams(images: Sequence[str], target: str | None, given: dict[str, Any]) -> list[str]:
@@ -47,7 +48,6 @@ def frames_of(
     requests: Sequence[Request] = (),
     output: Output | None = None,
     *,
-    relative: bool = False,
     whole: bool = False,
 ) -> tuple[list[Source], dict[str, Any]]:
     """Take :data:`options.frames_options`, where the command has them, and give the videos their frames.
@@ -62,8 +62,6 @@ def frames_of(
         Boxes may name frames.
     output : Output, optional
         A film shows all frames by default.
-    relative : bool
-        As in :func:`glimpsecli.jobs.owners.by_source`.
     whole : bool
         Whether a film shows all frames also where boxes name some.
 
@@ -75,9 +73,34 @@ def frames_of(
         What the makers of plans want to know of them: ``clips``, ``failures`` and ``problems``.
     """
     from glimpsecli.jobs import frames
-    from glimpsecli.jobs.clips import Clips
     from glimpsecli.jobs.formats import holds_film
-    from glimpsecli.jobs.owners import by_image
+    from glimpsecli.jobs.owners import Requests
+
+    film = output is not None and holds_film(output)
+    choice = frame_choice_of(given, how, every=film, whole=whole)
+    found, failures = frames.frames_of(sources, choice, Requests(sources, requests).of_image)
+    if failures and film:
+        raise next(iter(failures.values()))
+    for note in choice.clips.notes if not given["quiet"] else ():
+        say(note)
+    return found, {"clips": choice.clips, "failures": failures, "problems": choice.clips.problems}
+
+
+def frame_choice_of(given: dict[str, Any], how: How, *, every: bool = False, whole: bool = False) -> FrameChoice:
+    """Take :data:`options.frames_options`, where the command has them.
+
+    Parameters
+    ----------
+    given : dict
+        The options of the command.
+    how : How
+    every : bool
+        Whether all frames are chosen where nothing else is.
+    whole : bool
+        Whether they are, too, where boxes name some.
+    """
+    from glimpsecli.jobs.clips import Clips
+    from glimpsecli.jobs.frames import FrameChoice
 
     selection, option = None, "--frames" if "frames" in given else "--frame"
     numbers, times = given.pop("frames", None), given.pop("times", None)
@@ -90,22 +113,7 @@ def frames_of(
             raise click.UsageError(f"--frame {how.frame} and {other} both choose frames; give one of them.")
     clips = Clips(rate=given.pop("rate", None), max_pixels=how.max_pixels)
     click.get_current_context().call_on_close(clips.close)
-    film = output is not None and holds_film(output)
-    found, failures = frames.frames_of(
-        sources,
-        clips,
-        wanted=by_image([source.relative if relative else source.path for source in sources], requests),
-        frame=how.frame,
-        selection=selection,
-        every=film,
-        whole=film and whole,
-        option=option,
-    )
-    if failures and film:
-        raise next(iter(failures.values()))
-    for note in clips.notes if not given["quiet"] else ():
-        say(note)
-    return found, {"clips": clips, "failures": failures, "problems": clips.problems}
+    return FrameChoice(clips, how.frame, selection, every, every and whole, option)
 
 
 def requests_of(options: dict[str, Any]) -> list[Request]:

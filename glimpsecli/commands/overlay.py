@@ -156,7 +156,6 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
     from glimpsecli.jobs.formats import holds_film
     from glimpsecli.jobs.overlaying import MapOverlay, WindowOverlay
     from glimpsecli.jobs.planning import make_picture_plan
-    from glimpsecli.jobs.sources import counted
     from glimpsecli.jobs.trails import TableTrails
 
     planned = planning(quiet=given["quiet"])
@@ -202,7 +201,7 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
         found, requests, how, output if threshold is None else output._replace(target=""), make,
         noun="picture", figure=bool(files) and make.figure, labels=labels, inputs=tables, problems=problems,
         **known,
-    )._replace(left_out=counted(left_out))  # fmt: skip
+    )._replace(left_out=left_out)  # fmt: skip
     planned()
     if threshold is None or target is None:
         carry_out(plan, given)

@@ -12,9 +12,9 @@ from glimpsecli.commands import lowering
 from glimpsecli.commands.report import say
 
 if TYPE_CHECKING:
+    from glimpsecli.jobs.groups import Source
     from glimpsecli.jobs.mapping import Atlas
     from glimpsecli.jobs.overlaying import Style
-    from glimpsecli.jobs.sources import Source
 
 MAP_ALPHA, MASK_ALPHA = 0.7, 0.5
 

@@ -149,8 +149,8 @@ def path(source: str, target: str, name: str | None, **given: Any) -> None:
     from glimpsecli.images.streams import refuse_shared
     from glimpsecli.jobs import moving
     from glimpsecli.jobs.clips import Clips
+    from glimpsecli.jobs.groups import Source
     from glimpsecli.jobs.route import Follow, Pace, lay_route
-    from glimpsecli.jobs.sources import Source
 
     planned = planning(quiet=given["quiet"])
     path_requests.check(given)

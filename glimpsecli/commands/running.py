@@ -8,10 +8,12 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -20,9 +22,11 @@ from glimpsecli.errors import ExitCode, FrameProblemError
 from glimpsecli.jobs import pool
 
 if TYPE_CHECKING:
+    from glimpsecli.jobs.batch import Batch
     from glimpsecli.jobs.manifest import Manifest
     from glimpsecli.jobs.plan import Item, Plan
     from glimpsecli.jobs.products import Done
+    from glimpsecli.jobs.resuming import Entry
 
 LOG_EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
@@ -42,16 +46,36 @@ def carry_out(plan: Plan, given: Mapping[str, Any]) -> None:
     jobs, threads = given.get("jobs"), plan.how.sampling.threads
     if (jobs or 1) > 1 and (threads or 1) > 1:
         raise click.UsageError(f"-j {jobs} with --threads {threads}: several images at once, or several threads each.")
-    end(show_plan(plan, given) if given.get("dry_run") else run_plan(plan, given))
+    end(show_plan(plan, given, plan.items, lambda: len(plan.items)) if given.get("dry_run") else run_plan(plan, given))
+
+
+class Batched(NamedTuple):
+    """The images of a batch, which come while it runs.
+
+    Attributes
+    ----------
+    items : iterable of Item
+    total : callable
+        Gives their number, as far as it is known.
+    is_done : callable
+        Returns whether an earlier run has done an item.
+    finish : callable
+        Is called after the last image, unless the run was stopped; an error that it raises comes in place of the
+        summary.
+    """
+
+    items: Iterable[Item]
+    total: Callable[[], int]
+    is_done: Callable[[Item], bool] | None = None
+    finish: Callable[[], object] = lambda: None
 
 
 def run_plan(
     plan: Plan,
     given: Mapping[str, Any],
     *,
-    todo: Sequence[Item] | None = None,
     keep: Callable[[Done], None] | None = None,
-    finish: Callable[[], None] | None = None,
+    batched: Batched | None = None,
 ) -> ExitCode:
     """Work through a plan and give the exit code.
 
@@ -60,12 +84,10 @@ def run_plan(
     plan : Plan
     given : mapping
         As for :func:`carry_out`.
-    todo : sequence of Item, optional
-        Only these items; the others were done before.
     keep : callable, optional
         Takes the outcome of each image, in the order of the plan.
-    finish : callable, optional
-        Is called after the last image; an error that it raises comes in place of the summary.
+    batched : Batched, optional
+        Items in place of those of the plan.
     """
     from glimpsecli.jobs import engine
 
@@ -76,68 +98,103 @@ def run_plan(
         complain(problem)
     for note in plan.notes if not given["quiet"] else ():
         say(note)
-    todo = plan.items if todo is None else todo
-    if len(todo) > 1:
+    batched = batched or Batched(plan.items, plan.items.__len__)
+    total, many = batched.total, batched.total() > 1
+    if many:
         pool.keep_memory()
-    workers, plan = _shared_out(plan, len(todo), given)
-    began, failures, written, worked, too_small = time.perf_counter(), [], 0, 0, 0
+    workers, plan = _shared_out(plan, total(), given)
+    began, images, failed_whole = time.perf_counter(), 0, False
+    counts: Counter[str] = Counter()
+    codes: Counter[ExitCode] = Counter()
     missing: Counter[str] = Counter()
-    words = "finishing the running images; Ctrl-C again stops at once" if len(todo) > 1 else None
-    with stoppable(words) as stop, _progress(len(todo), quiet=given["quiet"]) as tick:
-        for done in engine.run(plan, todo, workers=workers, stop=stop):
+    words = "finishing the running images; Ctrl-C again stops at once" if many else None
+    with stoppable(words) as stop, _progress(total, quiet=given["quiet"]) as tick:
+        for done in engine.run(plan, batched.items, workers=workers, stop=stop, is_done=batched.is_done):
             if keep is not None:
                 keep(done)
-            written += len(done.products)
-            worked += done.source != plan.container
-            too_small += done.too_small
+            written, skipped = len(done.products), bool(done.lines)
+            counts.update({"written": written, "skipped": skipped, "too small": done.too_small})
+            counts["worked"] += done.source != plan.container and not skipped
             if done.failure is not None:
-                failures.append(done)
-            missing[done.source] += isinstance(done.failure, FrameProblemError)
+                codes[done.failure.exit_code] += 1
+            if isinstance(done.failure, FrameProblemError):
+                missing[done.source] += 1
             if not isinstance(done.failure, FrameProblemError) or missing[done.source] == 1:
                 show_done(done, given)
-            if done.source != plan.container:
+            if done.source == plan.container:
+                failed_whole = done.failure is not None
+            else:
+                images += 1
                 tick()
     for source, frames in missing.items():
         if frames > 1:
             complain(f"{source}: {frames - 1} more frame{'s'[: frames != 2]} could not be read")
-    if finish is not None:
-        finish()
-    if plan.container is not None and not written and len(plan.items) > 1:
+    if not stop.is_set():
+        batched.finish()
+    if plan.container is not None and not counts["written"] and total() > 1:
         reason = "the run was stopped" if stop.is_set() else "it holds the glimpses of all images or none"
         if plan.film is None or stop.is_set():
             say(f"{plan.container} is not written: {reason}")
-    counts = {"skipped": len(plan.items) - len(todo), "too small": too_small}
-    counts["failed"] = len(failures) + len(plan.problems)
-    known_to_fail = plan.film is not None or counts == {"skipped": 0, "too small": 0, "failed": 1}
-    if _is_heard(plan, given) and (written or not known_to_fail):
-        _summarise(plan, written, counts, worked, time.perf_counter() - began)
+    shown = {"skipped": counts["skipped"], "too small": counts["too small"]}
+    shown["failed"] = codes.total() + len(plan.problems)
+    known_to_fail = plan.film is not None or shown == {"skipped": 0, "too small": 0, "failed": 1}
+    if _is_heard(plan, given) and (counts["written"] or not known_to_fail):
+        _summarise(plan, counts["written"], shown, counts["worked"], time.perf_counter() - began)
     _say_left_out(plan, given)
-    return ExitCode.INTERRUPTED if stop.is_set() else engine.exit_code(failures, plan)
+    return ExitCode.INTERRUPTED if stop.is_set() else exit_code(codes, plan, failed_whole or codes.total() >= images)
 
 
-def run_batch(plan: Plan, manifest: Manifest, parameters: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Run a batch, keep its manifest, and end with the exit code."""
-    workers = given["jobs"] or pool.processors()
-    with manifest:
-        todo = manifest.begin(plan, parameters, resume=given["resume"], overwrite=given["overwrite"], workers=workers)
-        code = run_plan(plan, given, todo=todo, keep=manifest.add, finish=lambda: manifest.finish(plan))
+def run_batch(
+    batch: Batch,
+    manifest: Manifest,
+    parameters: Mapping[str, Any],
+    given: Mapping[str, Any],
+    planned: Callable[[], object],
+) -> None:
+    """Run a batch, keep its manifest, and end with the exit code; `planned` is called when its first image is."""
+    from glimpsecli.jobs.resuming import Earlier, is_done, refuse_left
+
+    plan, resume = batch.plan, given["resume"]
+    with manifest, closing(batch):
+        entries = manifest.earlier(plan, parameters, resume=resume, overwrite=given["overwrite"])
+        earlier = None
+        if entries is not None:
+
+            def stranger(entry: Entry) -> None:
+                if batch.part == (1, 1):  # another part may have it
+                    refuse_left(entry, plan.output.target, batch.makes)
+
+            earlier = Earlier(entries, stranger)
+        items = begun(batch.items(earlier), planned)
+        manifest.start(plan)
+        check = partial(is_done, plan=plan, quick=resume == "quick")
+        batched = Batched(items, lambda: batch.total, check, manifest.finish)
+        code = run_plan(plan, given, keep=manifest.add, batched=batched)
     if code == ExitCode.INTERRUPTED:
         say("give --resume to go on")
     end(code)
 
 
-def show_plan(plan: Plan, given: Mapping[str, Any]) -> ExitCode:
-    """Print the files that a plan would write and its problems, and give the exit code."""
+def begun(items: Iterator[Item], planned: Callable[[], object]) -> Iterator[Item]:
+    """Plan the first item of a batch, and so whatever is refused before anything is written."""
+    first = [*islice(items, 1)]
+    planned()
+    return chain(first, items)
+
+
+def show_plan(plan: Plan, given: Mapping[str, Any], items: Iterable[Item], total: Callable[[], int]) -> ExitCode:
+    """Print the files that items of a plan would be written to, and its problems, and give the exit code."""
     from glimpsecli.jobs import engine
     from glimpsecli.jobs.products import Done
     from glimpsecli.jobs.records import OUTSIDE
 
     for problem in plan.problems:
         complain(problem)
-    failures = []
-    for row in engine.preview(plan):
+    codes: Counter[ExitCode] = Counter()
+    for row in engine.preview(plan, items):
         if isinstance(row, Done):
-            failures.append(row)
+            assert row.failure is not None
+            codes[row.failure.exit_code] += 1
             show_done(row, given)
             continue
         if given.get("as_json"):
@@ -149,7 +206,23 @@ def show_plan(plan: Plan, given: Mapping[str, Any]) -> ExitCode:
         if row.get("outside") == 1 and not given["quiet"]:
             say(f"{row['file']}: {OUTSIDE}")
     _say_left_out(plan, given)
-    return engine.exit_code(failures, plan)
+    return exit_code(codes, plan, codes.total() >= total())
+
+
+def exit_code(codes: Counter[ExitCode], plan: Plan, everything: bool) -> ExitCode:
+    """Give the exit code of a run: that of the failures where all images failed alike, else 1 for any failure.
+
+    Parameters
+    ----------
+    codes : Counter of ExitCode
+        Of the failures.
+    plan : Plan
+    everything : bool
+        Whether all images failed; one file for all images fails for all of them.
+    """
+    if not codes and not plan.problems:
+        return ExitCode.DONE
+    return next(iter(codes)) if len(codes) == 1 and not plan.problems and everything else ExitCode.FAILED
 
 
 def end(code: int) -> None:
@@ -184,8 +257,10 @@ def _summarise(plan: Plan, written: int, counts: Mapping[str, int], images: int,
 
 def _say_left_out(plan: Plan, given: Mapping[str, Any]) -> None:
     """Print the counts of the files in folders that were not taken."""
-    if plan.left_out and not given["quiet"]:
-        say(f"left out: {plan.left_out}")
+    if +plan.left_out and not given["quiet"]:
+        from glimpsecli.jobs.sources import counted
+
+        say(f"left out: {counted(plan.left_out)}")
 
 
 @contextmanager
@@ -213,15 +288,20 @@ def stoppable(words: str | None) -> Iterator[threading.Event]:
 
 
 @contextmanager
-def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[], None]]:
+def _progress(total: Callable[[], int], *, quiet: bool) -> Iterator[Callable[[], None]]:
     """Give a function to call after each image: a bar on a terminal, a line now and then elsewhere."""
-    if quiet or total < 2:
+    if quiet or total() < 2:
         yield lambda: None
     elif sys.stderr is not None and sys.stderr.isatty():
         from tqdm import tqdm
 
-        with tqdm(total=total, unit="image", file=sys.stderr, leave=False) as bar:
-            yield lambda: bar.update(1)
+        with tqdm(total=total(), unit="image", file=sys.stderr, leave=False) as bar:
+
+            def advance() -> None:
+                bar.total = total()
+                bar.update(1)
+
+            yield advance
     else:
         shown, images = time.perf_counter(), 0
 
@@ -230,6 +310,6 @@ def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[], None]]:
             images += 1
             if time.perf_counter() - shown > LOG_EVERY:
                 shown = time.perf_counter()
-                click.echo(f"glimpse: {images} of {total} images", err=True)
+                click.echo(f"glimpse: {images} of {total()} images", err=True)
 
         yield line

@@ -1,115 +1,152 @@
-"""The plan of a batch: many images, mirrored into a folder."""
+"""The making of batches: many images, mirrored into a folder."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from glimpsecli.errors import InvalidInputError
+from glimpsecli.errors import FileProblemError, GlimpseError, InvalidInputError
+from glimpsecli.images.suffixes import IMAGES
+from glimpsecli.jobs.batch import Batch
 from glimpsecli.jobs.formats import chosen_format
-from glimpsecli.jobs.outputs import check_folder_output, check_outputs, labels_of, name_files, targets_of
-from glimpsecli.jobs.plan import How, Item, Output, Plan
+from glimpsecli.jobs.groups import Source
+from glimpsecli.jobs.outputs import check_folder_output
+from glimpsecli.jobs.owners import Requests, names_frames, names_times
+from glimpsecli.jobs.plan import How, Output, Plan
 from glimpsecli.jobs.planning import check_idle, try_out
-from glimpsecli.jobs.requests import BoxRequest, RandomRequest, Request
-from glimpsecli.jobs.sources import Source
+from glimpsecli.jobs.requests import BoxRequest, Request
 
 if TYPE_CHECKING:
     from glimpsecli.annotations.annotated import Annotated, Annotations
     from glimpsecli.annotations.labels import Choice
-    from glimpsecli.errors import GlimpseError
-    from glimpsecli.jobs.clips import Clips
+    from glimpsecli.jobs.frames import FrameChoice
+    from glimpsecli.jobs.sources import Sources
 
 
-def make_batch_plan(
-    sources: Sequence[Source],
-    requests: Sequence[Sequence[Request]],
+def make_batch(
+    sources: Sources,
+    taken: Sequence[Request] | Callable[[Source], Sequence[Request]],
     how: How,
     output: Output,
+    choice: FrameChoice,
     *,
     annotations: Annotations | None = None,
     labels: Sequence[str] = (),
     part: tuple[int, int] = (1, 1),
     inputs: Sequence[str] = (),
-    replace: bool = False,
-    problems: Sequence[str] = (),
-    clips: Clips | None = None,
-    failures: Mapping[str, GlimpseError] | None = None,
-) -> Plan:
+    note: Callable[[str], object] = lambda line: None,
+) -> Batch:
     """Plan the glimpses of many images.
 
     Parameters
     ----------
-    sources : sequence of Source
-        In the order in which they are worked on and shown.
-    requests : sequence of sequence of Request
-        Where to look in each source.
+    sources : Sources
+    taken : sequence of Request, or callable
+        Where to look in each image; boxes may name theirs. Or a function that gives the requests of a source.
     how : How
     output : Output
         Its target is the output folder.
+    choice : FrameChoice
+        Frames of the sources that are videos.
     annotations : Annotations, optional
-        Boxes in place of `requests`.
+        Boxes in place of `taken`.
     labels : sequence of str
         Labels of the boxes to keep, none for all; see :func:`glimpsecli.annotations.labels.choose`.
     part : (int, int)
         Number of the part, and of all parts, which are contiguous and of equal length.
     inputs : sequence of str
         Other files that were read, and must not be written over.
-    replace : bool
-        Whether files of an earlier run may be replaced.
-    problems : sequence of str
-        Problems of the sources, a line each.
-    clips : Clips, optional
-        The videos of the sources that are frames.
-    failures : mapping of str to GlimpseError, optional
-        The errors of sources that are known to fail, by path.
+    note : callable
+        Gets each fact about a video that the user should know, when the video is opened.
 
     Raises
     ------
     InvalidInputError
-        Something is wrong that can be known before any work.
+        Something is wrong that can be known before any image is planned.
     """
     file_format = chosen_format(output)
     check_folder_output(output, file_format)
-    found = list(problems)
+    problems: list[str] = []
     matched: dict[str, Annotated] = {}
-    choice: Choice | None = None
+    boxes: Sequence[Request] = () if callable(taken) else taken
+    asked: Requests | None = None
+    tried = [*dict.fromkeys(boxes)]
+    requests_of: Callable[[Source], Sequence[Request]]
     if annotations is not None:
         from glimpsecli.annotations.labels import choose
         from glimpsecli.annotations.matching import match_all
 
-        choice = choose(annotations.images.values(), labels) if labels else None
-        matched, strangers = match_all(annotations, [source.relative for source in sources])
-        found += annotations.problems
-        found += [f"{one.where}: no image {one.image!r} is among the sources" for one in strangers]
-        requests = [_requests(matched.get(source.relative), choice) for source in sources]
-    names = name_files(sources, [labels_of(asked, how.shaping.retina) for asked in requests], output, file_format)
-    known = failures or {}
-    items = [
-        Item(
-            source.path,
-            tuple(asked),
-            targets,
-            matched.get(source.relative),
-            failure=known.get(source.path),
-            at=source.at,
-        )
-        for source, asked, targets in zip(sources, requests, names, strict=True)
-    ]
-    asked_for = dict.fromkeys(request for item in items for request in item.requests)
-    one_for_all = annotations is not None or any(isinstance(request, RandomRequest) for request in asked_for)
-    tried = list(asked_for)
-    try_out(tried[:1] if one_for_all else tried, how)
-    check_idle(how, [request for item in items for request in item.requests], output, file_format)
-    output = output._replace(overwrite=output.overwrite or replace)
-    read, root = [*dict.fromkeys(source.path for source in sources), *inputs], output.target
-    number, parts = part
-    if parts > 1:  # names of different parts may not collide either
-        check_outputs(targets_of(items), read, overwrite=True, root=root)
-    start, stop = (len(items) * k // parts for k in (number - 1, number))
-    mine = tuple(item for item in items[start:stop] if item.requests)
-    check_outputs(targets_of(mine), read, overwrite=output.overwrite, root=root)
-    return Plan(mine, how, output, file_format, root=root, problems=tuple(found) if number == 1 else (), clips=clips)
+        kept = choose(annotations.images.values(), labels) if labels else None
+        matched, strangers = match_all(annotations, (source.relative for source in sources))
+        problems += annotations.problems
+        problems += [f"{one.where}: no image {one.image!r} is among the sources" for one in strangers]
+        tried, boxes = [], ()
+
+        def requests_of(source: Source) -> list[Request]:
+            return _requests(matched.get(source.relative), kept)
+
+    elif callable(taken):
+        requests_of, tried = taken, list(taken(next(iter(sources))))
+    else:
+        asked = Requests(sources, boxes, clips=choice.clips, failed=sources.failures, relative=True)
+        requests_of = asked
+    try_out(tried, how)
+    check_idle(how, tried, output, file_format)
+    plan = Plan(
+        (), how, output, file_format, root=output.target, problems=tuple(problems) if part[0] == 1 else (),
+        clips=choice.clips, left_out=Counter(),
+    )  # fmt: skip
+    by_suffix = choice.selection is None and not names_frames(boxes) and not names_times(boxes)
+    frames_of = _Frames(choice, asked, sources, note, by_suffix=by_suffix)
+    return Batch(plan, sources, requests_of, frames_of, matched, inputs, part)
+
+
+class _Frames:
+    """The frames of videos among the sources.
+
+    A video that cannot be read, or is damaged, is a failure of the sources from then on.
+
+    Parameters
+    ----------
+    choice : FrameChoice
+    asked : Requests, optional
+        Boxes, which may name frames.
+    sources : Sources
+    note : callable
+        Gets each fact about a video that the user should know.
+    by_suffix : bool
+        Whether a file with the suffix of an image is one, and need not be opened: no frames are chosen.
+    """
+
+    def __init__(
+        self, choice: FrameChoice, asked: Requests | None, sources: Sources, note: Callable[[str], object],
+        *, by_suffix: bool,
+    ) -> None:  # fmt: skip
+        self._choice, self._asked, self._failures, self._note = choice, asked, sources.failures, note
+        self._by_suffix = by_suffix
+        self._noted = set[str]()
+
+    def __call__(self, source: Source) -> Iterator[Source]:
+        if source.key in self._failures or (self._by_suffix and source.path.rpartition(".")[2].lower() in IMAGES):
+            yield source
+            return
+        clips = self._choice.clips
+        try:
+            found = self._choice.of(source, self._asked.of_image(source) if self._asked is not None else ())
+        except GlimpseError as error:
+            self._failures[source.key] = error
+            found = [source]
+        for line in (line for line in clips.notes if line not in self._noted):
+            self._noted.add(line)
+            self._note(line)
+        clips.notes.clear()
+        if clips.problems:  # of the video itself, beside its frames
+            self._failures[source.key] = FileProblemError("; ".join(clips.problems))
+            clips.problems.clear()
+            yield source
+        yield from found
 
 
 def _requests(annotated: Annotated | None, choice: Choice | None) -> list[Request]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from glimpsecli import images
-from glimpsecli.errors import ExitCode, FileProblemError, FrameProblemError, GlimpseError
+from glimpsecli.errors import FileProblemError, FrameProblemError, GlimpseError
 from glimpsecli.images.atomic import place
 from glimpsecli.jobs.container import gathered
 from glimpsecli.jobs.decoding import Origin, decode, upright_size_of
@@ -27,8 +27,9 @@ from glimpsecli.window import Size
 
 
 def run(
-    plan: Plan, items: Iterable[Item] | None = None, *, workers: int = 1, stop: threading.Event | None = None
-) -> Iterator[Done]:
+    plan: Plan, items: Iterable[Item] | None = None, *, workers: int = 1, stop: threading.Event | None = None,
+    is_done: Callable[[Item], bool] | None = None,
+) -> Iterator[Done]:  # fmt: skip
     """Run a plan in its order; the failure of an image does not stop the others.
 
     Parameters
@@ -40,6 +41,8 @@ def run(
         Images that are worked on at once.
     stop : threading.Event, optional
         Once it is set no image is begun.
+    is_done : callable, optional
+        Asked of each item that an earlier run has left lines of; those that are done are not made again.
 
     Yields
     ------
@@ -49,7 +52,13 @@ def run(
     """
     budget = Budget() if workers > 1 else None
     todo = plan.items if items is None else items
-    outcomes = in_order(lambda item: _work(item, plan, budget), todo, workers, stop)
+
+    def work(item: Item) -> Done:
+        if is_done is not None and item.lines and item.failure is None and is_done(item):
+            return Done(item.source, at=item.at, lines=item.lines)
+        return _work(item, plan, budget)
+
+    outcomes = in_order(work, todo, workers, stop)
     try:
         yield from outcomes if plan.container is None else gathered(outcomes, plan, plan.container, stop)
     finally:
@@ -58,9 +67,9 @@ def run(
             plan.clips.close()
 
 
-def preview(plan: Plan) -> Iterator[dict[str, Any] | Done]:
-    """Preview a plan from the headers of the images: give the records, without a backend, and the failures."""
-    for item in plan.items:
+def preview(plan: Plan, items: Iterable[Item]) -> Iterator[dict[str, Any] | Done]:
+    """Preview items of a plan from the headers of the images: give the records, without a backend, and failures."""
+    for item in items:
         if item.failure is not None:
             yield Done(item.source, failure=item.failure)
             continue
@@ -74,19 +83,6 @@ def preview(plan: Plan) -> Iterator[dict[str, Any] | Done]:
             yield from planned(item, placements, image_size, plan.how)
         except GlimpseError as error:
             yield Done(item.source, failure=error)
-
-
-def exit_code(failures: Sequence[Done], plan: Plan) -> ExitCode:
-    """Give the exit code of a run: that of the failures where all images failed alike, else 1 for any failure.
-
-    One file for all images fails for all of them.
-    """
-    codes = {done.failure.exit_code for done in failures if done.failure is not None}
-    if not codes and not plan.problems:
-        return ExitCode.DONE
-    everything = len(failures) >= len(plan.items) or any(done.source == plan.container for done in failures)
-    alike = len(codes) == 1 and not plan.problems and everything
-    return codes.pop() if alike else ExitCode.FAILED
 
 
 def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:

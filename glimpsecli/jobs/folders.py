@@ -9,6 +9,9 @@ from glimpsecli.annotations.text import listed
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.atomic import try_folder
 
+MOST = 10_000
+"""Folders that are remembered."""
+
 
 class Folders:
     """Folders that were looked up: their real paths, whether they hold files, and whether they can be written to."""
@@ -24,6 +27,7 @@ class Folders:
         if name in ("", os.curdir, os.pardir):
             return os.path.realpath(path)
         if folder not in self._real:
+            self._forget_many()
             self._real[folder] = os.path.realpath(folder)
         real = os.path.join(self._real[folder], name)
         return os.path.realpath(real) if self.may_hold(folder) and os.path.islink(real) else real
@@ -31,6 +35,7 @@ class Folders:
     def may_hold(self, folder: str) -> bool:
         """Return whether a folder may hold files: one that is empty or not there yet holds none."""
         if folder not in self._filled:
+            self._forget_many()
             try:
                 with os.scandir(folder or os.curdir) as entries:
                     self._filled[folder] = next(entries, None) is not None
@@ -65,6 +70,11 @@ class Folders:
                     f"{target} cannot be written: {there}: {error.strerror or error}", "choose another output"
                 ) from None
         self._writable |= {folder, there}
+
+    def _forget_many(self) -> None:
+        for known in (self._real, self._filled, self._writable):
+            if len(known) >= MOST:
+                known.clear()
 
 
 class NamesOnDisk:

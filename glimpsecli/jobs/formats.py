@@ -13,7 +13,7 @@ from glimpsecli.jobs.plan import STREAM, Output
 from glimpsecli.names import FILMS
 
 if TYPE_CHECKING:
-    from glimpsecli.jobs.sources import Source
+    from glimpsecli.jobs.groups import Source
 
 
 def chosen_format(output: Output, sources: Sequence[Source] = ()) -> Format:

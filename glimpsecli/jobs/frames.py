@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from glob import has_magic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from glimpsecli.errors import GlimpseError
 from glimpsecli.images.streams import is_stream
@@ -17,32 +17,19 @@ from glimpsecli.jobs.requests import BoxRequest
 if TYPE_CHECKING:
     from glimpsecli.images import Picture
     from glimpsecli.jobs.clips import Clips
+    from glimpsecli.jobs.groups import Key, Source
     from glimpsecli.jobs.requests import Request
-    from glimpsecli.jobs.sources import Source
     from glimpsecli.video.clip import Clip
     from glimpsecli.video.selection import Selection
 
 
-def frames_of(
-    sources: Sequence[Source],
-    clips: Clips,
-    *,
-    wanted: Sequence[Sequence[Request]] | None = None,
-    frame: int = 0,
-    selection: Selection | None = None,
-    every: bool = False,
-    whole: bool = False,
-    option: str = "--frames",
-) -> tuple[list[Source], dict[str, GlimpseError]]:
-    """Give each video its frames, a source for each; other sources stay as they are.
+class FrameChoice(NamedTuple):
+    """The choice of frames, the same for all videos of a run.
 
-    Parameters
+    Attributes
     ----------
-    sources : sequence of Source
     clips : Clips
         Opens the videos.
-    wanted : sequence of sequence of Request, optional
-        The requests of each source; the frames that their boxes name are chosen where there is no selection.
     frame : int
         The one frame that is taken of a video by default, as of an animation; the first one with a note.
     selection : Selection, optional
@@ -53,44 +40,82 @@ def frames_of(
         Whether they are, too, where boxes name some.
     option : str
         The option of the command that chooses frames, for notes.
+    """
+
+    clips: Clips
+    frame: int = 0
+    selection: Selection | None = None
+    every: bool = False
+    whole: bool = False
+    option: str = "--frames"
+
+    def of(self, source: Source, requests: Sequence[Request] = ()) -> list[Source]:
+        """Give the frames of a video, a source for each; another source stays as it is.
+
+        Parameters
+        ----------
+        source : Source
+        requests : sequence of Request
+            The frames that their boxes name are chosen where there is no selection.
+
+        Raises
+        ------
+        GlimpseError
+            The video cannot be read, or has no such frame.
+        """
+        asked = self.selection is not None or self.every or names_frames(requests)
+        if not asked and not names_times(requests) and not is_footage(source.path):
+            return [source]
+        clips, frame = self.clips, self.frame
+        clip = clips.of(source.path)
+        if not asked and len(clip) == 1:  # a photo, for which a time means nothing
+            return [source]
+        boxes = [request.box for request in requests if isinstance(request, BoxRequest)]
+        named = {place for place in (frame_of(box, clip) for box in boxes) if place is not None}
+        if self.selection is not None:
+            chosen: Collection[int] = self.selection.indices(clip)
+            if list(chosen) != sorted(chosen):
+                clips.notes.append(f"{clip.label}: its frames are taken in the order of time")
+        elif named and not self.whole:
+            chosen = named
+        elif self.every and not frame:
+            chosen = range(len(clip))
+        else:
+            chosen = [frame]
+            if frame == 0 and len(clip) > 1:
+                clips.notes.append(
+                    f"{clip.label} has {len(clip)} frames: the first is taken; choose with {self.option}"
+                )
+        frames = at_frames(clip, chosen)
+        clips.report_end(clip, frames[-1].index)
+        return [source._replace(at=at) for at in frames]
+
+
+def frames_of(
+    sources: Sequence[Source], choice: FrameChoice, wanted: Callable[[Source], Sequence[Request]]
+) -> tuple[list[Source], dict[Key, GlimpseError]]:
+    """Give each video its frames.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+    choice : FrameChoice
+    wanted : callable
+        Gives the requests of a source.
 
     Returns
     -------
     sources : list of Source
-    failures : dict of str to GlimpseError
-        The error of each source that cannot be read or has no such frame, by path; it stays as it is.
+    failures : dict
+        The error of each source that cannot be read or has no such frame, by its key; it stays as it is.
     """
     found: list[Source] = []
-    failures: dict[str, GlimpseError] = {}
-    for source, requests in zip(sources, wanted or [()] * len(sources), strict=True):
-        asked = selection is not None or every or names_frames(requests)
-        if not asked and not names_times(requests) and not is_footage(source.path):
-            found.append(source)
-            continue
+    failures: dict[Key, GlimpseError] = {}
+    for source in sources:
         try:
-            clip = clips.of(source.path)
-            if not asked and len(clip) == 1:  # a photo, for which a time means nothing
-                found.append(source)
-                continue
-            boxes = [request.box for request in requests if isinstance(request, BoxRequest)]
-            named = {place for place in (frame_of(box, clip) for box in boxes) if place is not None}
-            if selection is not None:
-                chosen: Collection[int] = selection.indices(clip)
-                if list(chosen) != sorted(chosen):
-                    clips.notes.append(f"{clip.label}: its frames are taken in the order of time")
-            elif named and not whole:
-                chosen = named
-            elif every and not frame:
-                chosen = range(len(clip))
-            else:
-                chosen = [frame]
-                if frame == 0 and len(clip) > 1:
-                    clips.notes.append(f"{clip.label} has {len(clip)} frames: the first is taken; choose with {option}")
-            frames = at_frames(clip, chosen)
-            clips.report_end(clip, frames[-1].index)
-            found += [source._replace(at=at) for at in frames]
+            found += choice.of(source, wanted(source))
         except GlimpseError as error:
-            failures[source.path] = error
+            failures[source.key] = error
             found.append(source)
     return found, failures
 

@@ -14,9 +14,9 @@ from glimpsecli.jobs.outputs import check_outputs, make_folder
 from glimpsecli.jobs.plan import STREAM
 
 if TYPE_CHECKING:
+    from glimpsecli.jobs.groups import Source
     from glimpsecli.jobs.plan import Plan
     from glimpsecli.jobs.products import Done
-    from glimpsecli.jobs.sources import Source
 
 SUFFIX = ".csv"
 

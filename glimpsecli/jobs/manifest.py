@@ -20,24 +20,27 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.images.atomic import explained, place, temporary_of
 from glimpsecli.jobs.description import check_same, description
-from glimpsecli.jobs.lines import checksum, key_of, lines_of, read_lines, read_run
+from glimpsecli.jobs.lines import checksum, lines_of, read_lines, read_run
 from glimpsecli.jobs.locking import locked
 from glimpsecli.jobs.products import Done
-from glimpsecli.jobs.resuming import done_lines, size_of
+from glimpsecli.jobs.resuming import Entry, depth_of, entries_of, merged, size_of
 from glimpsecli.jobs.syncing import sync_files, vanished
 
 if TYPE_CHECKING:
-    from glimpsecli.jobs.plan import Item, Plan
+    from glimpsecli.jobs.plan import Plan
 
 GROUP = 64
 """Images after which the lines of a group are written."""
 SECONDS = 1.0
 """Seconds after the last group when the next is written, however small."""
+RESUMED = ".metadata-resumed.jsonl"
+"""The lines of a run that is resumed, until it ends: those of the earlier run stay where they are."""
 LARGEST_GROUP = 16 * GROUP
 """The most images that wait while the disk is busy with the last group: a run that is killed loses no more."""
 
@@ -66,8 +69,7 @@ class Manifest:
         self._group: list[Done] = []
         self._writing: Future[None] | None = None
         self._written_at = 0.0
-        self._left = 0
-        self._resumed = False
+        self._depth: int | None = None  # of a run that is resumed
         self._run: dict[str, Any] = {}
 
     def __enter__(self) -> Manifest:
@@ -76,6 +78,7 @@ class Manifest:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         with self._held, suppress(GlimpseError):  # its error, or its cause, was raised before
             self._write_rest()
+            self._settle_lines()
 
     def path(self, name: str) -> str:
         """Give the path of ``metadata.jsonl``, ``failures.jsonl`` or ``run.json``."""
@@ -85,7 +88,7 @@ class Manifest:
     def check(
         self, plan: Plan, parameters: Mapping[str, Any], *, resume: str | None, overwrite: bool
     ) -> dict[str, Any]:
-        """Give the content of ``run.json``, and write nothing; the parameters are those of :meth:`begin`.
+        """Give the content of ``run.json``, and write nothing; the parameters are those of :meth:`earlier`.
 
         Raises
         ------
@@ -108,10 +111,10 @@ class Manifest:
             raise InvalidInputError(f"{metadata} exists", "give --overwrite to replace it")
         return run
 
-    def begin(
-        self, plan: Plan, parameters: Mapping[str, Any], *, resume: str | None, overwrite: bool, workers: int = 1
-    ) -> list[Item]:
-        """Open the manifest and give the items that are still to be done.
+    def earlier(
+        self, plan: Plan, parameters: Mapping[str, Any], *, resume: str | None, overwrite: bool
+    ) -> Iterator[Entry] | None:
+        """Check the folder, and give the entries of the run that is resumed, whose lock is taken; None without one.
 
         Parameters
         ----------
@@ -119,39 +122,53 @@ class Manifest:
         parameters : mapping
             Parameters of the command line, for ``run.json``.
         resume : str or None
-            ``full`` or ``quick``: how an earlier run is checked, as in :func:`resuming.done_lines`.
+            ``full`` or ``quick``: whether an earlier run is resumed.
         overwrite : bool
             Whether an earlier run is replaced.
-        workers : int
-            Images that are checked at once.
 
         Raises
         ------
         InvalidInputError
             As for :meth:`check`; or another run is writing there.
         """
-        with _explained(self.folder):
-            os.makedirs(self.folder, exist_ok=True)
-        self._held.enter_context(locked(self.path(".run.lock")))
-        self._run = self.check(plan, parameters, resume=resume, overwrite=overwrite)
-        metadata = self.path("metadata.jsonl")
-        lines: dict[tuple[str, int | None], list[str]] = {}
-        if resume and os.path.lexists(self.path("run.json")):
-            lines = done_lines(plan, metadata, quick=resume == "quick", workers=workers, whole=not self._suffix)
-        if resume:
-            self._sweep(plan.items)
+        self._asked = partial(self.check, plan, parameters, resume=resume, overwrite=overwrite)
+        self._asked()
+        if not resume or not os.path.lexists(self.path("run.json")):
+            return None
+        self._lock()
+        self._depth = depth_of(plan.output.name)
+        self._settle_lines()
+        lines = self.path("metadata.jsonl")
+        return entries_of(lines, self._depth) if os.path.lexists(lines) else iter(())
+
+    def start(self, plan: Plan) -> None:
+        """Open the files after :meth:`earlier`, and write the problems of the plan.
+
+        Raises
+        ------
+        InvalidInputError
+            As for :meth:`earlier`, for a run that began meanwhile.
+        """
+        if self._depth is None:
+            with _explained(self.folder):
+                os.makedirs(self.folder, exist_ok=True)
+            self._lock()
+        self._run = self._asked()
+        if self._depth is not None:
+            self._sweep()
+        elif os.path.lexists(self.path(RESUMED)):
+            os.unlink(self.path(RESUMED))
         self._write_run()
-        _write_text(metadata, "".join(line for mine in lines.values() for line in mine))
+        self._lines = self.path("metadata.jsonl" if self._depth is None else RESUMED)
+        _write_text(self._lines, "")
         with _explained(self.folder):
             if os.path.lexists(self.path("failures.jsonl")):
                 os.unlink(self.path("failures.jsonl"))
-            self._metadata = self._opened(metadata)
+            self._metadata = self._opened(self._lines)
         self._writer = self._held.enter_context(ThreadPoolExecutor(1, thread_name_prefix="glimpse-manifest"))
         for problem in plan.problems:
             self._fail({"source": None, "error": problem})
-        todo = [item for item in plan.items if item.key not in lines]
-        self._left, self._resumed, self._written_at = len(todo), bool(lines), time.monotonic()
-        return todo
+        self._written_at = time.monotonic()
 
     def add(self, done: Done) -> None:
         """Take an image, in the order of the plan, and write its group when that is full or a while has passed.
@@ -162,17 +179,14 @@ class Manifest:
             The manifest or a file of the group was removed meanwhile, or the disk refuses.
         """
         self._group.append(done)
-        self._left -= 1
         due = len(self._group) >= GROUP or time.monotonic() - self._written_at >= SECONDS
         if due and (self._writing is None or self._writing.done() or len(self._group) >= LARGEST_GROUP):
             self._settle()
             group, self._group = self._group, []
             self._writing = self._writer.submit(self._write_group, group)
 
-    def finish(self, plan: Plan) -> None:
-        """Write the last group; once all images are done, check their files and complete ``run.json``.
-
-        The lines of a resumed run are sorted into the order of the plan.
+    def finish(self) -> None:
+        """Write the last group, check the files of all images, which are done, and complete ``run.json``.
 
         Raises
         ------
@@ -180,18 +194,13 @@ class Manifest:
             As for :meth:`add`, for all files of the run.
         """
         self._write_rest()
+        self._settle_lines(complete=True)
         path = self.path("metadata.jsonl")
-        if self._resumed:
-            order = {item.key: number for number, item in enumerate(plan.items)}
-            lines = sorted(_read_back(path), key=lambda pair: order.get(key_of(pair[1]), len(order)))
-            _write_text(path, "".join(line for line, _ in lines))
-        if self._left:
-            return
         count = 0
 
         def rows_there() -> Iterator[dict[str, Any]]:
             nonlocal count
-            for count, (_, row) in enumerate(_read_back(path), 1):  # noqa: B007 - the last count is used below
+            for count, row in enumerate(_read_back(path), 1):  # noqa: B007 - the last count is used below
                 file = os.path.join(self.folder, row["file_name"])
                 if size_of(file) != row["file_bytes"]:
                     raise vanished(file)
@@ -200,6 +209,29 @@ class Manifest:
         self._run["checksum"] = checksum(self._run, rows_there())
         self._run["lines"] = count
         self._write_run()
+
+    def _lock(self) -> None:
+        self._held.enter_context(locked(self.path(".run.lock")))
+
+    def _settle_lines(self, *, complete: bool = False) -> None:
+        """Put the lines of a run that was resumed in the place of those before it, which follow where it has ended.
+
+        Parameters
+        ----------
+        complete : bool
+            Whether the run came to its end, and no earlier line is left.
+        """
+        newer, older = self.path(RESUMED), self.path("metadata.jsonl")
+        if self._depth is None or not os.path.lexists(newer):
+            return
+        if self._metadata is not None:
+            self._metadata.close()
+            self._metadata = None
+        if not complete and os.path.lexists(older):
+            entries = merged(entries_of(newer, self._depth), entries_of(older, self._depth))
+            _write_lines(newer, (line for entry in entries for line in entry.lines))
+        with _explained(older):
+            os.replace(newer, older)
 
     def _settle(self) -> None:
         """Wait for the group that is being written, and raise its error."""
@@ -217,7 +249,7 @@ class Manifest:
     def _write_group(self, group: list[Done]) -> None:
         """Write the lines of a group once its files are on the disk; meanwhile other images are worked on."""
         assert self._metadata is not None
-        path = self.path("metadata.jsonl")
+        path = self._lines
         with _explained(path):
             try:
                 same = os.path.samestat(os.fstat(self._metadata.fileno()), os.stat(path))
@@ -227,7 +259,9 @@ class Manifest:
                 raise vanished(path)
             made = [product for done in group if done.failure is None for product in done.products]
             sync_files([product.record["file"] for product in made])
-            self._metadata.write(lines_of(made, self.folder))
+            for done in group:
+                if done.failure is None:
+                    self._metadata.writelines(done.lines or [lines_of(done.products, self.folder)])
             self._metadata.flush()
             os.fsync(self._metadata.fileno())
         for done in group:
@@ -248,17 +282,13 @@ class Manifest:
     def _write_run(self) -> None:
         _write_text(self.path("run.json"), json.dumps(self._run, indent=1, sort_keys=True) + "\n")
 
-    def _sweep(self, items: Iterable[Item]) -> None:
-        """Remove the temporary files that this run left when it was killed, and no others: parts may be running."""
-        targets = [self.path(name) for name in ("metadata.jsonl", "run.json")]
-        folders: dict[str, set[str]] = {}
-        for target in (*targets, *(target for item in items for target in item.targets)):
-            folder, name = os.path.split(target)
-            folders.setdefault(folder, set()).add(name)
-        for folder, names in folders.items():
-            for entry in os.listdir(folder) if os.path.isdir(folder) else ():
-                if temporary_of(entry, names):
-                    os.unlink(os.path.join(folder, entry))
+    def _sweep(self) -> None:
+        """Remove the temporary files of the manifest that the run left when it was killed: parts may be running."""
+        names = [os.path.basename(self.path(name)) for name in ("metadata.jsonl", "run.json", RESUMED)]
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                if temporary_of(entry.name, names):
+                    os.unlink(entry.path)
 
     def _fail(self, row: Mapping[str, Any]) -> None:
         path = self.path("failures.jsonl")
@@ -277,17 +307,22 @@ def _explained(path: str) -> Iterator[None]:
         raise explained(path, error) from None
 
 
-def _read_back(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Read the lines that this run has written."""
-    for line, row in read_lines(path):
+def _read_back(path: str) -> Iterator[dict[str, Any]]:
+    """Read the rows that this run has written."""
+    for _, row in read_lines(path):
         if row is None:
             raise vanished(path)
-        yield line, row
+        yield row
 
 
 def _write_text(path: str, text: str) -> None:
+    _write_lines(path, [text])
+
+
+def _write_lines(path: str, lines: Iterable[str]) -> None:
     def write(stream: BinaryIO) -> None:
-        stream.write(text.encode("ascii"))
+        for line in lines:
+            stream.write(line.encode("ascii"))
         stream.flush()
         os.fsync(stream.fileno())
 

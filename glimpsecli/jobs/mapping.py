@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from glimpsecli.jobs.clips import Clips
+    from glimpsecli.jobs.groups import Key, Source
     from glimpsecli.jobs.plan import How
-    from glimpsecli.jobs.sources import Source
     from glimpsecli.window import Size
 
 KEPT = 1 << 28
@@ -105,7 +105,7 @@ class Atlas:
         self._left = KEPT
         self._shares = dict(zip([source.key for source in sources], self._matched(sources, files), strict=True))
         self.labels: list[tuple[str, ...]] = []
-        self.failures: dict[str, GlimpseError] = {}
+        self.failures: dict[Key, GlimpseError] = {}
         ways: dict[str, list[str]] = {}
         for source in sources:
             try:
@@ -113,7 +113,7 @@ class Atlas:
             except GlimpseError as error:
                 if len(sources) == 1 or not folder:
                     raise
-                self.failures[source.path] = error  # a bad map in a folder fails alone
+                self.failures[source.key] = error  # a bad map in a folder fails alone
                 self.labels.append(("",))
                 continue
             self.labels.append(tuple(one.label for one in maps))

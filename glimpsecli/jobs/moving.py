@@ -17,13 +17,13 @@ from glimpsecli.images.atomic import place_together
 from glimpsecli.jobs.filming import as_film
 from glimpsecli.jobs.formats import chosen_format, is_folder
 from glimpsecli.jobs.glimpses import glimpse_of
+from glimpsecli.jobs.groups import Source
 from glimpsecli.jobs.masking import record_of
 from glimpsecli.jobs.outputs import check_files, check_outputs, name_files, targets_of
 from glimpsecli.jobs.plan import How, Item, Output, Plan
 from glimpsecli.jobs.planning import check_apart, check_folder_is_there, check_idle, inputs_of, try_out
 from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.requests import BoxRequest, QuadRequest, Request, as_matrix
-from glimpsecli.jobs.sources import Source
 from glimpsecli.jobs.storing import stored
 from glimpsecli.jobs.trails import RouteTrails
 from glimpsecli.names import BLUR

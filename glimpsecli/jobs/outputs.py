@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
@@ -15,11 +15,12 @@ from glimpsecli.jobs.formats import is_folder, is_special
 from glimpsecli.jobs.frames import is_listed
 from glimpsecli.jobs.naming import DEFAULT_FRAME_NAME, DEFAULT_NAME, check_template, output_name
 from glimpsecli.jobs.plan import STREAM, Output
+from glimpsecli.jobs.spool import Hashes
 
 if TYPE_CHECKING:
+    from glimpsecli.jobs.groups import Source
     from glimpsecli.jobs.plan import Item
     from glimpsecli.jobs.requests import Request
-    from glimpsecli.jobs.sources import Source
 
 LONGEST_NAME = 255
 """Bytes of the longest file name."""
@@ -30,12 +31,12 @@ def labels_of(requests: Sequence[Request], retina: int) -> list[tuple[str | None
     return [(request.label, 2**step) for request in requests for _ in range(request.windows) for step in range(retina)]
 
 
-def _target_names(
+def target_names(
     source: Source, labels: Sequence[tuple[str | None, int]], output: Output, file_format: Format
 ) -> tuple[str, ...]:
     """Name the files of one image's products, each with its label and scale."""
     path = "stdin" if source.path == STREAM else source.path
-    if is_listed(path):
+    if source.at is not None and is_listed(path):
         path = os.path.abspath(path if os.path.isdir(path) else os.path.dirname(path))
     default, frame = (DEFAULT_NAME, 0) if source.at is None else (DEFAULT_FRAME_NAME, source.at.number)
     names = [
@@ -73,7 +74,7 @@ def name_files(
         return [() for _ in sources]
     if is_folder(output.target):
         check_folder_output(output, file_format)
-        return [_target_names(source, mine, output, file_format) for source, mine in zip(sources, labels, strict=True)]
+        return [target_names(source, mine, output, file_format) for source, mine in zip(sources, labels, strict=True)]
     _check_single(output, file_format, sum(map(len, labels)), noun)
     return [(output.target,) * len(mine) for mine in labels]
 
@@ -118,45 +119,85 @@ def check_outputs(
     noun : str
         Name of a product in messages.
     """
-    folders = Folders()
+    pairs = [pair for pair in targets if pair[1] != STREAM]
+    outputs = Outputs(input_among(inputs), overwrite=overwrite, root=root)
+    for _, target in pairs:
+        outputs.check(target)
+    outputs.refuse_collisions(pairs, noun)
+
+
+def input_among(inputs: Iterable[str]) -> Callable[[str], str | None]:
+    """Give a function that finds the input that an existing file is, if any."""
     read = {_identity(path): path for path in inputs if path != STREAM and os.path.exists(path)}
-    taken: dict[str, str] = {}
-    if root is not None:
-        folders.check(os.path.realpath(root), root)
-    for source, target in targets:
-        if target == STREAM:
-            continue
+    return lambda path: read.get(_identity(path))
+
+
+class Outputs:
+    """Checks of the files of products before they are written.
+
+    Parameters
+    ----------
+    input_of : callable
+        Gives the name of the input that an existing file is, or None.
+    overwrite : bool
+        Whether files may be replaced.
+    root : str, optional
+        The folder that holds all files of a batch, which are regular files.
+    """
+
+    def __init__(self, input_of: Callable[[str], str | None], *, overwrite: bool, root: str | None = None) -> None:
+        self._input_of, self._overwrite, self._root = input_of, overwrite, root
+        self._folders = Folders()
+        if root is not None:
+            self._folders.check(os.path.realpath(root), root)
+
+    def check(self, target: str) -> None:
+        """Refuse a file that may not be written over, or could not be written."""
         folder, name = os.path.split(target)
         if len(_encoded(name)) > LONGEST_NAME:
             raise InvalidInputError(f"{name} is too long for a file name", "shorten --name")
-        real = folders.real(target)
-        special = False
-        if folders.may_hold(folder) and os.path.lexists(target):
-            special = is_special(target)
-            if special and root is not None:
-                raise InvalidInputError(f"{target} is no regular file", "remove it, or choose another output")
-            _check_existing(target, read, overwrite=overwrite or special, special=special)
-        if real in taken:
-            raise InvalidInputError(
-                f"{target} would hold {noun}s of both {taken[real]} and {source}"
-                if taken[real] != source
-                else f"{target} would hold two {noun}s of {source}",
-                "tell them apart with {stem}, {ext}, {index}, {label}, {frame} or {scale} in --name",
-            )
-        taken[real] = source
-        if not special:
-            folders.check(os.path.dirname(real), target)
+        if self._folders.may_hold(folder) and os.path.lexists(target):
+            if is_special(target):
+                if self._root is not None:
+                    raise InvalidInputError(f"{target} is no regular file", "remove it, or choose another output")
+                return
+            self._check_existing(target)
+        self._folders.check(os.path.dirname(self._folders.real(target)), target)
 
+    def refuse_collisions(self, targets: Iterable[tuple[str, str]], noun: str = "glimpse") -> None:
+        """Refuse two products in one file.
 
-def _check_existing(target: str, inputs: Mapping[tuple[int, int], str], *, overwrite: bool, special: bool) -> None:
-    """Refuse a file that may not be written over."""
-    same = inputs.get(_identity(target)) if not special and os.path.exists(target) else None
-    if same is not None:
-        raise InvalidInputError(f"{target} is the input {same}", "choose another output")
-    if os.path.isdir(target):
-        raise InvalidInputError(f"{target} is a folder", "choose another name")
-    if not overwrite:
-        raise InvalidInputError(f"{target} exists", "give --overwrite to replace it")
+        Parameters
+        ----------
+        targets : iterable of (str, str)
+            The source and the file of each product; it is gone through again where two may collide.
+        noun : str
+            Name of a product in messages.
+        """
+        real_of, hashes = self._folders.real, Hashes()
+        for _, target in targets:
+            hashes.add(real_of(target))
+        repeated, taken = hashes.repeated(), dict[str, str]()
+        for source, target in targets if len(repeated) else ():
+            real = real_of(target)
+            if real in taken:
+                raise InvalidInputError(
+                    f"{target} would hold {noun}s of both {taken[real]} and {source}"
+                    if taken[real] != source
+                    else f"{target} would hold two {noun}s of {source}",
+                    "tell them apart with {stem}, {ext}, {index}, {label}, {frame} or {scale} in --name",
+                )
+            if real in repeated:
+                taken[real] = source
+
+    def _check_existing(self, target: str) -> None:
+        same = self._input_of(target) if os.path.exists(target) else None
+        if same is not None:
+            raise InvalidInputError(f"{target} is the input {same}", "choose another output")
+        if os.path.isdir(target):
+            raise InvalidInputError(f"{target} is a folder", "choose another name")
+        if not self._overwrite:
+            raise InvalidInputError(f"{target} exists", "give --overwrite to replace it")
 
 
 def _encoded(name: str) -> bytes:

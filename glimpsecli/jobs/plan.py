@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -96,6 +97,8 @@ class Item(NamedTuple):
         The reason why the image fails, where that is known before the work.
     at : At, optional
         The frame of the video that the source is.
+    lines : tuple of str
+        The lines that an earlier run wrote of it; they stand if its files do.
     """
 
     source: str
@@ -105,6 +108,7 @@ class Item(NamedTuple):
     digest: str | None = None
     failure: GlimpseError | None = None
     at: At | None = None
+    lines: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, int | None]:
@@ -136,8 +140,8 @@ class Plan(NamedTuple):
         Makes the products of an image from the whole of it; by default glimpses are made.
     noun : str
         Name of a product in messages.
-    left_out : str
-        Counts of the files in folders that were not taken as images, by suffix.
+    left_out : Counter of str
+        Counts of the files in folders that were not taken as images, by suffix; of a batch, as far as it has come.
     notes : tuple of str
         Facts that the user should know before the run, a line each.
     clips : Clips, optional
@@ -155,7 +159,7 @@ class Plan(NamedTuple):
     problems: tuple[str, ...] = ()
     make_products: MakeProducts | None = None
     noun: str = "glimpse"
-    left_out: str = ""
+    left_out: Counter[str] = Counter()  # noqa: RUF012 - nobody counts in it
     notes: tuple[str, ...] = ()
     clips: Clips | None = None
     film: FilmOptions | None = None

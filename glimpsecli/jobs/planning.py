@@ -15,16 +15,17 @@ from glimpsecli.images.streams import check_stream, refuse_shared
 from glimpsecli.jobs.filming import as_film
 from glimpsecli.jobs.formats import chosen_format, is_folder
 from glimpsecli.jobs.frames import is_listed
+from glimpsecli.jobs.groups import Source
 from glimpsecli.jobs.outputs import check_outputs, labels_of, name_files, targets_of
-from glimpsecli.jobs.owners import by_source
+from glimpsecli.jobs.owners import Requests
 from glimpsecli.jobs.plan import STREAM, How, Item, Output, Plan
 from glimpsecli.jobs.requests import BoxRequest, DrawRequest, GaussianRequest, Request
-from glimpsecli.jobs.sources import Source
 from glimpsecli.sampling import Taps
 
 if TYPE_CHECKING:
     from glimpsecli.errors import GlimpseError
     from glimpsecli.jobs.clips import Clips
+    from glimpsecli.jobs.groups import Key
     from glimpsecli.jobs.plan import MakeProducts
 
 _NOMINAL = (1000, 1000)  # size of an image to try the options on before any is opened
@@ -38,7 +39,7 @@ def make_plan(
     tables: Sequence[str] = (),
     *,
     clips: Clips | None = None,
-    failures: Mapping[str, GlimpseError] | None = None,
+    failures: Mapping[Key, GlimpseError] | None = None,
     problems: Sequence[str] = (),
 ) -> Plan:
     """Plan the glimpses of some images.
@@ -56,8 +57,8 @@ def make_plan(
         Other files that were read, and must not be written over.
     clips : Clips, optional
         The videos of the sources that are frames.
-    failures : mapping of str to GlimpseError, optional
-        The errors of sources that are known to fail, by path.
+    failures : mapping, optional
+        The errors of sources that are known to fail, by their keys.
     problems : sequence of str
         Problems of the sources, a line each.
 
@@ -67,7 +68,7 @@ def make_plan(
         Something is wrong that can be known before any work: options, sources, outputs that exist or collide.
     """
     try_out(requests, how)
-    wanted = by_source(sources, requests or [BoxRequest()], clips=clips, failed=failures or {})
+    wanted = [*map(Requests(sources, requests or [BoxRequest()], clips=clips, failed=failures or {}), sources)]
     file_format = chosen_format(output, sources)
     check_idle(how, requests, output, file_format)
     labels = [labels_of(asked, how.shaping.retina) for asked in wanted]
@@ -76,7 +77,7 @@ def make_plan(
     check_folder_is_there()
     known = failures or {}
     items = [
-        Item(source.path, tuple(asked), names, failure=known.get(source.path), at=source.at)
+        Item(source.path, tuple(asked), names, failure=known.get(source.key), at=source.at)
         for source, asked, names in zip(sources, wanted, names, strict=True)
         if asked
     ]
@@ -101,7 +102,7 @@ def make_picture_plan(
     inputs: Sequence[str] = (),
     clips: Clips | None = None,
     problems: Sequence[str] = (),
-    failures: Mapping[str, GlimpseError] | None = None,
+    failures: Mapping[Key, GlimpseError] | None = None,
 ) -> Plan:
     """Plan pictures of some images.
 
@@ -128,8 +129,8 @@ def make_picture_plan(
         The videos of the sources that are frames.
     problems : sequence of str
         Problems of the sources, a line each.
-    failures : mapping of str to GlimpseError, optional
-        The errors of sources that are known to fail, by path.
+    failures : mapping, optional
+        The errors of sources that are known to fail, by their keys.
 
     Raises
     ------
@@ -140,7 +141,7 @@ def make_picture_plan(
     if twice is not None:
         raise InvalidInputError(f"{twice} is given twice", "give each image once")
     try_out(requests, how)
-    wanted = by_source(sources, requests or [BoxRequest()], clips=clips, failed=failures or {})
+    wanted = [*map(Requests(sources, requests or [BoxRequest()], clips=clips, failed=failures or {}), sources)]
     named = [[(label, 1) for label in one] for one in labels or [[""]] * len(sources)]
     file_format = chosen_format(output, sources)
     if output.target and file_format.container and not file_format.film:
@@ -155,7 +156,7 @@ def make_picture_plan(
     check_folder_is_there()
     known = failures or {}
     items = [
-        Item(source.path, tuple(asked), names, failure=known.get(source.path), at=source.at)
+        Item(source.path, tuple(asked), names, failure=known.get(source.key), at=source.at)
         for source, asked, names in zip(sources, wanted, targets, strict=True)
         if asked or source.at is not None  # the frames of a film are all there, with windows or without
     ]

@@ -94,6 +94,8 @@ class Done(NamedTuple):
         Number of windows that were dropped.
     at : At, optional
         The frame of a video that it is the outcome of.
+    lines : tuple of str
+        The lines of an earlier run, where that made it and nothing has changed.
     """
 
     source: str
@@ -101,3 +103,4 @@ class Done(NamedTuple):
     failure: GlimpseError | None = None
     too_small: int = 0
     at: At | None = None
+    lines: tuple[str, ...] = ()

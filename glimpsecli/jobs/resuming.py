@@ -1,61 +1,143 @@
-"""The images of an earlier run that are done: their lines and files are as the plan makes them."""
+"""An earlier run of a batch: the images that it has done need not be made again."""
 
 from __future__ import annotations
 
+import heapq
 import json
 import os
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.jobs.decoding import decoded_as, upright_size_of
 from glimpsecli.jobs.engine import content_hash, frame_of, identity_of, origin_of, placements_of
+from glimpsecli.jobs.groups import Key, Order, folder_of, order_of
 from glimpsecli.jobs.lines import key_of, line_of, read_lines
-from glimpsecli.jobs.pool import in_order
 from glimpsecli.jobs.records import planned
 
 if TYPE_CHECKING:
+    from glimpsecli.jobs.groups import Source
     from glimpsecli.jobs.plan import Item, Plan
 
-    Key = tuple[str, int | None]
+
+class Entry(NamedTuple):
+    """The lines of an image in a manifest.
+
+    Attributes
+    ----------
+    order : Order
+        What manifests are sorted by.
+    key : (str, int or None)
+    folder : str
+        The relative folder of the image.
+    lines : tuple of str
+    """
+
+    order: Order
+    key: Key
+    folder: str
+    lines: tuple[str, ...]
 
 
-def done_lines(plan: Plan, path: str, *, quick: bool, workers: int = 1, whole: bool = True) -> dict[Key, list[str]]:
-    """Give the lines of the images that need not be made again, by the keys of their items, in the order of the plan.
+class Earlier:
+    """The lines of an earlier run, given to the images of this one as they come, in the same order.
 
     Parameters
     ----------
-    plan : Plan
-    path : str
-        The ``metadata.jsonl`` of the earlier run.
-    quick : bool
-        Whether sources and glimpses are compared with the lines by their size alone, without opening them; otherwise
-        the hash of their content must be the same, too.
-    workers : int
-        Images that are checked at once.
-    whole : bool
-        Whether the plan is that of all images, not of a part of them.
-
-    Raises
-    ------
-    InvalidInputError
-        The earlier run left a glimpse of an image that is not in the plan.
+    entries : iterator of Entry
+        Sorted by their order; those that are not are passed over, and their images made again.
+    stranger : callable
+        Gets each entry of an image that is not in the plan.
     """
-    found: dict[Key, list[str]] = {}
-    targets = {os.path.normpath(target) for item in plan.items for target in item.targets}
-    for line, row in read_lines(path) if os.path.lexists(path) else ():
-        if row is None:
-            continue
-        found.setdefault(key_of(row), []).append(line)
-        file = os.path.normpath(os.path.join(plan.output.target, row["file_name"]))
-        if whole and file not in targets and os.path.isfile(file):
+
+    def __init__(self, entries: Iterator[Entry], stranger: Callable[[Entry], object]) -> None:
+        self._entries, self._stranger = entries, stranger
+        self._next = next(entries, None)
+        self._order: Order | None = None
+        self._same: dict[Key, Entry] = {}  # those of the order of the last source
+
+    def lines_of(self, source: Source) -> tuple[str, ...]:
+        """Give the lines of a source, which comes after the last one."""
+        order = source.order
+        if order != self._order:
+            self._pass_same()
+            while self._next is not None and self._next.order < order:
+                self._stranger(self._next)
+                self._next = next(self._entries, None)
+            while self._next is not None and self._next.order == order:
+                self._same[self._next.key] = self._next
+                self._next = next(self._entries, None)
+            self._order = order
+        found = self._same.pop(source.key, None)
+        return () if found is None else found.lines
+
+    def end(self) -> None:
+        """Pass over the lines that come after the last source."""
+        self._pass_same()
+        while self._next is not None:
+            self._stranger(self._next)
+            self._next = next(self._entries, None)
+
+    def _pass_same(self) -> None:
+        for entry in self._same.values():
+            self._stranger(entry)
+        self._same = {}
+
+
+def entries_of(path: str, depth: int) -> Iterator[Entry]:
+    """Generate the entries of a ``metadata.jsonl`` that may be damaged; lines that are not whole are left out.
+
+    Parameters
+    ----------
+    path : str
+    depth : int
+        Number of folders that the names of files have below the relative folder of their image.
+    """
+    rows = ((line, row) for line, row in read_lines(path) if row is not None)
+    for key, mine in groupby(rows, key=lambda pair: key_of(pair[1])):
+        lines, (row, *_) = zip(*mine, strict=True)
+        folder = folder_of(row["file_name"])
+        for _ in range(depth):
+            folder = folder_of(folder)
+        name = os.path.basename(os.path.normpath(key[0]))
+        yield Entry(order_of(f"{folder}/{name}" if folder else name, key[1]), key, folder, lines)
+
+
+def depth_of(template: str | None) -> int:
+    """Give the number of folders that a template of names adds."""
+    return 0 if template is None else len([part for part in template.split("/") if part != "."]) - 1
+
+
+def merged(newer: Iterator[Entry], older: Iterator[Entry]) -> Iterator[Entry]:
+    """Merge two sorted runs; where both have an image, the newer entry stands."""
+    last: Entry | None = None
+    for entry in heapq.merge(newer, older, key=lambda one: one.order):
+        if last is None or last.key != entry.key:
+            yield entry
+        last = entry
+
+
+def refuse_left(entry: Entry, folder: str, makes: Callable[[str, str], bool]) -> None:
+    """Refuse to go on where an image is gone and a glimpse of it is still there, unless another image makes it now.
+
+    Parameters
+    ----------
+    entry : Entry
+        Lines of an image that is not among the sources any more.
+    folder : str
+        The output folder.
+    makes : callable
+        Says whether a file is the target of an image of a relative folder.
+    """
+    for line in entry.lines:
+        row = json.loads(line)
+        file = os.path.normpath(os.path.join(folder, row["file_name"]))
+        if os.path.isfile(file) and not makes(file, entry.folder):
             raise InvalidInputError(
                 f"{file} was made of {row['source']}, which is not among the images any more",
                 "put the image back, or remove the glimpse",
             )
-    known = [(item, found[item.key]) for item in plan.items if item.key in found]
-    check = partial(_is_done, plan=plan, quick=quick)
-    return {item.key: lines for (item, lines), done in zip(known, in_order(check, known, workers), strict=True) if done}
 
 
 def size_of(path: str) -> int | None:
@@ -66,10 +148,18 @@ def size_of(path: str) -> int | None:
         return None
 
 
-def _is_done(known: tuple[Item, list[str]], plan: Plan, *, quick: bool) -> bool:
-    """Return whether the lines of an image are those that the plan would write for the files on disk."""
-    item, lines = known
-    rows = [json.loads(line) for line in lines]
+def is_done(item: Item, plan: Plan, *, quick: bool) -> bool:
+    """Return whether the lines of an item are those that the plan would write for the files on disk.
+
+    Parameters
+    ----------
+    item : Item
+    plan : Plan
+    quick : bool
+        Whether sources and glimpses are compared with the lines by their size alone, without opening them; otherwise
+        the hash of their content must be the same, too.
+    """
+    lines, rows = item.lines, [json.loads(line) for line in item.lines]
     try:
         records = _from_lines(item, rows[0], plan) if quick else _from_files(item, plan)
         return len(records) == len(rows) and all(

@@ -2,57 +2,37 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
+import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from fnmatch import fnmatch
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from typing import BinaryIO
 
 from glimpsecli.annotations.text import decoded, read_bytes
 from glimpsecli.encodings import encoding_of
-from glimpsecli.errors import InvalidInputError
-from glimpsecli.images.ordering import natural_key
-from glimpsecli.images.streams import is_stream
+from glimpsecli.errors import GlimpseError, InvalidInputError
+from glimpsecli.images.streams import is_stream, standard_input
 from glimpsecli.images.suffixes import IN_FOLDERS, VIDEOS
 from glimpsecli.jobs.folders import Folders, NamesOnDisk
+from glimpsecli.jobs.groups import Group, Key, Source, folder_of, folders_first, grouped, in_order
+from glimpsecli.jobs.spool import Hashes, Spool
+from glimpsecli.jobs.walking import Filter, Walk
 
-if TYPE_CHECKING:
-    from glimpsecli.jobs.at import At
-
-COMPANIONS = frozenset({"metadata.jsonl", "metadata.csv", "thumbs.db", "desktop.ini"})
-"""Names, in lower case, of files that data sets and systems keep beside images; they are not counted as left out."""
+FRAMES = "choose frames of videos with --frames"
 
 LISTED = 8
 """Number of suffixes that a summary names; files with others are counted together."""
 
 
-class Source(NamedTuple):
-    """An image of a batch: its path, and its path below the folder that was given, with ``/``; of a video, a frame."""
+class Sources:
+    """Images in natural order, which can be gone through again and again.
 
-    path: str
-    relative: str
-    at: At | None = None
-
-    @property
-    def key(self) -> tuple[str, int | None]:
-        """The path and the number of the frame: the key of the item that is made of it."""
-        return self.path, None if self.at is None else self.at.number
-
-
-def find_sources(
-    given: Sequence[str],
-    *,
-    lists: Sequence[str] = (),
-    suffixes: Sequence[str] = (),
-    exclude: Sequence[str] = (),
-    videos: bool = False,
-    frames: str = "choose frames of videos with --frames",
-    output: str,
-    problems: list[str] | None = None,
-    left_out: Counter[str] | None = None,
-) -> list[Source]:
-    """Find the images, in natural order.
+    Folders alone are searched while they are gone through, a folder at a time. Files, patterns and lists are
+    searched at once, and sorted, on disk where they are many.
 
     Parameters
     ----------
@@ -66,54 +46,145 @@ def find_sources(
         Patterns of relative paths, or of file names, that are left out.
     videos : bool
         Whether videos are taken from folders, too.
-    frames : str
-        The advice about a folder that has videos and no image, where videos are not taken.
     output : str
         The output folder, which is no source even where it lies in one.
+    frames : str
+        The advice about a folder that has videos and no image, where videos are not taken.
+
+    Attributes
+    ----------
+    failures : dict
+        The errors of folders that could not be searched, by their keys; each comes as a source, too.
+
+    Raises
+    ------
+    InvalidInputError
+        A path is not there, a folder or pattern holds no image, or an image is given twice. A link to an image that is
+        given, too, is found only when its folder is.
+    """
+
+    def __init__(
+        self, given: Sequence[str], *, lists: Sequence[str] = (), suffixes: Sequence[str] = (),
+        exclude: Sequence[str] = (), videos: bool = False, output: str, frames: str = FRAMES,
+    ) -> None:  # fmt: skip
+        suffixes = suffixes or (*IN_FOLDERS, *(VIDEOS if videos else ()))
+        wanted = tuple(f".{suffix.lower().lstrip('.')}" for suffix in suffixes)
+        self._chosen = Filter(wanted, tuple(exclude), os.path.realpath(output))
+        self._left_out: Counter[str] = Counter()  # by patterns
+        roots = [path for path in given if os.path.isdir(path)]
+        for root in roots:
+            self._check_root(root, "" if videos else frames)
+        _refuse_overlap(roots, self._chosen)
+        self._walk = Walk(roots, self._chosen)
+        self._gathered: Spool[Source] | None = None
+        self._reals = Hashes()
+        if len(roots) < len(given) or lists:
+            self._gather([path for path in given if path not in roots], lists)
+        if all(source.key in self.failures for source in self):
+            raise InvalidInputError("no image is left to work on", "check the sources and --exclude")
+
+    @property
+    def failures(self) -> dict[Key, GlimpseError]:
+        """The errors of folders that could not be searched, as far as they were met."""
+        return self._walk.failures
+
+    def __iter__(self) -> Iterator[Source]:
+        return (source for _, source in in_order(self.groups()))
+
+    def groups(self, left_out: Counter[str] | None = None) -> Iterator[Group]:
+        """Generate the images of each folder; see :meth:`Walk.groups`."""
+        if self._gathered is not None:
+            if left_out is not None:
+                left_out.update(self._left_out)
+            return grouped(self._gathered)
+        return self._walk.groups(left_out)
+
+    def group(self, folder: str) -> Group:
+        """Give the images of one relative folder."""
+        if self._gathered is None:
+            return self._walk.group(folder)
+        mine = (source for source in self._gathered if folder_of(source.relative) == folder)
+        return Group(folder, Spool(None, mine))
+
+    def count(self, stop: threading.Event) -> Iterator[int]:
+        """Count the images: give the number so far now and then, and at last that of all, unless it is stopped."""
+        return self._walk.count(stop) if self._gathered is None else iter([len(self._gathered)])
+
+    def finds(self, real: str) -> str | None:
+        """Give the path of an image by its real path; None where it is not among the sources."""
+        if self._gathered is None:
+            return self._walk.finds(real)
+        if real not in self._reals:
+            return None
+        return next((one.path for one in self._gathered if os.path.realpath(one.path) == real), None)
+
+    def _check_root(self, root: str, frames: str) -> None:
+        """Refuse a folder in which no image is; `frames` is the advice where videos are."""
+        real = os.path.realpath(root)
+        if real == self._chosen.kept_out:
+            raise InvalidInputError(f"{root} is the output folder itself", "choose another output folder")
+        stop, walk = threading.Event(), Walk([root], self._chosen._replace(exclude=()))
+        if any(walk.count(stop)):
+            return
+        here: Counter[str] = Counter()
+        for _ in walk.groups(here):
+            pass
+        holds = f", and holds {counted(here)}" if +here else ""
+        choice = f"; {frames}" if frames and any(f".{suffix}" in here for suffix in VIDEOS) else ""
+        searched = f"it was searched for {', '.join(self._chosen.suffixes)}{holds}{choice}"
+        raise InvalidInputError(f"{root} holds no image", searched)
+
+    def _gather(self, paths: Sequence[str], lists: Sequence[str]) -> None:
+        """Take all images at once, and refuse those that come twice."""
+        found, folders = Spool(folders_first), Folders()
+        for source in self._searched(paths, lists):
+            if not self._chosen.excludes(source.relative):
+                found.add(source)
+                self._reals.add(folders.real(source.path))
+        repeated, seen = self._reals.repeated(), dict[str, str]()
+        for source in found if len(repeated) else ():
+            real = folders.real(source.path)
+            if real in seen:
+                again = "twice" if seen[real] == source.path else f"also as {seen[real]}"
+                raise InvalidInputError(f"{source.path} is given {again}", "give each image once")
+            if real in repeated:
+                seen[real] = source.path
+        self._gathered = found
+
+    def _searched(self, paths: Sequence[str], lists: Sequence[str]) -> Iterator[Source]:
+        yield from (source for group in self._walk.groups(self._left_out) for source in group.sources)
+        for path in paths:
+            if is_stream(path):
+                raise InvalidInputError(
+                    f"{path} is no regular file", "a batch reads files, and extract reads pipes too"
+                )
+            if os.path.exists(path) or _is_shut_off(path):
+                yield Source(os.path.join(".", path) if path == "-" else path, os.path.basename(path))
+            else:
+                yield from _matching(path, self._chosen.kept_out, self._left_out)
+        for name in lists:
+            yield from (Source(path, _relative(path)) for path in _lines_of(name))
+
+
+def find_sources(
+    given: Sequence[str], *, output: str, problems: list[str] | None = None, left_out: Counter[str] | None = None,
+    suffixes: Sequence[str] = (), exclude: Sequence[str] = (), lists: Sequence[str] = (), frames: str = FRAMES,
+) -> list[Source]:  # fmt: skip
+    """Find the images, in natural order: those of :class:`Sources`, whose parameters and errors these are.
+
+    Parameters
+    ----------
     problems : list of str, optional
         Gets a line for each folder that cannot be searched.
     left_out : Counter, optional
         Counts, by suffix, the files in folders that are not taken, unless they are hidden; and the folders that a link
         or a pattern leads to, which are not searched.
-
-    Raises
-    ------
-    InvalidInputError
-        A path is not there, a folder or pattern holds no image, or an image is given twice.
     """
-    wanted = tuple(
-        f".{suffix.lower().lstrip('.')}" for suffix in suffixes or (*IN_FOLDERS, *(VIDEOS if videos else ()))
-    )
-    passed: Counter[str] = Counter() if left_out is None else left_out
-    kept_out = os.path.realpath(output)
-    found: list[Source] = []
-    for path in given:
-        if os.path.isdir(path):
-            if os.path.realpath(path) == kept_out:
-                raise InvalidInputError(f"{path} is the output folder itself", "choose another output folder")
-            here: Counter[str] = Counter()
-            some = list(_below(path, wanted, kept_out, [] if problems is None else problems, here))
-            if not some:
-                holds = f", and holds {counted(here)}" if +here else ""
-                videos_only = any(f".{suffix}" in here for suffix in VIDEOS) and not videos
-                choice = f"; {frames}" if videos_only else ""
-                searched = f"it was searched for {', '.join(wanted)}{holds}{choice}"
-                raise InvalidInputError(f"{path} holds no image", searched)
-            passed.update(here)
-        elif is_stream(path):
-            raise InvalidInputError(f"{path} is no regular file", "a batch reads files, and extract reads pipes too")
-        elif os.path.exists(path) or _is_shut_off(path):
-            some = [Source(os.path.join(".", path) if path == "-" else path, os.path.basename(path))]
-        else:
-            some = list(_matching(path, kept_out, passed))
-        found += some
-    for name in lists:
-        found += [Source(path, _relative(path)) for path in _lines_of(name)]
-    chosen = [source for source in found if not _excluded(source, exclude)]
-    if not chosen:
-        raise InvalidInputError("no image is left to work on", "check the sources and --exclude")
-    _refuse_repeated(chosen)
-    return sorted(chosen, key=lambda source: natural_key(source.relative))
+    sources = Sources(given, output=output, suffixes=suffixes, exclude=exclude, lists=lists, frames=frames)
+    found = [source for _, source in in_order(sources.groups(left_out))]
+    if problems is not None:
+        problems += [str(error) for error in sources.failures.values()]
+    return [source for source in found if source.key not in sources.failures]
 
 
 def counted(counts: Counter[str]) -> str:
@@ -124,31 +195,20 @@ def counted(counts: Counter[str]) -> str:
     return ", ".join(named + [f"{others} others"] * (others > 0))
 
 
-def _below(
-    folder: str, suffixes: tuple[str, ...], kept_out: str, problems: list[str], left_out: Counter[str]
-) -> Iterator[Source]:
-    def note(error: OSError) -> None:
-        problems.append(f"{error.filename} cannot be searched: {error.strerror}")
+def _refuse_overlap(roots: Sequence[str], chosen: Filter) -> None:
+    """Refuse folders that are given twice, or within another one."""
+    for number, one in enumerate(roots):
+        inside, others = Walk([one], chosen), [*roots[:number], *roots[number + 1 :]]
+        outside = Walk([other for other in others if _holds(os.path.realpath(other), os.path.realpath(one))], chosen)
+        first = next((source for group in inside.groups() for source in group.sources), None)
+        again = first and outside.finds(os.path.realpath(first.path))
+        if first is not None and again:
+            words = "twice" if again == first.path else f"also as {again}"
+            raise InvalidInputError(f"{first.path} is given {words}", "give each image once")
 
-    real = os.path.realpath(folder)
-    for root, folders, names in os.walk(folder, onerror=note):
-        inside = os.path.relpath(root, folder)
-        hidden = any(part.startswith(".") for part in inside.split(os.sep) if part != ".")
-        at = os.path.join(real, inside) if inside != "." else real
-        for name in list(folders):
-            if os.path.islink(os.path.join(root, name)):  # os.walk does not follow it
-                folders.remove(name)
-                left_out["linked folder"] += not hidden and not name.startswith(".")
-            elif os.path.join(at, name) == kept_out:
-                folders.remove(name)
-        for name in names:
-            if name.startswith("."):
-                continue
-            if name.lower().endswith(suffixes):
-                relative = name if inside == "." else os.path.join(inside, name)
-                yield Source(os.path.join(root, name), relative.replace(os.sep, "/"))
-            elif not hidden and name.lower() not in COMPANIONS:
-                left_out[os.path.splitext(name)[1].lower() or "without suffix"] += 1
+
+def _holds(above: str, below: str) -> bool:
+    return below == above or below.startswith(os.path.join(above, ""))
 
 
 def _matching(pattern: str, kept_out: str, left_out: Counter[str]) -> Iterator[Source]:
@@ -167,20 +227,49 @@ def _matching(pattern: str, kept_out: str, left_out: Counter[str]) -> Iterator[S
             yield Source(path, _relative(os.path.relpath(path, fixed or ".")))
 
 
-def _lines_of(name: str) -> list[str]:
+def _lines_of(name: str) -> Iterator[str]:
     """Read the paths of a list, one on each line."""
-    data = read_bytes(name, "give a file with a path on each line")
-    if encoding_of(data) != "utf-8":  # else any bytes are a path
-        data = os.fsencode(decoded(data, name))
     names = NamesOnDisk()
-    paths = [names.find(os.fsdecode(line)) for line in re.split(rb"\r?\n", data) if line.strip()]
-    for line, path in enumerate(paths, 1):
-        if not os.path.isfile(path) and not _is_shut_off(path):
-            problem = (
-                "is a folder" if os.path.isdir(path) else "is no regular file" if is_stream(path) else "does not exist"
-            )
-            raise InvalidInputError(f"{name}, line {line}: {path} {problem}", "give files")
-    return paths
+    with _opened_list(name) as lines:
+        for number, line in enumerate(lines, 1):
+            bare = line.removesuffix(b"\n").removesuffix(b"\r")
+            if not bare.strip():
+                continue
+            path = names.find(os.fsdecode(bare))
+            if not os.path.isfile(path) and not _is_shut_off(path):
+                problem = (
+                    "is a folder"
+                    if os.path.isdir(path)
+                    else "is no regular file"
+                    if is_stream(path)
+                    else "does not exist"
+                )
+                raise InvalidInputError(f"{name}, line {number}: {path} {problem}", "give files")
+            yield path
+
+
+@contextmanager
+def _opened_list(name: str) -> Iterator[Iterable[bytes]]:
+    """Give the lines of a list, in UTF-8 or as any bytes; of a file they are read one by one."""
+    hint = "give a file with a path on each line"
+    if name != "-" and not os.path.isfile(name):  # a FIFO, or the reason why it cannot be read
+        file: BinaryIO = io.BytesIO(read_bytes(name, hint))
+    elif name == "-":
+        file = standard_input()
+    else:
+        try:
+            file = open(name, "rb")  # noqa: SIM115 - closed below
+        except OSError as error:
+            raise InvalidInputError(f"{name}: {error.strerror or error}", hint) from None
+    try:
+        head = file.readline()
+        if encoding_of(head) == "utf-8":  # then any bytes are a path
+            yield chain([head], file)
+        else:
+            yield os.fsencode(decoded(head + file.read(), "standard input" if name == "-" else name)).splitlines(True)
+    finally:
+        if name != "-":
+            file.close()
 
 
 def _is_shut_off(path: str) -> bool:
@@ -198,19 +287,3 @@ def _relative(path: str) -> str:
     """Keep the folders of a relative path that leads down; of any other path only the name."""
     parts = os.path.normpath(path).split(os.sep)
     return os.path.basename(path) if os.path.isabs(path) or ".." in parts else "/".join(parts)
-
-
-def _excluded(source: Source, exclude: Sequence[str]) -> bool:
-    name = source.relative.rpartition("/")[2]
-    return any(fnmatch(source.relative, pattern) or fnmatch(name, pattern) for pattern in exclude)
-
-
-def _refuse_repeated(sources: Sequence[Source]) -> None:
-    seen: dict[str, str] = {}
-    folders = Folders()
-    for source in sources:
-        real = folders.real(source.path)
-        if real in seen:
-            again = "twice" if seen[real] == source.path else f"also as {seen[real]}"
-            raise InvalidInputError(f"{source.path} is given {again}", "give each image once")
-        seen[real] = source.path

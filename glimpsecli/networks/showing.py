@@ -22,7 +22,7 @@ from glimpsecli.networks.files import Stored, load_model
 from glimpsecli.networks.looking import Observation, as_rows, draw_mask, draw_windows, look
 
 if TYPE_CHECKING:
-    from glimpsecli.jobs.sources import Source
+    from glimpsecli.jobs.groups import Source
 
 
 class Show(NamedTuple):

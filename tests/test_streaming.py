@@ -1,0 +1,284 @@
+"""Batches whose images are planned while they come: in natural order, in bounded memory, checked in time."""
+
+import json
+import os
+import threading
+import tracemalloc
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import examples
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from glimpsecli import cli
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.images.ordering import natural_key
+from glimpsecli.jobs import batch as batches
+from glimpsecli.jobs import manifest, spool
+from glimpsecli.jobs.batching import make_batch
+from glimpsecli.jobs.clips import Clips
+from glimpsecli.jobs.frames import FrameChoice
+from glimpsecli.jobs.groups import Group, Source
+from glimpsecli.jobs.plan import How, Output
+from glimpsecli.jobs.requests import BoxRequest
+from glimpsecli.jobs.sources import Sources
+from glimpsecli.jobs.spool import Hashes, Spool
+
+PARTS = st.text(st.sampled_from("ab19-0_ .é"), min_size=1, max_size=3).filter(lambda text: not text.startswith("."))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsys):
+    def run(line):
+        code = cli.run(["batch", *line.split()])
+        return code, capsys.readouterr().err
+
+    return run
+
+
+def photos(*names):
+    for number, name in enumerate(names):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((6, 8, 3), number, np.uint8)).save(name)
+
+
+def snapshot(root="out"):
+    return {str(path.relative_to(root)): path.read_bytes() for path in Path(root).rglob("*") if path.is_file()}
+
+
+@given(
+    paths=st.lists(st.tuples(st.sampled_from(["one", "two"]), st.lists(PARTS, min_size=1, max_size=3)), min_size=1),
+    held=st.sampled_from([1, 3, 50]),
+)
+@settings(parent=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_images_come_in_the_natural_order_of_all_of_them(paths, held, tmp_path_factory, monkeypatch):
+    monkeypatch.setattr(spool, "HELD", held)
+    monkeypatch.setattr(spool, "BLOCK", 2)
+    os.chdir(tmp_path_factory.mktemp("tree"))
+    there = set()
+    for root, parts in paths:
+        path = Path(root, *parts[:-1], f"{parts[-1]}.png")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(exist_ok=True)
+        except OSError:  # a folder has this name, or a file that of a folder
+            continue
+        there.add((str(path), str(path.relative_to(root))))
+    roots = sorted({path.split("/")[0] for path, _ in there})
+    found = [(source.path, source.relative) for source in Sources(roots, output="out")]
+    assert [one[1] for one in found] == sorted((one[1] for one in there), key=natural_key)
+    assert set(found) == there
+    Path("list.txt").write_text("\n".join(path for path, _ in there))
+    listed = Sources([], lists=["list.txt"], output="out")
+    assert [source.path for source in listed] == sorted((path for path, _ in there), key=natural_key)
+    for sources in (Sources(roots, output="out"), listed):
+        assert [*sources.count(threading.Event())][-1] == len(there)
+        assert [source for group in sources.groups() for source in sources.group(group.folder).sources] == [
+            source for group in sources.groups() for source in group.sources
+        ]
+
+
+@given(st.lists(st.integers(-5, 5)), st.sampled_from([1, 2, 7]))
+def test_a_spool_is_a_stable_sort(numbers, held):
+    before, spool.HELD = spool.HELD, held
+    try:
+        pairs = list(enumerate(numbers))
+        found = Spool(lambda pair: pair[1], pairs)
+        assert [*found] == [*found] == sorted(pairs, key=lambda pair: pair[1])
+        assert [*Spool(None, pairs)] == pairs
+        assert len(found) == len(pairs)
+    finally:
+        spool.HELD = before
+
+
+def test_hashes_find_what_came_twice():
+    found = Hashes()
+    for text in "abcbd":
+        found.add(text)
+    assert "d" in found
+    assert "e" not in found
+    assert [text for text in "abcd" if text in found.repeated()] == ["b"]
+
+
+class Generated:
+    """Images that nobody has, in as many folders as wanted."""
+
+    failures = {}  # noqa: RUF012
+
+    def __init__(self, folders, each):
+        self.folders, self.each = folders, each
+
+    def groups(self, left_out=None):
+        for number in range(self.folders):
+            names = (f"{number}/{index}.jpg" for index in range(self.each))
+            yield Group(str(number), Spool(None, (Source(f"in/{name}", name) for name in names)))
+
+    def __iter__(self):
+        return (source for group in self.groups() for source in group.sources)
+
+    def finds(self, real):
+        return None
+
+    def count(self, stop):
+        return iter([self.folders * self.each])
+
+
+def planned(sources, **more):
+    return make_batch(sources, [BoxRequest()], How(), Output("out/"), FrameChoice(Clips()), **more)
+
+
+def test_memory_holds_a_few_images_of_many(monkeypatch):
+    monkeypatch.setattr(batches, "AHEAD", 100)
+    peaks = []
+    for folders in (10, 60):
+        batch = planned(Generated(folders, 100))
+        tracemalloc.start()
+        assert sum(1 for _ in batch.items()) == folders * 100
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 100_000  # 5,000 more items are ten times as much
+
+
+def test_the_total_is_known_before_the_last_image_is_planned(monkeypatch):
+    monkeypatch.setattr(batches, "AHEAD", 10)
+    batch = planned(Generated(30, 4))
+    items = batch.items()
+    next(items)
+    for thread in threading.enumerate():
+        if thread.name == "glimpse-count":
+            thread.join()
+    assert batch.total == 120
+    assert sum(1 for _ in items) == 119
+    assert batch.total == 120
+
+
+def test_a_part_of_the_plan_is_a_part_of_the_images(monkeypatch):
+    monkeypatch.setattr(batches, "AHEAD", 3)
+    whole = [item.source for item in planned(Generated(5, 5)).items()]
+    parts = [[item.source for item in planned(Generated(5, 5), part=(n, 3)).items()] for n in (1, 2, 3)]
+    assert [*chain(*parts)] == whole
+    assert [len(one) for one in parts] == [8, 8, 9]
+
+
+def test_a_folder_far_ahead_is_refused_when_its_turn_comes_and_what_was_made_is_kept(run, monkeypatch):
+    monkeypatch.setattr(batches, "AHEAD", 1)
+    photos(*(f"in/{folder}/{name}" for folder in "abc" for name in ("1.png", "2.png")), "in/c/1.jpg")
+    code, err = run("in -o out -j 1")
+    assert (code, "would hold glimpses of both" in err) == (2, True)
+    made = Path("out/metadata.jsonl").read_text().splitlines()
+    assert [json.loads(line)["source"] for line in made] == ["in/a/1.png", "in/a/2.png", "in/b/1.png", "in/b/2.png"][
+        : len(made)
+    ]
+    assert len(made) >= 3
+    Path("in/c/1.jpg").unlink()
+    assert run("in -o out --resume")[0] == 0
+    assert run("in -o clean")[0] == 0
+    assert {k: v for k, v in snapshot().items() if k != "run.json"} == {
+        k: v for k, v in snapshot("clean").items() if k != "run.json"
+    }
+
+
+def test_folders_within_each_other_and_links_are_refused(run):
+    photos("in/a/1.png", "in/b/2.png", "else/3.png")
+    for line in ("in in/a", "in/a in", "in in", "in in/b/2.png", "in in/*/1.png"):
+        code, err = run(f"{line} -o out")
+        assert (code, "is given" in err) == (2, True), line
+    Path("in/a/far.png").symlink_to(Path("else/3.png").resolve())
+    Path("in/b/far.png").symlink_to(Path("else/3.png").resolve())
+    code, err = run("in -o out")
+    assert (code, "in/b/far.png is given also as in/a/far.png" in err) == (2, True)
+    Path("in/b/far.png").unlink()
+    assert run("in -o out")[0] == 0
+    assert run("in else -o out2")[0] == 2
+
+
+def test_a_source_below_the_output_is_not_replaced(run):
+    photos("data/images/a.png", "data/images/images/b.png")
+    photos("data/images/b.png")
+    before = snapshot("data")
+    for more in ("", " --overwrite"):
+        code, err = run(f"data/images -o data --name {{stem}}{more}")
+        assert (code, "data/images/b.png is the input data/images/b.png" in err) == (2, True)
+        assert snapshot("data") == before
+
+
+def test_a_run_that_is_killed_while_it_resumes_loses_no_line(run, monkeypatch):
+    photos(*(f"in/{number}.png" for number in range(9)))
+    assert run("in -o out -j 1")[0] == 0
+    assert run("in -o clean -j 1")[0] == 0
+    for name in ("2", "6"):
+        Path(f"out/{name}_000.png").unlink()
+    settled = manifest.Manifest._settle_lines
+
+    class Killed(BaseException):
+        pass
+
+    def add(self, done):
+        adding(self, done)
+        if done.source == "in/4.png":
+            self._write_rest()
+            monkeypatch.setattr(manifest.Manifest, "_settle_lines", lambda self, complete=False: None)
+            raise Killed
+
+    adding = manifest.Manifest.add
+    monkeypatch.setattr(manifest.Manifest, "add", add)
+    with pytest.raises(Killed):
+        cli.run(["batch", "in", "-o", "out", "-j", "1", "--resume"])
+    monkeypatch.setattr(manifest.Manifest, "add", adding)
+    monkeypatch.setattr(manifest.Manifest, "_settle_lines", settled)
+    lines = Path("out/metadata.jsonl").read_text().splitlines()
+    assert len(lines) == 9  # those before, until the run ends
+    code, err = run("in -o out -j 1 --resume")
+    assert (code, "1 glimpse written to out/, 8 skipped" in err) == (0, True), err
+    assert {k: v for k, v in snapshot().items() if k != "run.json"} == {
+        k: v for k, v in snapshot("clean").items() if k != "run.json"
+    }
+
+
+def test_an_image_of_another_suffix_takes_the_place_of_one_that_is_gone(run):
+    photos("in/a.png", "in/b.png", "in/c/d.png")
+    assert run("in -o out")[0] == 0
+    Image.open("in/b.png").save("in/b.bmp")
+    Path("in/b.png").unlink()
+    code, err = run("in -o out --resume")
+    assert (code, "1 glimpse written to out/, 2 skipped" in err) == (0, True), err
+    assert run("in -o clean")[0] == 0
+    assert (Path("out/metadata.jsonl").read_text()) == Path("clean/metadata.jsonl").read_text()
+
+
+@pytest.mark.parametrize("name", ["{stem}", "x/{stem}", "./{label}/./{stem}"])
+def test_names_in_folders_are_found_again(run, name):
+    photos("in/a.png", "in/b.png", "in/c/d.png", "in/c/10.png", "in/c/9.png")
+    assert run(f"in -o out --name {name}")[0] == 0
+    lines = Path("out/metadata.jsonl").read_bytes()
+    code, err = run(f"in -o out --name {name} --resume")
+    assert (code, "0 glimpses written to out/, 5 skipped" in err) == (0, True)
+    assert Path("out/metadata.jsonl").read_bytes() == lines
+
+
+def test_a_long_list_is_read_line_by_line_and_its_lines_are_numbered(run, monkeypatch):
+    monkeypatch.setattr(spool, "HELD", 4)
+    photos(*(f"in/{number}.png" for number in range(12)))
+    names = [f"in/{number}.png" for number in (11, 3, 5, 0, 1, 2, 4, 6, 7, 8, 9, 10)]
+    Path("list.txt").write_text("\r\n".join(names) + "\r\n\r\n")
+    assert run("--from-file list.txt -o out")[0] == 0
+    made = [json.loads(line)["source"] for line in Path("out/metadata.jsonl").read_text().splitlines()]
+    assert made == sorted(names, key=natural_key)
+    Path("list.txt").write_text("\n".join([*names, "", "in/none.png"]))
+    code, err = run("--from-file list.txt -o out2")
+    assert (code, "list.txt, line 14: in/none.png does not exist" in err) == (2, True)
+    Path("list.txt").write_text("\n".join([*names, names[4]]))
+    code, err = run("--from-file list.txt -o out2")
+    assert (code, "in/1.png is given twice" in err) == (2, True)
+    with pytest.raises(InvalidInputError, match="no image is left"):
+        Sources([], lists=["list.txt"], exclude=["*"], output="out")
