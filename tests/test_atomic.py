@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
-from glimpsecli.images.atomic import place, placing, temporary_of
+from glimpsecli.storage.atomic import place, placing, temporary_of
 
 
 def writes(content: bytes):

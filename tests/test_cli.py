@@ -253,7 +253,7 @@ def test_sigterm_takes_the_half_written_file_along(tmp_path):
     code = f"""
 import os, signal, sys
 from glimpsecli import cli
-from glimpsecli.images import atomic
+from glimpsecli.storage import atomic
 def slow(stream):
     stream.write(b"half")
     os.kill(os.getpid(), signal.SIGTERM)

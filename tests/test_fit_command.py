@@ -12,7 +12,7 @@ from glimpsecli import Window, cli, extract
 from glimpsecli.annotations.tables import read_windows
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import read
-from glimpsecli.images.atomic import place_together
+from glimpsecli.storage.atomic import place_together
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from glimpsecli.errors import ExitCode, FileProblemError, GlimpseError, InvalidInputError, UnavailableError
-from glimpsecli.images.atomic import placing
+from glimpsecli.storage.atomic import placing
 from glimpsecli.video.film import FilmOptions, Sound
 from glimpsecli.video.films import FILMS, check_film, film_format, open_film, sound_problem
 from glimpsecli.video.opening import open_clip
@@ -730,7 +730,7 @@ def test_films_are_read_back(tmp_path, name):
 def test_an_interrupt_leaves_no_file(tmp_path):
     code = (
         "import sys, numpy as np; from fractions import Fraction as F;"
-        "from glimpsecli.images.atomic import placing; from glimpsecli.video.films import open_film\n"
+        "from glimpsecli.storage.atomic import placing; from glimpsecli.video.films import open_film\n"
         f"with placing({str(tmp_path / 'film.mp4')!r}) as file:\n"
         "    film = open_film(file, 'mp4')\n"
         "    for k in range(10**6):\n"

@@ -14,13 +14,13 @@ from glimpsecli import images
 from glimpsecli.annotations.boxes import WHOLE, Box
 from glimpsecli.bench import timing
 from glimpsecli.errors import GlimpseError
-from glimpsecli.images.atomic import place
 from glimpsecli.jobs.decoding import Origin, decode
 from glimpsecli.jobs.glimpses import look_at
 from glimpsecli.jobs.plan import How, Output, Plan
 from glimpsecli.jobs.planning import make_plan, named_sources
 from glimpsecli.jobs.requests import BoxRequest, Shaping, SizeRequest
 from glimpsecli.jobs.storing import check_fits
+from glimpsecli.storage.atomic import place
 
 FORMAT = "glimpse bench stages 2"
 STAGES = ("read", "decode", "sample", "encode", "write")

@@ -266,7 +266,7 @@ def _say_left_out(plan: Plan, given: Mapping[str, Any]) -> None:
 @contextmanager
 def stoppable(words: str | None) -> Iterator[threading.Event]:
     """Let a first Ctrl-C set the event and say `words`, a second one stop at once; without words the first does."""
-    from glimpsecli.images.atomic import discard_unfinished
+    from glimpsecli.storage.atomic import discard_unfinished
 
     stop = threading.Event()
     if words is None:

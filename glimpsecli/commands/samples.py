@@ -28,7 +28,7 @@ def samples(folder: str, overwrite: bool, **given: Any) -> None:
 
     Files that are there already, with the same content, stay. CREDITS, beside them, names the authors and licences.
     """
-    from glimpsecli.images.atomic import place_together
+    from glimpsecli.storage.atomic import place_together
 
     contents = {os.path.join(folder, path.name): path.read_bytes() for path in _shipped()}
     missing = {path: content for path, content in contents.items() if not _holds(path, content)}

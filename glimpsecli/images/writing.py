@@ -11,10 +11,10 @@ import numpy as np
 from PIL import Image
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.images.atomic import explained, place
 from glimpsecli.images.depth import depth_of
 from glimpsecli.images.formats import Format, check, check_side, format_named, format_of, needs_vips
 from glimpsecli.images.picture import Array, matching_icc
+from glimpsecli.storage.atomic import explained, place
 
 __all__ = ["write", "write_npz"]
 

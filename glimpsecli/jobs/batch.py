@@ -10,12 +10,12 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.images.atomic import temporary_of
 from glimpsecli.jobs.groups import Group, Source, changed, in_order
 from glimpsecli.jobs.outputs import Outputs, input_among, labels_of, target_names
 from glimpsecli.jobs.plan import Item, Plan
 from glimpsecli.jobs.requests import BoxRequest, Request
 from glimpsecli.jobs.spool import HELD, Hashes
+from glimpsecli.storage.atomic import temporary_of
 
 if TYPE_CHECKING:
     from glimpsecli.annotations.annotated import Annotated

@@ -17,12 +17,12 @@ import numpy as np
 
 from glimpsecli import images
 from glimpsecli.errors import GlimpseError
-from glimpsecli.images.atomic import placing
 from glimpsecli.jobs.filming import even_sided
 from glimpsecli.jobs.outputs import make_folder, opened
 from glimpsecli.jobs.plan import STREAM
 from glimpsecli.jobs.products import NOTHING, Done, Product
 from glimpsecli.jobs.records import window_row
+from glimpsecli.storage.atomic import placing
 
 if TYPE_CHECKING:
     from glimpsecli.images.picture import Array

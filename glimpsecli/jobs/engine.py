@@ -13,7 +13,6 @@ import numpy as np
 
 from glimpsecli import images
 from glimpsecli.errors import FileProblemError, FrameProblemError, GlimpseError
-from glimpsecli.images.atomic import place
 from glimpsecli.jobs.container import gathered
 from glimpsecli.jobs.decoding import Origin, decode, upright_size_of
 from glimpsecli.jobs.glimpses import look_at
@@ -23,6 +22,7 @@ from glimpsecli.jobs.pool import Budget, in_order
 from glimpsecli.jobs.products import NOTHING, Done, Product, View
 from glimpsecli.jobs.records import planned
 from glimpsecli.jobs.requests import Placement
+from glimpsecli.storage.atomic import place
 from glimpsecli.window import Size
 
 

@@ -12,7 +12,6 @@ from glimpsecli import images
 from glimpsecli.annotations.tables import table_of
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import DEPTHS, depth_of
-from glimpsecli.images.atomic import place_together
 from glimpsecli.images.streams import is_stream
 from glimpsecli.jobs.decoding import read_frame
 from glimpsecli.jobs.outputs import check_files
@@ -22,6 +21,7 @@ from glimpsecli.learning.fitting import Fit, fit
 from glimpsecli.learning.places import Range
 from glimpsecli.names import MAX_PIXELS
 from glimpsecli.sampling import Sampler, Sampling
+from glimpsecli.storage.atomic import place_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable

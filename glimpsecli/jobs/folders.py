@@ -7,7 +7,7 @@ import unicodedata
 
 from glimpsecli.annotations.text import listed
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.images.atomic import try_folder
+from glimpsecli.storage.atomic import try_folder
 
 MOST = 10_000
 """Folders that are remembered."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from glimpsecli.annotations.tables import table_of
 from glimpsecli.errors import FileProblemError, InvalidInputError
-from glimpsecli.images.atomic import place
 from glimpsecli.jobs.outputs import check_outputs, make_folder
 from glimpsecli.jobs.plan import STREAM
+from glimpsecli.storage.atomic import place
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.groups import Source

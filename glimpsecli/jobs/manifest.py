@@ -24,13 +24,13 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from glimpsecli.errors import GlimpseError, InvalidInputError
-from glimpsecli.images.atomic import explained, place, temporary_of
 from glimpsecli.jobs.description import check_same, description
 from glimpsecli.jobs.lines import checksum, lines_of, read_lines, read_run
 from glimpsecli.jobs.locking import locked
 from glimpsecli.jobs.products import Done
 from glimpsecli.jobs.resuming import Entry, depth_of, entries_of, merged, size_of
 from glimpsecli.jobs.syncing import sync_files, vanished
+from glimpsecli.storage.atomic import explained, place, temporary_of
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Plan

@@ -13,7 +13,6 @@ from glimpsecli.annotations.boxes import Box, Length
 from glimpsecli.annotations.tables import table_of
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import Picture, convert, depth_of
-from glimpsecli.images.atomic import place_together
 from glimpsecli.jobs.filming import as_film
 from glimpsecli.jobs.formats import chosen_format, is_folder
 from glimpsecli.jobs.glimpses import glimpse_of
@@ -31,6 +30,7 @@ from glimpsecli.pictures.outline import outline
 from glimpsecli.pictures.pair import pair
 from glimpsecli.pictures.scale import as_rgb, fitted
 from glimpsecli.pictures.trail import trail
+from glimpsecli.storage.atomic import place_together
 from glimpsecli.window import corners
 
 if TYPE_CHECKING:

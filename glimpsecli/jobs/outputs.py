@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
-from glimpsecli.images.atomic import try_folder
 from glimpsecli.images.formats import Format
 from glimpsecli.jobs.folders import Folders
 from glimpsecli.jobs.formats import is_folder, is_special
@@ -16,6 +15,7 @@ from glimpsecli.jobs.frames import is_listed
 from glimpsecli.jobs.naming import DEFAULT_FRAME_NAME, DEFAULT_NAME, check_template, output_name
 from glimpsecli.jobs.plan import STREAM, Output
 from glimpsecli.jobs.spool import Hashes
+from glimpsecli.storage.atomic import try_folder
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.groups import Source

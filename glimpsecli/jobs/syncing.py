@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from glimpsecli.errors import FileProblemError
-from glimpsecli.images.atomic import explained
+from glimpsecli.storage.atomic import explained
 
 _UNSYNCABLE = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF)  # a pipe, a device, some network drives
 

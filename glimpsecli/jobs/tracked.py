@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.images import Format, check, depth_of
-from glimpsecli.images.atomic import explained
 from glimpsecli.images.formats import FORMATS, format_named
 from glimpsecli.jobs import tracked_rows
 from glimpsecli.jobs.filming import film_options, rate_of
@@ -26,6 +25,7 @@ from glimpsecli.jobs.tracked_pictures import (
     check_one,
     panel_size,
 )
+from glimpsecli.storage.atomic import explained
 from glimpsecli.video.films import check_film
 from glimpsecli.video.formats import FILMS
 

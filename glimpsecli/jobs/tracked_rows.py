@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.images.atomic import place
 from glimpsecli.jobs.outputs import make_folder
 from glimpsecli.jobs.plan import STREAM
 from glimpsecli.names import FOUND, LOST
+from glimpsecli.storage.atomic import place
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.tracking import Seen, Step

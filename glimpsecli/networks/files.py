@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
-from glimpsecli.images.atomic import place
 from glimpsecli.networks.model import Model, build
 from glimpsecli.networks.schedule import Schedule
 from glimpsecli.networks.specification import Specification
+from glimpsecli.storage.atomic import place
 from glimpsecli.torch.modules import load, save
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from glimpsecli import images
 from glimpsecli.annotations.tables import table_of
 from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.images import formats
-from glimpsecli.images.atomic import place
 from glimpsecli.jobs.decoding import read_frame
 from glimpsecli.jobs.formats import is_folder
 from glimpsecli.jobs.naming import safe
@@ -20,6 +19,7 @@ from glimpsecli.jobs.outputs import check_files, check_outputs, make_folder
 from glimpsecli.names import MAX_PIXELS
 from glimpsecli.networks.files import Stored, load_model
 from glimpsecli.networks.looking import Observation, as_rows, draw_mask, draw_windows, look
+from glimpsecli.storage.atomic import place
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.groups import Source

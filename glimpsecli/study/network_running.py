@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import as_completed
 from typing import TYPE_CHECKING, Any
 
-from glimpsecli.images.atomic import place
 from glimpsecli.networks.schedule import Schedule
+from glimpsecli.storage.atomic import place
 from glimpsecli.study.network_design import SHOWN
 from glimpsecli.study.network_plan import Design, Task, fingerprint
 from glimpsecli.study.results_file import ResultsFile, as_line, is_number

@@ -15,7 +15,7 @@ import numpy as np
 from glimpsecli import __version__, images
 from glimpsecli.annotations.tables import table_of
 from glimpsecli.bench import machine
-from glimpsecli.images.atomic import place_together
+from glimpsecli.storage.atomic import place_together
 from glimpsecli.study import charts, speed
 from glimpsecli.study.design import (
     ALIKE,

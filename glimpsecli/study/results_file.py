@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeVar
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
-from glimpsecli.images.atomic import explained
 from glimpsecli.jobs.locking import HELD, lock
+from glimpsecli.storage.atomic import explained
 
 if TYPE_CHECKING:
     from types import TracebackType

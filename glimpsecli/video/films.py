@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.images.atomic import placing
+from glimpsecli.storage.atomic import placing
 from glimpsecli.video.film import Film, FilmOptions
 from glimpsecli.video.formats import FILMS, FilmFormat, film_format, is_film
 
@@ -35,7 +35,7 @@ def open_film(
     Parameters
     ----------
     stream : binary stream
-        Seekable, empty; it stays open. Give one of :func:`glimpsecli.images.atomic.placing`, so that the film appears
+        Seekable, empty; it stays open. Give one of :func:`glimpsecli.storage.atomic.placing`, so that the film appears
         whole or not at all.
     film_format : FilmFormat, str or path
         A format, or a name that :func:`film_format` understands.

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from glimpsecli.bench.results import Results
 from glimpsecli.errors import GlimpseError, InvalidInputError
-from glimpsecli.images.atomic import place
 from glimpsecli.jobs.outputs import check_files
+from glimpsecli.storage.atomic import place
 
 EXPORTERS = {
     "json": "glimpsecli.bench.exporters.json_file",

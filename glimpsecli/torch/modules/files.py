@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from glimpsecli.errors import FileProblemError, InvalidInputError, UnavailableError, extra
-from glimpsecli.images.atomic import placing
 from glimpsecli.images.sources import opened
+from glimpsecli.storage.atomic import placing
 
 if TYPE_CHECKING:
     from torch import Tensor

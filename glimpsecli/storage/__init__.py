@@ -1,0 +1,1 @@
+"""Where bytes live: files that appear whole or not at all."""
