@@ -94,3 +94,31 @@ def guarded(monkeypatch):
         cpu, "_flat", lambda images, flat=cpu._flat: flat(copy(images)) if images.ndim == 4 else flat(images)
     )
     return copy
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """A store of S3 for the session."""
+    pytest.importorskip("obstore", reason="obstore is not installed")
+    pytest.importorskip("moto.server", reason="moto is not installed")
+    from stores import S3Server
+
+    server = S3Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server, monkeypatch):
+    """The store of S3, found through the environment."""
+    from stores import without_clouds
+
+    from glimpsecli.storage import opening
+
+    without_clouds(monkeypatch)
+    for name, value in s3_server.environment().items():
+        monkeypatch.setenv(name, value)
+    opening._opened.cache_clear()
+    s3_server.requests.clear()
+    yield s3_server
+    opening._opened.cache_clear()

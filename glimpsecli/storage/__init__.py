@@ -1,1 +1,18 @@
-"""Where bytes live: files that appear whole or not at all."""
+"""Where bytes live: local files and the objects of stores, each whole or not there."""
+
+from glimpsecli.storage.addresses import folder_of, is_address, joined, name_of, path_of, relative, shown
+from glimpsecli.storage.opening import storage_of
+from glimpsecli.storage.protocol import Entry, Storage
+
+__all__ = [
+    "Entry",
+    "Storage",
+    "folder_of",
+    "is_address",
+    "joined",
+    "name_of",
+    "path_of",
+    "relative",
+    "shown",
+    "storage_of",
+]
