@@ -122,3 +122,14 @@ def s3(s3_server, monkeypatch):
     s3_server.requests.clear()
     yield s3_server
     opening._opened.cache_clear()
+
+
+@pytest.fixture
+def web():
+    """A web server of files."""
+    pytest.importorskip("obstore", reason="obstore is not installed")
+    from stores import WebServer
+
+    server = WebServer()
+    yield server
+    server.stop()

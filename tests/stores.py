@@ -4,7 +4,9 @@ import contextlib
 import logging
 import os
 import re
+import threading
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 BUCKET = "glimpse-test"
 SECRETS = {
@@ -80,3 +82,56 @@ def without_clouds(monkeypatch):
     for name in [*os.environ]:
         if name.startswith(("AWS_", "GOOGLE_", "AZURE_")):
             monkeypatch.delenv(name)
+
+
+class WebServer:
+    """A web server of files on this machine.
+
+    Attributes
+    ----------
+    url : str
+    files : dict of str to bytes
+        The content of each path, as requests write it; ``403`` and ``404`` are answers to all others.
+    requests : list of (str, str, str or None)
+        Method, path with query, and the range of each request.
+    parts : bool
+        Whether the server knows ranges.
+    """
+
+    def __init__(self):
+        self.files, self.requests, self.parts = {}, [], True
+        web = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                web.requests.append((self.command, self.path, self.headers["Range"]))
+                path = self.path.partition("?")[0]
+                content, status, headers = web.files.get(path, b"DONOTPRINT"), 200, {}
+                if path not in web.files:
+                    status = 403 if "403" in path else 404
+                elif isinstance(content, str):
+                    content, status, headers = b"", 302, {"Location": content}
+                elif web.parts and self.headers["Range"]:
+                    first, last = map(int, re.findall(r"\d+", self.headers["Range"]))
+                    size, part = len(content), content[first : last + 1]
+                    content, status = part, 206 if part else 416
+                    headers = {
+                        "Content-Range": f"bytes {first}-{first + len(part) - 1}/{size}" if part else f"*/{size}"
+                    }
+                self.send_response(status)
+                for name, value in {**headers, "Content-Length": len(content), "ETag": '"e"'}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *arguments):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()
