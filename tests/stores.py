@@ -74,7 +74,8 @@ class S3Server(logging.Handler):
         self._server.stop()
 
     def _post(self, path, data):
-        urllib.request.urlopen(urllib.request.Request(self.url + path, data=data, method="POST")).close()
+        kind = {"Content-Type": "text/plain"}
+        urllib.request.urlopen(urllib.request.Request(self.url + path, data, kind, method="POST")).close()
 
 
 def without_clouds(monkeypatch):
