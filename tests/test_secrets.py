@@ -132,7 +132,11 @@ REQUEST = f"Error performing GET https://host/a?sig={MARK} in 2ms, after 10 retr
             f"{REQUEST}kind: TimedOut {MARK}",
             "read: there was no answer in time; check the address, the",
         ),
-        ("GenericError", f"{REQUEST}MissingContentLength {MARK}", "read: the server does not say how large it is; check"),
+        (
+            "GenericError",
+            f"{REQUEST}MissingContentLength {MARK}",
+            "read: the server does not say how large it is; check",
+        ),
         ("GenericError", f"{REQUEST}error: IncompleteBody {MARK}", "read: the connection was broken off; check"),
         ("GenericError", f"{REQUEST}source: BadScheme {MARK}", "which is not encrypted; give an https endpoint"),
         (

@@ -193,7 +193,7 @@ def check_one_window(plan: Plan, use: str) -> None:
     for item in plan.items:
         windows = sum(request.windows for request in item.requests) * plan.how.shaping.retina
         if windows != 1:
-            raise click.UsageError(f"{item.source} has {windows} windows to {use}; give one.")
+            raise click.UsageError(f"{item.label} has {windows} windows to {use}; give one.")
 
 
 def _flags() -> dict[str, str]:

@@ -60,11 +60,13 @@ def sources_of(
     from glimpsecli.images.streams import is_stream
     from glimpsecli.jobs.planning import named_sources
     from glimpsecli.jobs.sources import find_sources
+    from glimpsecli.storage import is_address
 
     search = lowering.search_of(options_given)
     if footage and not any(search.values()):
         return named_sources(given, folders=True)
-    if all(path == "-" or os.path.isfile(path) or is_stream(path) for path in given) and not any(search.values()):
+    named = all(path == "-" or is_address(path) or os.path.isfile(path) or is_stream(path) for path in given)
+    if named and not any(search.values()):
         return named_sources(given)
     if "-" in given:
         raise click.UsageError("standard input beside folders or patterns: name files, or leave it out.")

@@ -1,4 +1,4 @@
-"""Paths and streams that the user names, opened as seekable streams."""
+"""Paths, addresses and streams that the user names, opened as seekable streams."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from glimpsecli.errors import FileProblemError, InvalidInputError
+from glimpsecli.errors import GlimpseError
 from glimpsecli.images.streams import is_stream, read_bytes
+from glimpsecli.storage import is_address, path_of, shown, storage_of
+from glimpsecli.storage.local import unreadable
 
 Source = str | os.PathLike[str] | BinaryIO
 
 
 @contextmanager
 def opened(source: Source, name: str | None = None) -> Iterator[tuple[BinaryIO, str]]:
-    """Open a path, or take a stream as it is.
+    """Open a path or an address, or take a stream as it is.
 
     Parameters
     ----------
-    source : path or binary stream
-        A stream is read from where it stands, and stays open.
+    source : path, address or binary stream
+        A stream is read from where it stands, and stays open. What an address names is read into memory at once.
     name : str, optional
         The name of the source in messages.
 
@@ -33,21 +35,17 @@ def opened(source: Source, name: str | None = None) -> Iterator[tuple[BinaryIO, 
     if not isinstance(source, (str, os.PathLike)):
         yield _seekable(source), name or "the input stream"
         return
+    if isinstance(source, str) and is_address(source):
+        yield io.BytesIO(storage_of(source).read(path_of(source))), name or shown(source)
+        return
     label = name or os.fspath(source)
     try:
         # Closed below; only the opening is guarded here.
         file = io.BytesIO(read_bytes(source, label)) if is_stream(source) else open(source, "rb")  # noqa: SIM115
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InvalidInputError(f"{label} does not exist", "check the path") from error
-    except (IsADirectoryError, PermissionError) as error:
-        if os.path.isdir(source):  # Windows says only that it may not be read
-            raise InvalidInputError(f"{label} is a folder", "name the images in it") from error
-        raise FileProblemError(f"{label} may not be read: permission denied", "check its permissions") from error
-    except InvalidInputError:
+    except GlimpseError:
         raise
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise FileProblemError(f"{label} could not be opened: {reason}", "check the path") from error
+        raise unreadable(source, label, error) from error
     with file:
         yield _seekable(file), label
 

@@ -14,7 +14,8 @@ from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.depth import depth_of
 from glimpsecli.images.formats import Format, check, check_side, format_named, format_of, needs_vips
 from glimpsecli.images.picture import Array, matching_icc
-from glimpsecli.storage.atomic import explained, place
+from glimpsecli.storage import place
+from glimpsecli.storage.atomic import explained
 
 __all__ = ["write", "write_npz"]
 
@@ -40,7 +41,7 @@ def write(
 
     Parameters
     ----------
-    target : path or binary stream
+    target : path, address or binary stream
         A stream need not be seekable; it gets the whole file in one piece, and stays open.
     pixels : (H, W, C) or (H, W) array of uint8, uint16 or float32
         Its type is the depth of the file; an array file keeps its shape.
@@ -154,7 +155,7 @@ class _Named(io.BytesIO):
 
 
 def _deliver(target: Target, encode: Callable[[BinaryIO], object], *, overwrite: bool) -> None:
-    """Send the output of an encoder to a path or a stream; encoders get a seekable stream."""
+    """Send the output of an encoder to a path, an address or a stream; encoders get a seekable stream."""
     if isinstance(target, (str, os.PathLike)):
         place(target, encode, overwrite=overwrite)
         return

@@ -22,6 +22,7 @@ from glimpsecli.jobs.outputs import make_folder, opened
 from glimpsecli.jobs.plan import STREAM
 from glimpsecli.jobs.products import NOTHING, Done, Product
 from glimpsecli.jobs.records import window_row
+from glimpsecli.storage import is_address, path_of, storage_of
 from glimpsecli.storage.atomic import placing
 
 if TYPE_CHECKING:
@@ -118,13 +119,16 @@ def _in_film(
 @contextmanager
 def placing_anywhere(target: str, *, overwrite: bool) -> Iterator[BinaryIO]:
     """Give a seekable stream that becomes the target, or standard output, once the block has ended."""
-    if target != STREAM:
+    if target != STREAM and not is_address(target):
         with placing(target, overwrite=overwrite) as stream:
             yield stream
         return
     with tempfile.TemporaryFile() as spool:
         yield spool
         spool.seek(0)
+        if is_address(target):
+            storage_of(target).put(path_of(target), spool.read(), overwrite=overwrite)
+            return
         shutil.copyfileobj(spool, sys.stdout.buffer)
         sys.stdout.buffer.flush()
 

@@ -22,7 +22,7 @@ from glimpsecli.jobs.pool import Budget, in_order
 from glimpsecli.jobs.products import NOTHING, Done, Product, View
 from glimpsecli.jobs.records import planned
 from glimpsecli.jobs.requests import Placement
-from glimpsecli.storage.atomic import place
+from glimpsecli.storage import place
 from glimpsecli.window import Size
 
 
@@ -71,7 +71,7 @@ def preview(plan: Plan, items: Iterable[Item]) -> Iterator[dict[str, Any] | Done
     """Preview items of a plan from the headers of the images: give the records, without a backend, and failures."""
     for item in items:
         if item.failure is not None:
-            yield Done(item.source, failure=item.failure)
+            yield Done(item.label, failure=item.failure)
             continue
         try:
             with origin_of(item, plan) as origin, _named(item):
@@ -82,13 +82,13 @@ def preview(plan: Plan, items: Iterable[Item]) -> Iterator[dict[str, Any] | Done
                 continue
             yield from planned(item, placements, image_size, plan.how)
         except GlimpseError as error:
-            yield Done(item.source, failure=error)
+            yield Done(item.label, failure=error)
 
 
 def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
     """Read an image, make all its products, and only then write them."""
     if item.failure is not None:
-        return Done(item.source, failure=item.failure)
+        return Done(item.label, failure=item.failure)
     written: list[Product] = []
     try:
         with ExitStack() as held:
@@ -116,12 +116,12 @@ def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
                 product = product._replace(pixels=NOTHING)  # they are not needed any more
             written.append(product)
         too_small = sum(placement.too_small for placement in placements)
-        return Done(item.source, tuple(written), too_small=too_small, at=item.at)
+        return Done(item.label, tuple(written), too_small=too_small, at=item.at)
     except GlimpseError as error:
-        return Done(item.source, tuple(written), error, at=item.at)
+        return Done(item.label, tuple(written), error, at=item.at)
     except MemoryError:
         lack = FileProblemError(f"{item.name}: not enough memory", "ask for smaller glimpses")
-        return Done(item.source, tuple(written), lack, at=item.at)
+        return Done(item.label, tuple(written), lack, at=item.at)
 
 
 def frame_of(item: Item) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from glimpsecli.learning.fitting import Fit, fit
 from glimpsecli.learning.places import Range
 from glimpsecli.names import MAX_PIXELS
 from glimpsecli.sampling import Sampler, Sampling
+from glimpsecli.storage import shown
 from glimpsecli.storage.atomic import place_together
 
 if TYPE_CHECKING:
@@ -120,9 +121,9 @@ def check(task: Task) -> None:
 def run(task: Task, watch: Callable[[int, int], object] | None = None) -> Result:
     """Read the files, cut the target out where it is a window, and fit; `watch` is a progress callback."""
     read = read_frame(task.target, task.target_frame, max_pixels=task.max_pixels)
-    image = _opaque(read_frame(task.image, task.frame, max_pixels=task.max_pixels), task.image)
+    image = _opaque(read_frame(task.image, task.frame, max_pixels=task.max_pixels), shown(task.image))
     seen = read if task.target_box is None else _cut(task, read, task.target_box)
-    target = _opaque(seen, task.target, " or, with --target-box, take a window in which it is opaque")
+    target = _opaque(seen, shown(task.target), " or, with --target-box, take a window in which it is opaque")
     stride: float | tuple[float, float] | None = None
     if task.strides is not None:
         low, high = task.strides
@@ -136,8 +137,8 @@ def record(task: Task, result: Result) -> dict[str, Any]:
     """Give the record of a fit, in rounded numbers."""
     found, (height, width) = result.fit, result.target.shape[:2]
     return {
-        "target": task.target,
-        "image": task.image,
+        "target": shown(task.target),
+        "image": shown(task.image),
         "verdict": found.verdict,
         "reason": found.reason,
         "window": _rounded(vars(found.window)),
@@ -176,7 +177,8 @@ def _cut(task: Task, picture: Picture, box: Box) -> Picture:
     if x < -_SLACK or y < -_SLACK or x + across > width + _SLACK or y + down > height + _SLACK:
         beyond = "lies outside" if x >= width or y >= height or x + across <= 0 or y + down <= 0 else "reaches beyond"
         raise InvalidInputError(
-            f"--target-box {x:g},{y:g},{across:g},{down:g} {beyond} {task.target}, which has {width}x{height} pixels",
+            f"--target-box {x:g},{y:g},{across:g},{down:g} {beyond} {shown(task.target)}, which has {width}x{height} "
+            "pixels",
             "move it to where there is something to see",
         )
     depth = depth_of(picture.pixels)
@@ -202,7 +204,7 @@ def _opaque(picture: Picture, name: str, other_way: str = "") -> Array:
 
 def _table(task: Task, result: Result) -> bytes:
     entry = record(task, result)
-    row = {"image": task.image, **entry["window"]} if task.image != "-" else entry["window"]
+    row = {"image": shown(task.image), **entry["window"]} if task.image != "-" else entry["window"]
     row |= {f"sd_{name}": value for name, value in entry["deviation"].items()}
     row |= {name: entry[name] for name in ("zncc", "verdict")}
     if (task.table or "").lower().endswith(".csv"):

@@ -11,6 +11,7 @@ from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.formats import FORMATS, Format, check, format_named, format_of
 from glimpsecli.jobs.plan import STREAM, Output
 from glimpsecli.names import FILMS
+from glimpsecli.storage import is_address, path_of
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.groups import Source
@@ -92,7 +93,9 @@ def _has_known_suffix(path: str) -> bool:
 
 
 def is_folder(target: str) -> bool:
-    """Return whether a target is a folder, or the name of one to be made."""
+    """Return whether a target is a folder, or the name of one to be made; an address is one if it ends in a slash."""
+    if is_address(target):
+        return target.endswith("/") or not path_of(target)
     return target != STREAM and (target.endswith(os.sep) or os.path.isdir(target))
 
 

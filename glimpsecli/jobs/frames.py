@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from glimpsecli.errors import GlimpseError
 from glimpsecli.images.streams import is_stream
-from glimpsecli.images.suffixes import IMAGES
+from glimpsecli.images.suffixes import IMAGES, VIDEOS
 from glimpsecli.jobs.at import At
 from glimpsecli.jobs.owners import frame_of, names_frames, names_times
 from glimpsecli.jobs.requests import BoxRequest
+from glimpsecli.storage import is_address, name_of
 
 if TYPE_CHECKING:
     from glimpsecli.images import Picture
@@ -147,7 +148,7 @@ def backward_through(clip: Clip, frames: Sequence[At]) -> Iterator[tuple[At, Pic
 
 def is_listed(path: str) -> bool:
     """Return whether a path can stand for frames that lie in a folder: the folder itself, or a pattern."""
-    return os.path.isdir(path) or (has_magic(path) and not os.path.lexists(path))
+    return os.path.isdir(path) or (has_magic(path) and not is_address(path) and not os.path.lexists(path))
 
 
 def is_footage(path: str) -> bool:
@@ -156,8 +157,9 @@ def is_footage(path: str) -> bool:
         return False
     if is_listed(path):
         return True
-    if os.path.splitext(path)[1][1:].lower() in IMAGES:  # a batch has many, and opening each takes time
-        return False
+    suffix = os.path.splitext(name_of(path))[1][1:].lower()
+    if suffix in IMAGES or is_address(path):  # a batch has many, and opening each takes time
+        return suffix in VIDEOS
     from glimpsecli.video.opening import is_video
 
     return is_video(path)

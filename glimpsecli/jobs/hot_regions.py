@@ -11,7 +11,7 @@ from glimpsecli.annotations.tables import table_of
 from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.jobs.outputs import check_outputs, make_folder
 from glimpsecli.jobs.plan import STREAM
-from glimpsecli.storage.atomic import place
+from glimpsecli.storage import place, shown
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.groups import Source
@@ -57,7 +57,9 @@ class RegionTable:
         images = [item.source for item in plan.items]
         check_outputs([(images[0], target)], [*inputs, *images], overwrite=self._overwrite)
         found = os.path.basename
-        self._names = {one.path: one.path if one.relative == found(one.path) else one.relative for one in sources}
+        self._names = {
+            shown(one.path): shown(one.path) if one.relative == found(one.path) else one.relative for one in sources
+        }
         self.rows: list[dict[str, Any]] = []
         self.images = 0
 

@@ -72,11 +72,11 @@ def record_of(view: View, item: Item, placements: Sequence[Placement], plan: Pla
     height, width = view.image_size
     return {
         "file": None,
-        "source": item.source,
+        "source": item.label,
         "index": 0,
         "image_size": {"width": width, "height": height},
         "windows": [
-            record(item.source, index, placement, view.image_size, plan.how.sampling)
+            record(item.label, index, placement, view.image_size, plan.how.sampling)
             for index, placement in enumerate(placements)
         ],
     }

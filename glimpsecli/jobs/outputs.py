@@ -15,6 +15,8 @@ from glimpsecli.jobs.frames import is_listed
 from glimpsecli.jobs.naming import DEFAULT_FRAME_NAME, DEFAULT_NAME, check_template, output_name
 from glimpsecli.jobs.plan import STREAM, Output
 from glimpsecli.jobs.spool import Hashes
+from glimpsecli.storage import is_address, name_of, path_of, shown, storage_of
+from glimpsecli.storage.addresses import WEB, parse
 from glimpsecli.storage.atomic import try_folder
 
 if TYPE_CHECKING:
@@ -36,7 +38,9 @@ def target_names(
 ) -> tuple[str, ...]:
     """Name the files of one image's products, each with its label and scale."""
     path = "stdin" if source.path == STREAM else source.path
-    if source.at is not None and is_listed(path):
+    if is_address(path):
+        path = name_of(path)
+    elif source.at is not None and is_listed(path):
         path = os.path.abspath(path if os.path.isdir(path) else os.path.dirname(path))
     default, frame = (DEFAULT_NAME, 0) if source.at is None else (DEFAULT_FRAME_NAME, source.at.number)
     names = [
@@ -93,7 +97,7 @@ def _check_single(output: Output, file_format: Format, many: int, noun: str) -> 
 
 def targets_of(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
     """Give the source and the file of each product of some items."""
-    return ((item.source, target) for item in items for target in item.targets)
+    return ((item.label, target) for item in items for target in item.targets)
 
 
 def check_outputs(
@@ -127,9 +131,11 @@ def check_outputs(
 
 
 def input_among(inputs: Iterable[str]) -> Callable[[str], str | None]:
-    """Give a function that finds the input that an existing file is, if any."""
+    """Give a function that finds the input that an address or an existing file is, if any."""
+    inputs = [*inputs]
     read = {_identity(path): path for path in inputs if path != STREAM and os.path.exists(path)}
-    return lambda path: read.get(_identity(path))
+    remote = {parse(path)[:3]: shown(path) for path in inputs if is_address(path)}
+    return lambda path: remote.get(parse(path)[:3]) if is_address(path) else read.get(_identity(path))
 
 
 class Outputs:
@@ -148,7 +154,7 @@ class Outputs:
     def __init__(self, input_of: Callable[[str], str | None], *, overwrite: bool, root: str | None = None) -> None:
         self._input_of, self._overwrite, self._root = input_of, overwrite, root
         self._folders = Folders()
-        if root is not None:
+        if root is not None and not is_address(root):
             self._folders.check(os.path.realpath(root), root)
 
     def check(self, target: str) -> None:
@@ -156,6 +162,9 @@ class Outputs:
         folder, name = os.path.split(target)
         if len(_encoded(name)) > LONGEST_NAME:
             raise InvalidInputError(f"{name} is too long for a file name", "shorten --name")
+        if is_address(target):
+            self._check_address(target)
+            return
         if self._folders.may_hold(folder) and os.path.lexists(target):
             if is_special(target):
                 if self._root is not None:
@@ -174,7 +183,11 @@ class Outputs:
         noun : str
             Name of a product in messages.
         """
-        real_of, hashes = self._folders.real, Hashes()
+        hashes = Hashes()
+
+        def real_of(target: str) -> str:
+            return target if is_address(target) else self._folders.real(target)
+
         for _, target in targets:
             hashes.add(real_of(target))
         repeated, taken = hashes.repeated(), dict[str, str]()
@@ -189,6 +202,19 @@ class Outputs:
                 )
             if real in repeated:
                 taken[real] = source
+
+    def _check_address(self, target: str) -> None:
+        """Refuse an address that cannot be written to, or an object that may not be written over.
+
+        The store is asked for single files alone: of a batch, an object that exists is met when it would be put.
+        """
+        address, label = parse(target), shown(target)
+        if address.scheme in WEB:
+            raise InvalidInputError(f"{label} is read-only", "write to a folder or to a bucket")
+        if (same := self._input_of(target)) is not None:
+            raise InvalidInputError(f"{label} is the input {same}", "choose another output")
+        if not self._overwrite and self._root is None and storage_of(target).stat(path_of(target)) is not None:
+            raise InvalidInputError(f"{label} exists", "give --overwrite to replace it")
 
     def _check_existing(self, target: str) -> None:
         same = self._input_of(target) if os.path.exists(target) else None
@@ -225,6 +251,8 @@ def check_files(targets: Mapping[str, str], inputs: Sequence[str], *, overwrite:
     """
     taken: dict[str, str] = {os.path.realpath(path): f"the input {path}" for path in inputs}
     for option, path in targets.items():
+        if is_address(path):
+            raise InvalidInputError(f"{option} {shown(path)} is not a local file", "give the path of one")
         real = os.path.realpath(path)
         if real in taken:
             raise InvalidInputError(f"{option} {path} is {taken[real]}", "choose another file")
@@ -243,7 +271,9 @@ def check_files(targets: Mapping[str, str], inputs: Sequence[str], *, overwrite:
 
 
 def make_folder(target: str) -> None:
-    """Make the folder of a file, and those above it."""
+    """Make the folder of a file, and those above it; that of an address needs none."""
+    if is_address(target):
+        return
     try:
         os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
     except OSError as error:
@@ -253,7 +283,7 @@ def make_folder(target: str) -> None:
 
 
 def opened(target: str) -> str | BinaryIO:
-    """Give a target to write to: standard output as its stream, any other as its path."""
+    """Give a target to write to: standard output as its stream, any other as its path or address."""
     return sys.stdout.buffer if target == STREAM else target
 
 

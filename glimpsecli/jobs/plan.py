@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from glimpsecli.jobs.requests import Request, Shaping
 from glimpsecli.names import MAX_PIXELS
 from glimpsecli.sampling import Sampling
+from glimpsecli.storage import shown
 from glimpsecli.video.film import FilmOptions
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Item(NamedTuple):
     Attributes
     ----------
     source : str
-        A path, or ``-``.
+        A path, an address, or ``-``.
     requests : tuple of Request
     targets : tuple of str
     annotated : Annotated, optional
@@ -116,9 +117,14 @@ class Item(NamedTuple):
         return self.source, None if self.at is None else self.at.number
 
     @property
+    def label(self) -> str:
+        """The source as messages and files may hold it: an address without its query."""
+        return shown(self.source)
+
+    @property
     def name(self) -> str:
         """Name in messages."""
-        return self.source if self.at is None else f"{self.source}, frame {self.at.number}"
+        return self.label if self.at is None else f"{self.label}, frame {self.at.number}"
 
 
 class Plan(NamedTuple):

@@ -21,6 +21,7 @@ from glimpsecli.jobs.owners import Requests
 from glimpsecli.jobs.plan import STREAM, How, Item, Output, Plan
 from glimpsecli.jobs.requests import BoxRequest, DrawRequest, GaussianRequest, Request
 from glimpsecli.sampling import Taps
+from glimpsecli.storage import is_address, name_of, path_of, shown, storage_of
 
 if TYPE_CHECKING:
     from glimpsecli.errors import GlimpseError
@@ -200,7 +201,7 @@ def named_sources(paths: Sequence[str], *, folders: bool = False) -> list[Source
     One that is not there is refused, and so are a folder and a pattern, unless they stand for frames.
     """
     check_sources([path for path in paths if not (folders and is_listed(path))])
-    return [Source(path, os.path.basename(os.path.normpath(path))) for path in paths]
+    return [Source(path, name_of(path)) for path in paths]
 
 
 def check_sources(sources: Sequence[str]) -> None:
@@ -209,6 +210,10 @@ def check_sources(sources: Sequence[str]) -> None:
         raise InvalidInputError("standard input is named twice", "it can be read once")
     for source in sources:
         if source == STREAM:
+            continue
+        if is_address(source):
+            if storage_of(source).stat(path_of(source)) is None:
+                raise InvalidInputError(f"{shown(source)} does not exist", "check the address")
             continue
         try:
             mode = os.stat(source).st_mode

@@ -92,7 +92,7 @@ def planned(
     """Describe the glimpses that will be made of an image, each with its file; small ones are left out."""
     return [
         record(
-            item.source,
+            item.label,
             index,
             placement,
             image_size,

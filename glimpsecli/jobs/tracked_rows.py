@@ -13,7 +13,7 @@ from glimpsecli.errors import InvalidInputError
 from glimpsecli.jobs.outputs import make_folder
 from glimpsecli.jobs.plan import STREAM
 from glimpsecli.names import FOUND, LOST
-from glimpsecli.storage.atomic import place
+from glimpsecli.storage import place
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.tracking import Seen, Step

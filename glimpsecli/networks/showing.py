@@ -19,6 +19,7 @@ from glimpsecli.jobs.outputs import check_files, check_outputs, make_folder
 from glimpsecli.names import MAX_PIXELS
 from glimpsecli.networks.files import Stored, load_model
 from glimpsecli.networks.looking import Observation, as_rows, draw_mask, draw_windows, look
+from glimpsecli.storage import shown
 from glimpsecli.storage.atomic import place
 
 if TYPE_CHECKING:
@@ -111,7 +112,9 @@ def _check(task: Show, planned: dict[Source, dict[str, list[str]]]) -> None:
         if kind.container:
             raise InvalidInputError(f"{option} {path}: {kind.title} holds arrays, and this is a picture", "use .png")
         formats.check(kind, depth="8", channels=3, alpha=False)
-    every = [(source.path, path) for source, kinds in planned.items() for paths in kinds.values() for path in paths]
+    every = [
+        (shown(source.path), path) for source, kinds in planned.items() for paths in kinds.values() for path in paths
+    ]
     taken: dict[str, str] = {}
     for source, path in every:
         if taken.setdefault(path, source) != source:
@@ -128,15 +131,15 @@ def _shown(task: Show, stored: Stored, planned: dict[Source, dict[str, list[str]
     for source, targets in planned.items():
         try:
             picture = read_frame(source.path, 0, max_pixels=task.max_pixels)
-            observed = look(stored, picture, source.path)
+            observed = look(stored, picture, shown(source.path))
             _write(task, stored, observed, targets)
         except GlimpseError as error:
-            yield Shown(source.path, [], {}, False, {}, error)
+            yield Shown(shown(source.path), [], {}, False, {}, error)
             continue
-        rows = as_rows(observed, source.path, stored)
+        rows = as_rows(observed, shown(source.path), stored)
         table += rows
         chances = dict(zip(stored.classes, map(float, observed.probabilities), strict=True))
-        yield Shown(source.path, rows, chances, observed.fitted, targets)
+        yield Shown(shown(source.path), rows, chances, observed.fitted, targets)
     if task.table is not None and table:
         content = table_of(table)
         place(task.table, lambda stream: stream.write(content), overwrite=task.overwrite)

@@ -2,6 +2,7 @@
 
 from glimpsecli.storage.addresses import folder_of, is_address, joined, name_of, path_of, relative, shown
 from glimpsecli.storage.opening import storage_of
+from glimpsecli.storage.placing import place
 from glimpsecli.storage.protocol import Entry, Storage
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "joined",
     "name_of",
     "path_of",
+    "place",
     "relative",
     "shown",
     "storage_of",

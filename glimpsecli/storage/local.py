@@ -132,8 +132,6 @@ class LocalStorage:
 
 def unreadable(path: str | os.PathLike[str], label: str, error: OSError | ValueError) -> GlimpseError:
     """Turn the refusal of the system to open or read a file into one line with a way out."""
-    if isinstance(error, GlimpseError):
-        return error
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return InvalidInputError(f"{label} does not exist", "check the path")
     if isinstance(error, IsADirectoryError | PermissionError):

@@ -20,6 +20,7 @@ from glimpsecli.images.streams import is_stream, standard_input
 from glimpsecli.images.suffixes import IN_FOLDERS
 from glimpsecli.images.video_kinds import HEAD, video_kind
 from glimpsecli.names import MAX_PIXELS
+from glimpsecli.storage import is_address, shown
 from glimpsecli.video.clip import Clip
 from glimpsecli.video.codecs import load_av
 from glimpsecli.video.stills import RATE, AnimationClip, ImagesClip
@@ -35,8 +36,9 @@ def open_clip(
     Parameters
     ----------
     source : str
-        A video; an animated GIF, WebP, APNG or AVIF; an image, which is a clip of one frame; a folder of images, or a
-        pattern that fits them, in natural order; ``-`` for standard input, copied to a temporary file first.
+        A path or an address. A video; an animated GIF, WebP, APNG or AVIF; an image, which is a clip of one frame; a
+        folder of images, or a pattern that fits them, in natural order; ``-`` for standard input, copied to a temporary
+        file first.
     rate : Fraction, optional
         Frames per second of images, 25 by default; videos and animations have times of their own.
     max_pixels : int
@@ -58,8 +60,8 @@ def open_clip(
         It is a video, and the package that reads them is not installed.
     """
     rate = rate or RATE
-    label = name or ("standard input" if source == "-" else source)
-    if source != "-":
+    label = name or ("standard input" if source == "-" else shown(source))
+    if source != "-" and not is_address(source):
         if os.path.isdir(source):
             inside = glob.glob(os.path.join(glob.escape(source), "*"))
             paths = [path for path in inside if path.lower().endswith(_SUFFIXES)]
@@ -75,7 +77,7 @@ def open_clip(
             load_av(label)
             from glimpsecli.video.streams import StreamClip
 
-            path = None if source == "-" or is_stream(source) else source
+            path = None if source == "-" or is_stream(source) or is_address(source) else source
             clip = StreamClip(stream, video, label, max_pixels, path=path)
             clip.files = files.pop_all()
             return clip
