@@ -29,7 +29,7 @@ test: $(VENV)/test.stamp ## run the tests
 test-fast: $(VENV)/test.stamp ## run the tests that answer within a minute
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
-test-extras: ## run the tests that need torch, scipy, OpenCV or datasets, in .venv-extras; none may be skipped
+test-extras: ## run the tests that need torch, scipy, OpenCV, datasets or a store, in .venv-extras; none may be skipped
 	$(MAKE) VENV=.venv-extras .venv-extras/extras.stamp
 	.venv-extras/bin/python -m pytest -n auto --dist worksteal -m extras --no-skips
 

@@ -17,6 +17,7 @@ from glimpsecli.errors import FileProblemError, InvalidInputError, extra
 
 PACKAGES = (
     "click", "numpy", "numba", "llvmlite", "numba-cuda", "pillow", "imageio", "tifffile", "tqdm", "pyvips", "av",
+    "obstore",
 )  # fmt: skip
 KERNELS = "*.nbc"
 
