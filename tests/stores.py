@@ -9,10 +9,11 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 BUCKET = "glimpse-test"
+MARK = "DONOTPRINT"
 SECRETS = {
-    "AWS_ACCESS_KEY_ID": "AKIADONOTPRINT",
-    "AWS_SECRET_ACCESS_KEY": "secretDONOTPRINT",
-    "AWS_SESSION_TOKEN": "tokenDONOTPRINT",
+    "AWS_ACCESS_KEY_ID": f"AKIA{MARK}",
+    "AWS_SECRET_ACCESS_KEY": f"secret{MARK}",
+    "AWS_SESSION_TOKEN": f"token{MARK}",
 }
 
 

@@ -2,19 +2,20 @@
 
 import io
 import json
+import re
 import uuid
 
 import numpy as np
 import pytest
 from conftest import ROOT
-from stores import BUCKET
-from test_secrets import MARK
+from stores import BUCKET, MARK
 
 from glimpsecli import cli
 from glimpsecli.storage import storage_of
 
 pytestmark = pytest.mark.extras
 
+RATE = r" in [0-9.]+ s, [0-9.]+ images/s"  # of a run that took its time
 PHOTOS = ("chelsea.png", "rocket.jpg", "postcard.webp")
 COMMANDS = {
     "extract": ("extract {in}/chelsea.png --box 10,20,50,40 -o {out}/a.png", ["a.png"]),
@@ -72,8 +73,9 @@ def test_a_command_gives_the_same_bytes_from_bucket_to_bucket(name, glimpse, buc
     local = run(glimpse, command, **{"in": ROOT / "sample_images", "out": tmp_path / "out"})
     remote = run(glimpse, command, **{"in": f"{bucket}/in", "out": f"{bucket}/out"})
     assert local[0] == remote[0] == 0
-    renamed = [text.replace(f"{bucket}/in", f"{ROOT}/sample_images") for text in remote[1:]]
-    assert [text.replace(f"{bucket}/out", f"{tmp_path}/out") for text in renamed] == [*local[1:]]
+    for here, there in zip(local[1:], remote[1:], strict=True):
+        renamed = there.replace(f"{bucket}/in", f"{ROOT}/sample_images").replace(f"{bucket}/out", f"{tmp_path}/out")
+        assert re.sub(RATE, "", renamed) == re.sub(RATE, "", here)
     storage, folder = storage_of(bucket), bucket.partition(f"{BUCKET}/")[2]
     assert [entry.path for entry in storage.list(f"{folder}/out")] == [f"{folder}/out/{file}" for file in files]
     for file in files:
@@ -118,6 +120,17 @@ def test_what_is_wrong_is_said_before_work_begins(line, code, message, glimpse, 
     assert (found, out) == (code, "")
     assert message.replace("{in}", f"{bucket}/in").replace("{out}", f"{bucket}/out") in err
     assert err.count("\n") == 1
+
+
+def test_what_is_forbidden_fails_alone(glimpse, bucket, s3, tmp_path):
+    with s3.refusing():
+        line = f"extract {bucket}/in/chelsea.png {ROOT}/sample_images/rocket.jpg -o {tmp_path}/"
+        code, _, err = run(glimpse, line)
+        assert (code, [path.name for path in tmp_path.iterdir()]) == (1, ["rocket_000.png"])
+        assert f"{bucket}/in/chelsea.png could not be read: 403 Forbidden" in err
+        code, _, err = run(glimpse, f"extract {ROOT}/sample_images/rocket.jpg -o {bucket}/out/a.png")
+        assert code == 1
+        assert f"{bucket}/out/a.png could not be written: 403 Forbidden" in err
 
 
 def test_a_damaged_image_leaves_no_object(glimpse, bucket):

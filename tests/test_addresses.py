@@ -136,6 +136,15 @@ def test_without_obstore_the_extra_is_named(monkeypatch):
         opening.storage_of("s3://bucket/a.jpg")
 
 
+@pytest.mark.parametrize("line", ["extract s3://b/a.png -o a.png", "extract {photo} -o s3://b/a.png"])
+def test_a_command_without_obstore_ends_with_one_line_and_code_3(line, glimpse, samples, monkeypatch):
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    code, out, err = glimpse(line.format(photo=samples / "chelsea.png"))
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert err.startswith("glimpse: error: s3://b needs obstore; `pip install 'glimpsecli[cloud]'`")
+
+
 @pytest.fixture
 def with_obstore():
     pytest.importorskip("obstore", reason="obstore is not installed")
@@ -194,6 +203,18 @@ class TestOpening:
         sys.modules.pop("obstore.auth.boto3", None)
         with pytest.raises(UnavailableError, match=r"^the profile work of s3://b needs boto3; pip install boto3$"):
             opening.storage_of("s3://b/a")
+
+    def test_other_profiles_in_the_file_do_not_stand_in_the_way(self, monkeypatch, tmp_path):
+        pytest.importorskip("boto3", reason="boto3 is not installed")
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+        (tmp_path / "credentials").write_text("[work]\naws_access_key_id = a\naws_secret_access_key = b\n")
+        assert opening.storage_of("s3://b/a").root == "s3://b"
+        monkeypatch.setenv("AWS_PROFILE", "play")
+        with pytest.raises(
+            InvalidInputError, match=r"^s3://c, with its profile, could not be opened: a setting is not"
+        ):
+            opening.storage_of("s3://c/a")
 
     def test_the_keys_of_a_profile_are_found(self, monkeypatch, tmp_path):
         pytest.importorskip("boto3", reason="boto3 is not installed")

@@ -6,15 +6,13 @@ import traceback
 from functools import partial
 
 import pytest
-from stores import BUCKET
+from stores import BUCKET, MARK
 
 from glimpsecli.errors import GlimpseError
 from glimpsecli.storage import path_of, storage_of
 from glimpsecli.storage.refusals import refusal
 
 pytestmark = pytest.mark.extras
-
-MARK = "DONOTPRINT"
 
 
 def everything_of(error):

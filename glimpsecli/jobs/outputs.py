@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from glimpsecli.errors import FileProblemError, InvalidInputError
@@ -15,9 +16,10 @@ from glimpsecli.jobs.frames import is_listed
 from glimpsecli.jobs.naming import DEFAULT_FRAME_NAME, DEFAULT_NAME, check_template, output_name
 from glimpsecli.jobs.plan import STREAM, Output
 from glimpsecli.jobs.spool import Hashes
-from glimpsecli.storage import is_address, name_of, path_of, shown, storage_of
+from glimpsecli.storage import is_address, joined, name_of, path_of, shown, storage_of
 from glimpsecli.storage.addresses import WEB, parse
 from glimpsecli.storage.atomic import try_folder
+from glimpsecli.storage.refusals import DeniedError
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.groups import Source
@@ -56,7 +58,7 @@ def target_names(
         for index, (label, scale) in enumerate(labels)
     ]
     folder = os.path.dirname(source.relative)
-    return tuple(os.path.join(output.target, folder, name) for name in names)
+    return tuple(joined(output.target, folder, name) for name in names)
 
 
 def check_folder_output(output: Output, file_format: Format) -> None:
@@ -213,8 +215,13 @@ class Outputs:
             raise InvalidInputError(f"{label} is read-only", "write to a folder or to a bucket")
         if (same := self._input_of(target)) is not None:
             raise InvalidInputError(f"{label} is the input {same}", "choose another output")
-        if not self._overwrite and self._root is None and storage_of(target).stat(path_of(target)) is not None:
-            raise InvalidInputError(f"{label} exists", "give --overwrite to replace it")
+        if self._overwrite or self._root is not None:
+            return
+        with suppress(
+            DeniedError
+        ):  # looking may be forbidden where writing is not; that will refuse to replace anything
+            if storage_of(target).stat(path_of(target)) is not None:
+                raise InvalidInputError(f"{label} exists", "give --overwrite to replace it")
 
     def _check_existing(self, target: str) -> None:
         same = self._input_of(target) if os.path.exists(target) else None

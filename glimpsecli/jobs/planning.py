@@ -6,6 +6,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from glimpsecli import backends
@@ -22,6 +23,7 @@ from glimpsecli.jobs.plan import STREAM, How, Item, Output, Plan
 from glimpsecli.jobs.requests import BoxRequest, DrawRequest, GaussianRequest, Request
 from glimpsecli.sampling import Taps
 from glimpsecli.storage import is_address, name_of, path_of, shown, storage_of
+from glimpsecli.storage.refusals import DeniedError
 
 if TYPE_CHECKING:
     from glimpsecli.errors import GlimpseError
@@ -212,8 +214,9 @@ def check_sources(sources: Sequence[str]) -> None:
         if source == STREAM:
             continue
         if is_address(source):
-            if storage_of(source).stat(path_of(source)) is None:
-                raise InvalidInputError(f"{shown(source)} does not exist", "check the address")
+            with suppress(DeniedError):  # it fails alone
+                if storage_of(source).stat(path_of(source)) is None:
+                    raise InvalidInputError(f"{shown(source)} does not exist", "check the address")
             continue
         try:
             mode = os.stat(source).st_mode

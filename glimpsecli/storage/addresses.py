@@ -9,7 +9,6 @@ import os
 import posixpath
 import re
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from glimpsecli.errors import InvalidInputError
 
@@ -143,7 +142,11 @@ def name_of(address: str) -> str:
         return os.path.basename(os.path.normpath(address))
     parts = parse(address)
     name = posixpath.basename(parts.path.rstrip("/"))
-    return unquote(name) if parts.scheme in WEB else name
+    if parts.scheme not in WEB:
+        return name
+    from urllib.parse import unquote
+
+    return unquote(name)
 
 
 def relative(address: str, folder: str) -> str:

@@ -6,7 +6,6 @@ import os
 import re
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
 
 from glimpsecli.errors import InvalidInputError, UnavailableError, extra
 from glimpsecli.storage.addresses import WEB, is_address, parse, shown
@@ -89,6 +88,8 @@ def _over_http() -> dict[str, str]:
 
 def _is_loopback(address: str) -> bool:
     """Return whether an address is one of this machine."""
+    from urllib.parse import urlsplit
+
     host = urlsplit(address).hostname or ""
     return host in ("localhost", "::1") or re.fullmatch(r"127(\.[0-9]{1,3}){3}", host) is not None
 
@@ -107,4 +108,9 @@ def _of_profile(root: str) -> dict[str, Any]:
         if profile is None:
             return {}  # the machine may have a role
         raise UnavailableError(f"the profile {profile} of {root} needs boto3", "pip install boto3") from error
-    return {"credential_provider": attempt(Boto3CredentialProvider, f"{root}, with its profile,", "opened")}
+    try:
+        return {"credential_provider": attempt(Boto3CredentialProvider, f"{root}, with its profile,", "opened")}
+    except InvalidInputError:
+        if profile is None:
+            return {}  # it holds other profiles
+        raise

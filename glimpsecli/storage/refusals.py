@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import TypeVar
 
 from glimpsecli.errors import FileProblemError, GlimpseError, InvalidInputError
@@ -16,6 +15,9 @@ from glimpsecli.errors import FileProblemError, GlimpseError, InvalidInputError
 Result = TypeVar("Result")
 
 _STATUS = re.compile(r"status code: ([1-5][0-9]{2})\b")
+_MISSING, _PRESENT, _NO_PART, _UNSUPPORTED, _DENIED, _MOVED = (404, 410), (412,), (416,), (501,), (401, 403), (301, 307)
+"""Statuses of answers, by their meaning."""
+
 _CODES = {
     "NoSuchBucket": "",
     "ContainerNotFound": "",
@@ -49,8 +51,6 @@ _OF_MACHINE = ("169.254.", "metadata.google.internal", "fd00:ec2")
 _VARIABLES = {"s3": "AWS", "gs": "GOOGLE", "az": "AZURE", "abfss": "AZURE"}
 """Starts of the names of variables in the environment, by scheme."""
 
-_UNSUPPORTED = ("NotImplemented", "NotSupported")
-
 
 class MissingError(InvalidInputError):
     """A file or an object that does not exist."""
@@ -62,6 +62,10 @@ class PresentError(InvalidInputError):
 
 class UnconditionalError(InvalidInputError):
     """A store that cannot refuse to replace an object."""
+
+
+class DeniedError(FileProblemError):
+    """A refusal for want of credentials or rights. A store may give it for an object that is not there."""
 
 
 class NoPartsError(FileProblemError):
@@ -120,21 +124,24 @@ def refusal(label: str, doing: str, kind: str, text: str) -> GlimpseError:
             f"{label} could not be {doing}: no credentials were found",
             f"set them in the environment or in a profile; for a public bucket set {variables}_SKIP_SIGNATURE=true",
         )
-    if kind in ("FileNotFoundError", "NotFoundError") or status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+    if kind in ("FileNotFoundError", "NotFoundError") or status in _MISSING:
         return MissingError(f"{label} does not exist", "check the address")
-    if kind in ("AlreadyExistsError", "PreconditionError") or status == HTTPStatus.PRECONDITION_FAILED:
+    if kind in ("AlreadyExistsError", "PreconditionError") or status in _PRESENT:
         return PresentError(f"{label} exists already", "use `--overwrite` to replace it")
-    if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or "StartTooLarge" in text or "RangeNotSupported" in text:
+    if status in _NO_PART or "StartTooLarge" in text or "RangeNotSupported" in text:
         return NoPartsError(f"{label} has no such part", "read it whole")
-    if any(kind.startswith(word) for word in _UNSUPPORTED) or status == HTTPStatus.NOT_IMPLEMENTED:
+    if kind in ("NotImplementedError", "NotSupportedError") or status in _UNSUPPORTED:
         return UnconditionalError(f"{label} could not be {doing}: the store does not know how", "choose another store")
     reason = _reason(status, code, text)
-    return FileProblemError(f"{label} could not be {doing}: {reason}", _hint(status, reason))
+    kind_of_problem = DeniedError if status in _DENIED else FileProblemError
+    return kind_of_problem(f"{label} could not be {doing}: {reason}", _hint(status, reason))
 
 
 def _reason(status: int, code: str, text: str) -> str:
     """Say in words why an answer or a connection failed."""
     if status:
+        from http import HTTPStatus
+
         try:
             phrase = f"{status} {HTTPStatus(status).phrase}"
         except ValueError:  # a number of the server's own
@@ -148,9 +155,9 @@ def _reason(status: int, code: str, text: str) -> str:
 
 def _hint(status: int, reason: str) -> str:
     """Give the way out."""
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+    if status in _DENIED:
         return "check the credentials, and that they allow it"
-    if "region" in reason or status in (HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.TEMPORARY_REDIRECT):
+    if "region" in reason or status in _MOVED:
         return "set AWS_REGION to that of the bucket"
     if "not encrypted" in reason:
         return "give an https endpoint"
