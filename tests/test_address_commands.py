@@ -95,6 +95,18 @@ def test_an_image_goes_to_standard_output_in_two_requests(bucket, s3, capfdbinar
     assert capfdbinary.readouterr().out == (tmp_path / "a.png").read_bytes()
 
 
+def test_a_table_of_windows_may_have_an_address(glimpse, bucket, tmp_path):
+    storage, folder = storage_of(bucket), bucket.partition(f"{BUCKET}/")[2]
+    storage.put(f"{folder}/in/boxes.csv", b"x,y,width,height,label\n10,20,50,40,eye\n")
+    line = f"extract {bucket}/in/chelsea.png --windows {bucket}/in/boxes.csv --name {{label}} -o {tmp_path}/"
+    assert glimpse(line)[0] == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["eye.png"]
+    code, _, err = run(glimpse, f"extract {bucket}/in/chelsea.png --windows {bucket}/in/none.csv -o {tmp_path}/")
+    assert (code, err) == (2, f"glimpse: error: {bucket}/in/none.csv does not exist; check the address\n")
+    line = f"extract {bucket}/in/chelsea.png --windows https://host/a.csv?sig={MARK} -o {tmp_path}/"
+    assert run(glimpse, line)[2].endswith("https://host/a.csv is given with a query; save it as a file first\n")
+
+
 @pytest.mark.parametrize(
     ("line", "code", "message"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import reprlib
 from typing import TYPE_CHECKING, Any
 
+from glimpsecli import storage
 from glimpsecli.encodings import encoding_of
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images import streams
@@ -52,7 +53,14 @@ def from_json(text: str, subject: str = "") -> Any:
 
 
 def read_bytes(path: str | Path, hint: str | None = None) -> bytes:
-    """Read a file, or standard input where the path is ``-``; or raise with the reason on one line, and `hint`."""
+    """Read a file or what an address names, or standard input where the path is ``-``.
+
+    Errors have the reason on one line, and `hint`. Many of a table's own name it, so that it may have no signature.
+    """
+    if isinstance(path, str) and storage.is_address(path):
+        if storage.shown(path) != path:
+            raise InvalidInputError(f"{storage.shown(path)} is given with a query", "save it as a file first")
+        return storage.storage_of(path).read(storage.path_of(path))
     try:
         return streams.standard_input().read() if path == "-" else streams.read_bytes(path)
     except InvalidInputError:
