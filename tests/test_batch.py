@@ -19,6 +19,8 @@ from PIL import Image
 
 from glimpsecli import Window, cli, extract
 from glimpsecli.annotations.boxes import Box, Length
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.jobs.batching import check_part
 from glimpsecli.jobs.pool import Budget, in_order
 from glimpsecli.jobs.requests import BoxRequest, Shaping
 from glimpsecli.jobs.sources import find_sources
@@ -617,3 +619,29 @@ print(peaks[14], peaks[-1])"""
     )
     early, late = map(int, done.stdout.split())
     assert late - early < 40_000  # kilobytes; one picture is 9 MB
+
+
+@pytest.mark.parametrize(
+    ("environment", "part"),
+    [
+        ({"ID": "1", "MIN": "1", "MAX": "4", "STEP": "1"}, (1, 4)),
+        ({"ID": "0", "MIN": "0", "MAX": "3"}, (1, 4)),
+        ({"ID": "15", "MIN": "5", "MAX": "20", "STEP": "5"}, (3, 4)),
+        ({"ID": "20", "MIN": "5", "MAX": "22", "STEP": "5"}, (4, 4)),
+        ({"MIN": "1", "MAX": "4"}, "SLURM_ARRAY_TASK_ID is not set; run it as a task of `sbatch --array`"),
+        ({"ID": "x", "MIN": "1", "MAX": "4"}, "SLURM_ARRAY_TASK_ID is 'x'"),
+        ({"ID": "7", "MIN": "1", "MAX": "4"}, "task 7 is not one of 1-4:1"),
+        ({"ID": "3", "MIN": "1", "MAX": "5", "STEP": "3"}, "task 3 is not one of 1-5:3"),
+        ({"ID": "3", "MIN": "1", "MAX": "5", "STEP": "0"}, "task 3 is not one of 1-5:0"),
+        ({"ID": "7", "MIN": "3", "MAX": "7", "COUNT": "2"}, "the array has 2 of 5 tasks, and so not all parts"),
+    ],
+)
+def test_the_part_of_a_slurm_task(environment, part, monkeypatch):
+    for name, value in environment.items():
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", value)
+    if isinstance(part, tuple):
+        assert check_part("slurm") == part
+    else:
+        with pytest.raises(InvalidInputError) as caught:
+            check_part("slurm")
+        assert part in str(caught.value)

@@ -20,6 +20,7 @@ from stores import BUCKET
 
 from glimpsecli.errors import FileProblemError, GlimpseError, InvalidInputError
 from glimpsecli.storage import Storage, storage_of
+from glimpsecli.storage.ahead import AT_ONCE, ahead
 from glimpsecli.storage.local import LocalStorage
 
 LINES = ["{}", '{"label": "Ärger ?#%"}', "", "x" * 70_000]
@@ -231,6 +232,33 @@ def test_a_killed_writer_leaves_whole_lines_in_order(kind, tmp_path, request):
         place.storage.discard(path)
 
 
+def test_what_is_read_ahead_is_bounded_and_in_order():
+    asked = []
+
+    def read(path):
+        asked.append(path)
+        time.sleep(0.002 * (len(path) % 3))
+        return path.encode()
+
+    paths = [str(number) for number in range(100)]
+    found = ahead(read, iter(paths))
+    for number, path in enumerate(paths):
+        assert next(found) == path.encode()
+        assert len(asked) <= number + 1 + AT_ONCE
+    assert next(found, None) is None
+    assert [*ahead(read, [])] == []
+
+
+def test_reading_ahead_ends_with_whoever_reads():
+    asked = []
+    found = ahead(lambda path: asked.append(path) or b"", map(str, range(1000)))
+    next(found)
+    found.close()
+    assert len(asked) <= AT_ONCE + 1
+    with pytest.raises(ZeroDivisionError):
+        [*ahead(lambda path: 1 // int(path), ["1", "0", "2"])]
+
+
 class Dies(BaseException):
     """The end of the process."""
 
@@ -397,14 +425,16 @@ def test_a_large_object_is_put_in_pieces_or_not_at_all(s3, monkeypatch):
     assert "Uploads" not in client.list_multipart_uploads(Bucket=BUCKET)
 
 
-JOINER = """
-import resource, sys
+JOINER = r"""
+import re, sys
+from pathlib import Path
 from glimpsecli.storage import path_of, storage_of
 storage, path = storage_of(sys.argv[1]), path_of(sys.argv[1])
 storage.append(path, ["x" * 400_000])
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+peak = lambda: int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])  # not its parent's
+before = peak()
 storage.join(path)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(peak() - before)
 """
 
 

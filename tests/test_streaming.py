@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from glimpsecli import cli
-from glimpsecli.errors import InvalidInputError
+from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.images.ordering import natural_key
 from glimpsecli.jobs import batch as batches
 from glimpsecli.jobs import manifest, spool
@@ -282,3 +282,71 @@ def test_a_long_list_is_read_line_by_line_and_its_lines_are_numbered(run, monkey
     assert (code, "in/1.png is given twice" in err) == (2, True)
     with pytest.raises(InvalidInputError, match="no image is left"):
         Sources([], lists=["list.txt"], exclude=["*"], output="out")
+
+
+def test_a_file_that_no_line_tells_of_is_not_replaced_by_a_run_that_goes_on(run, monkeypatch):
+    monkeypatch.setattr(batches, "AHEAD", 2)
+    photos(*(f"in/{number}.png" for number in range(9)))
+    Path("out").mkdir()
+    Path("out/7_000.png").write_bytes(b"mine")
+    assert run("in -o out -j 1")[0] == 2
+    code, err = run("in -o out -j 1 --resume")
+    assert (code, "7_000.png exists already" in err) == (1, True)
+    assert Path("out/7_000.png").read_bytes() == b"mine"
+    Path("out/7_000.png").unlink()
+    assert run("in -o out -j 1 --resume")[0] == 0
+    assert len(Path("out/metadata.jsonl").read_text().splitlines()) == 9
+
+
+def test_a_part_that_goes_on_leaves_the_temporary_files_of_others(run):
+    photos(*(f"in/{number}.png" for number in range(6)))
+    assert run("in -o out --part 2/2")[0] == 0
+    mine, other = (Path(f"out/.{number}_000.png.0123456789ab.glimpse-tmp") for number in (5, 0))
+    mine.write_bytes(b"half")
+    other.write_bytes(b"half")
+    assert run("in -o out --part 2/2 --resume")[0] == 0
+    assert (mine.exists(), other.exists()) == (False, True)
+
+
+def test_two_empty_manifests_do_not_stop_a_run_that_goes_on(run):
+    photos("in/a.png")
+    assert run("in -o out")[0] == 0
+    Path("out/a_000.png").unlink()
+    Path("out/metadata.jsonl").write_bytes(b"")
+    Path(f"out/{manifest.RESUMED}").write_bytes(b"")
+    assert run("in -o out --resume")[0] == 0
+    assert len(Path("out/metadata.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_second_writer_of_a_manifest_is_noticed(run, monkeypatch):
+    photos("in/a.png", "in/b.png")
+    rest = manifest.Manifest._write_rest
+
+    def doubled(self):
+        rest(self)
+        lines = Path("out/metadata.jsonl").read_text()
+        with open("out/metadata.jsonl", "a") as file:
+            file.write(lines)
+
+    monkeypatch.setattr(manifest.Manifest, "_write_rest", doubled)
+    code, err = run("in -o out")
+    assert (code, "has 4 lines of the 2 that were written" in err) == (1, True)
+
+
+def test_the_total_of_a_part_is_its_own(monkeypatch):
+    monkeypatch.setattr(batches, "AHEAD", 3)
+    batch = planned(Generated(5, 8), part=(2, 4))
+    items = batch.items()
+    next(items)
+    assert batch.total == 10
+
+
+def test_a_full_temporary_disk_is_named(monkeypatch):
+    monkeypatch.setattr(spool, "HELD", 2)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    with pytest.raises(FileProblemError, match=r"cannot hold the sorted names: No space.*TMPDIR"):
+        Spool(None, range(5))

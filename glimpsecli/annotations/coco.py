@@ -34,7 +34,7 @@ from glimpsecli.annotations.turned import box_of_list
 from glimpsecli.errors import InvalidInputError
 
 
-def read_coco(path: Path, problems: list[str], notes: Notes) -> Iterator[Annotated]:
+def read_coco(path: Path | str, problems: list[str], notes: Notes) -> Iterator[Annotated]:
     """Read a COCO file; see the module for what its numbers mean."""
     whole = _load(path)
     images = {}
@@ -82,14 +82,14 @@ def _box(entry: dict[str, Any], labels: dict[str | None, str | None], notes: Not
     return box_of_list(bbox, notes, label=label or category, category=category, angle=angle, outline=outline)
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _load(path: Path | str) -> dict[str, Any]:
     whole = from_json(read_text(path), f"{path} is ")
     if not isinstance(whole, dict) or not isinstance(whole.get("images"), list):
         raise InvalidInputError(f"{path} is no COCO file", "it has no list of images, as in {images, annotations}")
     return whole
 
 
-def _entries(whole: dict[str, Any], name: str, path: Path, problems: list[str]) -> list[dict[str, Any]]:
+def _entries(whole: dict[str, Any], name: str, path: Path | str, problems: list[str]) -> list[dict[str, Any]]:
     listed = whole.get(name, [])
     if not isinstance(listed, list):
         raise InvalidInputError(f"{path}: {name} is not a list")
@@ -99,7 +99,9 @@ def _entries(whole: dict[str, Any], name: str, path: Path, problems: list[str]) 
     return [entry for entry in listed if isinstance(entry, dict)]
 
 
-def _categories(whole: dict[str, Any], path: Path, problems: list[str]) -> Iterator[tuple[str | None, str | None]]:
+def _categories(
+    whole: dict[str, Any], path: Path | str, problems: list[str]
+) -> Iterator[tuple[str | None, str | None]]:
     for entry in _entries(whole, "categories", path, problems):
         with noted(problems, f"{path}, category id {shown(entry.get('id'))}"):
             yield label_of(entry.get("id")), label_of(entry.get("name"))

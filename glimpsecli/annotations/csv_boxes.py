@@ -55,7 +55,7 @@ _LABEL = ("label", "class", "class_name", "category")
 
 
 def read_csv(
-    path: Path, problems: list[str], notes: Notes, box_format: str = "xywh", unit: str = "pixels"
+    path: Path | str, problems: list[str], notes: Notes, box_format: str = "xywh", unit: str = "pixels"
 ) -> Iterator[Annotated]:
     """Read a CSV file; see the module for its columns."""
     for name, value, known in (("box format", box_format, COLUMNS), ("unit", unit, BOX_UNITS)):

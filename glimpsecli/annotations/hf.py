@@ -31,9 +31,9 @@ FILE = "metadata.jsonl"
 _LABELS = ("categories", "category", "labels", "label")
 
 
-def read_jsonl(path: Path, problems: list[str], notes: Notes) -> Iterator[Annotated]:
+def read_jsonl(path: Path | str, problems: list[str], notes: Notes) -> Iterator[Annotated]:
     """Read a metadata file, or the one in a folder; see the module for its keys."""
-    file = path / FILE if path.is_dir() else path
+    file = path / FILE if isinstance(path, Path) and path.is_dir() else path
     boxed = False
     for line, source in enumerate(read_text(file).split("\n"), 1):
         where = f"{file}, line {line}"

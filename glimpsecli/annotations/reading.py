@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from glimpsecli.annotations import hf
 from glimpsecli.annotations.annotated import Annotated, Annotations, Notes
@@ -13,13 +14,14 @@ from glimpsecli.annotations.boxes import Box
 from glimpsecli.annotations.coco import read_coco
 from glimpsecli.annotations.csv_boxes import read_csv
 from glimpsecli.annotations.names import Index, key_of
-from glimpsecli.annotations.text import shown
+from glimpsecli.annotations.text import read_text, shown
 from glimpsecli.annotations.voc import read_voc
 from glimpsecli.annotations.yolo import read_yolo
 from glimpsecli.encodings import encoding_of
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.storage import is_address, name_of
 
-FORMATS: dict[str, Callable[[Path, list[str], Notes], Iterable[Annotated]]] = {
+FORMATS: dict[str, Callable[[Any, list[str], Notes], Iterable[Annotated]]] = {
     "coco": read_coco,
     "yolo": read_yolo,
     "voc": read_voc,
@@ -28,6 +30,7 @@ FORMATS: dict[str, Callable[[Path, list[str], Notes], Iterable[Annotated]]] = {
 }
 IN_FOLDERS = (".txt", ".xml", ".jsonl", ".yaml", ".yml", ".names")
 """Suffixes of the files that are read in a folder of annotations; any others, images too, may lie beside them."""
+_OF_FOLDERS = ("yolo", "voc")
 _SUFFIXES = {".txt": "yolo", ".xml": "voc", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
@@ -39,7 +42,7 @@ def read_annotations(
     Parameters
     ----------
     path : str
-        A file, or for ``yolo``, ``voc`` and ``jsonl`` a folder.
+        A file, or for ``yolo``, ``voc`` and ``jsonl`` a folder; or the address of a file, but for ``yolo`` and ``voc``.
     file_format : str, optional
         A key of `FORMATS`; guessed where it is None.
     box_format, unit : str
@@ -52,10 +55,12 @@ def read_annotations(
     """
     if not path:  # which Path takes for the current folder
         raise InvalidInputError("'': No such file or directory", "name a file or a folder of annotations")
-    place = Path(path)
+    place = path if is_address(path) else Path(path)
     if file_format is not None and file_format not in FORMATS:
         raise InvalidInputError(f"{file_format!r} is no format of annotations", f"choose {', '.join(FORMATS)}")
     chosen = file_format or _guess(place)
+    if isinstance(place, str) and chosen in _OF_FOLDERS:
+        raise InvalidInputError(f"{path} is an address, and {chosen} has many files", "copy their folder here")
     problems: list[str] = []
     notes: Notes = Counter()
     if chosen == "csv":
@@ -89,9 +94,9 @@ def _merged(found: Iterable[Annotated], problems: list[str]) -> Iterator[tuple[s
         yield key, image._replace(boxes=tuple(boxes[key]))
 
 
-def _guess(path: Path) -> str:
+def _guess(path: Path | str) -> str:
     """Guess the format by the content of a folder, by the suffix of a file, or by its first character."""
-    if path.is_dir():
+    if isinstance(path, Path) and path.is_dir():
         present = [name for suffix, name in ((".xml", "voc"), (".txt", "yolo")) if next(path.rglob(f"*{suffix}"), None)]
         if (path / hf.FILE).is_file():
             present.append("jsonl")
@@ -99,7 +104,7 @@ def _guess(path: Path) -> str:
             return present[0]
         content = f"files of {' and '.join(present)}" if present else "no annotations that glimpse knows"
         raise InvalidInputError(f"{path} holds {content}", "name the format, or the file")
-    suffix = PurePosixPath(path.name).suffix.lower()
+    suffix = PurePosixPath(name_of(str(path))).suffix.lower()
     if suffix in _SUFFIXES:
         return _SUFFIXES[suffix]
     text = _head(path)
@@ -110,7 +115,9 @@ def _guess(path: Path) -> str:
     raise InvalidInputError(f"{path}: the format of the annotations is not clear", f"choose {', '.join(FORMATS)}")
 
 
-def _head(path: Path) -> str:
+def _head(path: Path | str) -> str:
+    if isinstance(path, str):
+        return read_text(path).lstrip()
     try:
         with path.open("rb") as file:
             head = file.read(1 << 16)

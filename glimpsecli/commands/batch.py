@@ -12,7 +12,7 @@ import click
 from glimpsecli import names
 from glimpsecli.commands import lowering, options, values
 from glimpsecli.commands.report import say
-from glimpsecli.commands.running import begun, end, run_batch, show_plan
+from glimpsecli.commands.running import begun, end, run_batch, run_shards, show_plan
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.groups import Source
@@ -24,6 +24,10 @@ EXAMPLES = options.examples(
     "glimpse batch sample_images -o random --random 4 --random-size 10%-40% --seed 7 --size 32 -j 2",
     "glimpse batch sample_images -o squares --at 50%,50% --extent 50%x50% --size 64x64 --resume",
 )
+
+
+REMOTE = 16
+"""Images that are worked on at once where they come from a store, so that processors do not wait for the network."""
 
 
 class BatchCommand(options.Command):
@@ -46,7 +50,11 @@ class BatchCommand(options.Command):
 @options.which("--from-file", "lists", multiple=True, metavar="LIST|-", help="A file with a path on each line.")
 @options.search_options
 @options.frames_options
-@options.which("--part", metavar="I/N", help="Only the I-th of N parts, for job arrays; their manifests join with cat.")
+@options.which(
+    "--part",
+    metavar="I/N|slurm",
+    help="Only the I-th of N parts, or that of a Slurm array's task; manifests join with cat.",
+)
 @options.where_options
 @options.where("--tiles", type=values.TilesValue(), help="Cut each image into C columns and R rows.")
 @options.where("--random", "number", type=click.IntRange(1), metavar="N", help="N square windows at random places.")
@@ -76,7 +84,14 @@ class BatchCommand(options.Command):
     help="Drop windows whose shorter side is below this, before --context and --square.",
 )  # fmt: skip
 @options.how_options
-@options.out("-o", "--output", "target", required=True, metavar="OUT", help="The output folder.")
+@options.out(
+    "-o", "--output", "target", required=True, metavar="OUT",
+    help="The output folder; or shards, tar files for WebDataset: out-{shard:05d}.tar",
+)  # fmt: skip
+@options.out(
+    "--per-shard", type=click.IntRange(1), metavar="N",
+    help="Images of a shard, whether they have glimpses or not. Default: 1000.",
+)  # fmt: skip
 @options.name_option
 @options.encoding_options
 @options.out(
@@ -93,14 +108,20 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     The folders of the images are mirrored in OUT. Beside the glimpses OUT gets metadata.jsonl, a line for each glimpse;
     failures.jsonl, a line for each image that failed; and run.json, the parameters and versions. The same run gives the
     same bytes, whatever -j. Windows are given as for `glimpse extract`, or come from annotations; none means the whole
-    image.
+    image. A shard holds each glimpse with its line as .json, and a file beside it the lines of all of them: its
+    receipt, without which it is made again.
     """
     from glimpsecli.commands.planning import planning
     from glimpsecli.images.streams import is_stream, refuse_shared
     from glimpsecli.jobs.batching import check_part, make_batch
     from glimpsecli.jobs.description import file_hashes
     from glimpsecli.jobs.manifest import Manifest
+    from glimpsecli.jobs.pool import processors
+    from glimpsecli.jobs.sharding import SUFFIX, Sharding
+    from glimpsecli.jobs.shards import Shards
     from glimpsecli.jobs.sources import Sources
+    from glimpsecli.storage import is_address, name_of, shown
+    from glimpsecli.storage.addresses import WEB, parse
 
     planned = planning(quiet=given["quiet"])
     if given["number"] is not None:  # as run.json keeps them
@@ -109,12 +130,22 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     parameters = _recorded({**given, "name": name, "sources": sources})
     resume, overwrite = given["resume"], given["overwrite"]
     part = check_part(given.pop("part") or "1/1")
-    manifest = Manifest(target, part)
+    sharding, per_shard = None, given.pop("per_shard")
+    if target.endswith(SUFFIX):
+        sharding = Sharding.of(target, per_shard)
+        parameters |= {"shards": name_of(target), "per_shard": sharding.per_shard}
+        target = sharding.folder
+    elif "{shard" in name_of(target):
+        raise click.UsageError(f"-o {shown(target)}: shards are tar files; end the name in .tar")
+    elif per_shard is not None:
+        raise click.UsageError(f"--per-shard {per_shard} is for shards: -o out-{{shard:05d}}.tar")
     lists = given.pop("lists")
     if not sources and not lists:
         raise click.UsageError("Missing argument 'SOURCE...'.")
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite: go on, or start anew.")
+    if is_address(target) and parse(target).scheme in WEB:
+        raise click.UsageError(f"-o {shown(target)} is read-only; write to a folder or to a bucket.")
     if target == "-":
         raise click.UsageError("-o -: a batch writes a folder, not to standard output.")
     if given["threads"] is not None:
@@ -134,9 +165,9 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         raise click.UsageError(f"{target} holds the annotations; choose another output folder.")
     parameters["inputs"] = file_hashes(files, target)
     annotations, labels = _annotations(given)
-    found = Sources(
-        sources, lists=lists, output=target, videos=lowering.asks_for_frames(given), **lowering.search_of(given)
-    )
+    kept_out = target if sharding is None else os.devnull  # tar files are no images
+    asks = lowering.asks_for_frames(given)
+    found = Sources(sources, lists=lists, output=kept_out, videos=asks, **lowering.search_of(given))
     taken = _taken(given, annotated=annotations is not None)
     if given["backend"] == "auto":
         given["backend"] = "cpu"  # not chosen by the size of the job, so that the bytes are the same again
@@ -144,17 +175,23 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     how = lowering.how_of(given)
     how = how._replace(shaping=how.shaping._replace(min_size=min_size or 0.0))
     output = lowering.output_of(os.path.join(target, ""), name, given)
-    replace = bool(resume) and os.path.lexists(manifest.path("run.json"))
+    if given["jobs"] is None and any(map(is_address, (*sources, *lists, target))):
+        given["jobs"] = max(REMOTE, processors())
+    record = Manifest(target, part) if sharding is None else Shards(sharding, part)
+    resumed = bool(resume) and record.holds("run.json")
     made = make_batch(
-        found, taken, how, output._replace(overwrite=output.overwrite or replace), lowering.frame_choice_of(given, how),
+        found, taken, how, output._replace(resumed=resumed), lowering.frame_choice_of(given, how),
         annotations=annotations, labels=labels, part=part, inputs=[path for path in files if os.path.isfile(path)],
-        note=lambda line: None if given["quiet"] else say(line),
+        sharding=sharding, note=lambda line: None if given["quiet"] else say(line),
     )  # fmt: skip
+    given["overwrite"] = overwrite
     if given["dry_run"]:
-        manifest.check(made.plan, parameters, resume=resume, overwrite=overwrite)
+        record.check(made.plan, parameters, resume=resume, overwrite=overwrite)
         end(show_plan(made.plan, given, begun(made.items(), planned), lambda: made.total))
+    elif isinstance(record, Shards):
+        run_shards(made, record, parameters, given, planned)
     else:
-        run_batch(made, manifest, parameters, {**given, "overwrite": overwrite}, planned)
+        run_batch(made, record, parameters, given, planned)
 
 
 def _annotations(given: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
@@ -218,4 +255,14 @@ def _recorded(given: dict[str, Any]) -> dict[str, Any]:
     """Give the parameters that the bytes depend on, as JSON holds them."""
     idle = {"jobs", "resume", "dry_run", "overwrite", "verbose", "quiet", "traceback", "part", "threads", "max_pixels"}
     named: dict[str, Any] = {name: value for name, value in given.items() if name not in idle}
-    return dict(json.loads(json.dumps(named, default=lambda value: getattr(value, "text", str(value)))))
+    text = json.dumps(named, default=lambda value: getattr(value, "text", str(value)))
+    return {name: _unsigned(value) for name, value in json.loads(text).items()}
+
+
+def _unsigned(value: Any) -> Any:
+    """Give a value without the queries of addresses, which may hold signatures."""
+    from glimpsecli.storage import shown
+
+    if isinstance(value, list):
+        return [_unsigned(one) for one in value]
+    return shown(value) if isinstance(value, str) else value

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Item, Plan
     from glimpsecli.jobs.products import Done
     from glimpsecli.jobs.resuming import Entry
+    from glimpsecli.jobs.shards import Shards
 
 LOG_EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
@@ -112,7 +113,7 @@ def run_plan(
         for done in engine.run(plan, batched.items, workers=workers, stop=stop, is_done=batched.is_done):
             if keep is not None:
                 keep(done)
-            written, skipped = len(done.products), bool(done.lines)
+            written, skipped = len(done.products), done.skipped
             counts.update({"written": written, "skipped": skipped, "too small": done.too_small})
             counts["worked"] += done.source != plan.container and not skipped
             if done.failure is not None:
@@ -170,6 +171,28 @@ def run_batch(
         check = partial(is_done, plan=plan, quick=resume == "quick")
         batched = Batched(items, lambda: batch.total, check, manifest.finish)
         code = run_plan(plan, given, keep=manifest.add, batched=batched)
+    _end_batch(code)
+
+
+def run_shards(
+    batch: Batch,
+    shards: Shards,
+    parameters: Mapping[str, Any],
+    given: Mapping[str, Any],
+    planned: Callable[[], object],
+) -> None:
+    """Run a batch into shards, and end with the exit code; `planned` is called when its first image is."""
+    plan = batch.plan
+    with shards, closing(batch):
+        shards.earlier(plan, parameters, resume=given["resume"], overwrite=given["overwrite"])
+        items = begun(batch.shards(shards), planned)
+        shards.start(plan)
+        batched = Batched(items, lambda: batch.total, finish=lambda: shards.finish(batch.shard_numbers))
+        code = run_plan(plan, given, keep=shards.add, batched=batched)
+    _end_batch(code)
+
+
+def _end_batch(code: ExitCode) -> None:
     if code == ExitCode.INTERRUPTED:
         say("give --resume to go on")
     end(code)

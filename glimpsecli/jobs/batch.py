@@ -6,24 +6,31 @@ import os
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from contextlib import suppress
+from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.jobs.groups import Group, Source, changed, in_order
-from glimpsecli.jobs.outputs import Outputs, input_among, labels_of, target_names
+from glimpsecli.jobs.outputs import Outputs, input_among, labels_of, refuse_collisions, target_names
 from glimpsecli.jobs.plan import Item, Plan
 from glimpsecli.jobs.requests import BoxRequest, Request
+from glimpsecli.jobs.sharding import member_of
 from glimpsecli.jobs.spool import HELD, Hashes
-from glimpsecli.storage.atomic import temporary_of
+from glimpsecli.storage import is_address
+from glimpsecli.storage.atomic import is_temporary, temporary_of
 
 if TYPE_CHECKING:
     from glimpsecli.annotations.annotated import Annotated
     from glimpsecli.jobs.resuming import Earlier
+    from glimpsecli.jobs.shards import Shards
     from glimpsecli.jobs.sources import Sources
 
 AHEAD = 10_000
-"""Images that are planned ahead: of a batch with no more, all outputs are checked before the first is written."""
+"""Images that are planned ahead, or ten times as many glimpses: of a batch with no more, all outputs are checked before
+the first is written."""
+MOST = 1000
+"""Folders whose temporary files are remembered."""
 
 
 class Batch:
@@ -62,14 +69,16 @@ class Batch:
         assert plan.root is not None
         self._outputs = Outputs(
             lambda path: is_input(path) or sources.finds(os.path.realpath(path)),
-            overwrite=plan.output.overwrite,
+            overwrite=plan.output.overwrite or plan.output.resumed,
             root=plan.root,
         )
-        self._planned = 0
-        self._counted = 0
-        self._complete = self._counting = False
+        self._per_shard = 1 if plan.sharding is None else plan.sharding.per_shard
+        self._start = self._seen = 0
+        self._planned, self._counted = 0, len(annotated)
+        self._complete, self._counting = False, bool(annotated)
         self._stop = threading.Event()
         self._made: tuple[str, Hashes] | None = None  # the targets of one folder
+        self._left: dict[str, list[str]] = {}  # temporary files in the folders of a run that is resumed
 
     @property
     def total(self) -> int:
@@ -89,26 +98,13 @@ class Batch:
         InvalidInputError
             Outputs of a folder collide, exist, are inputs or could not be written; or an image is given twice.
         """
-        coming: deque[Item] = deque()
-        for group, source in self._chosen():
-            if not group.checked:
-                self._check(group, resumed=earlier is not None)
-                group.checked = True
-            item = self.item_of(source)
-            if not item.requests:
-                continue
-            for target in item.targets:
-                self._outputs.check(target)
-            self._planned += 1
-            coming.append(item if earlier is None else item._replace(lines=earlier.lines_of(source)))
-            if len(coming) > AHEAD:
-                self._count()
-                yield coming.popleft()
-        if earlier is not None:
-            earlier.end()
-        self._complete = True
-        self._stop.set()
-        yield from coming
+        return self._ahead(self._checked(earlier))
+
+    def shards(self, shards: Shards) -> Iterator[Item]:
+        """Plan the items, shard by shard; see :meth:`items`."""
+        groups = groupby(self._checked(None), key=lambda item: item.shard)
+        made = (shards.planned(number or 0, [*mine], self.plan) for number, mine in groups)
+        return self._ahead(chain.from_iterable(made))
 
     def item_of(self, source: Source) -> Item:
         """Plan the item of a source."""
@@ -123,8 +119,9 @@ class Batch:
         """Return whether a file is the target of an image of a relative folder."""
         if self._made is None or self._made[0] != folder:
             targets = Hashes()
-            for _, made in _Pairs(self, self._sources.group(folder)):
-                targets.add(os.path.normpath(made))
+            for group in changed([self._sources.group(folder)], self._frames_of):
+                for _, made in _Pairs(self, group):
+                    targets.add(os.path.normpath(made))
             self._made = folder, targets
         return os.path.normpath(target) in self._made[1]
 
@@ -132,36 +129,94 @@ class Batch:
         """Stop counting."""
         self._stop.set()
 
+    @property
+    def shard_numbers(self) -> range:
+        """The numbers of all shards, once all items were given."""
+        each = self._per_shard
+        return range(self._start // each, -(-(self._start + self._seen) // each))
+
+    def _ahead(self, items: Iterator[Item]) -> Iterator[Item]:
+        """Plan `AHEAD` items before the first is given."""
+        coming: deque[Item] = deque()
+        glimpses = 0
+        for item in items:
+            self._planned += 1
+            coming.append(item)
+            glimpses += len(item.targets)
+            while len(coming) > AHEAD or (glimpses > 10 * AHEAD and len(coming) > 1):
+                self._count()
+                glimpses -= len(coming[0].targets)
+                yield coming.popleft()
+        self._complete = True
+        self._stop.set()
+        yield from coming
+
+    def _checked(self, earlier: Earlier | None) -> Iterator[Item]:
+        """Generate the items whose outputs were checked."""
+        for group, source in self._chosen():
+            self._seen += 1
+            if not group.checked:
+                self._check(group)
+                group.checked = True
+            item = self.item_of(source)
+            if not item.requests:
+                continue
+            if self.plan.sharding is not None:
+                yield item._replace(shard=(self._start + self._seen - 1) // self._per_shard)
+                continue
+            for target in item.targets:
+                self._outputs.check(target)
+                if earlier is not None and not is_address(target):
+                    self._sweep(target)
+            yield item if earlier is None else item._replace(lines=earlier.lines_of(source))
+        if earlier is not None:
+            earlier.end()
+
     def _chosen(self) -> Iterator[tuple[Group, Source]]:
-        """Generate the sources of this part."""
+        """Generate the sources of this part; parts are cut between shards."""
         number, parts = self.part
         if parts == 1:
             yield from self._all(self.plan.left_out)
             return
         count = sum(1 for _ in self._all(self.plan.left_out if number == 1 else None))
-        start, stop = (count * k // parts for k in (number - 1, number))
-        yield from islice(self._all(None), start, stop)
+        each = self._per_shard
+        shards = -(-count // each)
+        self._start, stop = (shards * k // parts * each for k in (number - 1, number))
+        self._counted, self._counting = min(stop, count) - self._start, True
+        yield from islice(self._all(None), self._start, stop)
 
     def _all(self, left_out: Counter[str] | None) -> Iterator[tuple[Group, Source]]:
         return in_order(changed(self._sources.groups(left_out), self._frames_of))
 
     def _names(self, source: Source, asked: Sequence[Request]) -> tuple[str, ...]:
         plan = self.plan
-        return target_names(source, labels_of(asked, plan.how.shaping.retina), plan.output, plan.format)
+        names = target_names(source, labels_of(asked, plan.how.shaping.retina), plan.output, plan.format)
+        return names if plan.sharding is None else tuple(map(member_of, names))
 
-    def _check(self, group: Group, *, resumed: bool) -> None:
-        """Refuse collisions in a folder; of a run that is resumed, remove the temporary files that it left there."""
+    def _check(self, group: Group) -> None:
+        """Refuse collisions in a folder."""
         assert self.plan.root is not None
-        folder = os.path.join(self.plan.root, group.folder)
-        top, real = os.path.realpath(self.plan.root), os.path.realpath(folder)
-        inside = os.path.commonpath([real, top]) == top  # what is written outside fails for itself
-        if inside and real != os.path.normpath(os.path.join(top, group.folder)):  # two folders could be one
-            raise InvalidInputError(f"{folder} leads through a link to {real}", "remove the link")
         pairs = _Pairs(self, group)
-        self._outputs.refuse_collisions([*pairs] if len(group.sources) < HELD else pairs)
-        if resumed:
-            for where in dict.fromkeys(os.path.dirname(target) for _, target in pairs):
-                _sweep(where, (os.path.basename(target) for _, target in pairs))
+        some = [*islice(pairs, HELD)]
+        known = some if len(some) < HELD else pairs
+        if self.plan.sharding is not None:
+            refuse_collisions(known, lambda target: target)
+            return
+        if not is_address(self.plan.root):
+            _refuse_link(self.plan.root, group.folder)
+        self._outputs.refuse_collisions(known)
+
+    def _sweep(self, target: str) -> None:
+        """Remove the temporary files of a target that a killed run left, and no others: other parts may be running."""
+        folder, name = os.path.split(target)
+        if folder not in self._left:
+            if len(self._left) > MOST:
+                self._left.clear()
+            self._left[folder] = _temporaries(folder)
+        for left in self._left[folder]:
+            if temporary_of(left, (name,)):
+                with suppress(OSError):
+                    os.unlink(os.path.join(folder, left))
 
     def _count(self) -> None:
         """Count the images in the background, once."""
@@ -188,14 +243,18 @@ class _Pairs:
                 yield source.path, target
 
 
-def _sweep(folder: str, names: Iterable[str]) -> None:
-    """Remove the temporary files of some targets from a folder, and no others: other parts may be running."""
+def _refuse_link(root: str, relative: str) -> None:
+    """Refuse an output folder that is a link to another one of the run: glimpses of the two could share a file."""
+    folder, top = os.path.join(root, relative), os.path.realpath(root)
+    real = os.path.realpath(folder)
+    inside = os.path.commonpath([real, top]) == top  # what is written outside fails for itself
+    if inside and real != os.path.normpath(os.path.join(top, relative)):
+        raise InvalidInputError(f"{folder} leads through a link to {real}", "remove the link")
+
+
+def _temporaries(folder: str) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            left = [entry.path for entry in entries if entry.name.startswith(".")]
+            return [entry.name for entry in entries if is_temporary(entry.name)]
     except OSError:  # it is not there yet
-        return
-    known = set(names) if left else set()
-    for path in left:
-        if temporary_of(os.path.basename(path), known):
-            os.unlink(path)
+        return []

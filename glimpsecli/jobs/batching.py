@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from glimpsecli.errors import FileProblemError, GlimpseError, InvalidInputError
 from glimpsecli.images.suffixes import IMAGES
 from glimpsecli.jobs.batch import Batch
 from glimpsecli.jobs.formats import chosen_format
-from glimpsecli.jobs.groups import Source
+from glimpsecli.jobs.groups import Key, Source
 from glimpsecli.jobs.outputs import check_folder_output
 from glimpsecli.jobs.owners import Requests, names_frames, names_times
 from glimpsecli.jobs.plan import How, Output, Plan
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from glimpsecli.annotations.annotated import Annotated, Annotations
     from glimpsecli.annotations.labels import Choice
     from glimpsecli.jobs.frames import FrameChoice
+    from glimpsecli.jobs.sharding import Sharding
     from glimpsecli.jobs.sources import Sources
 
 
@@ -36,6 +38,7 @@ def make_batch(
     labels: Sequence[str] = (),
     part: tuple[int, int] = (1, 1),
     inputs: Sequence[str] = (),
+    sharding: Sharding | None = None,
     note: Callable[[str], object] = lambda line: None,
 ) -> Batch:
     """Plan the glimpses of many images.
@@ -58,6 +61,8 @@ def make_batch(
         Number of the part, and of all parts, which are contiguous and of equal length.
     inputs : sequence of str
         Other files that were read, and must not be written over.
+    sharding : Sharding, optional
+        The shards that glimpses go into, in place of files in the folder.
     note : callable
         Gets each fact about a video that the user should know, when the video is opened.
 
@@ -96,7 +101,7 @@ def make_batch(
     check_idle(how, tried, output, file_format)
     plan = Plan(
         (), how, output, file_format, root=output.target, problems=tuple(problems) if part[0] == 1 else (),
-        clips=choice.clips, left_out=Counter(),
+        clips=choice.clips, left_out=Counter(), sharding=sharding,
     )  # fmt: skip
     by_suffix = choice.selection is None and not names_frames(boxes) and not names_times(boxes)
     frames_of = _Frames(choice, asked, sources, note, by_suffix=by_suffix)
@@ -127,9 +132,11 @@ class _Frames:
         self._choice, self._asked, self._failures, self._note = choice, asked, sources.failures, note
         self._by_suffix = by_suffix
         self._noted = set[str]()
+        self._damaged = set[Key]()  # videos of which a part can be read
 
     def __call__(self, source: Source) -> Iterator[Source]:
-        if source.key in self._failures or (self._by_suffix and source.path.rpartition(".")[2].lower() in IMAGES):
+        failed = source.key in self._failures and source.key not in self._damaged
+        if failed or (self._by_suffix and source.path.rpartition(".")[2].lower() in IMAGES):
             yield source
             return
         clips = self._choice.clips
@@ -144,6 +151,7 @@ class _Frames:
         clips.notes.clear()
         if clips.problems:  # of the video itself, beside its frames
             self._failures[source.key] = FileProblemError("; ".join(clips.problems))
+            self._damaged.add(source.key)
             clips.problems.clear()
             yield source
         yield from found
@@ -155,8 +163,34 @@ def _requests(annotated: Annotated | None, choice: Choice | None) -> list[Reques
 
 
 def check_part(text: str) -> tuple[int, int]:
-    """Read a part, ``I/N``."""
+    """Read a part, ``I/N``, or ``slurm``: that of the task of a Slurm array, as its environment tells."""
+    if text == "slurm":
+        return _slurm_part(os.environ)
     numbers = re.fullmatch("([0-9]{1,9})/([0-9]{1,9})", text)
     if numbers is None or not 1 <= int(numbers[1]) <= int(numbers[2]):
-        raise InvalidInputError(f"{text!r} is not a part", "write I/N, such as 2/8, from 1/8 to 8/8")
+        raise InvalidInputError(f"{text!r} is not a part", "write I/N, such as 2/8, from 1/8 to 8/8; or slurm")
     return int(numbers[1]), int(numbers[2])
+
+
+def _slurm_part(environment: Mapping[str, str]) -> tuple[int, int]:
+    """Give the part of a task: arrays may begin anywhere, and have steps."""
+    names = [f"SLURM_ARRAY_TASK_{name}" for name in ("ID", "MIN", "MAX", "STEP")]
+    given = {name: environment.get(name) for name in names}
+    given["SLURM_ARRAY_TASK_STEP"] = given["SLURM_ARRAY_TASK_STEP"] or "1"
+    for name, value in given.items():
+        if value is None or re.fullmatch("[0-9]{1,9}", value) is None:
+            what = "is not set" if value is None else f"is {value!r}"
+            raise InvalidInputError(f"--part slurm: {name} {what}", "run it as a task of `sbatch --array`, or give I/N")
+    number, least, most, step = (int(value or 0) for value in given.values())
+    part, parts = (number - least) // max(step, 1) + 1, (most - least) // max(step, 1) + 1
+    tasks = environment.get("SLURM_ARRAY_TASK_COUNT", str(parts))
+    if tasks != str(parts):
+        raise InvalidInputError(
+            f"--part slurm: the array has {tasks} of {parts} tasks, and so not all parts",
+            "give I/N to run some of them again, such as $SLURM_ARRAY_TASK_ID/200",
+        )
+    if not step or (number - least) % step or not 1 <= part <= parts:
+        raise InvalidInputError(
+            f"--part slurm: task {number} is not one of {least}-{most}:{step}", "check the environment, or give I/N"
+        )
+    return part, parts

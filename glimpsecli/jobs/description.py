@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from glimpsecli import __version__
 from glimpsecli.backends.describe import processor
-from glimpsecli.errors import InvalidInputError
+from glimpsecli.errors import GlimpseError, InvalidInputError
+from glimpsecli.storage import is_address, path_of, shown, storage_of
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Plan
@@ -78,9 +79,11 @@ def file_hashes(paths: Iterable[str], output: str) -> dict[str, str]:
     for path in paths:
         digest = hashlib.sha256()
         for file in sorted(_annotations_in(path, os.path.realpath(output))) if os.path.isdir(path) else [path]:
-            with suppress(OSError), open(file, "rb") as stream:
-                digest.update(os.fsencode(os.path.relpath(file, path)) + b"\0" + stream.read())
-        hashes[path] = digest.hexdigest()
+            with suppress(GlimpseError):
+                content = storage_of(file).read(path_of(file))
+                name = "." if is_address(path) else os.path.relpath(file, path)
+                digest.update(os.fsencode(name) + b"\0" + content)
+        hashes[shown(path)] = digest.hexdigest()
     return hashes
 
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from glimpsecli import images
-from glimpsecli.errors import FileProblemError, FrameProblemError, GlimpseError
+from glimpsecli.errors import FileProblemError, FrameProblemError, GlimpseError, InvalidInputError
 from glimpsecli.jobs.container import gathered
 from glimpsecli.jobs.decoding import Origin, decode, upright_size_of
 from glimpsecli.jobs.glimpses import look_at
@@ -22,7 +22,7 @@ from glimpsecli.jobs.pool import Budget, in_order
 from glimpsecli.jobs.products import NOTHING, Done, Product, View
 from glimpsecli.jobs.records import planned
 from glimpsecli.jobs.requests import Placement
-from glimpsecli.storage import place
+from glimpsecli.storage import is_address, path_of, place, storage_of
 from glimpsecli.window import Size
 
 
@@ -54,9 +54,10 @@ def run(
     todo = plan.items if items is None else items
 
     def work(item: Item) -> Done:
-        if is_done is not None and item.lines and item.failure is None and is_done(item):
-            return Done(item.source, at=item.at, lines=item.lines)
-        return _work(item, plan, budget)
+        known = is_done is not None and item.lines and item.failure is None and is_done(item)
+        if item.stands or known:
+            return Done(item.label, at=item.at, skipped=True, lines=item.lines, shard=item.shard)
+        return _work(item, plan, budget)._replace(shard=item.shard)
 
     outcomes = in_order(work, todo, workers, stop)
     try:
@@ -80,7 +81,12 @@ def preview(plan: Plan, items: Iterable[Item]) -> Iterator[dict[str, Any] | Done
             if plan.make_products is not None:
                 yield from ({"source": item.name, "file": target} for target in item.targets)
                 continue
-            yield from planned(item, placements, image_size, plan.how)
+            for row in planned(item, placements, image_size, plan.how):
+                if plan.sharding is not None:
+                    row["file"] = (
+                        f"{plan.sharding.path(item.shard or 0)}/{row['file'].removeprefix(plan.output.target)}"
+                    )
+                yield row
         except GlimpseError as error:
             yield Done(item.label, failure=error)
 
@@ -112,7 +118,7 @@ def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
             product.record.update(known)
             if plan.container is None:
                 if target is not None:
-                    product.record.update(_write(product, target, plan))
+                    product = _write(product, target, plan, known=bool(item.lines))
                 product = product._replace(pixels=NOTHING)  # they are not needed any more
             written.append(product)
         too_small = sum(placement.too_small for placement in placements)
@@ -200,19 +206,32 @@ def _named(item: Item) -> Iterator[None]:
         raise type(error)(f"{item.name}: {error.message}", error.hint) from error
 
 
-def _write(product: Product, target: str, plan: Plan) -> dict[str, str | int]:
-    """Write a product; of a batch, encode it in memory first, and give the hash and the size of the file."""
+def _write(product: Product, target: str, plan: Plan, *, known: bool) -> Product:
+    """Write a product; of a batch, encode it in memory first, and note the hash and the size of the file.
+
+    A member of a shard keeps its bytes, which go into the shard when all of them are there. In a run that is resumed a
+    file is replaced if its image is `known`, as one that has lines; a killed run leaves files without lines, which
+    are as they would be written.
+    """
     if plan.root is None:
         make_folder(target)
         _encode(product, opened(target), plan)
-        return {}
-    check_inside(target, plan.root)
-    make_folder(target)
+        return product
     stream = io.BytesIO()
     _encode(product, stream, plan)
     content = stream.getbuffer()
-    place(target, lambda file: file.write(content), overwrite=plan.output.overwrite)
-    return {"file_hash": content_hash(content), "file_bytes": len(content)}
+    product.record.update({"file_hash": content_hash(content), "file_bytes": len(content)})
+    if plan.sharding is not None:
+        return product._replace(content=content.tobytes())
+    check_inside(target, plan.root)
+    make_folder(target)
+    overwrite = plan.output.overwrite or (plan.output.resumed and known)
+    try:
+        place(target, lambda file: file.write(content), overwrite=overwrite)
+    except InvalidInputError:
+        if not plan.output.resumed or storage_of(target).read(path_of(target)) != content:
+            raise
+    return product
 
 
 def _encode(product: Product, target: str | BinaryIO, plan: Plan) -> None:
@@ -230,6 +249,8 @@ def _encode(product: Product, target: str | BinaryIO, plan: Plan) -> None:
 
 def check_inside(target: str, root: str) -> None:
     """Refuse to follow a symbolic link out of the output folder."""
+    if is_address(root):
+        return
     real, inside = os.path.realpath(target), os.path.realpath(root)
     if os.path.commonpath([real, inside]) != inside:
         raise FileProblemError(f"{target} leads out of {root}, to {real}", "remove the symbolic link")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glimpsecli.images.ordering import natural_key
 from glimpsecli.jobs.spool import Spool
+from glimpsecli.storage import shown
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.at import At
@@ -24,7 +25,7 @@ class Source(NamedTuple):
     @property
     def key(self) -> Key:
         """The path and the number of the frame: the key of the item that is made of it."""
-        return self.path, None if self.at is None else self.at.number
+        return shown(self.path), None if self.at is None else self.at.number
 
     @property
     def order(self) -> Order:

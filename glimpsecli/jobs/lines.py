@@ -9,12 +9,14 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import fields
 from typing import Any
 
-from glimpsecli.errors import InvalidInputError
+from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.jobs.products import Product
 from glimpsecli.names import BACKENDS, BORDERS, DEPTHS, FORMATS, SAMPLERS
+from glimpsecli.storage import is_address, path_of, shown, storage_of
 from glimpsecli.window import GaussianParams, Window
 
 Check = Callable[[Any], bool]
@@ -190,13 +192,13 @@ def read_run(path: str) -> dict[str, Any]:
     """
     _check_regular(path)
     try:
-        with open(path, "rb") as file:
-            run = json.loads(file.read())
-    except (OSError, ValueError, RecursionError) as error:
-        raise InvalidInputError(f"{path} cannot be read: {_short(str(error))}", _ANEW) from None
+        run = json.loads(storage_of(path).read(path_of(path)))
+    except (GlimpseError, ValueError, RecursionError) as error:
+        raise InvalidInputError(f"{shown(path)} cannot be read: {_short(str(error))}", _ANEW) from None
     reason = _wrong(run, RUN)
     if reason is not None:
-        raise InvalidInputError(f"{path} is damaged: {reason}", "put the old file back, or start anew with --overwrite")
+        hint = "put the old file back, or start anew with --overwrite"
+        raise InvalidInputError(f"{shown(path)} is damaged: {reason}", hint)
     return dict(run)
 
 
@@ -215,8 +217,13 @@ _ANEW = "name the output folder of a batch, or start it anew with --overwrite"
 def _read(path: str) -> Iterator[tuple[str, str, Row | None]]:
     """Give each line, the reason why it is damaged, and its row, None where it is damaged."""
     _check_regular(path)
-    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-        for line in file:
+    with ExitStack() as held:
+        lines: Iterable[str]
+        if is_address(path):
+            lines = (f"{line}\n" for line in storage_of(path).log(path_of(path)))
+        else:
+            lines = held.enter_context(open(path, encoding="utf-8", errors="surrogateescape", newline="\n"))
+        for line in lines:
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError):

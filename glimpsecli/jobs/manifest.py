@@ -1,36 +1,29 @@
-"""The manifest of a batch: its glimpses, its failures, and the parameters of its run.
+"""The manifest of a batch that writes a file for each glimpse.
 
-``metadata.jsonl``
-    A line for each glimpse, in the order of the plan. ``file_name`` is relative to the folder, so that Hugging Face's
-    imagefolder loads the folder as it is.
-``failures.jsonl``
-    A line for each image that failed, and for each problem of the annotations.
-``run.json``
-    The parameters, versions and backend; and, once the run is finished, the number of lines and a checksum of them.
-
-A part of a batch has its number in these names, and the lines of all parts join by concatenation in the order of the
-names. No file holds a time, so that the same run gives the same bytes.
+``metadata.jsonl`` has a line for each glimpse, in the order of the plan. ``file_name`` is relative to the folder, so
+that Hugging Face's imagefolder loads the folder as it is. A part of a batch has its number in the name, and the lines
+of all parts join by concatenation in the order of the names.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
-from typing import IO, TYPE_CHECKING, Any, BinaryIO
+from contextlib import suppress
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
-from glimpsecli.errors import GlimpseError, InvalidInputError
-from glimpsecli.jobs.description import check_same, description
-from glimpsecli.jobs.lines import checksum, lines_of, read_lines, read_run
-from glimpsecli.jobs.locking import locked
+from glimpsecli.errors import FileProblemError, GlimpseError
+from glimpsecli.jobs.lines import checksum, lines_of, read_lines
+from glimpsecli.jobs.outputs import make_folder
 from glimpsecli.jobs.products import Done
 from glimpsecli.jobs.resuming import Entry, depth_of, entries_of, merged, size_of
+from glimpsecli.jobs.run_folder import RunFolder
 from glimpsecli.jobs.syncing import sync_files, vanished
-from glimpsecli.storage.atomic import explained, place, temporary_of
+from glimpsecli.storage import is_address, path_of, shown
+from glimpsecli.storage.atomic import temporary_of
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Plan
@@ -41,133 +34,66 @@ SECONDS = 1.0
 """Seconds after the last group when the next is written, however small."""
 RESUMED = ".metadata-resumed.jsonl"
 """The lines of a run that is resumed, until it ends: those of the earlier run stay where they are."""
+MERGED = ".metadata-merged.jsonl"
+"""Both of them, while they are put together."""
+SOME = 1000
+"""Lines that are written at a time."""
 LARGEST_GROUP = 16 * GROUP
 """The most images that wait while the disk is busy with the last group: a run that is killed loses no more."""
 
 
-class Manifest:
-    """The manifest of a run, or of a part of one; as a context it holds the lock on its files.
+class Manifest(RunFolder):
+    """The manifest of a run that writes a file for each glimpse.
 
     Lines are written in groups, once the files of the group are on the disk, so that neither an interruption nor a
     power cut leaves a line without its file. A resumed run makes the images without lines again.
-
-    Parameters
-    ----------
-    folder : str
-        The output folder.
-    part : (int, int)
-        The number of the part, and of all parts.
     """
 
     def __init__(self, folder: str, part: tuple[int, int] = (1, 1)) -> None:
-        self.folder = folder
-        digits = max(5, len(str(part[1])))
-        self._suffix = "" if part[1] == 1 else f"-{part[0]:0{digits}d}-of-{part[1]:0{digits}d}"
-        self._held = ExitStack()
-        self._metadata: IO[str] | None = None
-        self._failures: IO[str] | None = None
+        super().__init__(folder, part)
+        self._lines: str | None = None  # the path of the log that is written
+        self._file: tuple[int, int] | None = None  # the file that it is
+        self._count = 0  # of its lines
         self._group: list[Done] = []
         self._writing: Future[None] | None = None
         self._written_at = 0.0
         self._depth: int | None = None  # of a run that is resumed
-        self._run: dict[str, Any] = {}
-
-    def __enter__(self) -> Manifest:
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         with self._held, suppress(GlimpseError):  # its error, or its cause, was raised before
             self._write_rest()
             self._settle_lines()
 
-    def path(self, name: str) -> str:
-        """Give the path of ``metadata.jsonl``, ``failures.jsonl`` or ``run.json``."""
-        stem, suffix = os.path.splitext(name)
-        return os.path.join(self.folder, f"{stem}{self._suffix}{suffix}")
-
-    def check(
-        self, plan: Plan, parameters: Mapping[str, Any], *, resume: str | None, overwrite: bool
-    ) -> dict[str, Any]:
-        """Give the content of ``run.json``, and write nothing; the parameters are those of :meth:`earlier`.
-
-        Raises
-        ------
-        InvalidInputError
-            The folder holds a run already, and it is neither resumed nor overwritten; or the run to be resumed had
-            other parameters or is damaged.
-        """
-        run, run_path, metadata = description(plan, parameters), self.path("run.json"), self.path("metadata.jsonl")
-        for path in (run_path, metadata, self.path("failures.jsonl")):
-            if os.path.islink(path) or (os.path.lexists(path) and not os.path.isfile(path)):
-                raise InvalidInputError(f"{path} is no regular file", "remove it, or choose another output folder")
-            if os.path.abspath(path) in map(os.path.abspath, parameters.get("inputs", ())):
-                raise InvalidInputError(f"{path} is an input", "choose another output folder")
-        if os.path.lexists(run_path):
-            if resume:
-                check_same(read_run(run_path), run, run_path)
-            elif not overwrite:
-                raise InvalidInputError(f"{self.folder} holds a run already", "give --resume or --overwrite")
-        elif not overwrite and os.path.lexists(metadata):
-            raise InvalidInputError(f"{metadata} exists", "give --overwrite to replace it")
-        return run
-
     def earlier(
         self, plan: Plan, parameters: Mapping[str, Any], *, resume: str | None, overwrite: bool
     ) -> Iterator[Entry] | None:
-        """Check the folder, and give the entries of the run that is resumed, whose lock is taken; None without one.
+        """Check the folder, and give the entries of the run that is resumed; None without one.
 
-        Parameters
-        ----------
-        plan : Plan
-        parameters : mapping
-            Parameters of the command line, for ``run.json``.
-        resume : str or None
-            ``full`` or ``quick``: whether an earlier run is resumed.
-        overwrite : bool
-            Whether an earlier run is replaced.
-
-        Raises
-        ------
-        InvalidInputError
-            As for :meth:`check`; or another run is writing there.
+        Parameters and errors are those of :meth:`check`; besides, another run may be writing there.
         """
-        self._asked = partial(self.check, plan, parameters, resume=resume, overwrite=overwrite)
-        self._asked()
-        if not resume or not os.path.lexists(self.path("run.json")):
+        if not self._begin(plan, parameters, resume=resume, overwrite=overwrite):
             return None
-        self._lock()
         self._depth = depth_of(plan.output.name)
         self._settle_lines()
-        lines = self.path("metadata.jsonl")
-        return entries_of(lines, self._depth) if os.path.lexists(lines) else iter(())
+        return self._entries("metadata.jsonl", self._depth)
 
     def start(self, plan: Plan) -> None:
-        """Open the files after :meth:`earlier`, and write the problems of the plan.
-
-        Raises
-        ------
-        InvalidInputError
-            As for :meth:`earlier`, for a run that began meanwhile.
-        """
+        """Open the files after :meth:`earlier`, whose errors these are, and write the problems of the plan."""
+        local = not is_address(self.folder)
         if self._depth is None:
-            with _explained(self.folder):
-                os.makedirs(self.folder, exist_ok=True)
+            if local:
+                make_folder(self.path("run.json"))
             self._lock()
-        self._run = self._asked()
-        if self._depth is not None:
+        self._open(plan)
+        if self._depth is not None and local:
             self._sweep()
-        elif os.path.lexists(self.path(RESUMED)):
-            os.unlink(self.path(RESUMED))
-        self._write_run()
-        self._lines = self.path("metadata.jsonl" if self._depth is None else RESUMED)
-        _write_text(self._lines, "")
-        with _explained(self.folder):
-            if os.path.lexists(self.path("failures.jsonl")):
-                os.unlink(self.path("failures.jsonl"))
-            self._metadata = self._opened(self._lines)
+        self._storage.discard(path_of(self.path(RESUMED)))
+        self._lines = path_of(self.path("metadata.jsonl" if self._depth is None else RESUMED))
+        self._storage.discard(self._lines)
+        if local:
+            self._storage.put(self._lines, b"")
+            self._file = _identity(self._lines)
         self._writer = self._held.enter_context(ThreadPoolExecutor(1, thread_name_prefix="glimpse-manifest"))
-        for problem in plan.problems:
-            self._fail({"source": None, "error": problem})
         self._written_at = time.monotonic()
 
     def add(self, done: Done) -> None:
@@ -195,23 +121,24 @@ class Manifest:
         """
         self._write_rest()
         self._settle_lines(complete=True)
-        path = self.path("metadata.jsonl")
+        path, local = self.path("metadata.jsonl"), not is_address(self.folder)
+        self._storage.join(path_of(path))
         count = 0
 
         def rows_there() -> Iterator[dict[str, Any]]:
             nonlocal count
             for count, row in enumerate(_read_back(path), 1):  # noqa: B007 - the last count is used below
-                file = os.path.join(self.folder, row["file_name"])
-                if size_of(file) != row["file_bytes"]:
-                    raise vanished(file)
+                if local and size_of(os.path.join(self.folder, row["file_name"])) != row["file_bytes"]:
+                    raise vanished(os.path.join(self.folder, row["file_name"]))
                 yield row
 
-        self._run["checksum"] = checksum(self._run, rows_there())
-        self._run["lines"] = count
-        self._write_run()
-
-    def _lock(self) -> None:
-        self._held.enter_context(locked(self.path(".run.lock")))
+        digest = checksum(self._run, rows_there())
+        if count != self._count:
+            raise FileProblemError(
+                f"{shown(path)} has {count} lines of the {self._count} that were written: another run wrote to it, too",
+                "let one run write there at a time, and go on with --resume",
+            )
+        self._complete(count, digest)
 
     def _settle_lines(self, *, complete: bool = False) -> None:
         """Put the lines of a run that was resumed in the place of those before it, which follow where it has ended.
@@ -221,17 +148,26 @@ class Manifest:
         complete : bool
             Whether the run came to its end, and no earlier line is left.
         """
-        newer, older = self.path(RESUMED), self.path("metadata.jsonl")
-        if self._depth is None or not os.path.lexists(newer):
+        self._lines = None
+        if self._depth is None or not self.has_lines(RESUMED):
+            if self._depth is not None and complete:  # no image was done
+                self._storage.discard(path_of(self.path("metadata.jsonl")))
             return
-        if self._metadata is not None:
-            self._metadata.close()
-            self._metadata = None
-        if not complete and os.path.lexists(older):
-            entries = merged(entries_of(newer, self._depth), entries_of(older, self._depth))
-            _write_lines(newer, (line for entry in entries for line in entry.lines))
-        with _explained(older):
-            os.replace(newer, older)
+        newer, older = path_of(self.path(RESUMED)), path_of(self.path("metadata.jsonl"))
+        if not complete and self.has_lines("metadata.jsonl"):
+            entries = merged(self._entries(RESUMED, self._depth), self._entries("metadata.jsonl", self._depth))
+            both = path_of(self.path(MERGED))
+            self._storage.discard(both)
+            if not is_address(self.folder):
+                self._storage.put(both, b"")
+            lines = (line.rstrip("\n") for entry in entries for line in entry.lines)
+            while some := [*islice(lines, SOME)]:
+                self._storage.append(both, some)
+            self._storage.move(both, newer)
+        self._storage.move(newer, older)
+
+    def _entries(self, name: str, depth: int) -> Iterator[Entry]:
+        return entries_of(self.path(name), depth) if self.has_lines(name) else iter(())
 
     def _settle(self) -> None:
         """Wait for the group that is being written, and raise its error."""
@@ -243,68 +179,42 @@ class Manifest:
     def _write_rest(self) -> None:
         self._settle()
         group, self._group = self._group, []
-        if self._metadata is not None:
+        if self._lines is not None:
             self._write_group(group)
 
     def _write_group(self, group: list[Done]) -> None:
         """Write the lines of a group once its files are on the disk; meanwhile other images are worked on."""
-        assert self._metadata is not None
-        path = self._lines
-        with _explained(path):
-            try:
-                same = os.path.samestat(os.fstat(self._metadata.fileno()), os.stat(path))
-            except FileNotFoundError:
-                same = False
-            if not same:
-                raise vanished(path)
+        assert self._lines is not None
+        if not is_address(self.folder):
+            if _identity(self._lines) != self._file:
+                raise vanished(self._lines)
             made = [product for done in group if done.failure is None for product in done.products]
             sync_files([product.record["file"] for product in made])
-            for done in group:
-                if done.failure is None:
-                    self._metadata.writelines(done.lines or [lines_of(done.products, self.folder)])
-            self._metadata.flush()
-            os.fsync(self._metadata.fileno())
-        for done in group:
-            if done.failure is not None:
-                self._fail({"source": done.source, "error": str(done.failure)})
+        written = "".join(
+            "".join(done.lines) or lines_of(done.products, self.folder) for done in group if done.failure is None
+        )
+        lines = written.splitlines()
+        self._storage.append(self._lines, lines)
+        self._count += len(lines)
+        self._note_failures(group)
         self._written_at = time.monotonic()
-
-    def _opened(self, path: str) -> IO[str]:
-        file = open(path, "a", encoding="ascii")  # noqa: SIM115 - open for the run
-
-        def close() -> None:
-            with suppress(OSError):  # every line was flushed, or its failure raised
-                file.close()
-
-        self._held.callback(close)
-        return file
-
-    def _write_run(self) -> None:
-        _write_text(self.path("run.json"), json.dumps(self._run, indent=1, sort_keys=True) + "\n")
 
     def _sweep(self) -> None:
         """Remove the temporary files of the manifest that the run left when it was killed: parts may be running."""
-        names = [os.path.basename(self.path(name)) for name in ("metadata.jsonl", "run.json", RESUMED)]
+        names = [os.path.basename(self.path(name)) for name in ("run.json", "metadata.jsonl", RESUMED)]
         with os.scandir(self.folder) as entries:
             for entry in entries:
                 if temporary_of(entry.name, names):
                     os.unlink(entry.path)
 
-    def _fail(self, row: Mapping[str, Any]) -> None:
-        path = self.path("failures.jsonl")
-        with _explained(path):
-            if self._failures is None:
-                self._failures = self._opened(path)
-            self._failures.write(json.dumps(row) + "\n")
-            self._failures.flush()
 
-
-@contextmanager
-def _explained(path: str) -> Iterator[None]:
+def _identity(path: str) -> tuple[int, int] | None:
+    """Give the device and the inode of a file; None where there is none."""
     try:
-        yield
-    except OSError as error:
-        raise explained(path, error) from None
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _read_back(path: str) -> Iterator[dict[str, Any]]:
@@ -313,17 +223,3 @@ def _read_back(path: str) -> Iterator[dict[str, Any]]:
         if row is None:
             raise vanished(path)
         yield row
-
-
-def _write_text(path: str, text: str) -> None:
-    _write_lines(path, [text])
-
-
-def _write_lines(path: str, lines: Iterable[str]) -> None:
-    def write(stream: BinaryIO) -> None:
-        for line in lines:
-            stream.write(line.encode("ascii"))
-        stream.flush()
-        os.fsync(stream.fileno())
-
-    place(path, write, overwrite=True)

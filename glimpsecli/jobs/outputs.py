@@ -176,34 +176,8 @@ class Outputs:
         self._folders.check(os.path.dirname(self._folders.real(target)), target)
 
     def refuse_collisions(self, targets: Iterable[tuple[str, str]], noun: str = "glimpse") -> None:
-        """Refuse two products in one file.
-
-        Parameters
-        ----------
-        targets : iterable of (str, str)
-            The source and the file of each product; it is gone through again where two may collide.
-        noun : str
-            Name of a product in messages.
-        """
-        hashes = Hashes()
-
-        def real_of(target: str) -> str:
-            return target if is_address(target) else self._folders.real(target)
-
-        for _, target in targets:
-            hashes.add(real_of(target))
-        repeated, taken = hashes.repeated(), dict[str, str]()
-        for source, target in targets if len(repeated) else ():
-            real = real_of(target)
-            if real in taken:
-                raise InvalidInputError(
-                    f"{target} would hold {noun}s of both {taken[real]} and {source}"
-                    if taken[real] != source
-                    else f"{target} would hold two {noun}s of {source}",
-                    "tell them apart with {stem}, {ext}, {index}, {label}, {frame} or {scale} in --name",
-                )
-            if real in repeated:
-                taken[real] = source
+        """Refuse two products in one file; see :func:`refuse_collisions`."""
+        refuse_collisions(targets, lambda path: path if is_address(path) else self._folders.real(path), noun)
 
     def _check_address(self, target: str) -> None:
         """Refuse an address that cannot be written to, or an object that may not be written over.
@@ -217,9 +191,7 @@ class Outputs:
             raise InvalidInputError(f"{label} is the input {same}", "choose another output")
         if self._overwrite or self._root is not None:
             return
-        with suppress(
-            DeniedError
-        ):  # looking may be forbidden where writing is not; that will refuse to replace anything
+        with suppress(DeniedError):  # to ask may be forbidden where to write is not, which replaces nothing then
             if storage_of(target).stat(path_of(target)) is not None:
                 raise InvalidInputError(f"{label} exists", "give --overwrite to replace it")
 
@@ -231,6 +203,35 @@ class Outputs:
             raise InvalidInputError(f"{target} is a folder", "choose another name")
         if not self._overwrite:
             raise InvalidInputError(f"{target} exists", "give --overwrite to replace it")
+
+
+def refuse_collisions(targets: Iterable[tuple[str, str]], real_of: Callable[[str], str], noun: str = "glimpse") -> None:
+    """Refuse two products in one file.
+
+    Parameters
+    ----------
+    targets : iterable of (str, str)
+        The source and the file of each product; it is gone through again where two may collide.
+    real_of : callable
+        Gives the name that all paths of one file share.
+    noun : str
+        Name of a product in messages.
+    """
+    hashes = Hashes()
+    for _, target in targets:
+        hashes.add(real_of(target))
+    repeated, taken = hashes.repeated(), dict[str, str]()
+    for source, target in targets if len(repeated) else ():
+        real = real_of(target)
+        if real in taken:
+            raise InvalidInputError(
+                f"{target} would hold {noun}s of both {taken[real]} and {source}"
+                if taken[real] != source
+                else f"{target} would hold two {noun}s of {source}",
+                "tell them apart with {stem}, {ext}, {index}, {label}, {frame} or {scale} in --name",
+            )
+        if real in repeated:
+            taken[real] = source
 
 
 def _encoded(name: str) -> bytes:

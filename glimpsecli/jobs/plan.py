@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from glimpsecli.jobs.clips import Clips
     from glimpsecli.jobs.products import Product, View
     from glimpsecli.jobs.requests import Placement
+    from glimpsecli.jobs.sharding import Sharding
 
     MakeProducts = Callable[[View, "Item", Sequence[Placement], "Plan"], list[Product]]
 
@@ -68,7 +69,11 @@ class How(NamedTuple):
 
 
 class Output(NamedTuple):
-    """The destination and the encoding of the glimpses; `audio` is ``copy``, ``none``, or None where nobody asked."""
+    """The destination and the encoding of the glimpses.
+
+    `audio` is ``copy``, ``none``, or None where nobody asked. In a run that is `resumed` a file is replaced if the
+    manifest has a line of it, and stays if it is as it would be written.
+    """
 
     target: str
     name: str | None = None
@@ -77,6 +82,7 @@ class Output(NamedTuple):
     quality: int | None = None
     compress: int | None = None
     overwrite: bool = False
+    resumed: bool = False
     film: FilmOptions = FilmOptions()
     audio: str | None = None
 
@@ -100,6 +106,10 @@ class Item(NamedTuple):
         The frame of the video that the source is.
     lines : tuple of str
         The lines that an earlier run wrote of it; they stand if its files do.
+    shard : int, optional
+        The number of its shard.
+    stands : bool
+        Whether an earlier run has made its shard.
     """
 
     source: str
@@ -110,11 +120,13 @@ class Item(NamedTuple):
     failure: GlimpseError | None = None
     at: At | None = None
     lines: tuple[str, ...] = ()
+    shard: int | None = None
+    stands: bool = False
 
     @property
     def key(self) -> tuple[str, int | None]:
         """The source and the number of its frame, by which a manifest knows an item."""
-        return self.source, None if self.at is None else self.at.number
+        return self.label, None if self.at is None else self.at.number
 
     @property
     def label(self) -> str:
@@ -154,6 +166,8 @@ class Plan(NamedTuple):
         The videos whose frames are items; the run closes them.
     film : FilmOptions, optional
         How the one file is encoded, where it is a film.
+    sharding : Sharding, optional
+        How glimpses are shared out among shards, where they are; the targets of items are members of these.
     """
 
     items: tuple[Item, ...]
@@ -169,3 +183,4 @@ class Plan(NamedTuple):
     notes: tuple[str, ...] = ()
     clips: Clips | None = None
     film: FilmOptions | None = None
+    sharding: Sharding | None = None

@@ -70,6 +70,8 @@ class Product(NamedTuple):
         Its entry in the manifest, whose ``index`` counts the products of an image.
     notes, details : tuple of str
         Messages for the user; details are shown with ``--verbose`` only.
+    content : bytes, optional
+        The bytes of its file, of which a shard is made.
     """
 
     pixels: Array
@@ -78,6 +80,7 @@ class Product(NamedTuple):
     record: dict[str, Any]
     notes: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
+    content: bytes | None = None
 
 
 class Done(NamedTuple):
@@ -94,8 +97,12 @@ class Done(NamedTuple):
         Number of windows that were dropped.
     at : At, optional
         The frame of a video that it is the outcome of.
+    skipped : bool
+        Whether an earlier run made it, and nothing has changed.
     lines : tuple of str
-        The lines of an earlier run, where that made it and nothing has changed.
+        The lines of that run.
+    shard : int, optional
+        The number of its shard.
     """
 
     source: str
@@ -103,4 +110,6 @@ class Done(NamedTuple):
     failure: GlimpseError | None = None
     too_small: int = 0
     at: At | None = None
+    skipped: bool = False
     lines: tuple[str, ...] = ()
+    shard: int | None = None

@@ -18,6 +18,7 @@ from glimpsecli.jobs.lines import checksum, key_of, read_metadata, read_run
 from glimpsecli.jobs.outputs import check_outputs, targets_of
 from glimpsecli.jobs.plan import How, Item, Output, Plan
 from glimpsecli.jobs.requests import Placement, PlaceRequest, Shaping
+from glimpsecli.storage import is_address, shown
 from glimpsecli.window import Affine, GaussianParams, Projective
 
 _PART = re.compile(r"run-([0-9]+)-of-([0-9]+)\.json")
@@ -35,7 +36,11 @@ def make_replay_plan(folder: str, target: str, *, overwrite: bool) -> Plan:
         The folder holds no finished batch; its manifest is damaged, has lost lines or names a file outside; or an
         output exists or is an input.
     """
+    if is_address(folder):
+        raise InvalidInputError(f"{shown(folder)} is an address, and replay reads folders", "copy it here")
     runs = _runs(folder)
+    if any("shards" in run["parameters"] for run in runs.values()):
+        raise InvalidInputError(f"{folder} holds shards, which replay does not read", "run batch with --resume")
     whole = os.path.join(folder, "metadata.jsonl")  # of one run, or of parts that were joined
     if os.path.lexists(whole):
         files = {whole: runs}
@@ -125,7 +130,7 @@ def _items(rows: list[dict[str, Any]], target: str, base: str) -> list[Item]:
                 raise InvalidInputError(f"the manifest names the file {name}, outside its folder", "run batch anew")
         requests = tuple(PlaceRequest(_placement(row)) for row in mine)
         targets = tuple(os.path.join(target, name) for name in names)
-        source = source if os.path.exists(source) else os.path.join(base, source)
+        source = source if is_address(source) or os.path.exists(source) else os.path.join(base, source)
         # The duration is for films, and a batch makes none.
         at = None if frame is None else At(frame, Fraction(mine[0]["time"]), Fraction(0), frame)
         items.append(Item(source, requests, targets, digest=mine[0]["source_hash"], at=at))

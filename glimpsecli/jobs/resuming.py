@@ -15,6 +15,7 @@ from glimpsecli.jobs.engine import content_hash, frame_of, identity_of, origin_o
 from glimpsecli.jobs.groups import Key, Order, folder_of, order_of
 from glimpsecli.jobs.lines import key_of, line_of, read_lines
 from glimpsecli.jobs.records import planned
+from glimpsecli.storage import is_address, joined, name_of, path_of, storage_of
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.groups import Source
@@ -100,7 +101,7 @@ def entries_of(path: str, depth: int) -> Iterator[Entry]:
         folder = folder_of(row["file_name"])
         for _ in range(depth):
             folder = folder_of(folder)
-        name = os.path.basename(os.path.normpath(key[0]))
+        name = name_of(key[0])
         yield Entry(order_of(f"{folder}/{name}" if folder else name, key[1]), key, folder, lines)
 
 
@@ -132,19 +133,22 @@ def refuse_left(entry: Entry, folder: str, makes: Callable[[str, str], bool]) ->
     """
     for line in entry.lines:
         row = json.loads(line)
-        file = os.path.normpath(os.path.join(folder, row["file_name"]))
-        if os.path.isfile(file) and not makes(file, entry.folder):
+        file = joined(folder, row["file_name"])
+        if size_of(file) is not None and not makes(os.path.normpath(file), entry.folder):
             raise InvalidInputError(
                 f"{file} was made of {row['source']}, which is not among the images any more",
-                "put the image back, or remove the glimpse",
+                "put the image back, remove the glimpse, or start anew with --overwrite",
             )
 
 
 def size_of(path: str) -> int | None:
-    """Give the size of a regular file in bytes; None where there is none."""
+    """Give the size of a regular file or an object in bytes; None where there is none."""
     try:
+        if is_address(path):
+            found = storage_of(path).stat(path_of(path))
+            return None if found is None else found.size
         return os.stat(path).st_size if os.path.isfile(path) else None
-    except OSError:
+    except (OSError, GlimpseError):
         return None
 
 
@@ -205,6 +209,5 @@ def _file_of(path: str, row: dict[str, Any], *, quick: bool) -> dict[str, Any] |
         return None
     if quick:
         return {"file_hash": row.get("file_hash"), "file_bytes": size}
-    with open(path, "rb") as file:
-        content = file.read()
+    content = storage_of(path).read(path_of(path))
     return {"file_hash": content_hash(content), "file_bytes": len(content)}

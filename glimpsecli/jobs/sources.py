@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import io
 import os
 import re
@@ -20,7 +21,9 @@ from glimpsecli.images.suffixes import IN_FOLDERS, VIDEOS
 from glimpsecli.jobs.folders import Folders, NamesOnDisk
 from glimpsecli.jobs.groups import Group, Key, Source, folder_of, folders_first, grouped, in_order
 from glimpsecli.jobs.spool import Hashes, Spool
-from glimpsecli.jobs.walking import Filter, Walk
+from glimpsecli.jobs.walking import Filter, Walk, real_path
+from glimpsecli.storage import is_address, name_of, path_of, shown, storage_of
+from glimpsecli.storage.addresses import WEB, parse
 
 FRAMES = "choose frames of videos with --frames"
 
@@ -69,9 +72,9 @@ class Sources:
     ) -> None:  # fmt: skip
         suffixes = suffixes or (*IN_FOLDERS, *(VIDEOS if videos else ()))
         wanted = tuple(f".{suffix.lower().lstrip('.')}" for suffix in suffixes)
-        self._chosen = Filter(wanted, tuple(exclude), os.path.realpath(output))
+        self._chosen = Filter(wanted, tuple(exclude), real_path(output))
         self._left_out: Counter[str] = Counter()  # by patterns
-        roots = [path for path in given if os.path.isdir(path)]
+        roots = [path for path in given if _is_folder(path)]
         for root in roots:
             self._check_root(root, "" if videos else frames)
         _refuse_overlap(roots, self._chosen)
@@ -116,13 +119,12 @@ class Sources:
             return self._walk.finds(real)
         if real not in self._reals:
             return None
-        return next((one.path for one in self._gathered if os.path.realpath(one.path) == real), None)
+        return next((one.path for one in self._gathered if real_path(one.path) == real), None)
 
     def _check_root(self, root: str, frames: str) -> None:
         """Refuse a folder in which no image is; `frames` is the advice where videos are."""
-        real = os.path.realpath(root)
-        if real == self._chosen.kept_out:
-            raise InvalidInputError(f"{root} is the output folder itself", "choose another output folder")
+        if real_path(root) == self._chosen.kept_out:
+            raise InvalidInputError(f"{shown(root)} is the output folder itself", "choose another output folder")
         stop, walk = threading.Event(), Walk([root], self._chosen._replace(exclude=()))
         if any(walk.count(stop)):
             return
@@ -132,7 +134,9 @@ class Sources:
         holds = f", and holds {counted(here)}" if +here else ""
         choice = f"; {frames}" if frames and any(f".{suffix}" in here for suffix in VIDEOS) else ""
         searched = f"it was searched for {', '.join(self._chosen.suffixes)}{holds}{choice}"
-        raise InvalidInputError(f"{root} holds no image", searched)
+        for failure in walk.failures.values():
+            raise failure
+        raise InvalidInputError(f"{shown(root)} holds no image", searched)
 
     def _gather(self, paths: Sequence[str], lists: Sequence[str]) -> None:
         """Take all images at once, and refuse those that come twice."""
@@ -140,13 +144,13 @@ class Sources:
         for source in self._searched(paths, lists):
             if not self._chosen.excludes(source.relative):
                 found.add(source)
-                self._reals.add(folders.real(source.path))
+                self._reals.add(_real(source.path, folders))
         repeated, seen = self._reals.repeated(), dict[str, str]()
         for source in found if len(repeated) else ():
-            real = folders.real(source.path)
+            real = _real(source.path, folders)
             if real in seen:
-                again = "twice" if seen[real] == source.path else f"also as {seen[real]}"
-                raise InvalidInputError(f"{source.path} is given {again}", "give each image once")
+                again = "twice" if seen[real] == source.path else f"also as {shown(seen[real])}"
+                raise InvalidInputError(f"{shown(source.path)} is given {again}", "give each image once")
             if real in repeated:
                 seen[real] = source.path
         self._gathered = found
@@ -154,11 +158,13 @@ class Sources:
     def _searched(self, paths: Sequence[str], lists: Sequence[str]) -> Iterator[Source]:
         yield from (source for group in self._walk.groups(self._left_out) for source in group.sources)
         for path in paths:
-            if is_stream(path):
+            if is_address(path):
+                yield Source(path, name_of(path))
+            elif is_stream(path):
                 raise InvalidInputError(
                     f"{path} is no regular file", "a batch reads files, and extract reads pipes too"
                 )
-            if os.path.exists(path) or _is_shut_off(path):
+            elif os.path.exists(path) or _is_shut_off(path):
                 yield Source(os.path.join(".", path) if path == "-" else path, os.path.basename(path))
             else:
                 yield from _matching(path, self._chosen.kept_out, self._left_out)
@@ -199,12 +205,28 @@ def _refuse_overlap(roots: Sequence[str], chosen: Filter) -> None:
     """Refuse folders that are given twice, or within another one."""
     for number, one in enumerate(roots):
         inside, others = Walk([one], chosen), [*roots[:number], *roots[number + 1 :]]
-        outside = Walk([other for other in others if _holds(os.path.realpath(other), os.path.realpath(one))], chosen)
-        first = next((source for group in inside.groups() for source in group.sources), None)
-        again = first and outside.finds(os.path.realpath(first.path))
+        above = [other for other in others if _holds(real_path(other), real_path(one))]
+        first = next((source for group in inside.groups() for source in group.sources), None) if above else None
+        again = first and Walk(above, chosen).finds(real_path(first.path))
         if first is not None and again:
-            words = "twice" if again == first.path else f"also as {again}"
-            raise InvalidInputError(f"{first.path} is given {words}", "give each image once")
+            words = "twice" if again == first.path else f"also as {shown(again)}"
+            raise InvalidInputError(f"{shown(first.path)} is given {words}", "give each image once")
+
+
+def _is_folder(path: str) -> bool:
+    """Return whether a path is a folder; of addresses, that of a bucket, one with a slash at its end, and no object."""
+    if not is_address(path):
+        return os.path.isdir(path)
+    if parse(path).scheme in WEB:
+        return False
+    if glob.has_magic(path):
+        hint = "give its folder, and choose with --ext and --exclude"
+        raise InvalidInputError(f"{shown(path)} is a pattern, and those are for local files", hint)
+    return path.endswith("/") or not name_of(path) or storage_of(path).stat(path_of(path)) is None
+
+
+def _real(path: str, folders: Folders) -> str:
+    return path.partition("?")[0] if is_address(path) else folders.real(path)
 
 
 def _holds(above: str, below: str) -> bool:
@@ -212,8 +234,6 @@ def _holds(above: str, below: str) -> bool:
 
 
 def _matching(pattern: str, kept_out: str, left_out: Counter[str]) -> Iterator[Source]:
-    import glob
-
     found = glob.glob(pattern, recursive=True)
     paths = [path for path in found if os.path.isfile(path)]
     if not paths:
@@ -235,8 +255,10 @@ def _lines_of(name: str) -> Iterator[str]:
             bare = line.removesuffix(b"\n").removesuffix(b"\r")
             if not bare.strip():
                 continue
-            path = names.find(os.fsdecode(bare))
-            if not os.path.isfile(path) and not _is_shut_off(path):
+            path = os.fsdecode(bare).strip() if is_address(os.fsdecode(bare).strip()) else names.find(os.fsdecode(bare))
+            if is_address(path):
+                pass  # it fails alone where it is not there: asking for each would take too long
+            elif not os.path.isfile(path) and not _is_shut_off(path):
                 problem = (
                     "is a folder"
                     if os.path.isdir(path)
@@ -284,6 +306,8 @@ def _is_shut_off(path: str) -> bool:
 
 
 def _relative(path: str) -> str:
-    """Keep the folders of a relative path that leads down; of any other path only the name."""
+    """Keep the folders of a relative path that leads down; of any other path, and of an address, only the name."""
+    if is_address(path):
+        return name_of(path)
     parts = os.path.normpath(path).split(os.sep)
     return os.path.basename(path) if os.path.isabs(path) or ".." in parts else "/".join(parts)

@@ -13,6 +13,8 @@ from typing import IO, Any, Generic, TypeVar
 
 import numpy as np
 
+from glimpsecli.errors import FileProblemError
+
 T = TypeVar("T")
 
 HELD = 50_000
@@ -69,14 +71,24 @@ class Spool(Generic[T]):
 
     def _spill(self) -> None:
         self._sort()
+        try:
+            self._write_run()
+        except OSError as error:
+            raise FileProblemError(
+                f"{tempfile.gettempdir()} cannot hold the sorted names: {error.strerror or error}",
+                "free some space there, or set TMPDIR to another folder",
+            ) from None
+        self._newest = []
+
+    def _write_run(self) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the spool
             weakref.finalize(self, self._file.close)
         start = self._file.seek(0, 2)
         for first in range(0, len(self._newest), BLOCK):
             pickle.dump(self._newest[first : first + BLOCK], self._file, pickle.HIGHEST_PROTOCOL)
+        self._file.flush()
         self._runs.append((start, -(-len(self._newest) // BLOCK)))
-        self._newest = []
 
     def _read(self, start: int, blocks: int) -> Iterator[T]:
         file = self._file

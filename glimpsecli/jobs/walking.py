@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from glimpsecli.errors import FileProblemError, GlimpseError, InvalidInputError
 from glimpsecli.images.ordering import natural_key
 from glimpsecli.jobs.groups import Group, Key, Source
 from glimpsecli.jobs.spool import Spool
+from glimpsecli.storage import is_address, joined, path_of, shown, storage_of
 
 COMPANIONS = frozenset({"metadata.jsonl", "metadata.csv", "thumbs.db", "desktop.ini"})
 """Names, in lower case, of files that data sets and systems keep beside images; they are not counted as left out."""
@@ -68,7 +70,7 @@ class Walk:
     """
 
     def __init__(self, roots: Sequence[str], chosen: Filter) -> None:
-        self._roots = [(root, os.path.realpath(root)) for root in roots]
+        self._roots = [(root, real_path(root)) for root in roots]
         self._chosen = chosen
         self.failures: dict[Key, GlimpseError] = {}
 
@@ -93,16 +95,16 @@ class Walk:
             if folder is None:
                 stack.pop()
                 continue
-            group, below = self._listed(folder, passed, linked)
+            group, below = self._list(folder, passed, linked)
             if group.sources:
                 yield group
             stack.append(self._children(folder, below))
 
     def group(self, relative: str) -> Group:
         """Give the group of one folder, which may not be there."""
-        within = [(os.path.join(path, relative), os.path.join(real, relative)) for path, real in self._roots]
-        there = tuple(one for one in within if os.path.isdir(one[0]))
-        return self._listed(_Folder(relative, there), Counter(), {})[0]
+        within = [(joined(path, relative), joined(real, relative)) for path, real in self._roots]
+        there = tuple(one for one in within if is_address(one[0]) or os.path.isdir(one[0]))
+        return self._list(_Folder(relative, there), Counter(), {})[0]
 
     def count(self, stop: threading.Event) -> Iterator[int]:
         """Count the images: give the number so far after each folder."""
@@ -110,15 +112,14 @@ class Walk:
         while stack and not stop.is_set():
             path, real, relative = stack.pop()
             try:
-                with os.scandir(path) as entries:
-                    for entry in entries:
-                        if entry.is_dir(follow_symlinks=False):
-                            inside = os.path.join(real, entry.name)
-                            if inside != self._chosen.kept_out:
-                                stack.append((entry.path, inside, f"{relative}{entry.name}/"))
-                        elif self._chosen.takes(entry.name) and not (entry.is_symlink() and entry.is_dir()):
-                            found += not self._chosen.excludes(relative + entry.name)
-            except OSError:
+                for name, is_folder, is_link in _listed(path):
+                    if is_folder and not is_link:
+                        inside = joined(real, name)
+                        if inside != self._chosen.kept_out:
+                            stack.append((joined(path, name), inside, f"{relative}{name}/"))
+                    elif not is_folder and self._chosen.takes(name):
+                        found += not self._chosen.excludes(relative + name)
+            except _UnlistedError:
                 pass  # it is a failure of the run
             yield found
 
@@ -134,7 +135,7 @@ class Walk:
                 return os.path.join(path, real[len(inside) :])
         return None
 
-    def _listed(
+    def _list(
         self, folder: _Folder, left_out: Counter[str], linked: dict[int, str]
     ) -> tuple[Group, Spool[tuple[str, int]]]:
         """List a folder: give its images, and the folders in it, each with the number of the path that it is in."""
@@ -144,25 +145,24 @@ class Walk:
         hidden = any(part.startswith(".") for part in folder.relative.split("/"))
         for number, (path, real) in enumerate(folder.paths):
             try:
-                with os.scandir(path) as entries:
-                    for entry in entries:
-                        if _is_folder(entry):
-                            if entry.is_symlink():  # it is not followed
-                                left_out["linked folder"] += not hidden and not entry.name.startswith(".")
-                            elif os.path.join(real, entry.name) != self._chosen.kept_out:
-                                below.add((entry.name, number))
-                        elif self._chosen.takes(entry.name):
-                            source = Source(os.path.join(path, entry.name), above + entry.name)
-                            if self._chosen.excludes(source.relative):
-                                continue
-                            if entry.is_symlink() and os.path.exists(source.path):
-                                self._check_link(source.path, linked)
-                            images.add(source)
-                        elif not (hidden or entry.name.startswith(".") or entry.name.lower() in COMPANIONS):
-                            left_out[os.path.splitext(entry.name)[1].lower() or "without suffix"] += 1
-            except OSError as error:
+                for name, is_folder, is_link in _listed(path):
+                    if is_folder:
+                        if is_link:  # it is not followed
+                            left_out["linked folder"] += not hidden and not name.startswith(".")
+                        elif joined(real, name) != self._chosen.kept_out:
+                            below.add((name, number))
+                    elif self._chosen.takes(name):
+                        source = Source(joined(path, name), above + name)
+                        if self._chosen.excludes(source.relative):
+                            continue
+                        if is_link and os.path.exists(source.path):
+                            self._check_link(source.path, linked)
+                        images.add(source)
+                    elif not (hidden or name.startswith(".") or name.lower() in COMPANIONS):
+                        left_out[os.path.splitext(name)[1].lower() or "without suffix"] += 1
+            except _UnlistedError as error:
                 failed = Source(path, above)
-                self.failures[failed.key] = FileProblemError(f"{path} cannot be searched: {error.strerror}")
+                self.failures[failed.key] = FileProblemError(f"{shown(path)} cannot be searched: {error}")
                 images.add(failed)
         return Group(folder.relative, images), below
 
@@ -170,16 +170,38 @@ class Walk:
         above = f"{folder.relative}/" if folder.relative else ""
         for name, mine in groupby(below, key=lambda one: one[0]):
             within = [folder.paths[number] for _, number in mine]
-            yield _Folder(
-                above + name, tuple((os.path.join(path, name), os.path.join(real, name)) for path, real in within)
-            )
+            yield _Folder(above + name, tuple((joined(path, name), joined(real, name)) for path, real in within))
 
     def _check_link(self, path: str, linked: dict[int, str]) -> None:
         """Refuse a link to a file that is found by another path, too."""
         real = os.path.realpath(path)
         other = self.finds(real) or linked.setdefault(hash(real), path)
         if other != path:
-            raise InvalidInputError(f"{path} is given also as {other}", "give each image once")
+            raise InvalidInputError(f"{path} is given also as {other}", "leave one of them out with --exclude")
+
+
+class _UnlistedError(Exception):
+    """A folder cannot be listed."""
+
+
+def real_path(path: str) -> str:
+    """Follow links; the path of an object of a store is as real as it is."""
+    return path.rstrip("/") if is_address(path) else os.path.realpath(path)
+
+
+def _listed(folder: str) -> Iterator[tuple[str, bool, bool]]:
+    """List a folder: give the names, and whether each is a folder, and a link; or raise `_UnlistedError`."""
+    try:
+        if is_address(folder):
+            for found in storage_of(folder).list(path_of(folder), deep=False):
+                yield posixpath.basename(found.path.rstrip("/")), found.is_folder, False
+            return
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                yield entry.name, _is_folder(entry), entry.is_symlink()
+    except (GlimpseError, OSError) as error:
+        reason = error.message if isinstance(error, GlimpseError) else error.strerror
+        raise _UnlistedError(reason) from error
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

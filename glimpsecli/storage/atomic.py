@@ -129,11 +129,21 @@ def discard_unfinished() -> None:
             os.unlink(path)
 
 
+def is_temporary(name: str) -> bool:
+    """Return whether a name is that of a temporary file."""
+    return name.startswith(".") and name.endswith(_SUFFIX)
+
+
+def target_of(temporary: str) -> str:
+    """Give the name of the file that a temporary file was to become, whose end may be cut off."""
+    return temporary[1 : -len(_SUFFIX)].rpartition(".")[0]
+
+
 def temporary_of(name: str, targets: Collection[str]) -> bool:
     """Return whether a name is that of a temporary file of a target, left by a process that was killed."""
-    if not (name.startswith(".") and name.endswith(_SUFFIX)):
+    if not is_temporary(name):
         return False
-    stem = name[1 : -len(_SUFFIX)].rpartition(".")[0]
+    stem = target_of(name)
     return stem in targets or any(_stem(target) == stem for target in targets)
 
 

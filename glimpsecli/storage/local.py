@@ -118,6 +118,13 @@ class LocalStorage:
     def join(self, path: str) -> None:
         """Do nothing: a local log is one file already."""
 
+    def move(self, path: str, to: str) -> None:
+        """Rename the file."""
+        try:
+            os.replace(path, to)
+        except OSError as error:
+            raise explained(to, error) from error
+
     def discard(self, path: str) -> None:
         """Delete the file."""
         self.delete(path)

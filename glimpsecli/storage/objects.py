@@ -151,6 +151,14 @@ class ObjectStorage:
             self._join(path)
             self._next.pop(path, None)
 
+    def move(self, path: str, to: str) -> None:
+        """Join a log, and let the store copy its object; until that is done the log stays where it is."""
+        self.join(path)
+        self.discard(to)
+        if self.stat(path) is not None:
+            attempt(lambda: self._store.copy(self._key(path), self._key(to)), self._label(to), "written")
+            self.delete(path)
+
     def discard(self, path: str) -> None:
         """Delete the object and the parts of a log."""
         with self._lock:

@@ -90,5 +90,8 @@ class Storage(Protocol):
         Where it is interrupted :meth:`log` still gives each line once, and it can be called again.
         """
 
+    def move(self, path: str, to: str) -> None:
+        """Put a log in the place of another one, which is discarded."""
+
     def discard(self, path: str) -> None:
         """Delete a log: its file and its parts."""

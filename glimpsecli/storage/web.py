@@ -85,6 +85,10 @@ class WebStorage:
         """Refuse to write."""
         self._refuse(path)
 
+    def move(self, path: str, to: str) -> None:
+        """Refuse to write."""
+        self._refuse(to)
+
     def discard(self, path: str) -> None:
         """Refuse to delete."""
         self._refuse(path)

@@ -1,0 +1,236 @@
+"""Shards: the glimpses of a fixed number of images in one tar, as WebDataset and Hugging Face read them.
+
+A shard is known from the plan alone, so that it can be made on any machine, and again. Beside its tar it has a receipt,
+a file of the same name that ends in ``.jsonl``: the lines of its glimpses, and a last line about the shard itself. The
+receipt is written after the tar; without it the shard is not done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from glimpsecli.errors import GlimpseError, InvalidInputError
+from glimpsecli.jobs.engine import content_hash, origin_of
+from glimpsecli.jobs.lines import key_of, line_of
+from glimpsecli.jobs.outputs import make_folder
+from glimpsecli.jobs.pool import processors
+from glimpsecli.jobs.resuming import size_of
+from glimpsecli.jobs.run_folder import RunFolder
+from glimpsecli.jobs.syncing import sync_files
+from glimpsecli.storage import is_address, joined, name_of, path_of, shown
+from glimpsecli.storage.atomic import is_temporary, target_of
+from glimpsecli.storage.tars import Tar
+
+if TYPE_CHECKING:
+    from glimpsecli.jobs.plan import Item, Plan
+    from glimpsecli.jobs.products import Done
+    from glimpsecli.jobs.sharding import Sharding
+
+
+class Shards(RunFolder):
+    """The shards of a run, each written when its last image is done.
+
+    Parameters
+    ----------
+    sharding : Sharding
+    part : (int, int)
+        The number of the part, and of all parts.
+    """
+
+    record = "run.json"
+
+    def __init__(self, sharding: Sharding, part: tuple[int, int] = (1, 1)) -> None:
+        super().__init__(sharding.folder, part)
+        self._sharding, self._part = sharding, part
+        self._replace = self._resumed = self._quick = False
+        self._plans: dict[int, str] = {}  # of the shards that are to be made
+        self._done: dict[int, tuple[int, str]] = {}  # the number of glimpses, and a hash, of those that are
+        self._group: list[Done] = []
+        self._number: int | None = None  # of the shard whose outcomes come
+        self._writing: Future[None] | None = None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        with self._held, suppress(GlimpseError):  # its error, or its cause, was raised before
+            self._settle()
+
+    def earlier(self, plan: Plan, parameters: Mapping[str, Any], *, resume: str | None, overwrite: bool) -> bool:
+        """Check the folder; return whether a run is resumed. Parameters and errors are those of :meth:`check`."""
+        self._resumed = self._begin(plan, parameters, resume=resume, overwrite=overwrite)
+        self._quick, self._replace = resume == "quick", overwrite or self._resumed
+        if not self._replace and self._part == (1, 1):
+            for name in self._there():
+                raise InvalidInputError(f"{shown(joined(self.folder, name))} exists", "give --overwrite to replace it")
+        return self._resumed
+
+    def planned(self, number: int, items: Sequence[Item], plan: Plan) -> Iterator[Item]:
+        """Give the items of a shard, marked where an earlier run has made it.
+
+        Raises
+        ------
+        InvalidInputError
+            The shard exists, and is not to be replaced.
+        """
+        stands = self._resumed and self._stands(number, items, plan)
+        if not self._replace and self._part != (1, 1):
+            for path in (self._sharding.path(number), self._sharding.receipt(number)):
+                if self._storage.stat(path_of(path)) is not None:
+                    raise InvalidInputError(f"{shown(path)} exists", "give --overwrite to replace it")
+        if not stands:
+            self._plans[number] = _digest_of(items, plan)
+        return (item._replace(stands=stands) for item in items)
+
+    def start(self, plan: Plan) -> None:
+        """Write the record of the run, and the problems of the plan."""
+        if not self._resumed:
+            if not is_address(self.folder):
+                make_folder(self.path("run.json"))
+            self._lock()
+        self._open(plan)
+        if self._resumed and not is_address(self.folder):
+            self._sweep()
+        self._writer = self._held.enter_context(ThreadPoolExecutor(1, thread_name_prefix="glimpse-shards"))
+
+    def add(self, done: Done) -> None:
+        """Take an image, in the order of the plan; the shard before its own is written meanwhile.
+
+        Raises
+        ------
+        GlimpseError
+            The disk or the store refuses.
+        """
+        if done.shard != self._number:
+            self._flush()
+            self._number = done.shard
+        if not done.skipped:
+            self._group.append(done)
+
+    def finish(self, numbers: range) -> None:
+        """Write the last shard, and those of some numbers that have no glimpse, and complete ``run.json``."""
+        self._flush()
+        self._settle()
+        for number in numbers:
+            if number not in self._done:
+                self._plans.setdefault(number, "")
+                self._write(number, [])
+        if self._replace and self._part[0] == self._part[1]:
+            for name in self._there():  # shards of an earlier run that had more of them
+                if (self._sharding.number_of(name) or 0) >= numbers.stop:
+                    self._storage.delete(path_of(joined(self.folder, name)))
+        digest, lines = hashlib.sha256(), 0
+        for number in numbers:
+            count, mark = self._done[number]
+            lines += count
+            digest.update(mark.encode())
+        self._complete(lines, f"sha256:{digest.hexdigest()}")
+
+    def _flush(self) -> None:
+        """Begin to write the shard whose outcomes have come, once the one before it is written."""
+        self._settle()
+        number, group, self._group = self._number, self._group, []
+        if number in self._plans and number not in self._done:
+            self._writing = self._writer.submit(self._write, number, group)
+
+    def _settle(self) -> None:
+        if self._writing is not None:
+            wait([self._writing])  # where a signal ends the wait, the end of the context waits again
+            writing, self._writing = self._writing, None
+            writing.result()
+
+    def _write(self, number: int, group: Sequence[Done]) -> None:
+        """Write the tar of a shard, and then its receipt."""
+        tar, lines, failed = Tar(), list[str](), 0
+        for done in group:
+            failed += done.failure is not None
+            for product in done.products if done.failure is None else ():
+                assert product.content is not None
+                line = line_of(product.record, self.folder)
+                name = json.loads(line)["file_name"]
+                tar.add(name, product.content)
+                tar.add(f"{posixpath.splitext(name)[0]}.json", line.encode("ascii"))
+                lines.append(line)
+        content = tar.finish()
+        checksum = hashlib.sha256(content).hexdigest()
+        self._put(self._sharding.path(number), content)
+        mark = {
+            "shard": number, "glimpses": len(lines), "failed": failed, "bytes": len(content), "sha256": checksum,
+            "lines": hashlib.sha256("".join(lines).encode()).hexdigest(), "plan": self._plans[number],
+        }  # fmt: skip
+        self._put(self._sharding.receipt(number), "".join([*lines, json.dumps(mark) + "\n"]).encode("ascii"))
+        self._done[number] = len(lines), checksum
+        self._note_failures(group)
+
+    def _put(self, path: str, content: bytes) -> None:
+        """Write a file, and wait until it is on the disk."""
+        self._storage.put(path_of(path), content, overwrite=self._replace)
+        if not is_address(path):
+            sync_files([path])
+
+    def _stands(self, number: int, items: Sequence[Item], plan: Plan) -> bool:
+        """Return whether an earlier run has made a shard of these items, without a failure, and all is as it was."""
+        tar, receipt = (path_of(path) for path in (self._sharding.path(number), self._sharding.receipt(number)))
+        try:
+            *lines, last = self._storage.read(receipt).splitlines(keepends=True)
+            mark = json.loads(last)
+            found = self._storage.stat(tar)
+            same = (mark["plan"], mark["failed"]) == (_digest_of(items, plan), 0)
+            if not same or hashlib.sha256(b"".join(lines)).hexdigest() != mark["lines"]:
+                return False
+            if found is None or found.size != mark["bytes"]:
+                return False
+            if not self._quick and hashlib.sha256(self._storage.read(tar)).hexdigest() != mark["sha256"]:
+                return False
+            rows = {key_of(row): row for row in map(json.loads, lines)}
+            with ThreadPoolExecutor(processors()) as pool:
+                same_source = partial(_is_same_source, quick=self._quick)
+                if not all(pool.map(same_source, [(item, rows[item.key], plan) for item in items if item.key in rows])):
+                    return False
+        except (GlimpseError, ValueError, KeyError, TypeError, RecursionError):  # there is none, or it is damaged
+            return False
+        self._done[number] = len(lines), mark["sha256"]
+        return True
+
+    def _there(self) -> list[str]:
+        """Give the names of shards and receipts in the folder."""
+        try:
+            found = [name_of(entry.path) for entry in self._storage.list(path_of(self.folder), deep=False)]
+        except InvalidInputError:  # the folder is not there yet
+            return []
+        return sorted(name for name in found if self._sharding.number_of(name) is not None)
+
+    def _sweep(self) -> None:
+        """Remove the temporary files that the run left when it was killed; those of other parts may be in use."""
+        with os.scandir(self.folder) as entries:
+            left = [entry.path for entry in entries if is_temporary(entry.name)]
+        for path in left:
+            target = target_of(os.path.basename(path))
+            number = self._sharding.number_of(target)
+            mine = self._part == (1, 1) or number in self._plans or number in self._done
+            if target == os.path.basename(self.path("run.json")) or (number is not None and mine):
+                os.unlink(path)
+
+
+def _is_same_source(known: tuple[Item, dict[str, Any], Plan], *, quick: bool) -> bool:
+    """Return whether the source of an item is as it was when its line was written."""
+    item, row, plan = known
+    if quick or item.at is not None:
+        return bool(size_of(item.source) == row["source_bytes"])
+    with origin_of(item, plan) as origin:
+        return bool(content_hash(origin.content or b"") == row["source_hash"])
+
+
+def _digest_of(items: Sequence[Item], plan: Plan) -> str:
+    """Give a hash of the items of a shard, and of how they are made."""
+    folder, output = plan.output.target, plan.output._replace(target="", overwrite=False, resumed=False)
+    digest = hashlib.sha256(repr((plan.how, plan.format.name, output)).encode())
+    for item in items:
+        names = [target.removeprefix(folder) for target in item.targets]
+        digest.update(repr((*item.key, item.requests, names)).encode())
+    return digest.hexdigest()
