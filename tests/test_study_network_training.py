@@ -50,7 +50,8 @@ def clockless(path):
 LONG = {"samplers": (FLOOR, GAUSSIAN), "seeds": 4, "steps": 120, "checks": 1, "checked": 1000}
 
 
-def test_with_its_gradient_a_network_learns_where_to_look_and_the_study_says_so():
+def test_with_its_gradient_a_network_learns_where_to_look_and_the_study_says_so(monkeypatch):
+    monkeypatch.setitem(RATES[MAIN], GAUSSIAN, 0.3)  # the rate of the study is for 20 times the steps
     said = short(trained(small(**LONG)))
     assert said[0].startswith("gaussian: learns where to look; it finds ")
     assert "guesses" not in said[0]
