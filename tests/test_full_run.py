@@ -44,7 +44,7 @@ def kept(name):
 def table(first):
     """The rows of the tables whose first column has this title, joined: a dictionary for each."""
     joined = {}
-    for found in re.findall(rf"^\| {first} +\|.*?(?:\n\n|\Z)", TOPIC, re.MULTILINE | re.DOTALL):
+    for found in re.findall(rf"^\| {first} +\|[^\n]*\n\|-.*?(?:\n\n|\Z)", TOPIC, re.MULTILINE | re.DOTALL):
         head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in found.strip().splitlines())
         for row in rows:
             joined.setdefault(row[0], {}).update(zip(head, row, strict=True))
@@ -154,6 +154,25 @@ def test_the_tables_of_networks():
         for column, name in (("found", "found"), ("place error", "error"), ("accuracy", "accuracy")):
             assert row[column] == interval(one, name), (row["network"], column)
         assert row["lost"] == f"{one['lost']} of {one['seeds']}"
+    rows = table("share found")
+    assert [row["share found"] for row in rows] == list(dict.fromkeys(condition for condition, _ in found))
+    for row in rows:
+        for sampler in ("bilinear", "bilinear, blurred", "gaussian"):
+            one = found[row["share found"], sampler]
+            lost = f", {one['lost']} lost" if one["lost"] != "0" else ""
+            assert row[sampler] == interval(one, "found") + lost
+
+
+def test_the_differences_of_networks():
+    found = {
+        (one["condition"], one["first"], one["second"], one["measure"]): one for one in kept("network_differences.csv")
+    }
+    rows = table("difference, found")
+    assert [row["difference, found"] for row in rows] == list(dict.fromkeys(condition for condition, *_ in found))
+    for row in rows:
+        (_, condition), *pairs = row.items()
+        for pair, said in pairs:
+            assert said == network_difference(found[(condition, *pair.split(" − "), "found")])
 
 
 def test_the_rates_of_networks():
