@@ -11,8 +11,9 @@ import click
 
 from glimpsecli import names
 from glimpsecli.commands import lowering, options, values
+from glimpsecli.commands.batch_running import begun, run_batch, run_shards
 from glimpsecli.commands.report import say
-from glimpsecli.commands.running import begun, end, run_batch, run_shards, show_plan
+from glimpsecli.commands.running import end, show_plan
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.groups import Source

@@ -9,10 +9,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
-from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -22,12 +20,8 @@ from glimpsecli.errors import ExitCode, FrameProblemError
 from glimpsecli.jobs import pool
 
 if TYPE_CHECKING:
-    from glimpsecli.jobs.batch import Batch
-    from glimpsecli.jobs.manifest import Manifest
     from glimpsecli.jobs.plan import Item, Plan
     from glimpsecli.jobs.products import Done
-    from glimpsecli.jobs.resuming import Entry
-    from glimpsecli.jobs.shards import Shards
 
 LOG_EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
@@ -143,66 +137,6 @@ def run_plan(
         _summarise(plan, counts["written"], shown, counts["worked"], time.perf_counter() - began)
     _say_left_out(plan, given)
     return ExitCode.INTERRUPTED if stop.is_set() else exit_code(codes, plan, failed_whole or codes.total() >= images)
-
-
-def run_batch(
-    batch: Batch,
-    manifest: Manifest,
-    parameters: Mapping[str, Any],
-    given: Mapping[str, Any],
-    planned: Callable[[], object],
-) -> None:
-    """Run a batch, keep its manifest, and end with the exit code; `planned` is called when its first image is."""
-    from glimpsecli.jobs.resuming import Earlier, is_done, refuse_left
-
-    plan, resume = batch.plan, given["resume"]
-    with manifest, closing(batch):
-        entries = manifest.earlier(plan, parameters, resume=resume, overwrite=given["overwrite"])
-        earlier = None
-        if entries is not None:
-
-            def stranger(entry: Entry) -> None:
-                if batch.part == (1, 1):  # another part may have it
-                    refuse_left(entry, plan.output.target, batch.makes)
-
-            earlier = Earlier(entries, stranger)
-        items = begun(batch.items(earlier), planned)
-        manifest.start(plan)
-        check = partial(is_done, plan=plan, quick=resume == "quick")
-        batched = Batched(items, lambda: batch.total, check, manifest.finish)
-        code = run_plan(plan, given, keep=manifest.add, batched=batched)
-    _end_batch(code)
-
-
-def run_shards(
-    batch: Batch,
-    shards: Shards,
-    parameters: Mapping[str, Any],
-    given: Mapping[str, Any],
-    planned: Callable[[], object],
-) -> None:
-    """Run a batch into shards, and end with the exit code; `planned` is called when its first image is."""
-    plan = batch.plan
-    with shards, closing(batch):
-        shards.earlier(plan, parameters, resume=given["resume"], overwrite=given["overwrite"])
-        items = begun(batch.shards(shards), planned)
-        shards.start(plan)
-        batched = Batched(items, lambda: batch.total, finish=lambda: shards.finish(batch.shard_numbers))
-        code = run_plan(plan, given, keep=shards.add, batched=batched)
-    _end_batch(code)
-
-
-def _end_batch(code: ExitCode) -> None:
-    if code == ExitCode.INTERRUPTED:
-        say("give --resume to go on")
-    end(code)
-
-
-def begun(items: Iterator[Item], planned: Callable[[], object]) -> Iterator[Item]:
-    """Plan the first item of a batch, and so whatever is refused before anything is written."""
-    first = [*islice(items, 1)]
-    planned()
-    return chain(first, items)
 
 
 def show_plan(plan: Plan, given: Mapping[str, Any], items: Iterable[Item], total: Callable[[], int]) -> ExitCode:

@@ -22,11 +22,6 @@ class Tar:
         self._content.write(content)
         self._content.write(bytes(-len(content) % tarfile.BLOCKSIZE))
 
-    @property
-    def size(self) -> int:
-        """Bytes that were added."""
-        return self._content.tell()
-
     def finish(self) -> bytes:
         """Give the bytes of the whole file."""
         self._content.write(bytes(2 * tarfile.BLOCKSIZE))
