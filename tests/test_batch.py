@@ -645,3 +645,14 @@ def test_the_part_of_a_slurm_task(environment, part, monkeypatch):
         with pytest.raises(InvalidInputError) as caught:
             check_part("slurm")
         assert part in str(caught.value)
+
+
+def test_without_dask_a_scheduler_ends_with_one_line_and_code_3(glimpse, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    code, _, err = glimpse("in -o out --scheduler local:2")
+    assert (code, err) == (
+        3,
+        "glimpse: error: --scheduler local:2 needs Dask; `pip install 'glimpsecli[dask]'`, or in a clone `pip install "
+        "'.[dask]'`\n",
+    )
+    assert not Path("out").exists()

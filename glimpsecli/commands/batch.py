@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,7 @@ from glimpsecli.commands.report import say
 from glimpsecli.commands.running import end, show_plan
 
 if TYPE_CHECKING:
+    from glimpsecli.jobs.cluster import Cluster
     from glimpsecli.jobs.groups import Source
     from glimpsecli.jobs.requests import Request
 
@@ -102,6 +104,17 @@ class BatchCommand(options.Command):
 )  # fmt: skip
 @options.dry_run_option
 @options.jobs_option
+@options.out(
+    "--scheduler", metavar="tcp://HOST:8786|local:N",
+    help="Work on a Dask cluster, of which this is the scheduler; or on N workers of this machine.",
+)  # fmt: skip
+@options.out(
+    "--scheduler-file", metavar="FILE", type=values.RegularPath(), help="Its address, as the scheduler wrote it."
+)
+@options.out(
+    "--chunk", metavar="auto|N", type=values.ChunkValue(),
+    help="Images that a worker is given at a time. Default: auto, about 10 seconds of work.",
+)  # fmt: skip
 @options.manner_options
 def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any) -> None:
     """Look at the images of SOURCEs (folders, files, patterns) through windows, and write a data set.
@@ -140,6 +153,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         raise click.UsageError(f"-o {shown(target)}: shards are tar files; end the name in .tar")
     elif per_shard is not None:
         raise click.UsageError(f"--per-shard {per_shard} is for shards: -o out-{{shard:05d}}.tar")
+    cluster = _cluster(given, sharded=sharding is not None)
     lists = given.pop("lists")
     if not sources and not lists:
         raise click.UsageError("Missing argument 'SOURCE...'.")
@@ -189,10 +203,30 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     if given["dry_run"]:
         record.check(made.plan, parameters, resume=resume, overwrite=overwrite)
         end(show_plan(made.plan, given, begun(made.items(), planned), lambda: made.total))
-    elif isinstance(record, Shards):
-        run_shards(made, record, parameters, given, planned)
-    else:
-        run_batch(made, record, parameters, given, planned)
+        return
+    with cluster as workers:
+        if isinstance(record, Shards):
+            run_shards(made, record, parameters, given, planned, workers)
+        else:
+            run_batch(made, record, parameters, given, planned, workers)
+
+
+def _cluster(given: dict[str, Any], *, sharded: bool) -> AbstractContextManager[Cluster | None]:
+    """Take the options of a cluster, and give the connection to it, which is made when it is entered."""
+    scheduler, file, chunk = (given.pop(name) for name in ("scheduler", "scheduler_file", "chunk"))
+    if scheduler and file:
+        raise click.UsageError("--scheduler and --scheduler-file both name a cluster; use one of them.")
+    if not scheduler and not file:
+        lowering.refuse({"chunk": chunk}, ("chunk",), "belongs to --scheduler", unless=False)
+        return nullcontext()
+    if given["jobs"] is not None:
+        raise click.UsageError(f"-j {given['jobs']} with --scheduler: the workers of a cluster say how many they are.")
+    if sharded and chunk is not None:
+        raise click.UsageError("--chunk: a shard is what a worker is given at a time; use --per-shard.")
+    from glimpsecli.jobs.connecting import cluster_at
+
+    note: Callable[[str], object] = (lambda line: None) if given["quiet"] else say
+    return cluster_at(scheduler or file, chunk=chunk or None, note=note)
 
 
 def _annotations(given: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
@@ -254,7 +288,10 @@ def _tiles(columns: int, rows: int) -> list[Request]:
 
 def _recorded(given: dict[str, Any]) -> dict[str, Any]:
     """Give the parameters that the bytes depend on, as JSON holds them."""
-    idle = {"jobs", "resume", "dry_run", "overwrite", "verbose", "quiet", "traceback", "part", "threads", "max_pixels"}
+    idle = {
+        "chunk", "dry_run", "jobs", "max_pixels", "overwrite", "part", "quiet", "resume", "scheduler", "scheduler_file",
+        "threads", "traceback", "verbose",
+    }  # fmt: skip
     named: dict[str, Any] = {name: value for name, value in given.items() if name not in idle}
     text = json.dumps(named, default=lambda value: getattr(value, "text", str(value)))
     return {name: _unsigned(value) for name, value in json.loads(text).items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
@@ -14,8 +15,10 @@ from glimpsecli.errors import ExitCode
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.batch import Batch
+    from glimpsecli.jobs.cluster import Cluster
     from glimpsecli.jobs.manifest import Manifest
-    from glimpsecli.jobs.plan import Item
+    from glimpsecli.jobs.plan import Item, Plan
+    from glimpsecli.jobs.products import Done
     from glimpsecli.jobs.resuming import Entry
     from glimpsecli.jobs.shards import Shards
 
@@ -26,6 +29,7 @@ def run_batch(
     parameters: Mapping[str, Any],
     given: Mapping[str, Any],
     planned: Callable[[], object],
+    cluster: Cluster | None = None,
 ) -> None:
     """Run a batch, keep its manifest, and end with the exit code; `planned` is called when its first image is."""
     from glimpsecli.jobs.resuming import Earlier, is_done, refuse_left
@@ -42,10 +46,8 @@ def run_batch(
 
             earlier = Earlier(entries, stranger)
         items = begun(batch.items(earlier), planned)
-        manifest.start(plan)
         check = partial(is_done, plan=plan, quick=resume == "quick")
-        batched = Batched(items, lambda: batch.total, check, manifest.finish)
-        code = run_plan(plan, given, keep=manifest.add, batched=batched)
+        code = _run(batch, items, manifest, given, cluster, check, manifest.finish)
     _end_batch(code)
 
 
@@ -55,16 +57,41 @@ def run_shards(
     parameters: Mapping[str, Any],
     given: Mapping[str, Any],
     planned: Callable[[], object],
+    cluster: Cluster | None = None,
 ) -> None:
     """Run a batch into shards, and end with the exit code; `planned` is called when its first image is."""
     plan = batch.plan
     with shards, closing(batch):
         shards.earlier(plan, parameters, resume=given["resume"], overwrite=given["overwrite"])
         items = begun(batch.shards(shards), planned)
-        shards.start(plan)
-        batched = Batched(items, lambda: batch.total, finish=lambda: shards.finish(batch.shard_numbers))
-        code = run_plan(plan, given, keep=shards.add, batched=batched)
+        code = _run(batch, items, shards, given, cluster, None, lambda: shards.finish(batch.shard_numbers))
     _end_batch(code)
+
+
+def _run(
+    batch: Batch, items: Iterator[Item], record: Manifest | Shards, given: Mapping[str, Any], cluster: Cluster | None,
+    is_done: Callable[[Item], bool] | None, finish: Callable[[], object],
+) -> ExitCode:  # fmt: skip
+    """Run the items of a batch, here or on a cluster, and keep their record."""
+
+    def total() -> int:
+        return batch.total
+
+    batched = Batched(items, total, is_done, finish=finish)
+    if cluster is not None:
+        checked = cluster.checked(items, batch.plan)
+
+        def run(plan: Plan, stop: threading.Event) -> Iterator[Done]:
+            return cluster.run(plan, checked, stop, total=total, workers=given["jobs"] or 1, is_done=is_done)
+
+        def finish_and_sweep() -> None:
+            finish()
+            if cluster.lost:
+                record.sweep_all()
+
+        batched = batched._replace(run=run, finish=finish_and_sweep)
+    record.start(batch.plan)
+    return run_plan(batch.plan, given, keep=record.add, batched=batched)
 
 
 def _end_batch(code: ExitCode) -> None:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -54,6 +55,8 @@ class Batched(NamedTuple):
         Gives their number, as far as it is known.
     is_done : callable
         Returns whether an earlier run has done an item.
+    run : callable, optional
+        Runs the items in place of the engine, given the plan and the event that stops it.
     finish : callable
         Is called after the last image, unless the run was stopped; an error that it raises comes in place of the
         summary.
@@ -62,6 +65,7 @@ class Batched(NamedTuple):
     items: Iterable[Item]
     total: Callable[[], int]
     is_done: Callable[[Item], bool] | None = None
+    run: Callable[[Plan, threading.Event], Iterator[Done]] | None = None
     finish: Callable[[], object] = lambda: None
 
 
@@ -84,8 +88,6 @@ def run_plan(
     batched : Batched, optional
         Items in place of those of the plan.
     """
-    from glimpsecli.jobs import engine
-
     if plan.output.target == "-" and (sys.stdout is None or sys.stdout.isatty()):
         state = "closed" if sys.stdout is None else "a terminal"
         raise click.UsageError(f"standard output is {state}; send it to a file or a pipe.")
@@ -104,7 +106,8 @@ def run_plan(
     missing: Counter[str] = Counter()
     words = "finishing the running images; Ctrl-C again stops at once" if many else None
     with stoppable(words) as stop, _progress(total, quiet=given["quiet"]) as tick:
-        for done in engine.run(plan, batched.items, workers=workers, stop=stop, is_done=batched.is_done):
+        run = batched.run or partial(_run_here, batched, workers)
+        for done in run(plan, stop):
             if keep is not None:
                 keep(done)
             written, skipped = len(done.products), done.skipped
@@ -137,6 +140,12 @@ def run_plan(
         _summarise(plan, counts["written"], shown, counts["worked"], time.perf_counter() - began)
     _say_left_out(plan, given)
     return ExitCode.INTERRUPTED if stop.is_set() else exit_code(codes, plan, failed_whole or codes.total() >= images)
+
+
+def _run_here(batched: Batched, workers: int, plan: Plan, stop: threading.Event) -> Iterator[Done]:
+    from glimpsecli.jobs import engine
+
+    return engine.run(plan, batched.items, workers=workers, stop=stop, is_done=batched.is_done)
 
 
 def show_plan(plan: Plan, given: Mapping[str, Any], items: Iterable[Item], total: Callable[[], int]) -> ExitCode:

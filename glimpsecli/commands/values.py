@@ -145,6 +145,18 @@ class TilesValue(Value):
         return int(parts[1]), int(parts[2])
 
 
+class ChunkValue(Value):
+    """The number of images in a chunk."""
+
+    form = "auto|N"
+
+    def parse(self, text: str) -> Any:
+        """Give the number; 0 for one that is chosen by the time that images take."""
+        if text != "auto" and re.fullmatch("[1-9][0-9]{0,5}", text) is None:
+            raise InvalidInputError(f"{text!r} is no number of images", "write 256, or auto")
+        return 0 if text == "auto" else int(text)
+
+
 class RangeValue(Value):
     """A range of sizes."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from glimpsecli import images
@@ -53,6 +54,10 @@ class Clips:
         self.files: list[str] = []
         self.notes: list[str] = []
         self.problems: list[str] = []
+
+    def __reduce__(self) -> tuple[Callable[[], Clips], tuple[()]]:
+        """In another process the videos are opened anew."""
+        return partial(Clips, rate=self._rate, max_pixels=self._max_pixels), ()
 
     def of(self, path: str) -> Clip:
         """Give the clip of a path, for a moment in which no other thread opens clips; see :meth:`held`."""

@@ -25,14 +25,16 @@ PACKAGES = ("numpy", "numba", "numba-cuda", "pillow", "tifffile", "pyvips")
 def description(plan: Plan, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Describe a run that is not finished yet."""
     how, output = plan.how, plan.output
+    packages = versions()
+    glimpse = packages.pop("glimpse")
     return {
         "lines": None,
         "checksum": None,
-        "glimpse": __version__,
+        "glimpse": glimpse,
         "python": platform.python_version(),
         "processor": processor(),
         "folder": os.getcwd(),
-        "packages": {name: version_of(name) for name in PACKAGES},
+        "packages": packages,
         "parameters": dict(parameters),
         "how": {
             "sampler": how.sampling.sampler,
@@ -94,6 +96,11 @@ def _annotations_in(folder: str, output: str) -> Iterator[str]:
         folders[:] = [name for name in folders if os.path.realpath(os.path.join(root, name)) != output]
         files = (os.path.join(root, name) for name in names if name.lower().endswith(IN_FOLDERS))
         yield from filter(os.path.isfile, files)  # a FIFO would be waited for
+
+
+def versions() -> dict[str, str | None]:
+    """Give the versions of glimpse and of the packages that the bytes of glimpses depend on."""
+    return {"glimpse": __version__} | {name: version_of(name) for name in PACKAGES}
 
 
 def version_of(name: str) -> str | None:

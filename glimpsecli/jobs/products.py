@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from glimpsecli.errors import GlimpseError
     from glimpsecli.images.picture import Array, Picture
     from glimpsecli.jobs.at import At
+    from glimpsecli.jobs.sharding import Receipt
     from glimpsecli.sampling import Sampling
     from glimpsecli.window import Size
 
@@ -103,6 +104,8 @@ class Done(NamedTuple):
         The lines of that run.
     shard : int, optional
         The number of its shard.
+    receipt : Receipt, optional
+        The receipt of its shard, of which it is the last image, where a worker has written the shard.
     """
 
     source: str
@@ -113,3 +116,4 @@ class Done(NamedTuple):
     skipped: bool = False
     lines: tuple[str, ...] = ()
     shard: int | None = None
+    receipt: Receipt | None = None

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from glimpsecli.jobs.description import check_same, description
 from glimpsecli.jobs.lines import read_run
 from glimpsecli.jobs.locking import locked
 from glimpsecli.storage import is_address, joined, path_of, shown, storage_of
+from glimpsecli.storage.atomic import is_temporary
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -107,6 +108,15 @@ class RunFolder:
         elif not overwrite and self.has_lines(self.record):
             raise InvalidInputError(f"{shown(self.path(self.record))} exists", "give --overwrite to replace it")
         return run
+
+    def sweep_all(self) -> None:
+        """Remove the temporary files below the folder, after a run whose workers were lost; other parts may go on."""
+        if is_address(self.folder) or self._suffix:
+            return
+        for folder, _, names in os.walk(self.folder):
+            for name in filter(is_temporary, names):
+                with suppress(OSError):
+                    os.unlink(os.path.join(folder, name))
 
     def _begin(self, plan: Plan, parameters: Mapping[str, Any], *, resume: str | None, overwrite: bool) -> bool:
         """Check the folder; return whether a run is resumed, whose lock is taken then."""

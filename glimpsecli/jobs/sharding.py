@@ -71,3 +71,29 @@ def member_of(target: str) -> str:
     folder, name = posixpath.split(target)
     stem, suffix = posixpath.splitext(name)
     return posixpath.join(folder, stem.replace(".", "_") + suffix)
+
+
+class Receipt(NamedTuple):
+    """What the last line of a shard's receipt says.
+
+    Attributes
+    ----------
+    shard : int
+    glimpses, failed : int
+        Number of glimpses, and of images that failed.
+    bytes : int
+    sha256 : str
+        Of the tar.
+    lines : str
+        The SHA-256 of the lines before this one.
+    plan : str
+        A hash of the images and of how their glimpses are made.
+    """
+
+    shard: int
+    glimpses: int
+    failed: int
+    bytes: int
+    sha256: str
+    lines: str
+    plan: str

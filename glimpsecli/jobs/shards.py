@@ -24,8 +24,9 @@ from glimpsecli.jobs.outputs import make_folder
 from glimpsecli.jobs.pool import processors
 from glimpsecli.jobs.resuming import size_of
 from glimpsecli.jobs.run_folder import RunFolder
+from glimpsecli.jobs.sharding import Receipt
 from glimpsecli.jobs.syncing import sync_files
-from glimpsecli.storage import is_address, joined, name_of, path_of, shown
+from glimpsecli.storage import is_address, joined, name_of, path_of, shown, storage_of
 from glimpsecli.storage.atomic import is_temporary, target_of
 from glimpsecli.storage.tars import Tar
 
@@ -52,7 +53,7 @@ class Shards(RunFolder):
         self._sharding, self._part = sharding, part
         self._replace = self._resumed = self._quick = False
         self._plans: dict[int, str] = {}  # of the shards that are to be made
-        self._done: dict[int, tuple[int, str]] = {}  # the number of glimpses, and a hash, of those that are
+        self._done: dict[int, Receipt] = {}  # of those that are
         self._group: list[Done] = []
         self._number: int | None = None  # of the shard whose outcomes come
         self._writing: Future[None] | None = None
@@ -84,7 +85,7 @@ class Shards(RunFolder):
                 if self._storage.stat(path_of(path)) is not None:
                     raise InvalidInputError(f"{shown(path)} exists", "give --overwrite to replace it")
         if not stands:
-            self._plans[number] = _digest_of(items, plan)
+            self._plans[number] = digest_of(items, plan)
         return (item._replace(stands=stands) for item in items)
 
     def start(self, plan: Plan) -> None:
@@ -126,17 +127,26 @@ class Shards(RunFolder):
                     self._storage.delete(path_of(joined(self.folder, name)))
         digest, lines = hashlib.sha256(), 0
         for number in numbers:
-            count, mark = self._done[number]
-            lines += count
-            digest.update(mark.encode())
+            lines += self._done[number].glimpses
+            digest.update(self._done[number].sha256.encode())
         self._complete(lines, f"sha256:{digest.hexdigest()}")
 
     def _flush(self) -> None:
         """Begin to write the shard whose outcomes have come, once the one before it is written."""
         self._settle()
         number, group, self._group = self._number, self._group, []
-        if number in self._plans and number not in self._done:
+        if group and group[-1].receipt is not None:
+            self._note(group[-1].receipt, group)
+        elif number in self._plans and number not in self._done:
             self._writing = self._writer.submit(self._write, number, group)
+
+    def _write(self, number: int, group: Sequence[Done]) -> None:
+        receipt = write_shard(self._sharding, number, group, self._plans[number], overwrite=self._replace)
+        self._note(receipt, group)
+
+    def _note(self, receipt: Receipt, group: Sequence[Done]) -> None:
+        self._done[receipt.shard] = receipt
+        self._note_failures(group)
 
     def _settle(self) -> None:
         if self._writing is not None:
@@ -144,48 +154,19 @@ class Shards(RunFolder):
             writing, self._writing = self._writing, None
             writing.result()
 
-    def _write(self, number: int, group: Sequence[Done]) -> None:
-        """Write the tar of a shard, and then its receipt."""
-        tar, lines, failed = Tar(), list[str](), 0
-        for done in group:
-            failed += done.failure is not None
-            for product in done.products if done.failure is None else ():
-                assert product.content is not None
-                line = line_of(product.record, self.folder)
-                name = json.loads(line)["file_name"]
-                tar.add(name, product.content)
-                tar.add(f"{posixpath.splitext(name)[0]}.json", line.encode("ascii"))
-                lines.append(line)
-        content = tar.finish()
-        checksum = hashlib.sha256(content).hexdigest()
-        self._put(self._sharding.path(number), content)
-        mark = {
-            "shard": number, "glimpses": len(lines), "failed": failed, "bytes": len(content), "sha256": checksum,
-            "lines": hashlib.sha256("".join(lines).encode()).hexdigest(), "plan": self._plans[number],
-        }  # fmt: skip
-        self._put(self._sharding.receipt(number), "".join([*lines, json.dumps(mark) + "\n"]).encode("ascii"))
-        self._done[number] = len(lines), checksum
-        self._note_failures(group)
-
-    def _put(self, path: str, content: bytes) -> None:
-        """Write a file, and wait until it is on the disk."""
-        self._storage.put(path_of(path), content, overwrite=self._replace)
-        if not is_address(path):
-            sync_files([path])
-
     def _stands(self, number: int, items: Sequence[Item], plan: Plan) -> bool:
         """Return whether an earlier run has made a shard of these items, without a failure, and all is as it was."""
         tar, receipt = (path_of(path) for path in (self._sharding.path(number), self._sharding.receipt(number)))
         try:
             *lines, last = self._storage.read(receipt).splitlines(keepends=True)
-            mark = json.loads(last)
+            mark = Receipt(**json.loads(last))
             found = self._storage.stat(tar)
-            same = (mark["plan"], mark["failed"]) == (_digest_of(items, plan), 0)
-            if not same or hashlib.sha256(b"".join(lines)).hexdigest() != mark["lines"]:
+            same = (mark.plan, mark.failed) == (digest_of(items, plan), 0)
+            if not same or hashlib.sha256(b"".join(lines)).hexdigest() != mark.lines:
                 return False
-            if found is None or found.size != mark["bytes"]:
+            if found is None or found.size != mark.bytes:
                 return False
-            if not self._quick and hashlib.sha256(self._storage.read(tar)).hexdigest() != mark["sha256"]:
+            if not self._quick and hashlib.sha256(self._storage.read(tar)).hexdigest() != mark.sha256:
                 return False
             rows = {key_of(row): row for row in map(json.loads, lines)}
             with ThreadPoolExecutor(processors()) as pool:
@@ -194,7 +175,7 @@ class Shards(RunFolder):
                     return False
         except (GlimpseError, ValueError, KeyError, TypeError, RecursionError):  # there is none, or it is damaged
             return False
-        self._done[number] = len(lines), mark["sha256"]
+        self._done[number] = mark
         return True
 
     def _there(self) -> list[str]:
@@ -217,6 +198,50 @@ class Shards(RunFolder):
                 os.unlink(path)
 
 
+def write_shard(sharding: Sharding, number: int, group: Sequence[Done], plan: str, *, overwrite: bool) -> Receipt:
+    """Write the tar of a shard, and then its receipt.
+
+    Parameters
+    ----------
+    sharding : Sharding
+    number : int
+    group : sequence of Done
+        Outcomes of its images, whose products have their bytes.
+    plan : str
+        What :func:`digest_of` gives.
+    overwrite : bool
+
+    Raises
+    ------
+    GlimpseError
+        The disk or the store refuses.
+    """
+    tar, lines, failed = Tar(), list[str](), 0
+    for done in group:
+        failed += done.failure is not None
+        for product in done.products if done.failure is None else ():
+            assert product.content is not None
+            line = line_of(product.record, sharding.folder)
+            name = json.loads(line)["file_name"]
+            tar.add(name, product.content)
+            tar.add(f"{posixpath.splitext(name)[0]}.json", line.encode("ascii"))
+            lines.append(line)
+    content = tar.finish()
+    checksum, of_lines = (hashlib.sha256(one).hexdigest() for one in (content, "".join(lines).encode()))
+    receipt = Receipt(number, len(lines), failed, len(content), checksum, of_lines, plan)
+    _put(sharding.path(number), content, overwrite=overwrite)
+    last = json.dumps(receipt._asdict()) + "\n"
+    _put(sharding.receipt(number), "".join([*lines, last]).encode("ascii"), overwrite=overwrite)
+    return receipt
+
+
+def _put(path: str, content: bytes, *, overwrite: bool) -> None:
+    """Write a file, and wait until it is on the disk."""
+    storage_of(path).put(path_of(path), content, overwrite=overwrite)
+    if not is_address(path):
+        sync_files([path])
+
+
 def _is_same_source(known: tuple[Item, dict[str, Any], Plan], *, quick: bool) -> bool:
     """Return whether the source of an item is as it was when its line was written."""
     item, row, plan = known
@@ -226,7 +251,7 @@ def _is_same_source(known: tuple[Item, dict[str, Any], Plan], *, quick: bool) ->
         return bool(content_hash(origin.content or b"") == row["source_hash"])
 
 
-def _digest_of(items: Sequence[Item], plan: Plan) -> str:
+def digest_of(items: Sequence[Item], plan: Plan) -> str:
     """Give a hash of the items of a shard, and of how they are made."""
     folder, output = plan.output.target, plan.output._replace(target="", overwrite=False, resumed=False)
     digest = hashlib.sha256(repr((plan.how, plan.format.name, output)).encode())

@@ -110,7 +110,7 @@ def place_together(contents: Mapping[str, bytes], *, overwrite: bool = False) ->
 
 def try_folder(folder: str) -> None:
     """Make a temporary file in a folder and remove it, or raise the `OSError` that a file of the user would meet."""
-    path = os.path.join(folder, _temporary_name("try"))
+    path = os.path.join(folder, temporary_name("try"))
     os.close(os.open(path, _NEW, 0o600))
     os.unlink(path)
 
@@ -162,7 +162,7 @@ def _placing(label: str, *, overwrite: bool) -> Iterator[BinaryIO]:
         raise _exists(label)
     target = os.path.realpath(label)
     folder, name = os.path.split(target)
-    temporary = os.path.join(folder, _temporary_name(name))
+    temporary = os.path.join(folder, temporary_name(name))
     _unfinished.add(temporary)
     try:
         # 0o666 lets the system apply the umask; reading the umask ourselves would mean setting it, for all threads.
@@ -209,7 +209,8 @@ def _status(label: str) -> os.stat_result | None:
         raise InvalidInputError(f"{label!r} cannot be a file name: {error}", "choose another name") from error
 
 
-def _temporary_name(name: str) -> str:
+def temporary_name(name: str) -> str:
+    """Give a new name for a temporary file of a target."""
     return f".{_stem(name)}.{os.urandom(6).hex()}{_SUFFIX}"
 
 

@@ -1,0 +1,104 @@
+"""Connecting to a scheduler of Dask, which is loaded for it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from glimpsecli.errors import InvalidInputError, UnavailableError, extra
+from glimpsecli.jobs.cluster import Cluster
+
+ANSWER = "10s"
+"""How long a scheduler has to answer at first."""
+_UNINTERRUPTED = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+"""What workers of this machine run first: Ctrl-C reaches them too, and is for the client alone."""
+
+
+@contextmanager
+def cluster_at(scheduler: str, *, chunk: int | None, note: Callable[[str], object]) -> Iterator[Cluster]:
+    """Connect to a scheduler, or start workers on this machine.
+
+    Parameters
+    ----------
+    scheduler : str
+        ``tcp://host:port``, ``tls://host:port``, ``local:N`` for N workers on this machine, or the path of a scheduler
+        file.
+    chunk : int, optional
+        Images of a chunk; by default about `SECONDS` of work.
+    note : callable
+        Gets each fact that the user should know, a line.
+
+    Raises
+    ------
+    InvalidInputError
+        The scheduler is not one, or does not answer.
+    UnavailableError
+        distributed is not installed.
+    """
+    try:
+        import dask
+        import distributed
+    except ImportError as error:
+        raise UnavailableError(f"--scheduler {scheduler} needs Dask", extra("dask")) from error
+    _silence()
+    with ExitStack() as held:
+        if scheduler.startswith("local:"):
+            preload = [*dask.config.get("distributed.worker.preload"), _UNINTERRUPTED]
+            # A chunk waits at the scheduler, where the death of a worker does not touch it.
+            settings = {"distributed.scheduler.worker-saturation": 1.0, "distributed.worker.preload": preload}
+            held.enter_context(dask.config.set(settings))
+            address: Any = held.enter_context(
+                distributed.LocalCluster(
+                    n_workers=_count(scheduler), threads_per_worker=1, host="127.0.0.1", silence_logs=logging.CRITICAL,
+                    dashboard_address="127.0.0.1:0", memory_limit=0,  # no worker is ended for its share, as with -j
+                )
+            )  # fmt: skip
+        else:
+            address = _address(scheduler)
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                client = held.enter_context(distributed.Client(address, timeout=ANSWER))
+        except (OSError, TimeoutError, ValueError) as error:
+            raise InvalidInputError(
+                f"no scheduler answers at {address}", "start one with `dask scheduler`, or check the address"
+            ) from error
+        if any("versions" in str(one.message) for one in caught):
+            note(f"{scheduler} and its workers do not have the versions of Dask and Python that are here")
+        yield held.enter_context(Cluster(client, scheduler, chunk, note))
+
+
+def _silence() -> None:
+    """Keep Dask from writing to standard error: what matters comes as an error, or as a note."""
+    for name in ("distributed", "tornado", "asyncio"):
+        for logger in (name, *(one for one in logging.root.manager.loggerDict if one.startswith(f"{name}."))):
+            logging.getLogger(logger).setLevel(logging.CRITICAL + 1)
+
+
+def _count(scheduler: str) -> int:
+    count = scheduler.removeprefix("local:")
+    if re.fullmatch("[1-9][0-9]{0,3}", count) is None:
+        raise InvalidInputError(f"--scheduler {scheduler} is no number of workers", "write local:4")
+    return int(count)
+
+
+def _address(scheduler: str) -> str:
+    """Give the address of a scheduler, which a scheduler file holds."""
+    if "://" in scheduler:
+        if re.fullmatch(r"(tcp|tls)://[^/]+:[0-9]+", scheduler) is None:
+            raise InvalidInputError(
+                f"--scheduler {scheduler} is no address", "write tcp://HOST:8786 or tls://HOST:8786"
+            )
+        return scheduler
+    try:
+        with open(scheduler, encoding="utf-8") as file:
+            return str(json.load(file)["address"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidInputError(
+            f"{scheduler} is no scheduler file", "write tcp://HOST:8786, local:4, or `dask scheduler --scheduler-file`"
+        ) from error
