@@ -17,6 +17,7 @@ from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.jobs import engine
 from glimpsecli.jobs.description import versions
 from glimpsecli.jobs.plan import Item, Plan
+from glimpsecli.jobs.pool import keep_memory
 from glimpsecli.jobs.products import Done
 from glimpsecli.jobs.resuming import size_of
 from glimpsecli.jobs.shards import digest_of, write_shard
@@ -94,6 +95,7 @@ class Outcome(NamedTuple):
 def work(pickled: bytes) -> bytes:
     """Work on a pickled chunk, and give its pickled outcome."""
     began = time.perf_counter()
+    keep_memory()
     try:
         chunk: Chunk = pickle.loads(pickled)
         check(chunk.terms)
