@@ -224,6 +224,20 @@ def test_a_client_that_is_killed_goes_on_with_resume(glimpse, output):
     assert snapshot("two") == snapshot("one")
 
 
+@pytest.mark.parametrize("resume", ["", "--resume"])
+def test_a_file_of_somebody_else_is_kept(glimpse, workers, folder, resume):
+    line = f"{folder}/in -o {folder}/two --size 4 --scheduler {workers.scheduler.address}"
+    if resume:
+        assert glimpse(line)[0] == 0
+        Path("in/d0/new.jpg").write_bytes(Path("in/d0/img_0.jpg").read_bytes())
+    theirs = Path("two/d0/new_000.png" if resume else "two/d0/img_0_000.png")
+    theirs.parent.mkdir(parents=True, exist_ok=True)
+    theirs.write_text("theirs")
+    code, errors = glimpse(f"{line} {resume}")
+    assert (code, f"{theirs} exists" in errors) == (1 if resume else 2, True)
+    assert theirs.read_text() == "theirs"
+
+
 def test_ctrl_c_ends_what_is_running_and_no_more(glimpse):
     assert glimpse("in -o one --random 60 --size 16 -j 1")[0] == 0
     with started("in -o two --random 60 --size 16 --scheduler local:2 --chunk 4") as process:

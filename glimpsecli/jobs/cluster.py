@@ -132,9 +132,10 @@ class Cluster:
         """
         assert self._terms is not None
         assert plan.root is not None
-        # A chunk that is done again meets its own files. On a disk they were looked for when they were planned; a store
-        # keeps what others have written meanwhile.
-        output = plan.output._replace(overwrite=plan.output.overwrite or not is_address(plan.root), resumed=True)
+        # A chunk that is done again meets its own files. On a disk all were looked for when they were planned; in a store,
+        # and where a run is resumed, a file of somebody else stays.
+        own = not (is_address(plan.root) or plan.output.resumed)
+        output = plan.output._replace(overwrite=plan.output.overwrite or own, resumed=True)
         chunk = Chunk(plan._replace(output=output), (), self._terms, is_done, workers)
         chunks = self._chunks(plan, items, total)
         try:
