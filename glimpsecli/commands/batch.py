@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, closing, nullcontext
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
 from glimpsecli import names
 from glimpsecli.commands import lowering, options, values
+from glimpsecli.commands.batch_estimate import show_estimate
 from glimpsecli.commands.batch_running import begun, run_batch, run_shards
 from glimpsecli.commands.report import say
 from glimpsecli.commands.running import end, show_plan
@@ -34,14 +35,14 @@ REMOTE = 16
 
 
 class BatchCommand(options.Command):
-    """The command; ``--resume`` alone means ``--resume=full``, and the word after it is not its value."""
+    """The command; some options have a value of their own, and the word after them is not that value."""
+
+    alone: ClassVar = {"--resume": "--resume=full", "--estimate": "--estimate=all"}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Give ``--resume`` its value."""
+        """Give the options that stand alone their values."""
         end = args.index("--") if "--" in args else len(args)
-        return super().parse_args(
-            ctx, [*("--resume=full" if one == "--resume" else one for one in args[:end]), *args[end:]]
-        )
+        return super().parse_args(ctx, [*(self.alone.get(one, one) for one in args[:end]), *args[end:]])
 
 
 @click.command(
@@ -103,6 +104,10 @@ class BatchCommand(options.Command):
     "files are read for it; quick compares lines and sizes only.",
 )  # fmt: skip
 @options.dry_run_option
+@options.out(
+    "--estimate", type=values.CountValue(), metavar="[=N]",
+    help="Write nothing; make some of the images in memory, and print what all, or N, would take.",
+)  # fmt: skip
 @options.jobs_option
 @options.out(
     "--scheduler", metavar="tcp://HOST:8786|local:N",
@@ -141,6 +146,9 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     if given["number"] is not None:  # as run.json keeps them
         given["seed"] = given["seed"] or 0
         given["random_size"] = given["random_size"] or values.RangeValue().parse("10%-50%")
+    images = given.pop("estimate")
+    if images is not None and (given["resume"] or given["dry_run"]):
+        raise click.UsageError("--estimate is of a whole batch, and writes nothing; leave --resume and --dry-run out.")
     parameters = _recorded({**given, "name": name, "sources": sources})
     resume, overwrite = given["resume"], given["overwrite"]
     part = check_part(given.pop("part") or "1/1")
@@ -195,11 +203,15 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     record = Manifest(target, part) if sharding is None else Shards(sharding, part)
     resumed = bool(resume) and record.holds("run.json")
     made = make_batch(
-        found, taken, how, output._replace(resumed=resumed), lowering.frame_choice_of(given, how),
+        found, taken, how, output._replace(resumed=resumed or images is not None), lowering.frame_choice_of(given, how),
         annotations=annotations, labels=labels, part=part, inputs=[path for path in files if os.path.isfile(path)],
         sharding=sharding, note=lambda line: None if given["quiet"] else say(line),
     )  # fmt: skip
     given["overwrite"] = overwrite
+    if images is not None:
+        with closing(made):
+            show_estimate(made, images or None, given)
+        return
     if given["dry_run"]:
         record.check(made.plan, parameters, resume=resume, overwrite=overwrite)
         end(show_plan(made.plan, given, begun(made.items(), planned), lambda: made.total))

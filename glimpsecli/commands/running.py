@@ -105,7 +105,7 @@ def run_plan(
     codes: Counter[ExitCode] = Counter()
     missing: Counter[str] = Counter()
     words = "finishing the running images; Ctrl-C again stops at once" if many else None
-    with stoppable(words) as stop, _progress(total, quiet=given["quiet"]) as tick:
+    with stoppable(words) as stop, progress(total, quiet=given["quiet"]) as tick:
         run = batched.run or partial(_run_here, batched, workers)
         for done in run(plan, stop):
             if keep is not None:
@@ -254,7 +254,7 @@ def stoppable(words: str | None) -> Iterator[threading.Event]:
 
 
 @contextmanager
-def _progress(total: Callable[[], int], *, quiet: bool) -> Iterator[Callable[[], None]]:
+def progress(total: Callable[[], int], *, quiet: bool) -> Iterator[Callable[[], None]]:
     """Give a function to call after each image: a bar on a terminal, a line now and then elsewhere."""
     if quiet or total() < 2:
         yield lambda: None

@@ -145,6 +145,19 @@ class TilesValue(Value):
         return int(parts[1]), int(parts[2])
 
 
+class CountValue(Value):
+    """A number of images, or all that there are."""
+
+    form = "all|N"
+
+    def parse(self, text: str) -> Any:
+        """Give the number; 0 for all: they are counted."""
+        number = re.fullmatch(r"([1-9][0-9_]{0,15})(?:e([0-9]|1[0-2]))?", text)
+        if text != "all" and number is None:
+            raise InvalidInputError(f"{text!r} is no number of images", "write 20000 or 1e8, or no number")
+        return 0 if number is None else int(number[1].replace("_", "")) * 10 ** int(number[2] or 0)
+
+
 class ChunkValue(Value):
     """The number of images in a chunk."""
 

@@ -115,6 +115,13 @@ class Batch:
         annotated = self._annotated.get(source.relative)
         return Item(source.path, tuple(asked), self._names(source, asked), annotated, at=source.at)
 
+    def count(self) -> int:
+        """Count all images, after those that are planned ahead."""
+        if not (self._complete or self._annotated or self.part != (1, 1)):
+            for found in self._sources.count(self._stop):
+                self._counted = found
+        return self.total
+
     def makes(self, target: str, folder: str) -> bool:
         """Return whether a file is the target of an image of a relative folder."""
         if self._made is None or self._made[0] != folder:

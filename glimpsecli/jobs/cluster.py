@@ -132,8 +132,8 @@ class Cluster:
         """
         assert self._terms is not None
         assert plan.root is not None
-        # A chunk that is done again meets its own files. On a disk all were looked for when they were planned; in a store,
-        # and where a run is resumed, a file of somebody else stays.
+        # A chunk that is done again meets its own files. On a disk all were looked for when they were planned; in a
+        # store, and where a run is resumed, a file of somebody else stays.
         own = not (is_address(plan.root) or plan.output.resumed)
         output = plan.output._replace(overwrite=plan.output.overwrite or own, resumed=True)
         chunk = Chunk(plan._replace(output=output), (), self._terms, is_done, workers)

@@ -1,0 +1,120 @@
+"""`glimpse batch --estimate`: what a batch takes is what it then writes, and nothing is written for it."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from stores import BUCKET
+
+from glimpsecli import cli
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A fresh folder with 30 photos in `in`, where every test works."""
+    monkeypatch.chdir(tmp_path)
+    noise = np.random.default_rng(0).integers(0, 256, (30, 24, 32, 3), dtype=np.uint8)
+    for number, pixels in enumerate(noise):
+        path = Path("in", f"d{number % 3}", f"{number}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    return tmp_path
+
+
+@pytest.fixture
+def estimate(capsys):
+    def run(line):
+        code = cli.run(["batch", *line.split()])
+        out, err = capsys.readouterr()
+        rows = dict(re.split("  +", row, maxsplit=1) for row in out.splitlines())
+        return code, rows, err
+
+    return run
+
+
+def test_a_sample_of_all_images_is_exact(estimate):
+    line = "in -o out --random 3 --size 9"
+    code, rows, err = estimate(f"{line} --estimate")
+    assert (code, err) == (0, "glimpse: 30 of 30 images were made in memory; nothing is written\n")
+    assert not Path("out").exists()
+    assert cli.run(["batch", *line.split(), "-q"]) == 0
+    sizes = [path.stat().st_size for path in Path("out").rglob("*.png")]
+    lines = Path("out/metadata.jsonl").read_bytes()
+    assert rows["images"] == "30"
+    assert rows["glimpses"] == f"90, of {sum(sizes) / 90:.0f} bytes each"
+    assert rows["manifest"] == f"{len(lines) / 1000:.3g} kB, {len(lines) / 90:.0f} bytes a line"
+    assert rows["files"] == f"92, {(sum(sizes) + len(lines)) / 1000:.0f} kB"
+    assert re.fullmatch(r"[\d.]+ ms an image; median [\d.]+, nine of ten below [\d.]+", rows["a core takes"])
+    assert estimate(f"{line} --estimate")[1]["files"] == rows["files"]  # that the folder has a run is no matter
+
+
+def test_an_estimate_for_a_number_of_images(estimate):
+    code, rows, _ = estimate("in -o out --tiles 2x1 --size 4 --estimate=1e8")
+    assert code == 0
+    assert rows["images"] == "100,000,000, as you say"
+    assert rows["glimpses"].startswith("200,000,000, of ")
+    assert rows["files"].startswith("200,000,002, ")
+    assert rows["with Dask"].startswith("100,000 chunks of 1,000 images; 256 cores do ")
+    assert estimate("in -o out --estimate=20_000")[1]["images"] == "20,000, as you say"
+
+
+def test_shards_are_estimated_as_they_are_written(estimate):
+    line = "in -o out/x-{shard:02d}.tar --per-shard 10 --size 9"
+    code, rows, _ = estimate(f"{line} --estimate")
+    assert cli.run(["batch", *line.split(), "-q"]) == 0
+    written = sum(path.stat().st_size for path in Path("out").glob("x-*")) / 1000
+    count, size = re.fullmatch(r"(\d+), of [\d.]+ kB with their receipts; ([\d.]+) kB", rows["shards"]).groups()
+    assert (code, int(count)) == (0, 3)
+    assert float(size) == pytest.approx(written, rel=0.1)
+
+
+def test_damaged_images_are_a_share(estimate):
+    for number in range(0, 30, 3):
+        Path("in/d0", f"{number}.png").write_bytes(b"no image")
+    code, rows, _ = estimate("in -o out --size 4 --estimate=3000")
+    assert (code, rows["damaged"]) == (0, "10 of 30 images of the sample fail")
+    assert rows["glimpses"].startswith("2,000, ")
+    for path in Path("in").rglob("*.png"):
+        path.write_bytes(b"no image")
+    code, _, err = estimate("in -o out --size 4 --estimate")
+    assert (code, err) == (2, "glimpse: error: none of 30 images can be made; run batch on some of them to see why\n")
+
+
+def test_many_images_are_counted_beyond_those_that_are_planned(estimate, monkeypatch):
+    for module in ("batch", "estimating"):
+        monkeypatch.setattr(f"glimpsecli.jobs.{module}.AHEAD", 7)
+    _, rows, err = estimate("in -o out --size 4 --estimate")
+    assert (rows["images"], err) == ("30", "glimpse: 7 of 7 images were made in memory; nothing is written\n")
+    assert estimate("in -o out --size 4 --part 1/3 --estimate")[1]["images"] == "10"
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--estimate=0", "'0' is no number of images; write 20000 or 1e8, or no number"),
+        ("--estimate=1.5", "'1.5' is no number of images"),
+        ("--estimate --resume", "leave --resume and --dry-run out"),
+        ("--estimate --dry-run", "leave --resume and --dry-run out"),
+    ],
+)
+def test_bad_estimates_are_refused(estimate, option, said):
+    code, _, err = estimate(f"in -o out {option}")
+    assert (code, said in err) == (2, True)
+
+
+@pytest.mark.extras
+def test_requests_to_a_store_are_counted(estimate, s3):
+    from glimpsecli.storage import storage_of
+
+    store = storage_of(f"s3://{BUCKET}")
+    for path in Path("in").rglob("*.png"):
+        store.put(f"estimate/{path}", path.read_bytes())
+    bucket = f"s3://{BUCKET}/estimate"
+    s3.requests.clear()
+    rows = estimate(f"{bucket}/in -o {bucket}/out --tiles 2x1 --estimate")[1]
+    assert rows["requests"] == "30 GET, 60 PUT, 1 LIST"
+    assert not [path for method, path in s3.counted() if method == "PUT"]
+    rows = estimate(f"in -o {bucket}/x-{{shard}}.tar --per-shard 10 --estimate=5000")[1]
+    assert rows["requests"] == "0 GET, 1,000 PUT, 0 LIST"
