@@ -35,8 +35,8 @@ SECONDS = 10.0
 """Seconds of work in a chunk: long beside the milliseconds that a task costs, short where a worker is lost."""
 LAST_SECONDS = 0.5
 """The same of the last chunks, which are small so that the workers end together."""
-MOST = 1000
-"""Images of the largest chunk."""
+MOST = 4000
+"""Images of the largest chunk, whose outcomes are some megabytes."""
 WINDOW = 4
 """Chunks that are out for each thread of the workers."""
 PATIENCE = 60.0
