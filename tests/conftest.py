@@ -1,4 +1,5 @@
 import ctypes
+import gc
 import mmap
 import os
 from pathlib import Path
@@ -133,3 +134,8 @@ def web():
     server = WebServer()
     yield server
     server.stop()
+
+
+def pytest_collection_finish():
+    """Keep all that was collected out of the garbage collection, which the bench forces before each of its times."""
+    gc.freeze()

@@ -126,11 +126,12 @@ def test_what_has_no_gradient_is_refused(capsys, samples):
         assert said.count("\n") == 1
 
 
-def test_a_real_run_and_its_exports(tmp_path):
+def test_a_real_run_and_its_exports(tmp_path, samples):
     files = {kind: tmp_path / f"x.{suffix}" for kind, suffix in (("json", "json"), ("markdown", "md"), ("png", "png"))}
     words = [str(word) for kind, path in files.items() for word in (f"--export-{kind}", path)]
-    command = [sys.executable, "-m", "glimpsecli", "bench", "--gradients", "--stride", "1,2", "--size", "8", *words]
-    done = subprocess.run([*command, "--backend", "cpu", *QUICK], capture_output=True, text=True, check=False)
+    asked = ["bench", "--gradients", "--stride", "1,2", "--size", "8", "--image", samples / "rocket.jpg", *words]
+    command = [sys.executable, "-m", "glimpsecli", *asked, "--backend", "cpu", *QUICK]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = Results.from_json(files["json"].read_text(), "x")
     wanted = [*GRADIENTS["gaussian"], *GRADIENTS["bilinear"]]
