@@ -171,14 +171,23 @@ WAYS = {
 def test_resume_mends_damage_or_names_it(copied, finished, capsys, way):
     damage, end, _ = WAYS[way]
     damage()
-    code = cli.run([*BATCH, "--resume"])
+    before = snapshot()
+    shown = cli.run([*BATCH, "--resume", "--dry-run"]), *capsys.readouterr()
+    assert snapshot() == before
+    code = cli.run([word for word in BATCH if word != "-q"] + ["--resume"])
     err = capsys.readouterr().err
     if end == SAME:
-        assert (code, err) == (0, "")
+        named = [line.split()[2] for line in shown[1].splitlines()]
+        assert (code, err.count("\n")) == (0, 1)
+        assert f"glimpse: {len(named)} glimpses " in err
+        assert {name for name, content in snapshot().items() if content != before.get(name) and "json" not in name} <= {
+            name.removeprefix("out/") for name in named
+        }
         assert settled() == settled(finished / "out")
     else:
         assert (code, err.count("\n")) == (2, 1)
         assert end in err
+        assert shown == (code, "", err)
 
 
 @pytest.mark.parametrize("way", [way for way, (_, _, end) in WAYS.items() if end])

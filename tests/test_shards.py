@@ -217,6 +217,12 @@ def test_a_changed_image_and_edited_lines_make_a_shard_again(glimpse):
     path = Path("out/x-003.jsonl")
     path.write_bytes(path.read_bytes().replace(b'"index": 0', b'"index": 1'))
     Path("out/x-000.jsonl").write_text("[" * 100_000)
+    before = snapshot()
+    _, out, _ = glimpse(f"in -o {SHARDS} {options} --resume --dry-run")
+    assert [line.split("-> out/")[1].split("/")[0] for line in out.splitlines()] == [
+        f"x-00{number}.tar" for number in (0, 0, 1, 1, 3)
+    ]
+    assert snapshot() == before
     code, _, err = glimpse(f"in -o {SHARDS} {options} --resume")
     assert (code, "5 glimpses written to out/, 2 skipped" in err) == (0, True), err
     assert glimpse("in -o clean/x-{shard:03d}.tar " + options)[0] == 0

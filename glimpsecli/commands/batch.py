@@ -13,9 +13,8 @@ import click
 from glimpsecli import names
 from glimpsecli.commands import lowering, options, values
 from glimpsecli.commands.batch_estimate import show_estimate
-from glimpsecli.commands.batch_running import begun, run_batch, run_shards
+from glimpsecli.commands.batch_running import run_batch, run_shards, show_batch
 from glimpsecli.commands.report import say
-from glimpsecli.commands.running import end, show_plan
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.cluster import Cluster
@@ -213,8 +212,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
             show_estimate(made, images or None, given)
         return
     if given["dry_run"]:
-        record.check(made.plan, parameters, resume=resume, overwrite=overwrite)
-        end(show_plan(made.plan, given, begun(made.items(), planned), lambda: made.total))
+        show_batch(made, record, parameters, given, planned)
         return
     with cluster as workers:
         if isinstance(record, Shards):

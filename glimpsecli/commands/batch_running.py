@@ -10,7 +10,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from glimpsecli.commands.report import say
-from glimpsecli.commands.running import Batched, end, run_plan
+from glimpsecli.commands.running import Batched, end, run_plan, show_plan
 from glimpsecli.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from glimpsecli.jobs.manifest import Manifest
     from glimpsecli.jobs.plan import Item, Plan
     from glimpsecli.jobs.products import Done
-    from glimpsecli.jobs.resuming import Entry
+    from glimpsecli.jobs.resuming import Earlier, Entry
     from glimpsecli.jobs.shards import Shards
 
 
@@ -32,20 +32,12 @@ def run_batch(
     cluster: Cluster | None = None,
 ) -> None:
     """Run a batch, keep its manifest, and end with the exit code; `planned` is called when its first image is."""
-    from glimpsecli.jobs.resuming import Earlier, is_done, refuse_left
+    from glimpsecli.jobs.resuming import is_done
 
     plan, resume = batch.plan, given["resume"]
     with manifest, closing(batch):
         entries = manifest.earlier(plan, parameters, resume=resume, overwrite=given["overwrite"])
-        earlier = None
-        if entries is not None:
-
-            def stranger(entry: Entry) -> None:
-                if batch.part == (1, 1):  # another part may have it
-                    refuse_left(entry, plan.output.target, batch.makes)
-
-            earlier = Earlier(entries, stranger)
-        items = begun(batch.items(earlier), planned)
+        items = begun(batch.items(_earlier(batch, entries)), planned)
         check = partial(is_done, plan=plan, quick=resume == "quick")
         code = _run(batch, items, manifest, given, cluster, check, manifest.finish)
     _end_batch(code)
@@ -66,6 +58,41 @@ def run_shards(
         items = begun(batch.shards(shards), planned)
         code = _run(batch, items, shards, given, cluster, None, lambda: shards.finish(batch.shard_numbers))
     _end_batch(code)
+
+
+def show_batch(
+    batch: Batch,
+    record: Manifest | Shards,
+    parameters: Mapping[str, Any],
+    given: Mapping[str, Any],
+    planned: Callable[[], object],
+) -> None:
+    """Print the files that a batch would make, and end with the exit code; nothing is written."""
+    from glimpsecli.jobs.resuming import is_done
+    from glimpsecli.jobs.shards import Shards
+
+    plan, resume = batch.plan, given["resume"]
+    with closing(batch):
+        if isinstance(record, Shards):
+            record.earlier(plan, parameters, resume=resume, overwrite=given["overwrite"], dry_run=True)
+            items = batch.shards(record)
+        else:
+            entries = record.earlier(plan, parameters, resume=resume, overwrite=given["overwrite"], dry_run=True)
+            items = batch.items(_earlier(batch, entries), sweep=False)
+        check = partial(is_done, plan=plan, quick=resume == "quick")
+        code = show_plan(plan, given, begun(items, planned), lambda: batch.total, check)
+    end(code)
+
+
+def _earlier(batch: Batch, entries: Iterator[Entry] | None) -> Earlier | None:
+    """Give the lines of the run that is resumed, if any; a glimpse that is left of an image that is gone is refused."""
+    from glimpsecli.jobs.resuming import Earlier, refuse_left
+
+    def stranger(entry: Entry) -> None:
+        if batch.part == (1, 1):  # another part may have it
+            refuse_left(entry, batch.plan.output.target, batch.makes)
+
+    return None if entries is None else Earlier(entries, stranger)
 
 
 def _run(

@@ -148,7 +148,13 @@ def _run_here(batched: Batched, workers: int, plan: Plan, stop: threading.Event)
     return engine.run(plan, batched.items, workers=workers, stop=stop, is_done=batched.is_done)
 
 
-def show_plan(plan: Plan, given: Mapping[str, Any], items: Iterable[Item], total: Callable[[], int]) -> ExitCode:
+def show_plan(
+    plan: Plan,
+    given: Mapping[str, Any],
+    items: Iterable[Item],
+    total: Callable[[], int],
+    is_done: Callable[[Item], bool] | None = None,
+) -> ExitCode:
     """Print the files that items of a plan would be written to, and its problems, and give the exit code."""
     from glimpsecli.jobs import engine
     from glimpsecli.jobs.products import Done
@@ -157,7 +163,7 @@ def show_plan(plan: Plan, given: Mapping[str, Any], items: Iterable[Item], total
     for problem in plan.problems:
         complain(problem)
     codes: Counter[ExitCode] = Counter()
-    for row in engine.preview(plan, items):
+    for row in engine.preview(plan, items, is_done):
         if isinstance(row, Done):
             assert row.failure is not None
             codes[row.failure.exit_code] += 1

@@ -85,24 +85,26 @@ class Batch:
         """Number of images, or frames, as far as it is known; it grows while folders are searched."""
         return self._planned if self._complete else max(self._planned, self._counted)
 
-    def items(self, earlier: Earlier | None = None) -> Iterator[Item]:
+    def items(self, earlier: Earlier | None = None, *, sweep: bool = True) -> Iterator[Item]:
         """Plan the items, in their order; `AHEAD` of them before the first is given.
 
         Parameters
         ----------
         earlier : Earlier, optional
             The lines of an earlier run, which is resumed.
+        sweep : bool
+            Whether temporary files that it left are removed.
 
         Raises
         ------
         InvalidInputError
             Outputs of a folder collide, exist, are inputs or could not be written; or an image is given twice.
         """
-        return self._ahead(self._checked(earlier))
+        return self._ahead(self._checked(earlier, sweep=sweep))
 
     def shards(self, shards: Shards) -> Iterator[Item]:
         """Plan the items, shard by shard; see :meth:`items`."""
-        groups = groupby(self._checked(None), key=lambda item: item.shard)
+        groups = groupby(self._checked(), key=lambda item: item.shard)
         made = (shards.planned(number or 0, [*mine], self.plan) for number, mine in groups)
         return self._ahead(chain.from_iterable(made))
 
@@ -158,7 +160,7 @@ class Batch:
         self._stop.set()
         yield from coming
 
-    def _checked(self, earlier: Earlier | None) -> Iterator[Item]:
+    def _checked(self, earlier: Earlier | None = None, *, sweep: bool = True) -> Iterator[Item]:
         """Generate the items whose outputs were checked."""
         for group, source in self._chosen():
             self._seen += 1
@@ -173,7 +175,7 @@ class Batch:
                 continue
             for target in item.targets:
                 self._outputs.check(target)
-                if earlier is not None and not is_address(target):
+                if earlier is not None and sweep and not is_address(target):
                     self._sweep(target)
             yield item if earlier is None else item._replace(lines=earlier.lines_of(source))
         if earlier is not None:

@@ -54,8 +54,7 @@ def run(
     todo = plan.items if items is None else items
 
     def work(item: Item) -> Done:
-        known = is_done is not None and item.lines and item.failure is None and is_done(item)
-        if item.stands or known:
+        if _stands(item, is_done):
             return Done(item.label, at=item.at, skipped=True, lines=item.lines, shard=item.shard)
         return _work(item, plan, budget)._replace(shard=item.shard)
 
@@ -68,9 +67,19 @@ def run(
             plan.clips.close()
 
 
-def preview(plan: Plan, items: Iterable[Item]) -> Iterator[dict[str, Any] | Done]:
-    """Preview items of a plan from the headers of the images: give the records, without a backend, and failures."""
+def preview(
+    plan: Plan, items: Iterable[Item], is_done: Callable[[Item], bool] | None = None
+) -> Iterator[dict[str, Any] | Done]:
+    """Preview items of a plan from the headers of the images: give the records, without a backend, and failures.
+
+    Parameters
+    ----------
+    plan, items, is_done
+        As for :func:`run`; there is nothing to preview of an item that is done.
+    """
     for item in items:
+        if _stands(item, is_done):
+            continue
         if item.failure is not None:
             yield Done(item.label, failure=item.failure)
             continue
@@ -89,6 +98,11 @@ def preview(plan: Plan, items: Iterable[Item]) -> Iterator[dict[str, Any] | Done
                 yield row
         except GlimpseError as error:
             yield Done(item.label, failure=error)
+
+
+def _stands(item: Item, is_done: Callable[[Item], bool] | None) -> bool:
+    """Return whether an earlier run has made an item."""
+    return item.stands or bool(is_done is not None and item.lines and item.failure is None and is_done(item))
 
 
 def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:

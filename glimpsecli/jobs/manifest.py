@@ -65,15 +65,19 @@ class Manifest(RunFolder):
             self._settle_lines()
 
     def earlier(
-        self, plan: Plan, parameters: Mapping[str, Any], *, resume: str | None, overwrite: bool
+        self, plan: Plan, parameters: Mapping[str, Any], *, resume: str | None, overwrite: bool, dry_run: bool = False
     ) -> Iterator[Entry] | None:
         """Check the folder, and give the entries of the run that is resumed; None without one.
 
-        Parameters and errors are those of :meth:`check`; besides, another run may be writing there.
+        Parameters and errors are those of :meth:`check`; besides, another run may be writing there. In a `dry_run`
+        nothing is written.
         """
-        if not self._begin(plan, parameters, resume=resume, overwrite=overwrite):
+        if not self._begin(plan, parameters, resume=resume, overwrite=overwrite, dry_run=dry_run):
             return None
-        self._depth = depth_of(plan.output.name)
+        depth = depth_of(plan.output.name)
+        if dry_run:
+            return self._both(depth)
+        self._depth = depth
         self._settle_lines()
         return self._entries("metadata.jsonl", self._depth)
 
@@ -155,16 +159,19 @@ class Manifest(RunFolder):
             return
         newer, older = path_of(self.path(RESUMED)), path_of(self.path("metadata.jsonl"))
         if not complete and self.has_lines("metadata.jsonl"):
-            entries = merged(self._entries(RESUMED, self._depth), self._entries("metadata.jsonl", self._depth))
             both = path_of(self.path(MERGED))
             self._storage.discard(both)
             if not is_address(self.folder):
                 self._storage.put(both, b"")
-            lines = (line.rstrip("\n") for entry in entries for line in entry.lines)
+            lines = (line.rstrip("\n") for entry in self._both(self._depth) for line in entry.lines)
             while some := [*islice(lines, SOME)]:
                 self._storage.append(both, some)
             self._storage.move(both, newer)
         self._storage.move(newer, older)
+
+    def _both(self, depth: int) -> Iterator[Entry]:
+        """Give the entries of a run that was resumed and interrupted, and those before it that follow."""
+        return merged(self._entries(RESUMED, depth), self._entries("metadata.jsonl", depth))
 
     def _entries(self, name: str, depth: int) -> Iterator[Entry]:
         return entries_of(self.path(name), depth) if self.has_lines(name) else iter(())

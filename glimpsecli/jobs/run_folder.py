@@ -118,13 +118,16 @@ class RunFolder:
                 with suppress(OSError):
                     os.unlink(os.path.join(folder, name))
 
-    def _begin(self, plan: Plan, parameters: Mapping[str, Any], *, resume: str | None, overwrite: bool) -> bool:
-        """Check the folder; return whether a run is resumed, whose lock is taken then."""
+    def _begin(
+        self, plan: Plan, parameters: Mapping[str, Any], *, resume: str | None, overwrite: bool, dry_run: bool
+    ) -> bool:
+        """Check the folder; return whether a run is resumed, whose lock is taken then, unless nothing is written."""
         self._asked = partial(self.check, plan, parameters, resume=resume, overwrite=overwrite)
         self._asked()
         if not resume or not self.holds("run.json"):
             return False
-        self._lock()
+        if not dry_run:
+            self._lock()
         return True
 
     def _open(self, plan: Plan) -> None:

@@ -62,9 +62,15 @@ class Shards(RunFolder):
         with self._held, suppress(GlimpseError):  # its error, or its cause, was raised before
             self._settle()
 
-    def earlier(self, plan: Plan, parameters: Mapping[str, Any], *, resume: str | None, overwrite: bool) -> bool:
-        """Check the folder; return whether a run is resumed. Parameters and errors are those of :meth:`check`."""
-        self._resumed = self._begin(plan, parameters, resume=resume, overwrite=overwrite)
+    def earlier(
+        self, plan: Plan, parameters: Mapping[str, Any], *, resume: str | None, overwrite: bool, dry_run: bool = False
+    ) -> bool:
+        """Check the folder; return whether a run is resumed.
+
+        Parameters and errors are those of :meth:`check`; besides, another run may be writing there. In a `dry_run`
+        nothing is written.
+        """
+        self._resumed = self._begin(plan, parameters, resume=resume, overwrite=overwrite, dry_run=dry_run)
         self._quick, self._replace = resume == "quick", overwrite or self._resumed
         if not self._replace and self._part == (1, 1):
             for name in self._there():
