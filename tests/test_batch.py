@@ -208,12 +208,12 @@ def test_resume_tries_again_what_failed_and_ends_as_an_undisturbed_run(glimpse):
         file.write('{"file_name": "torn')
     code, _, err = glimpse(f"in -o out {options} --resume")
     assert code == 0, err
-    assert "2 glimpses written to out/, 2 skipped" in err
+    assert "2 glimpses of 2 images written to out/, 2 images skipped" in err
     assert {name: data for name, data in snapshot().items() if name != "run.json"} == {
         name: data for name, data in snapshot("clean").items() if name != "run.json"
     }
     code, _, err = glimpse(f"in -o out {options} --resume")
-    assert (code, "0 glimpses written to out/, 4 skipped" in err) == (0, True)
+    assert (code, "0 glimpses written to out/, 4 images skipped" in err) == (0, True)
 
 
 def test_a_run_is_not_mixed_with_another(glimpse):
@@ -352,7 +352,7 @@ def test_resume_notices_annotations_and_images_that_changed(glimpse):
     assert glimpse("in -o plain --size 5")[0] == 0
     Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save("in/b10.png")
     code, _, err = glimpse("in -o plain --size 5 --resume")
-    assert (code, "1 glimpse written to plain/, 3 skipped" in err) == (0, True)
+    assert (code, "1 glimpse of 1 image written to plain/, 3 images skipped" in err) == (0, True)
 
 
 @pytest.mark.parametrize("target", ["out", "in/out"])
@@ -361,9 +361,9 @@ def test_resume_goes_on_where_annotations_lie_beside_their_images(glimpse, targe
         Path(label).write_text("0 .5 .5 .2 .2\n")
     line = f"in -o {target} --annotations in --annotations-format yolo --resume"
     assert glimpse(line)[0] == 0
-    assert f"0 glimpses written to {target}/, 2 skipped" in glimpse(line)[2]
+    assert f"0 glimpses written to {target}/, 2 images skipped" in glimpse(line)[2]
     Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save("in/b10.png")
-    assert f"1 glimpse written to {target}/, 1 skipped" in glimpse(line)[2]
+    assert f"1 glimpse of 1 image written to {target}/, 1 image skipped" in glimpse(line)[2]
     Path("in/b2.txt").write_text("0 .5 .5 .3 .3\n")
     code, _, err = glimpse(line)
     assert (code, f"in has changed since {target}/run.json was written" in err) == (2, True)

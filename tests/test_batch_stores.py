@@ -101,7 +101,7 @@ def test_a_run_goes_on_with_what_is_missing(glimpse, bucket, how):
     before, store = objects(f"{bucket}/out"), storage_of(bucket)
     store.delete(f"{bucket.removeprefix(f's3://{BUCKET}/')}/out/sub/a_000.png")
     code, err = glimpse(f"{bucket}/in -o {bucket}/out --size 5 {how}")
-    assert (code, "1 glimpse written" in err and "4 skipped" in err) == (0, True), err
+    assert (code, "1 glimpse of 1 image written" in err and "4 images skipped" in err) == (0, True), err
     assert objects(f"{bucket}/out") == before
 
 
@@ -127,7 +127,7 @@ def test_shards_in_a_bucket_are_those_of_a_folder(glimpse, bucket, s3):
     store = storage_of(bucket)
     store.delete(f"{bucket.removeprefix(f's3://{BUCKET}/')}/out/x-001.jsonl")
     code, err = glimpse(f"in -o {bucket}/out/x-{{shard:03d}}.tar {options} --resume")
-    assert (code, "3 skipped" in err) == (0, True), err
+    assert (code, "3 images skipped" in err) == (0, True), err
     assert objects(f"{bucket}/out") == files()
 
 
@@ -166,7 +166,7 @@ def test_a_signed_query_is_sent_and_nowhere_stored(glimpse, tmp_path, monkeypatc
     assert glimpse(f"{address} -o given --size 4")[0] == 0
     assert not any(MARK.encode() in content for content in files("given").values())
     code, err = glimpse("--from-file list.txt -o out --size 4 --resume")
-    assert "1 skipped" in err
+    assert "1 image skipped" in err
 
 
 @pytest.mark.slow

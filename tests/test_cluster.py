@@ -139,7 +139,7 @@ def test_shards_are_written_by_the_workers(glimpse, folder, workers):
     assert snapshot("two") == snapshot("one")
     Path("two/x-002.tar").unlink()
     code, errors = glimpse(f"{folder}/in -o {folder}/two/{shards} --scheduler {address} --resume")
-    assert (code, "46 skipped" in errors) == (1, True)  # two of nine shards: one is gone, and one has a failure
+    assert (code, "46 images skipped" in errors) == (1, True)  # two of nine shards: one is gone, and one has a failure
     assert snapshot("two") == snapshot("one")
 
 

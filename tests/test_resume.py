@@ -212,7 +212,7 @@ def test_a_source_replaced_by_one_of_the_same_size_is_noticed(copied, capsys):
     assert cli.run(["replay", "out", "-q"]) == 1
     assert "in/c.bmp has changed since" in capsys.readouterr().err
     assert cli.run([word for word in BATCH if word != "-q"] + ["--resume"]) == 0
-    assert "2 glimpses written to out/, 2 skipped" in capsys.readouterr().err
+    assert "2 glimpses of 1 image written to out/, 2 images skipped" in capsys.readouterr().err
     assert cli.run([*BATCH[:3], "anew", *BATCH[4:]]) == 0
     assert settled() == settled("anew")
 

@@ -133,11 +133,11 @@ def test_a_shard_with_a_failure_is_made_again_and_one_that_is_done_is_not(glimps
     Path("in/b10.png").write_bytes(good)
     Path("out/x-003.tar").write_bytes(Path("out/x-003.tar").read_bytes().replace(b"\x00", b"\x01", 1))
     code, _, err = glimpse(f"in -o {SHARDS} --per-shard 2 --resume")
-    assert (code, "3 glimpses written to out/, 4 skipped" in err) == (0, True), err
+    assert (code, "3 glimpses of 3 images written to out/, 4 images skipped" in err) == (0, True), err
     assert glimpse("in -o clean/x-{shard:03d}.tar --per-shard 2")[0] == 0
     assert snapshot() == snapshot("clean")
     code, _, err = glimpse(f"in -o {SHARDS} --per-shard 2 --resume=quick")
-    assert (code, "0 glimpses written to out/, 7 skipped" in err) == (0, True), err
+    assert (code, "0 glimpses written to out/, 7 images skipped" in err) == (0, True), err
     assert snapshot() == snapshot("clean")
 
 
@@ -145,7 +145,7 @@ def test_an_image_more_makes_the_shards_from_its_own_on_again(glimpse):
     assert glimpse(f"in -o {SHARDS} --per-shard 2")[0] == 0
     shutil.copy("in/b1.png", "in/b5.png")
     code, _, err = glimpse(f"in -o {SHARDS} --per-shard 2 --resume")
-    assert (code, "6 glimpses written to out/, 2 skipped" in err) == (0, True), err
+    assert (code, "6 glimpses of 6 images written to out/, 2 images skipped" in err) == (0, True), err
     assert glimpse("in -o clean/x-{shard:03d}.tar --per-shard 2")[0] == 0
     assert snapshot() == snapshot("clean")
 
@@ -224,7 +224,7 @@ def test_a_changed_image_and_edited_lines_make_a_shard_again(glimpse):
     ]
     assert snapshot() == before
     code, _, err = glimpse(f"in -o {SHARDS} {options} --resume")
-    assert (code, "5 glimpses written to out/, 2 skipped" in err) == (0, True), err
+    assert (code, "5 glimpses of 5 images written to out/, 2 images skipped" in err) == (0, True), err
     assert glimpse("in -o clean/x-{shard:03d}.tar " + options)[0] == 0
     assert snapshot() == snapshot("clean")
 

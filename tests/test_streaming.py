@@ -239,7 +239,7 @@ def test_a_run_that_is_killed_while_it_resumes_loses_no_line(run, monkeypatch):
     lines = Path("out/metadata.jsonl").read_text().splitlines()
     assert len(lines) == 9  # those before, until the run ends
     code, err = run("in -o out -j 1 --resume")
-    assert (code, "1 glimpse written to out/, 8 skipped" in err) == (0, True), err
+    assert (code, "1 glimpse of 1 image written to out/, 8 images skipped" in err) == (0, True), err
     assert {k: v for k, v in snapshot().items() if k != "run.json"} == {
         k: v for k, v in snapshot("clean").items() if k != "run.json"
     }
@@ -251,7 +251,7 @@ def test_an_image_of_another_suffix_takes_the_place_of_one_that_is_gone(run):
     Image.open("in/b.png").save("in/b.bmp")
     Path("in/b.png").unlink()
     code, err = run("in -o out --resume")
-    assert (code, "1 glimpse written to out/, 2 skipped" in err) == (0, True), err
+    assert (code, "1 glimpse of 1 image written to out/, 2 images skipped" in err) == (0, True), err
     assert run("in -o clean")[0] == 0
     assert (Path("out/metadata.jsonl").read_text()) == Path("clean/metadata.jsonl").read_text()
 
@@ -262,7 +262,7 @@ def test_names_in_folders_are_found_again(run, name):
     assert run(f"in -o out --name {name}")[0] == 0
     lines = Path("out/metadata.jsonl").read_bytes()
     code, err = run(f"in -o out --name {name} --resume")
-    assert (code, "0 glimpses written to out/, 5 skipped" in err) == (0, True)
+    assert (code, "0 glimpses written to out/, 5 images skipped" in err) == (0, True)
     assert Path("out/metadata.jsonl").read_bytes() == lines
 
 

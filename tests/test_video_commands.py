@@ -148,7 +148,7 @@ def test_a_batch_records_frames_and_replay_and_resume_find_them_again(glimpse, c
         assert path.read_bytes() == whole[path.name]
     (tmp_path / "set/clip_mp4_008.png").unlink()
     code, _, err = glimpse(f"{line} {name} --resume")
-    assert (code, err) == (0, "glimpse: 1 glimpse written to set/, 7 skipped\n")
+    assert (code, err) == (0, "glimpse: 1 glimpse of 1 image written to set/, 7 images skipped\n")
     assert {path.name: path.read_bytes() for path in (tmp_path / "set").iterdir()} == whole
 
 
