@@ -17,6 +17,7 @@ from conftest import ROOT
 from PIL import Image
 
 from glimpsecli import cli
+from glimpsecli.jobs import shards
 
 SHARDS = "out/x-{shard:03d}.tar"
 
@@ -111,7 +112,25 @@ def test_a_stem_with_dots_is_one_key_and_collides_as_one(glimpse):
     shutil.copy("in/b1.png", "in/v1_b.png")
     code, _, err = glimpse("in -o other/x-{shard}.tar")
     assert (code, "v1_b_000.png would hold glimpses of both" in err) == (2, True)
+    assert "in a shard a dot in the name of an image becomes _; rename an image, or " in err
     assert not Path("other").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--size 50", "a shard may have 0.0 GB, and is held in memory while it is made; --per-shard 2 makes"),
+        ("--size 50 --format jpg --random 9", "a shard has 0.0 GB, and is held"),
+        ("--format npy", "a shard has 0.0 GB, and is held"),
+        ("--size 5", ""),
+        ("--size 50 -q", ""),
+    ],
+)
+def test_a_large_shard_is_noted_before_it_is_made_where_its_size_is_known(glimpse, monkeypatch, options, words):
+    monkeypatch.setattr(shards, "LARGE", 9_000 if "npy" in options else 20_000)
+    code, _, err = glimpse(f"in -o {SHARDS} --per-shard 3 {options}")
+    assert (code, err.count("is held in memory")) == (0, bool(words))
+    assert words in err
 
 
 def test_names_of_any_length_and_letters_are_members(glimpse):

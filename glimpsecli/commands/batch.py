@@ -199,12 +199,13 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     output = lowering.output_of(os.path.join(target, ""), name, given)
     if given["jobs"] is None and any(map(is_address, (*sources, *lists, target))):
         given["jobs"] = max(REMOTE, processors())
-    record = Manifest(target, part) if sharding is None else Shards(sharding, part)
+    note: Callable[[str], object] = (lambda line: None) if given["quiet"] else say
+    record = Manifest(target, part) if sharding is None else Shards(sharding, part, note)
     resumed = bool(resume) and record.holds("run.json")
     made = make_batch(
         found, taken, how, output._replace(resumed=resumed or images is not None), lowering.frame_choice_of(given, how),
         annotations=annotations, labels=labels, part=part, inputs=[path for path in files if os.path.isfile(path)],
-        sharding=sharding, note=lambda line: None if given["quiet"] else say(line),
+        sharding=sharding, note=note,
     )  # fmt: skip
     given["overwrite"] = overwrite
     if images is not None:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.jobs.groups import Group, Source, changed, in_order
-from glimpsecli.jobs.outputs import Outputs, input_among, labels_of, refuse_collisions, target_names
+from glimpsecli.jobs.outputs import DISTINCT, Outputs, input_among, labels_of, refuse_collisions, target_names
 from glimpsecli.jobs.plan import Item, Plan
 from glimpsecli.jobs.requests import BoxRequest, Request
-from glimpsecli.jobs.sharding import member_of
+from glimpsecli.jobs.sharding import DOTTED, member_of
 from glimpsecli.jobs.spool import HELD, Hashes
 from glimpsecli.storage import is_address
 from glimpsecli.storage.atomic import is_temporary, temporary_of
@@ -209,7 +209,7 @@ class Batch:
         some = [*islice(pairs, HELD)]
         known = some if len(some) < HELD else pairs
         if self.plan.sharding is not None:
-            refuse_collisions(known, lambda target: target)
+            refuse_collisions(known, lambda target: target, hint=f"{DOTTED}; rename an image, or {DISTINCT}")
             return
         if not is_address(self.plan.root):
             _refuse_link(self.plan.root, group.folder)

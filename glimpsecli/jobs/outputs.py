@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 255
 """Bytes of the longest file name."""
+DISTINCT = "name each by more of {stem}, {ext}, {index}, {label}, {frame} and {scale} in --name"
+"""The way out where two products would be in one file."""
 
 
 def labels_of(requests: Sequence[Request], retina: int) -> list[tuple[str | None, int]]:
@@ -205,7 +207,9 @@ class Outputs:
             raise InvalidInputError(f"{target} exists", "give --overwrite to replace it")
 
 
-def refuse_collisions(targets: Iterable[tuple[str, str]], real_of: Callable[[str], str], noun: str = "glimpse") -> None:
+def refuse_collisions(
+    targets: Iterable[tuple[str, str]], real_of: Callable[[str], str], noun: str = "glimpse", hint: str = DISTINCT
+) -> None:
     """Refuse two products in one file.
 
     Parameters
@@ -216,6 +220,8 @@ def refuse_collisions(targets: Iterable[tuple[str, str]], real_of: Callable[[str
         Gives the name that all paths of one file share.
     noun : str
         Name of a product in messages.
+    hint : str
+        The way out.
     """
     hashes = Hashes()
     for _, target in targets:
@@ -228,7 +234,7 @@ def refuse_collisions(targets: Iterable[tuple[str, str]], real_of: Callable[[str
                 f"{target} would hold {noun}s of both {taken[real]} and {source}"
                 if taken[real] != source
                 else f"{target} would hold two {noun}s of {source}",
-                "tell them apart with {stem}, {ext}, {index}, {label}, {frame} or {scale} in --name",
+                hint,
             )
         if real in repeated:
             taken[real] = source

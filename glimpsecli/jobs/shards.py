@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
@@ -24,7 +24,7 @@ from glimpsecli.jobs.outputs import make_folder
 from glimpsecli.jobs.pool import processors
 from glimpsecli.jobs.resuming import size_of
 from glimpsecli.jobs.run_folder import RunFolder
-from glimpsecli.jobs.sharding import Receipt
+from glimpsecli.jobs.sharding import LARGE, Receipt, bound_of
 from glimpsecli.jobs.syncing import sync_files
 from glimpsecli.storage import is_address, joined, name_of, path_of, shown, storage_of
 from glimpsecli.storage.atomic import is_temporary, target_of
@@ -44,13 +44,18 @@ class Shards(RunFolder):
     sharding : Sharding
     part : (int, int)
         The number of the part, and of all parts.
+    note : callable
+        Takes a line that the user should know: that shards are large.
     """
 
     record = "run.json"
 
-    def __init__(self, sharding: Sharding, part: tuple[int, int] = (1, 1)) -> None:
+    def __init__(
+        self, sharding: Sharding, part: tuple[int, int] = (1, 1), note: Callable[[str], object] = lambda line: None
+    ) -> None:
         super().__init__(sharding.folder, part)
-        self._sharding, self._part = sharding, part
+        self._sharding, self._part, self._warn = sharding, part, note
+        self._warned = False
         self._replace = self._resumed = self._quick = False
         self._plans: dict[int, str] = {}  # of the shards that are to be made
         self._done: dict[int, Receipt] = {}  # of those that are
@@ -92,6 +97,7 @@ class Shards(RunFolder):
                     raise InvalidInputError(f"{shown(path)} exists", "give --overwrite to replace it")
         if not stands:
             self._plans[number] = digest_of(items, plan)
+            self._check_size("may have", bound_of(items, plan) or 0)
         return (item._replace(stands=stands) for item in items)
 
     def start(self, plan: Plan) -> None:
@@ -153,6 +159,17 @@ class Shards(RunFolder):
     def _note(self, receipt: Receipt, group: Sequence[Done]) -> None:
         self._done[receipt.shard] = receipt
         self._note_failures(group)
+        self._check_size("has", receipt.bytes)
+
+    def _check_size(self, verb: str, size: int) -> None:
+        """Warn of a large shard, once."""
+        if size > LARGE and not self._warned:
+            self._warned = True
+            fewer = max(1, self._sharding.per_shard * LARGE // size)
+            self._warn(
+                f"a shard {verb} {size / 1e9:.1f} GB, and is held in memory while it is made; "
+                f"--per-shard {fewer} makes smaller ones"
+            )
 
     def _settle(self) -> None:
         if self._writing is not None:
