@@ -15,6 +15,8 @@ from conftest import ROOT
 from test_gallery import MADE
 
 from glimpsecli import cli
+from glimpsecli.bench import isolated
+from glimpsecli.bench.measuring import measure
 from glimpsecli.cli import COMMANDS, EPILOG
 from glimpsecli.study import design
 
@@ -79,8 +81,12 @@ def shell(tmp_path):
 
 @pytest.fixture
 def run_line(shell, tmp_path, monkeypatch, capsys):
-    """Run a line in that folder: in this process, or in a shell where it needs one; a quick study is quicker still."""
+    """Run a line in that folder: in this process, or in a shell where it needs one; a quick study is quicker still.
+
+    What is measured is measured in this process, too.
+    """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(isolated, "measure_isolated", lambda recipe, asked, tick: measure(recipe, asked, progress=tick))
     monkeypatch.setattr(design, "QUICK", design.QUICK | {"adam_looks": 8, "lm_looks": 6, "rates": (0.25,)})
 
     def run(line):
