@@ -181,8 +181,9 @@ def test_workers_that_are_killed_lose_and_double_nothing(glimpse, output):
     assert glimpse(f"in -o {output.replace('two', 'one')} --random 40 --size 16 -j 1")[0] == 0
     process = started(f"in -o {output} --random 40 --size 16 --scheduler local:2")
     with process:
+        wait_until(lambda: [*Path("two").rglob("*.tar" if "shard" in output else "*.png")])
         for _ in range(3):
-            time.sleep(moments.uniform(0.5, 1.5))
+            time.sleep(moments.uniform(0.1, 0.8))
             for worker in workers_of(process) if process.poll() is None else ():
                 worker.kill()
         assert process.wait(120) == 0, process.stderr.read()

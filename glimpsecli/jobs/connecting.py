@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from glimpsecli.errors import InvalidInputError, UnavailableError, extra
+from glimpsecli.errors import FileProblemError, InvalidInputError, UnavailableError, extra
 from glimpsecli.jobs.cluster import Cluster
 
 ANSWER = "10s"
@@ -52,12 +52,15 @@ def cluster_at(scheduler: str, *, chunk: int | None, note: Callable[[str], objec
             # A chunk waits at the scheduler, where the death of a worker does not touch it.
             settings = {"distributed.scheduler.worker-saturation": 1.0, "distributed.worker.preload": preload}
             held.enter_context(dask.config.set(settings))
-            address: Any = held.enter_context(
-                distributed.LocalCluster(
-                    n_workers=_count(scheduler), threads_per_worker=1, host="127.0.0.1", silence_logs=logging.CRITICAL,
+            count = _count(scheduler)
+            try:
+                local = distributed.LocalCluster(
+                    n_workers=count, threads_per_worker=1, host="127.0.0.1", silence_logs=logging.CRITICAL,
                     dashboard_address="127.0.0.1:0", memory_limit=0,  # no worker is ended for its share, as with -j
-                )
-            )  # fmt: skip
+                )  # fmt: skip
+            except (OSError, RuntimeError) as error:
+                raise FileProblemError(f"--scheduler {scheduler}: no workers could be started: {error}") from error
+            address: Any = held.enter_context(local)
         else:
             address = _address(scheduler)
         try:
