@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from glimpsecli.errors import GlimpseError
 from glimpsecli.images.streams import is_stream, read_bytes
-from glimpsecli.storage import is_address, path_of, shown, storage_of
+from glimpsecli.storage import is_stored, path_of, shown, storage_of
 from glimpsecli.storage.local import unreadable
 
 Source = str | os.PathLike[str] | BinaryIO
@@ -35,7 +35,7 @@ def opened(source: Source, name: str | None = None) -> Iterator[tuple[BinaryIO, 
     if not isinstance(source, (str, os.PathLike)):
         yield _seekable(source), name or "the input stream"
         return
-    if isinstance(source, str) and is_address(source):
+    if isinstance(source, str) and is_stored(source):
         yield io.BytesIO(storage_of(source).read(path_of(source))), name or shown(source)
         return
     label = name or os.fspath(source)

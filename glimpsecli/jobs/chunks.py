@@ -20,7 +20,7 @@ from glimpsecli.jobs.plan import Item, Plan
 from glimpsecli.jobs.pool import keep_memory
 from glimpsecli.jobs.products import Done
 from glimpsecli.jobs.resuming import size_of
-from glimpsecli.jobs.shards import digest_of, write_shard
+from glimpsecli.jobs.shard_writing import digest_of, write_shard
 from glimpsecli.jobs.syncing import sync_files
 from glimpsecli.storage import is_address, path_of, shown, storage_of
 

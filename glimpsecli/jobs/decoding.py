@@ -17,7 +17,7 @@ from glimpsecli.jobs.products import View
 from glimpsecli.jobs.requests import Placement, as_matrix
 from glimpsecli.names import MAX_PIXELS
 from glimpsecli.sampling import Taps
-from glimpsecli.storage import is_address
+from glimpsecli.storage import is_stored
 from glimpsecli.window.parts import tap_steps
 
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ class Origin(NamedTuple):
 
     @classmethod
     def of(cls, source: str) -> Origin:
-        """Find an image by its path; standard input, ``-``, irregular files and addresses are read at once."""
+        """Find an image by its path; standard input, ``-``, what is irregular or in a storage is read at once."""
         if source != STREAM:
-            if not is_stream(source) and not is_address(source):
+            if not is_stream(source) and not is_stored(source):
                 return cls(source)
             with images.opened(source) as (stream, label):
                 return cls(label, stream.read())

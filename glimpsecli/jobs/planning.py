@@ -22,7 +22,7 @@ from glimpsecli.jobs.owners import Requests
 from glimpsecli.jobs.plan import STREAM, How, Item, Output, Plan
 from glimpsecli.jobs.requests import BoxRequest, DrawRequest, GaussianRequest, Request
 from glimpsecli.sampling import Taps
-from glimpsecli.storage import is_address, name_of, path_of, shown, storage_of
+from glimpsecli.storage import is_stored, name_of, path_of, shown, storage_of
 from glimpsecli.storage.refusals import DeniedError
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def check_sources(sources: Sequence[str]) -> None:
     for source in sources:
         if source == STREAM:
             continue
-        if is_address(source):
+        if is_stored(source):
             with suppress(DeniedError):  # it fails alone
                 if storage_of(source).stat(path_of(source)) is None:
                     raise InvalidInputError(f"{shown(source)} does not exist", "check the address")

@@ -15,7 +15,7 @@ from glimpsecli.jobs.engine import content_hash, frame_of, identity_of, origin_o
 from glimpsecli.jobs.groups import Key, Order, folder_of, order_of
 from glimpsecli.jobs.lines import key_of, line_of, read_lines
 from glimpsecli.jobs.records import planned
-from glimpsecli.storage import is_address, joined, name_of, path_of, storage_of
+from glimpsecli.storage import is_stored, joined, name_of, path_of, storage_of
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.groups import Source
@@ -144,7 +144,7 @@ def refuse_left(entry: Entry, folder: str, makes: Callable[[str, str], bool]) ->
 def size_of(path: str) -> int | None:
     """Give the size of a regular file or an object in bytes; None where there is none."""
     try:
-        if is_address(path):
+        if is_stored(path):
             found = storage_of(path).stat(path_of(path))
             return None if found is None else found.size
         return os.stat(path).st_size if os.path.isfile(path) else None

@@ -5,14 +5,10 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.storage import folder_of, shown
-
-if TYPE_CHECKING:
-    from glimpsecli.jobs.plan import Item, Plan
 
 PER_SHARD = 1000
 """Images of a shard."""
@@ -20,11 +16,6 @@ PER_SHARD = 1000
 SUFFIX = ".tar"
 
 DOTTED = "in a shard a dot in the name of an image becomes _"
-
-LARGE = 1_000_000_000
-"""Bytes of a shard above which the user is warned: it is held in memory while it is made."""
-
-_LOSSLESS = ("png", "tiff", "npy")
 
 _FIELD = re.compile(r"\{shard(?::0[1-9]d)?\}")
 
@@ -75,18 +66,6 @@ class Sharding(NamedTuple):
         before, after = _FIELD.split(self.template.rpartition("/")[2].removesuffix(SUFFIX))
         found = re.fullmatch(rf"{re.escape(before)}([0-9]+){re.escape(after)}\.(?:tar|jsonl)", name)
         return None if found is None else int(found[1])
-
-
-def bound_of(items: Iterable[Item], plan: Plan) -> int | None:
-    """Give the bytes that the glimpses of a shard have before any compression, at 8 bits and three channels.
-
-    None where the size of glimpses is not given, or the format has losses and files are far smaller.
-    """
-    size = plan.how.shaping.size
-    if size.is_open or plan.format.name not in _LOSSLESS:
-        return None
-    pixels = (size.height or size.longer or 0) * (size.width or size.longer or 0)
-    return 3 * pixels * sum(len(item.targets) for item in items)
 
 
 def member_of(target: str) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -19,16 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.jobs.engine import content_hash, origin_of
-from glimpsecli.jobs.lines import key_of, line_of
+from glimpsecli.jobs.lines import key_of
 from glimpsecli.jobs.outputs import make_folder
 from glimpsecli.jobs.pool import processors
 from glimpsecli.jobs.resuming import size_of
 from glimpsecli.jobs.run_folder import RunFolder
-from glimpsecli.jobs.sharding import LARGE, Receipt, bound_of
-from glimpsecli.jobs.syncing import sync_files
-from glimpsecli.storage import is_address, joined, name_of, path_of, shown, storage_of
+from glimpsecli.jobs.shard_writing import LARGE, bound_of, digest_of, write_shard
+from glimpsecli.jobs.sharding import Receipt
+from glimpsecli.storage import is_address, joined, name_of, path_of, shown
 from glimpsecli.storage.atomic import is_temporary, target_of
-from glimpsecli.storage.tars import Tar
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Item, Plan
@@ -221,50 +219,6 @@ class Shards(RunFolder):
                 os.unlink(path)
 
 
-def write_shard(sharding: Sharding, number: int, group: Sequence[Done], plan: str, *, overwrite: bool) -> Receipt:
-    """Write the tar of a shard, and then its receipt.
-
-    Parameters
-    ----------
-    sharding : Sharding
-    number : int
-    group : sequence of Done
-        Outcomes of its images, whose products have their bytes.
-    plan : str
-        What :func:`digest_of` gives.
-    overwrite : bool
-
-    Raises
-    ------
-    GlimpseError
-        The disk or the store refuses.
-    """
-    tar, lines, failed = Tar(), list[str](), 0
-    for done in group:
-        failed += done.failure is not None
-        for product in done.products if done.failure is None else ():
-            assert product.content is not None
-            line = line_of(product.record, sharding.folder)
-            name = json.loads(line)["file_name"]
-            tar.add(name, product.content)
-            tar.add(f"{posixpath.splitext(name)[0]}.json", line.encode("ascii"))
-            lines.append(line)
-    content = tar.finish()
-    checksum, of_lines = (hashlib.sha256(one).hexdigest() for one in (content, "".join(lines).encode()))
-    receipt = Receipt(number, len(lines), failed, len(content), checksum, of_lines, plan)
-    _put(sharding.path(number), content, overwrite=overwrite)
-    last = json.dumps(receipt._asdict()) + "\n"
-    _put(sharding.receipt(number), "".join([*lines, last]).encode("ascii"), overwrite=overwrite)
-    return receipt
-
-
-def _put(path: str, content: bytes, *, overwrite: bool) -> None:
-    """Write a file, and wait until it is on the disk."""
-    storage_of(path).put(path_of(path), content, overwrite=overwrite)
-    if not is_address(path):
-        sync_files([path])
-
-
 def _is_same_source(known: tuple[Item, dict[str, Any], Plan], *, quick: bool) -> bool:
     """Return whether the source of an item is as it was when its line was written."""
     item, row, plan = known
@@ -272,13 +226,3 @@ def _is_same_source(known: tuple[Item, dict[str, Any], Plan], *, quick: bool) ->
         return bool(size_of(item.source) == row["source_bytes"])
     with origin_of(item, plan) as origin:
         return bool(content_hash(origin.content or b"") == row["source_hash"])
-
-
-def digest_of(items: Sequence[Item], plan: Plan) -> str:
-    """Give a hash of the items of a shard, and of how they are made."""
-    folder, output = plan.output.target, plan.output._replace(target="", overwrite=False, resumed=False)
-    digest = hashlib.sha256(repr((plan.how, plan.format.name, output)).encode())
-    for item in items:
-        names = [target.removeprefix(folder) for target in item.targets]
-        digest.update(repr((*item.key, item.requests, names)).encode())
-    return digest.hexdigest()

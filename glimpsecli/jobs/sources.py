@@ -7,7 +7,7 @@ import io
 import os
 import re
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -21,6 +21,7 @@ from glimpsecli.images.suffixes import IN_FOLDERS, VIDEOS
 from glimpsecli.jobs.folders import Folders, NamesOnDisk
 from glimpsecli.jobs.groups import Group, Key, Source, folder_of, folders_first, grouped, in_order
 from glimpsecli.jobs.spool import Hashes, Spool
+from glimpsecli.jobs.tars import find_tars
 from glimpsecli.jobs.walking import Filter, Walk, real_path
 from glimpsecli.storage import is_address, name_of, path_of, shown, storage_of
 from glimpsecli.storage.addresses import WEB, parse
@@ -40,7 +41,8 @@ class Sources:
     Parameters
     ----------
     given : sequence of str
-        Folders, searched with all below them; files; patterns with ``*``, ``?``, ``[...]`` and ``**``.
+        Folders, searched with all below them; files; patterns with ``*``, ``?``, ``[...]`` and ``**``; tar files, which
+        are searched as folders are, several of them as ``x-{000..099}.tar``.
     lists : sequence of str
         Files with a path on each line, or ``-`` for standard input.
     suffixes : sequence of str
@@ -74,17 +76,21 @@ class Sources:
         wanted = tuple(f".{suffix.lower().lstrip('.')}" for suffix in suffixes)
         self._chosen = Filter(wanted, tuple(exclude), real_path(output))
         self._left_out: Counter[str] = Counter()  # by patterns
+        tars, given = find_tars(given)
         roots = [path for path in given if _is_folder(path)]
         for root in roots:
             self._check_root(root, "" if videos else frames)
         _refuse_overlap(roots, self._chosen)
-        self._walk = Walk(roots, self._chosen)
+        others = [path for path in given if path not in roots]
+        self._walk = Walk(roots, self._chosen, tars)
         self._gathered: Spool[Source] | None = None
         self._reals = Hashes()
-        if len(roots) < len(given) or lists:
-            self._gather([path for path in given if path not in roots], lists)
-        if all(source.key in self.failures for source in self):
-            raise InvalidInputError("no image is left to work on", "check the sources and --exclude")
+        if others or lists:
+            self._gather(others, lists)
+        if not self._has_image(tars):
+            deque(self, maxlen=0)  # the folders that cannot be searched, if any
+            none = InvalidInputError("no image is left to work on", "check the sources and --exclude")
+            raise next(iter(self.failures.values()), none)
 
     @property
     def failures(self) -> dict[Key, GlimpseError]:
@@ -120,6 +126,12 @@ class Sources:
         if real not in self._reals:
             return None
         return next((one.path for one in self._gathered if real_path(one.path) == real), None)
+
+    def _has_image(self, tars: Sequence[str]) -> bool:
+        """Return whether an image is left, without sorting a folder; a tar of a store is first seen when it is read."""
+        if self._gathered is None and not any(map(is_address, tars)):
+            return any(self._walk.count(threading.Event()))
+        return any(source.key not in self.failures for source in self)
 
     def _check_root(self, root: str, frames: str) -> None:
         """Refuse a folder in which no image is; `frames` is the advice where videos are."""

@@ -15,7 +15,7 @@ from glimpsecli.errors import FileProblemError, GlimpseError, InvalidInputError
 from glimpsecli.images.ordering import natural_key
 from glimpsecli.jobs.groups import Group, Key, Source
 from glimpsecli.jobs.spool import Spool
-from glimpsecli.storage import is_address, joined, path_of, shown, storage_of
+from glimpsecli.storage import is_address, is_stored, joined, name_of, path_of, shown, storage_of
 
 COMPANIONS = frozenset({"metadata.jsonl", "metadata.csv", "thumbs.db", "desktop.ini"})
 """Names, in lower case, of files that data sets and systems keep beside images; they are not counted as left out."""
@@ -62,6 +62,8 @@ class Walk:
     ----------
     roots : sequence of str
     chosen : Filter
+    tars : sequence of str
+        Tar files, each of which is a folder of the tree that has its stem for a name.
 
     Attributes
     ----------
@@ -69,8 +71,9 @@ class Walk:
         The errors of folders that cannot be searched, by their keys; each comes as a source, too.
     """
 
-    def __init__(self, roots: Sequence[str], chosen: Filter) -> None:
+    def __init__(self, roots: Sequence[str], chosen: Filter, tars: Sequence[str] = ()) -> None:
         self._roots = [(root, real_path(root)) for root in roots]
+        self._tars = [(posixpath.splitext(name_of(tar))[0], f"{tar}/") for tar in tars]
         self._chosen = chosen
         self.failures: dict[Key, GlimpseError] = {}
 
@@ -103,12 +106,15 @@ class Walk:
     def group(self, relative: str) -> Group:
         """Give the group of one folder, which may not be there."""
         within = [(joined(path, relative), joined(real, relative)) for path, real in self._roots]
-        there = tuple(one for one in within if is_address(one[0]) or os.path.isdir(one[0]))
+        top, _, below = relative.partition("/")
+        within += [(joined(tar, below), "") for stem, tar in self._tars if stem == top]
+        there = tuple(one for one in within if is_stored(one[0]) or os.path.isdir(one[0]))
         return self._list(_Folder(relative, there), Counter(), {})[0]
 
     def count(self, stop: threading.Event) -> Iterator[int]:
         """Count the images: give the number so far after each folder."""
         found, stack = 0, [(path, real, "") for path, real in self._roots]
+        stack += [(tar, "", f"{stem}/") for stem, tar in self._tars if not is_address(tar)]  # one of a store is fetched
         while stack and not stop.is_set():
             path, real, relative = stack.pop()
             try:
@@ -164,13 +170,21 @@ class Walk:
                 failed = Source(path, above)
                 self.failures[failed.key] = FileProblemError(f"{shown(path)} cannot be searched: {error}")
                 images.add(failed)
+        if not folder.relative:
+            for number, (stem, _) in enumerate(self._tars, len(folder.paths)):
+                below.add((stem, number))
         return Group(folder.relative, images), below
 
     def _children(self, folder: _Folder, below: Spool[tuple[str, int]]) -> Iterator[_Folder]:
         above = f"{folder.relative}/" if folder.relative else ""
         for name, mine in groupby(below, key=lambda one: one[0]):
-            within = [folder.paths[number] for _, number in mine]
-            yield _Folder(above + name, tuple((joined(path, name), joined(real, name)) for path, real in within))
+            yield _Folder(above + name, tuple(self._child(folder, name, number) for _, number in mine))
+
+    def _child(self, folder: _Folder, name: str, number: int) -> tuple[str, str]:
+        if number >= len(folder.paths):
+            return self._tars[number - len(folder.paths)][1], ""
+        path, real = folder.paths[number]
+        return joined(path, name), joined(real, name)
 
     def _check_link(self, path: str, linked: dict[int, str]) -> None:
         """Refuse a link to a file that is found by another path, too."""
@@ -192,7 +206,7 @@ def real_path(path: str) -> str:
 def _listed(folder: str) -> Iterator[tuple[str, bool, bool]]:
     """List a folder: give the names, and whether each is a folder, and a link; or raise `_UnlistedError`."""
     try:
-        if is_address(folder):
+        if is_stored(folder):
             for found in storage_of(folder).list(path_of(folder), deep=False):
                 yield posixpath.basename(found.path.rstrip("/")), found.is_folder, False
             return

@@ -20,6 +20,7 @@ WEB = ("https", "http")
 
 KNOWN = "s3://, gs://, az://, abfss:// and https://"
 
+_IN_TAR = re.compile(r"(?is)(.*?\.tar)/(.*)")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # one letter is a drive of Windows
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PLACES = {
@@ -58,6 +59,22 @@ class Address(NamedTuple):
 def is_address(path: str | os.PathLike[str]) -> bool:
     """Return whether a path starts with a scheme, known or not."""
     return isinstance(path, str) and _SCHEME.match(path) is not None
+
+
+def inside_tar(path: str) -> tuple[str, str] | None:
+    """Take the path of a member of a tar, ``x.tar/a/b.jpg``, to that of the tar and the member's; None for any other.
+
+    A folder on a disk may have a name that ends in ``.tar``.
+    """
+    found = _IN_TAR.fullmatch(path) if ".tar/" in path.lower() else None
+    if found is None or not (is_address(path) or os.path.isfile(found[1])):
+        return None
+    return found[1], found[2]
+
+
+def is_stored(path: str) -> bool:
+    """Return whether a path is read through its storage, and not by the system: an address, or a member of a tar."""
+    return is_address(path) or inside_tar(path) is not None
 
 
 def parse(address: str) -> Address:
@@ -114,6 +131,9 @@ def shown(address: str) -> str:
 
 def path_of(address: str) -> str:
     """Give the path by which the storage of an address knows it; that of a web address holds its query."""
+    inside = inside_tar(address)
+    if inside is not None:
+        return inside[1]
     if not is_address(address):
         return address
     parts = parse(address)

@@ -8,8 +8,9 @@ from functools import lru_cache
 from typing import Any
 
 from glimpsecli.errors import InvalidInputError, UnavailableError, extra
-from glimpsecli.storage.addresses import WEB, is_address, parse, shown
+from glimpsecli.storage.addresses import WEB, inside_tar, is_address, parse, shown
 from glimpsecli.storage.local import LocalStorage
+from glimpsecli.storage.members import tar_of
 from glimpsecli.storage.protocol import Storage
 from glimpsecli.storage.refusals import attempt
 
@@ -33,6 +34,9 @@ def storage_of(address: str) -> Storage:
     UnavailableError
         obstore is not installed.
     """
+    inside = inside_tar(address)
+    if inside is not None:
+        return tar_of(inside[0], storage_of(inside[0]))
     if not is_address(address):
         return _LOCAL
     parts = parse(address)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import unquote
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.storage.protocol import Entry
+from glimpsecli.storage.reading import ReadOnly
 from glimpsecli.storage.refusals import MissingError, NoPartsError, attempt
 
 _SIMPLE = re.compile(r"(?:[A-Za-z0-9_.~-]+/)*[A-Za-z0-9_.~-]+")  # paths that are the same decoded and encoded
 _DOTS = re.compile(r"(?:^|/)\.{1,2}(?:/|$)")
 
 
-class WebStorage:
+class WebStorage(ReadOnly):
     """A web server; see :class:`glimpsecli.storage.protocol.Storage`. It is read-only and gives no listing.
 
     Parameters
@@ -64,37 +65,6 @@ class WebStorage:
     def list(self, folder: str = "", *, deep: bool = True) -> Iterator[Entry]:
         """Refuse: a web server has no listing."""
         raise InvalidInputError(f"{self._label(folder)} cannot be listed", "name its files one by one")
-
-    def put(self, path: str, content: bytes | memoryview, *, overwrite: bool = False) -> None:
-        """Refuse to write."""
-        self._refuse(path)
-
-    def delete(self, *paths: str) -> None:
-        """Refuse to delete."""
-        self._refuse(*paths)
-
-    def append(self, path: str, lines: Sequence[str]) -> None:
-        """Refuse to write."""
-        self._refuse(path)
-
-    def log(self, path: str) -> Iterator[str]:
-        """Refuse: only what is written here is kept as a log."""
-        self._refuse(path)
-
-    def join(self, path: str) -> None:
-        """Refuse to write."""
-        self._refuse(path)
-
-    def move(self, path: str, to: str) -> None:
-        """Refuse to write."""
-        self._refuse(to)
-
-    def discard(self, path: str) -> None:
-        """Refuse to delete."""
-        self._refuse(path)
-
-    def _refuse(self, *paths: str) -> NoReturn:
-        raise InvalidInputError(f"{self._label(*paths[:1])} is read-only", "write to a folder or to a bucket")
 
     def _get(self, path: str, part: tuple[int, int] | None = None) -> Any:
         options = {} if part is None else {"options": {"range": part}}

@@ -1,0 +1,81 @@
+"""The tar files among the sources of a batch, by their names."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.storage import is_address, path_of, shown, storage_of
+
+COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+MOST = 1_000_000
+"""Names that a range stands for at most."""
+
+_RANGE = re.compile(r"\{([0-9]+)\.\.([0-9]+)\}")
+
+
+def find_tars(paths: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Take the tars from among some paths: give them, and the other paths.
+
+    A range in braces stands for the names with all its numbers, as in a shell: ``x-{08..11}.tar``; a pattern for the
+    files that fit it.
+
+    Raises
+    ------
+    InvalidInputError
+        A tar is not there, is given twice, is empty or compressed; or a range is none.
+    """
+    tars: dict[str, str] = {}
+    others = []
+    for path in paths:
+        name = shown(path).lower()
+        if name.endswith(COMPRESSED):
+            raise InvalidInputError(f"{shown(path)} is compressed, and cannot be searched", "unpack it to a .tar")
+        if not name.endswith(".tar") or (not is_address(path) and os.path.isdir(path)):
+            others.append(path)
+            continue
+        for tar in _named(path):
+            real = tar if is_address(tar) else os.path.realpath(tar)
+            if real in tars:
+                raise InvalidInputError(f"{shown(tar)} is given twice", "give each tar once")
+            tars[real] = tar
+            _check(tar)
+    return [*tars.values()], others
+
+
+def _named(path: str) -> Iterable[str]:
+    if not is_address(path):
+        if os.path.lexists(path):
+            return [path]
+        if glob.has_magic(path):
+            found = sorted(glob.glob(path, recursive=True))
+            if not found:
+                raise InvalidInputError(f"no file fits {path}", "check the pattern")
+            return found
+    return _expanded(path)
+
+
+def _expanded(path: str) -> Iterator[str]:
+    """Generate the paths that a path with ranges in braces stands for."""
+    found = _RANGE.search(path)
+    if found is None:
+        yield path
+        return
+    first, last = found.groups()
+    if not int(first) <= int(last) < int(first) + MOST:
+        raise InvalidInputError(f"{shown(path)}: {found[0]} is no range of numbers", "write {000..099}")
+    width = max(map(len, found.groups())) if "0" in (first[:1], last[:1]) and len(first) + len(last) > 2 else 0
+    for number in range(int(first), int(last) + 1):
+        yield from _expanded(f"{path[: found.start()]}{number:0{width}d}{path[found.end() :]}")
+
+
+def _check(tar: str) -> None:
+    """Refuse a tar that is not there, or is empty."""
+    found = storage_of(tar).stat(path_of(tar))
+    if found is None:
+        raise InvalidInputError(f"{shown(tar)} does not exist", "check the path")
+    if not found.size:
+        raise InvalidInputError(f"{shown(tar)} is empty", "leave it out")
