@@ -97,7 +97,7 @@ def run_plan(
         say(note)
     batched = batched or Batched(plan.items, plan.items.__len__)
     total, many = batched.total, batched.total() > 1
-    if many:
+    if many and batched.run is None:
         pool.keep_memory()
     workers, plan = _shared_out(plan, total(), given)
     began, images, failed_whole = time.perf_counter(), 0, False

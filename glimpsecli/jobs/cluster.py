@@ -8,7 +8,6 @@ images are tried one by one, and the one that does it fails.
 from __future__ import annotations
 
 import os
-import pickle
 import threading
 import time
 from collections import deque
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from glimpsecli.errors import FileProblemError, GlimpseError, InvalidInputError
 from glimpsecli.jobs import engine
-from glimpsecli.jobs.chunks import Chunk, Outcome, Terms, check, work
+from glimpsecli.jobs.chunks import Chunk, Outcome, Terms, check, packed, unpacked, work
 from glimpsecli.jobs.description import versions
 from glimpsecli.jobs.outputs import make_folder
 from glimpsecli.jobs.plan import Item, Plan
@@ -195,7 +194,7 @@ class Cluster:
         self._sent += 1
         # As bytes, for Dask searches tuples for tasks of its own. It must not be scattered: what is lost with a worker
         # could not be made again.
-        content = pickle.dumps(chunk._replace(items=items))
+        content = packed(chunk._replace(items=items))
         return self._client.submit(work, content, key=f"glimpse-{self._run}-{self._sent}", pure=False, retries=2)
 
     def _result(self, future: Any, items: Sequence[Item], stop: threading.Event) -> Outcome | None:
@@ -204,7 +203,7 @@ class Cluster:
 
         self._await(future, items, stop)
         try:
-            outcome: Outcome = pickle.loads(future.result())
+            outcome: Outcome = unpacked(future.result())
         except KilledWorker:
             return None
         except CancelledError:

@@ -47,6 +47,8 @@ def cluster_at(scheduler: str, *, chunk: int | None, note: Callable[[str], objec
         raise UnavailableError(f"--scheduler {scheduler} needs Dask", extra("dask")) from error
     _silence()
     with ExitStack() as held:
+        # Dask keeps the last 1,000 messages for its developers, and ours hold the items of chunks.
+        held.enter_context(dask.config.set({"distributed.admin.low-level-log-length": 10}))
         if scheduler.startswith("local:"):
             preload = [*dask.config.get("distributed.worker.preload"), _UNINTERRUPTED]
             # A chunk waits at the scheduler, where the death of a worker does not touch it.
