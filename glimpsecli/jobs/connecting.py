@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import re
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 from glimpsecli.errors import FileProblemError, InvalidInputError, UnavailableError, extra
@@ -15,8 +17,6 @@ from glimpsecli.jobs.cluster import Cluster
 
 ANSWER = "10s"
 """How long a scheduler has to answer at first."""
-_UNINTERRUPTED = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
-"""What workers of this machine run first: Ctrl-C reaches them too, and is for the client alone."""
 
 
 @contextmanager
@@ -50,19 +50,18 @@ def cluster_at(scheduler: str, *, chunk: int | None, note: Callable[[str], objec
         # Dask keeps the last 1,000 messages for its developers, and ours hold the items of chunks.
         held.enter_context(dask.config.set({"distributed.admin.low-level-log-length": 10}))
         if scheduler.startswith("local:"):
-            preload = [*dask.config.get("distributed.worker.preload"), _UNINTERRUPTED]
             # A chunk waits at the scheduler, where the death of a worker does not touch it.
-            settings = {"distributed.scheduler.worker-saturation": 1.0, "distributed.worker.preload": preload}
-            held.enter_context(dask.config.set(settings))
+            held.enter_context(dask.config.set({"distributed.scheduler.worker-saturation": 1.0}))
             count = _count(scheduler)
-            try:
-                local = distributed.LocalCluster(
-                    n_workers=count, threads_per_worker=1, host="127.0.0.1", silence_logs=logging.CRITICAL,
-                    dashboard_address="127.0.0.1:0", memory_limit=0,  # no worker is ended for its share, as with -j
-                )  # fmt: skip
-            except (OSError, RuntimeError) as error:
-                raise FileProblemError(f"--scheduler {scheduler}: no workers could be started: {error}") from error
-            address: Any = held.enter_context(local)
+            with _uninterrupted():
+                try:
+                    local = distributed.LocalCluster(
+                        n_workers=count, threads_per_worker=1, host="127.0.0.1", silence_logs=logging.CRITICAL,
+                        dashboard_address="127.0.0.1:0", memory_limit=0,  # no worker is ended for its share, as with -j
+                    )  # fmt: skip
+                except (OSError, RuntimeError) as error:
+                    raise FileProblemError(f"--scheduler {scheduler}: no workers could be started: {error}") from error
+                address: Any = held.enter_context(local)
         else:
             address = _address(scheduler)
         try:
@@ -76,6 +75,24 @@ def cluster_at(scheduler: str, *, chunk: int | None, note: Callable[[str], objec
         if any("versions" in str(one.message) for one in caught):
             note(f"{scheduler} and its workers do not have the versions of Dask and Python that are here")
         yield held.enter_context(Cluster(client, scheduler, chunk, note))
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put off Ctrl-C until the block ends, and keep it from the processes that are started there, now or later.
+
+    It reaches all processes of a terminal, and is for the client alone. A thread has the signals blocked that were when
+    it was started, and so have its processes: those of Dask's own thread.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # it would unblock the signal
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
 def _silence() -> None:

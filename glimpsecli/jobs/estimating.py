@@ -87,7 +87,7 @@ class Estimate(NamedTuple):
         """Images of a chunk of a cluster; see :mod:`glimpsecli.jobs.cluster`."""
         if self.shards is not None:
             return -(-self.images // self.shards)
-        return max(1, min(MOST, round(SECONDS / max(self.seconds[0], 1e-9))))
+        return max(1, min(MOST, self.images, round(SECONDS / max(self.seconds[0], 1e-9))))
 
     @property
     def chunks(self) -> int:
