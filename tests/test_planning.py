@@ -38,7 +38,7 @@ def test_the_system_is_not_asked_for_each_target(glimpse, monkeypatch, command):
 
     monkeypatch.setattr(os, "stat", counted(os.stat))
     monkeypatch.setattr(os, "lstat", counted(os.lstat))
-    monkeypatch.setattr("glimpsecli.jobs.engine.preview", lambda plan, items: iter(tuple(items)[:0]))
+    monkeypatch.setattr("glimpsecli.jobs.engine.preview", lambda plan, items, *_: iter(tuple(items)[:0]))
     assert glimpse(f"{command} --dry-run")[0] == 0
     assert len(asked) < 400
 
