@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from glimpsecli import cli
+from glimpsecli.jobs import resuming
 
 BATCH = ["batch", "in", "-o", "out", "--windows", "table.csv", "--size", "5", "--backend", "numpy", "-q"]
 PICTURES = 6
@@ -221,11 +222,27 @@ def test_a_glimpse_whose_image_is_gone_is_named(copied, capsys):
     Path("in/c.bmp").unlink()
     for option in ("--resume", "--resume=quick"):
         assert cli.run([*BATCH, option]) == 2
-        assert "c_000.png was made of in/c.bmp, which is not among the images any more" in capsys.readouterr().err
-    for path in Path("out").glob("c_*.png"):
+        assert "c_000.png was made of in/c.bmp, which is not among the images any more; put" in capsys.readouterr().err
+    Path("in/a.png").unlink()
+    for option in ("--resume", "--resume=quick", "--resume --dry-run"):
+        assert cli.run([*BATCH, *option.split()]) == 2
+        err = capsys.readouterr().err
+        assert "a_000.png was made of in/a.png, which is not among the images any more; glimpses of 1 more such " in err
+    for path in [*Path("out").glob("c_*.png"), *Path("out").glob("a_*.png")]:
         path.unlink()
     assert cli.run([*BATCH, "--resume"]) == 0
-    assert len(pictures()) == PICTURES - 2
+    assert len(pictures()) == PICTURES - 4
+
+
+def test_images_that_are_gone_are_counted_for_a_while_only(copied, capsys, monkeypatch):
+    monkeypatch.setattr(resuming, "COUNTED", 1)
+    for name in ("a.png", "b.jpg"):
+        Path("in", name).unlink()
+    for name in ("d.png", "e.png"):
+        Image.new("RGB", (20, 24)).save(f"in/{name}")
+    assert cli.run([*BATCH, "--resume"]) == 2
+    err = capsys.readouterr().err
+    assert "in/a.png, which is not among the images any more; glimpses of at least 1 more such image are left" in err
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from glimpsecli import cli
+from glimpsecli.commands import running
 from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.images.ordering import natural_key
 from glimpsecli.jobs import batch as batches
@@ -243,6 +244,15 @@ def test_a_run_that_is_killed_while_it_resumes_loses_no_line(run, monkeypatch):
     assert {k: v for k, v in snapshot().items() if k != "run.json"} == {
         k: v for k, v in snapshot("clean").items() if k != "run.json"
     }
+
+
+def test_progress_goes_on_while_the_files_are_checked_at_the_end(run, monkeypatch):
+    photos("in/a.png", "in/b.png", "in/c.png")
+    monkeypatch.setattr(running, "LOG_EVERY", -1.0)
+    code, err = run("in -o out --tiles 2x1")
+    assert code == 0
+    shown = [line for line in err.splitlines() if " of " in line]
+    assert shown == [f"glimpse: {n} of 3 images" for n in (1, 2, 3)] + [f"glimpse: {n} of 6 lines" for n in range(1, 7)]
 
 
 def test_an_image_of_another_suffix_takes_the_place_of_one_that_is_gone(run):

@@ -10,7 +10,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from glimpsecli.commands.report import say
-from glimpsecli.commands.running import Batched, end, run_plan, show_plan
+from glimpsecli.commands.running import Batched, end, progress, run_plan, show_plan
 from glimpsecli.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from glimpsecli.jobs.manifest import Manifest
     from glimpsecli.jobs.plan import Item, Plan
     from glimpsecli.jobs.products import Done
-    from glimpsecli.jobs.resuming import Earlier, Entry
+    from glimpsecli.jobs.resuming import Earlier, Entry, Left
     from glimpsecli.jobs.shards import Shards
 
 
@@ -39,7 +39,11 @@ def run_batch(
         entries = manifest.earlier(plan, parameters, resume=resume, overwrite=given["overwrite"])
         items = begun(batch.items(_earlier(batch, entries)), planned)
         check = partial(is_done, plan=plan, quick=resume == "quick")
-        code = _run(batch, items, manifest, given, cluster, check, manifest.finish)
+
+        def finish() -> None:
+            manifest.finish(lambda lines: progress(lambda: lines, quiet=given["quiet"], unit="line"))
+
+        code = _run(batch, items, manifest, given, cluster, check, finish)
     _end_batch(code)
 
 
@@ -86,13 +90,13 @@ def show_batch(
 
 def _earlier(batch: Batch, entries: Iterator[Entry] | None) -> Earlier | None:
     """Give the lines of the run that is resumed, if any; a glimpse that is left of an image that is gone is refused."""
-    from glimpsecli.jobs.resuming import Earlier, refuse_left
+    from glimpsecli.jobs.resuming import Earlier, glimpse_left
 
-    def stranger(entry: Entry) -> None:
-        if batch.part == (1, 1):  # another part may have it
-            refuse_left(entry, batch.plan.output.target, batch.makes)
+    def left(entry: Entry) -> Left | None:
+        alone = batch.part == (1, 1)  # else another part may have it
+        return glimpse_left(entry, batch.plan.output.target, batch.makes) if alone else None
 
-    return None if entries is None else Earlier(entries, stranger)
+    return None if entries is None else Earlier(entries, left)
 
 
 def _run(

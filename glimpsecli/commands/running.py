@@ -267,14 +267,14 @@ def stoppable(words: str | None) -> Iterator[threading.Event]:
 
 
 @contextmanager
-def progress(total: Callable[[], int], *, quiet: bool) -> Iterator[Callable[[], None]]:
-    """Give a function to call after each image: a bar on a terminal, a line now and then elsewhere."""
+def progress(total: Callable[[], int], *, quiet: bool, unit: str = "image") -> Iterator[Callable[[], None]]:
+    """Give a function to call after each image, or other unit: a bar on a terminal, a line now and then elsewhere."""
     if quiet or total() < 2:
         yield lambda: None
     elif sys.stderr is not None and sys.stderr.isatty():
         from tqdm import tqdm
 
-        with tqdm(total=total(), unit="image", file=sys.stderr, leave=False) as bar:
+        with tqdm(total=total(), unit=unit, file=sys.stderr, leave=False) as bar:
 
             def advance() -> None:
                 bar.total = total()
@@ -282,13 +282,13 @@ def progress(total: Callable[[], int], *, quiet: bool) -> Iterator[Callable[[], 
 
             yield advance
     else:
-        shown, images = time.perf_counter(), 0
+        shown, done = time.perf_counter(), 0
 
         def line() -> None:
-            nonlocal shown, images
-            images += 1
+            nonlocal shown, done
+            done += 1
             if time.perf_counter() - shown > LOG_EVERY:
                 shown = time.perf_counter()
-                click.echo(f"glimpse: {images} of {total()} images", err=True)
+                click.echo(f"glimpse: {done} of {total()} {unit}s", err=True)
 
         yield line

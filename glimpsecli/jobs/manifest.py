@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -115,8 +115,15 @@ class Manifest(RunFolder):
             group, self._group = self._group, []
             self._writing = self._writer.submit(self._write_group, group)
 
-    def finish(self) -> None:
+    def finish(
+        self, counting: Callable[[int], AbstractContextManager[Callable[[], None]]] = lambda _: nullcontext(_nothing)
+    ) -> None:
         """Write the last group, check the files of all images, which are done, and complete ``run.json``.
+
+        Parameters
+        ----------
+        counting : callable
+            Takes the number of lines, and gives the context of their check, in which its value is called after each.
 
         Raises
         ------
@@ -134,9 +141,11 @@ class Manifest(RunFolder):
             for count, row in enumerate(_read_back(path), 1):  # noqa: B007 - the last count is used below
                 if local and size_of(os.path.join(self.folder, row["file_name"])) != row["file_bytes"]:
                     raise vanished(os.path.join(self.folder, row["file_name"]))
+                checked()
                 yield row
 
-        digest = checksum(self._run, rows_there())
+        with counting(self._count) as checked:
+            digest = checksum(self._run, rows_there())
         if count != self._count:
             raise FileProblemError(
                 f"{shown(path)} has {count} lines of the {self._count} that were written: another run wrote to it, too",
@@ -213,6 +222,10 @@ class Manifest(RunFolder):
             for entry in entries:
                 if temporary_of(entry.name, names):
                     os.unlink(entry.path)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Item, Plan
 
 
+COUNTED = 5000
+"""Images after the first glimpse that is left, among which others are counted."""
+
+
 class Entry(NamedTuple):
     """The lines of an image in a manifest.
 
@@ -41,6 +45,18 @@ class Entry(NamedTuple):
     lines: tuple[str, ...]
 
 
+class Left(NamedTuple):
+    """A glimpse whose image is not among the sources any more.
+
+    Attributes
+    ----------
+    file, source : str
+    """
+
+    file: str
+    source: str
+
+
 class Earlier:
     """The lines of an earlier run, given to the images of this one as they come, in the same order.
 
@@ -48,23 +64,34 @@ class Earlier:
     ----------
     entries : iterator of Entry
         Sorted by their order; those that are not are passed over, and their images made again.
-    stranger : callable
-        Gets each entry of an image that is not in the plan.
+    glimpse_left : callable
+        Gives a glimpse that is left of an image that is not in the plan, if any.
     """
 
-    def __init__(self, entries: Iterator[Entry], stranger: Callable[[Entry], object]) -> None:
-        self._entries, self._stranger = entries, stranger
+    def __init__(self, entries: Iterator[Entry], glimpse_left: Callable[[Entry], Left | None]) -> None:
+        self._entries, self._glimpse_left = entries, glimpse_left
+        self._left: Left | None = None  # the first one
+        self._images = self._since = 0  # of which some are left, and that came since the first of them
         self._next = next(entries, None)
         self._order: Order | None = None
         self._same: dict[Key, Entry] = {}  # those of the order of the last source
 
     def lines_of(self, source: Source) -> tuple[str, ...]:
-        """Give the lines of a source, which comes after the last one."""
+        """Give the lines of a source, which comes after the last one.
+
+        Raises
+        ------
+        InvalidInputError
+            A while ago glimpses were left of images that are not among the sources any more.
+        """
+        self._since += self._left is not None
+        if self._since > COUNTED:
+            self._refuse("at least ")
         order = source.order
         if order != self._order:
             self._pass_same()
             while self._next is not None and self._next.order < order:
-                self._stranger(self._next)
+                self._pass(self._next)
                 self._next = next(self._entries, None)
             while self._next is not None and self._next.order == order:
                 self._same[self._next.key] = self._next
@@ -74,16 +101,38 @@ class Earlier:
         return () if found is None else found.lines
 
     def end(self) -> None:
-        """Pass over the lines that come after the last source."""
+        """Pass over the lines that come after the last source.
+
+        Raises
+        ------
+        InvalidInputError
+            Glimpses are left of images that are not among the sources any more.
+        """
         self._pass_same()
         while self._next is not None:
-            self._stranger(self._next)
+            self._pass(self._next)
             self._next = next(self._entries, None)
+        self._refuse()
 
     def _pass_same(self) -> None:
         for entry in self._same.values():
-            self._stranger(entry)
+            self._pass(entry)
         self._same = {}
+
+    def _pass(self, entry: Entry) -> None:
+        """Note an image that is not among the sources, if a glimpse of it is left."""
+        found = self._glimpse_left(entry)
+        self._left = self._left or found
+        self._images += found is not None
+
+    def _refuse(self, least: str = "") -> None:
+        if self._left is not None:
+            more = self._images - 1
+            others = f"; glimpses of {least}{more} more such image{'s'[: more != 1]} are left" if more else ""
+            raise InvalidInputError(
+                f"{self._left.file} was made of {self._left.source}, which is not among the images any more{others}",
+                "put images back, remove such glimpses, or start anew with --overwrite",
+            )
 
 
 def entries_of(path: str, depth: int) -> Iterator[Entry]:
@@ -119,8 +168,8 @@ def merged(newer: Iterator[Entry], older: Iterator[Entry]) -> Iterator[Entry]:
         last = entry
 
 
-def refuse_left(entry: Entry, folder: str, makes: Callable[[str, str], bool]) -> None:
-    """Refuse to go on where an image is gone and a glimpse of it is still there, unless another image makes it now.
+def glimpse_left(entry: Entry, folder: str, makes: Callable[[str, str], bool]) -> Left | None:
+    """Give a glimpse that is still there of an image that is gone, unless another image makes it now.
 
     Parameters
     ----------
@@ -135,10 +184,8 @@ def refuse_left(entry: Entry, folder: str, makes: Callable[[str, str], bool]) ->
         row = json.loads(line)
         file = joined(folder, row["file_name"])
         if size_of(file) is not None and not makes(os.path.normpath(file), entry.folder):
-            raise InvalidInputError(
-                f"{file} was made of {row['source']}, which is not among the images any more",
-                "put the image back, remove the glimpse, or start anew with --overwrite",
-            )
+            return Left(file, row["source"])
+    return None
 
 
 def size_of(path: str) -> int | None:
