@@ -109,6 +109,22 @@ def test_hashes_find_what_came_twice():
     assert "d" in found
     assert "e" not in found
     assert [text for text in "abcd" if text in found.repeated()] == ["b"]
+    found.add("a")
+    assert "a" in found
+    assert [text for text in "abcd" if text in found.repeated()] == ["a", "b"]
+    assert len(Hashes().repeated()) == 0
+    assert "a" not in Hashes()
+
+
+def test_hashes_are_compared_in_their_place():
+    found, many = Hashes(), 100_000
+    for number in range(many):
+        found.add(str(number))
+    tracemalloc.start()
+    assert len(found.repeated()) == 0
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * many
 
 
 class Generated:

@@ -7,6 +7,7 @@ import pickle
 import tempfile
 import weakref
 from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import IO, Any, Generic, TypeVar
@@ -105,7 +106,7 @@ class Hashes:
 
     def __init__(self) -> None:
         self._all = array("q")
-        self._sorted: Any = None
+        self._sorted = 0  # number of those that were sorted
 
     def add(self, text: str) -> None:
         """Add a text."""
@@ -113,8 +114,10 @@ class Hashes:
 
     def repeated(self) -> Hashes:
         """Give the texts that may have come more than once: texts that differ have equal hashes hardly ever."""
-        found, (values, counts) = Hashes(), np.unique(np.array(self._all, np.int64), return_counts=True)
-        found._all = array("q", values[counts > 1].tobytes())
+        self._sort()
+        found, values = Hashes(), np.array([], np.int64) if not self._all else np.frombuffer(self._all, np.int64)
+        again = values[1:] == values[:-1]
+        found._all = array("q", np.unique(values[1:][again]).tobytes())
         return found
 
     def __len__(self) -> int:
@@ -122,8 +125,13 @@ class Hashes:
 
     def __contains__(self, text: str) -> bool:
         """Return whether a text may be among them."""
-        if self._sorted is None or len(self._sorted) != len(self._all):
-            self._sorted = np.sort(np.array(self._all, np.int64))
+        self._sort()
         value = hash(text)
-        place = int(np.searchsorted(self._sorted, value))
-        return place < len(self._sorted) and int(self._sorted[place]) == value
+        place = bisect_left(self._all, value)
+        return place < len(self._all) and self._all[place] == value
+
+    def _sort(self) -> None:
+        """Sort them in their place: a copy of as many would be most of the memory of a plan."""
+        if self._sorted != len(self._all):
+            np.frombuffer(self._all, np.int64).sort()
+            self._sorted = len(self._all)
