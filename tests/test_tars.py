@@ -18,7 +18,7 @@ from test_shards import snapshot
 from glimpsecli import cli
 from glimpsecli.errors import GlimpseError
 from glimpsecli.jobs.tars import find_tars
-from glimpsecli.storage import path_of, storage_of
+from glimpsecli.storage import inside_tar, path_of, storage_of
 from glimpsecli.storage.members import TarStorage
 
 
@@ -152,6 +152,19 @@ def test_ranges_are_those_of_a_shell():
     write_tar("r-10.tar", [("a.png", picture(0))])
     assert find_tars(["r-{9..10}.tar", "in"]) == (["r-9.tar", "r-10.tar"], ["in"])
     assert find_tars(["x-{08..09}.tar"])[0] == ["x-08.tar", "x-09.tar"]
+    write_tar("r-0.tar", [("a.png", picture(0))])
+    for number in range(1, 9):
+        write_tar(f"r-{number}.tar", [("a.png", picture(0))])
+    assert find_tars(["r-{0..10}.tar"])[0] == [f"r-{number}.tar" for number in range(11)]
+
+
+def test_the_tar_in_a_path():
+    Path("folder.tar").mkdir()
+    write_tar("folder.tar/x.tar", [("a.png", picture(0))])
+    assert inside_tar("folder.tar/x.tar/a.png") == ("folder.tar/x.tar", "a.png")
+    assert inside_tar("s3://data.tar/a.png") is None
+    assert inside_tar("s3://data.tar/x.TAR/b/a.png") == ("s3://data.tar/x.TAR", "b/a.png")
+    assert inside_tar("https://h.org/get?f=x.tar/a.jpg") is None
 
 
 def test_of_a_damaged_tar_the_whole_members_are_read(glimpse):

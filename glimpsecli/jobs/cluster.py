@@ -7,6 +7,7 @@ images are tried one by one, and the one that does it fails.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -89,11 +90,12 @@ class Cluster:
         assert plan.root is not None
         first = [*islice(items, 1)]
         source = first[0].source if first else ""
-        token = joined(plan.root, ".glimpse/cluster" if is_address(plan.root) else temporary_name("run.json"))
+        name = f".glimpse/cluster-{self._run}" if is_address(plan.root) else temporary_name("run.json")
+        token = joined(plan.root, name)
         if not is_address(token):
             make_folder(token)
         self._terms = Terms((*versions().items(),), token, os.urandom(16), source, size_of(source))
-        storage_of(token).put(path_of(token), self._terms.content, overwrite=True)
+        self._put_token()
         self._look_at_workers()
         if not self._threads:
             self._note(f"{self._name} has no workers yet: waiting for the first")
@@ -131,6 +133,7 @@ class Cluster:
         """
         assert self._terms is not None
         assert plan.root is not None
+        self._put_token()  # a run that is resumed has removed it with what a killed one left
         # A chunk that is done again meets its own files. On a disk all were looked for when they were planned; in a
         # store, and where a run is resumed, a file of somebody else stays.
         own = not (is_address(plan.root) or plan.output.resumed)
@@ -157,7 +160,8 @@ class Cluster:
                     if outcome is None:
                         yield from self._one_by_one(chunk, some, stop)
                     else:
-                        self._pace = outcome.seconds / len(some)
+                        worked = sum(not done.skipped for done in outcome.done)
+                        self._pace = outcome.seconds / worked if worked else self._pace
                         yield from outcome.done
         except GlimpseError:
             raise
@@ -201,9 +205,8 @@ class Cluster:
         """Wait for the outcome of a chunk; None where it has ended its workers."""
         from distributed import CancelledError, KilledWorker
 
-        self._await(future, items, stop)
         try:
-            outcome: Outcome = unpacked(future.result())
+            outcome: Outcome = unpacked(self._content(future, items, stop))
         except KilledWorker:
             return None
         except CancelledError:
@@ -221,14 +224,18 @@ class Cluster:
             raise outcome.error
         return outcome
 
-    def _await(self, future: Any, items: Sequence[Item], stop: threading.Event) -> None:
+    def _content(self, future: Any, items: Sequence[Item], stop: threading.Event) -> bytes:
         """Wait for a chunk; say so now and then; after a stop, call back those that no worker has begun."""
         from distributed import wait
 
+        late = (TimeoutError, asyncio.TimeoutError)  # one and the same from Python 3.11 on
+
         began, lines, stopped = time.monotonic(), 0, False
-        while not future.done():
-            with suppress(TimeoutError):
+        while True:
+            with suppress(*late):
                 wait([future], timeout=0.5)
+                content: bytes = future.result(timeout=5)  # a worker that is lost meanwhile takes it along
+                return content
             if self._client.status != "running":
                 raise self._gone()
             if stop.is_set() and not stopped:
@@ -240,6 +247,8 @@ class Cluster:
             if waited > (lines + 1) * PATIENCE:
                 lines += 1
                 self._look_at_workers()
+                if not self._threads and self._name.startswith("local:"):
+                    raise FileProblemError(f"{self._name} has no workers left", "go on with --resume")
                 self._note(
                     f"{items[0].name} and {len(items) - 1} more: waited for {waited:.0f} s; {self._name} has "
                     f"{len(self._threads)} workers"
@@ -268,6 +277,10 @@ class Cluster:
             return
         for item, outcome in zip(items, outcomes, strict=True):
             yield from engine.run(chunk.plan, [item]) if outcome is None else outcome.done
+
+    def _put_token(self) -> None:
+        assert self._terms is not None
+        storage_of(self._terms.token).put(path_of(self._terms.token), self._terms.content, overwrite=True)
 
     def _look_at_workers(self) -> None:
         """Count the threads of the workers, and notice when one is lost."""

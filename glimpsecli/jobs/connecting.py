@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -68,7 +69,7 @@ def cluster_at(scheduler: str, *, chunk: int | None, note: Callable[[str], objec
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 client = held.enter_context(distributed.Client(address, timeout=ANSWER))
-        except (OSError, TimeoutError, ValueError) as error:
+        except (OSError, asyncio.TimeoutError, ValueError) as error:  # on 3.10 its timeout is no OSError
             raise InvalidInputError(
                 f"no scheduler answers at {address}", "start one with `dask scheduler`, or check the address"
             ) from error

@@ -67,7 +67,8 @@ def _expanded(path: str) -> Iterator[str]:
     first, last = found.groups()
     if not int(first) <= int(last) < int(first) + MOST:
         raise InvalidInputError(f"{shown(path)}: {found[0]} is no range of numbers", "write {000..099}")
-    width = max(map(len, found.groups())) if "0" in (first[:1], last[:1]) and len(first) + len(last) > 2 else 0
+    padded = any(len(one) > 1 and one.startswith("0") for one in found.groups())
+    width = max(map(len, found.groups())) if padded else 0
     for number in range(int(first), int(last) + 1):
         yield from _expanded(f"{path[: found.start()]}{number:0{width}d}{path[found.end() :]}")
 

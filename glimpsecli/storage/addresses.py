@@ -20,7 +20,6 @@ WEB = ("https", "http")
 
 KNOWN = "s3://, gs://, az://, abfss:// and https://"
 
-_IN_TAR = re.compile(r"(?is)(.*?\.tar)/(.*)")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # one letter is a drive of Windows
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PLACES = {
@@ -66,10 +65,19 @@ def inside_tar(path: str) -> tuple[str, str] | None:
 
     A folder on a disk may have a name that ends in ``.tar``.
     """
-    found = _IN_TAR.fullmatch(path) if ".tar/" in path.lower() else None
-    if found is None or not (is_address(path) or os.path.isfile(found[1])):
+    lower = path.lower()
+    if ".tar/" not in lower:
         return None
-    return found[1], found[2]
+    scheme = _SCHEME.match(path)
+    begin = 0 if scheme is None else path.find("/", scheme.end())  # a bucket is no tar
+    end = len(path) if scheme is None else len(path.partition("?")[0])
+    found = lower.find(".tar/", begin, end) if begin >= 0 else -1
+    while found >= 0:
+        tar, member = path[: found + 4], path[found + 5 :]
+        if scheme is not None or os.path.isfile(tar):
+            return tar, member
+        found = lower.find(".tar/", found + 1, end)
+    return None
 
 
 def is_stored(path: str) -> bool:

@@ -185,10 +185,12 @@ def tar_of(path: str, storage: Storage) -> TarStorage:
             found = storage.stat(inside)
             if found is None:
                 raise InvalidInputError(f"{shown(path)} does not exist", "check the path")
-            state, slot.asked = (found.size, found.modified, found.etag), time.monotonic()
+            state = found.size, found.modified, found.etag
             if slot.tar is None or state != slot.state:
+                slot.tar = None  # the old one is wrong, whatever comes now
                 slot.tar = TarStorage(path, _opened(path, inside, storage, found.size))
                 slot.state = state
+            slot.asked = time.monotonic()
         return slot.tar
 
 
