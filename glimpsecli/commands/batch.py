@@ -138,7 +138,8 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     from glimpsecli.jobs.sharding import SUFFIX, Sharding
     from glimpsecli.jobs.shards import Shards
     from glimpsecli.jobs.sources import Sources
-    from glimpsecli.storage import is_address, name_of, shown
+    from glimpsecli.jobs.walking import real_path
+    from glimpsecli.storage import folder_of, is_address, name_of, shown
     from glimpsecli.storage.addresses import WEB, parse
 
     planned = planning(quiet=given["quiet"])
@@ -190,6 +191,11 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     kept_out = target if sharding is None else os.devnull  # tar files are no images
     asks = lowering.asks_for_frames(given)
     found = Sources(sources, lists=lists, output=kept_out, videos=asks, **lowering.search_of(given))
+    inside = [
+        tar for tar in found.tars if sharding is not None and real_path(folder_of(tar) or ".") == real_path(target)
+    ]
+    if inside:
+        raise click.UsageError(f"{shown(inside[0])} lies where shards are written; choose another output folder.")
     taken = _taken(given, annotated=annotations is not None)
     if given["backend"] == "auto":
         given["backend"] = "cpu"  # not chosen by the size of the job, so that the bytes are the same again

@@ -60,6 +60,8 @@ class Sources:
     ----------
     failures : dict
         The errors of folders that could not be searched, by their keys; each comes as a source, too.
+    tars : tuple of str
+        The tar files.
 
     Raises
     ------
@@ -77,6 +79,7 @@ class Sources:
         self._chosen = Filter(wanted, tuple(exclude), real_path(output))
         self._left_out: Counter[str] = Counter()  # by patterns
         tars, given = find_tars(given)
+        self.tars = (*tars,)
         roots = [path for path in given if _is_folder(path)]
         for root in roots:
             self._check_root(root, "" if videos else frames)
