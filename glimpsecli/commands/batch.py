@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager, closing, nullcontext
-from typing import TYPE_CHECKING, Any, ClassVar
+from contextlib import closing
+from typing import Any, ClassVar
 
 import click
 
 from glimpsecli import names
 from glimpsecli.commands import lowering, options, values
 from glimpsecli.commands.batch_estimate import show_estimate
+from glimpsecli.commands.batch_requests import annotations_of, cluster_of, taken_of
 from glimpsecli.commands.batch_running import run_batch, run_shards, show_batch
 from glimpsecli.commands.report import say
-
-if TYPE_CHECKING:
-    from glimpsecli.jobs.cluster import Cluster
-    from glimpsecli.jobs.groups import Source
-    from glimpsecli.jobs.requests import Request
 
 EXAMPLES = options.examples(
     "glimpse batch sample_images -o squares --at 50%,50% --extent 50%x50% --size 64x64",
@@ -161,7 +157,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         raise click.UsageError(f"-o {shown(target)}: shards are tar files; end the name in .tar")
     elif per_shard is not None:
         raise click.UsageError(f"--per-shard {per_shard} is for shards: -o out-{{shard:05d}}.tar")
-    cluster = _cluster(given, sharded=sharding is not None)
+    cluster = cluster_of(given, sharded=sharding is not None)
     lists = given.pop("lists")
     if not sources and not lists:
         raise click.UsageError("Missing argument 'SOURCE...'.")
@@ -187,16 +183,15 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     if given["annotations"] is not None and os.path.realpath(given["annotations"]) == os.path.realpath(target):
         raise click.UsageError(f"{target} holds the annotations; choose another output folder.")
     parameters["inputs"] = file_hashes(files, target)
-    annotations, labels = _annotations(given)
+    annotations, labels = annotations_of(given)
     kept_out = target if sharding is None else os.devnull  # tar files are no images
     asks = lowering.asks_for_frames(given)
     found = Sources(sources, lists=lists, output=kept_out, videos=asks, **lowering.search_of(given))
-    inside = [
-        tar for tar in found.tars if sharding is not None and real_path(folder_of(tar) or ".") == real_path(target)
-    ]
-    if inside:
-        raise click.UsageError(f"{shown(inside[0])} lies where shards are written; choose another output folder.")
-    taken = _taken(given, annotated=annotations is not None)
+    for tar in found.tars:
+        of_shard = sharding is not None and sharding.number_of(name_of(tar)) is not None
+        if of_shard and real_path(folder_of(tar) or os.curdir) == real_path(target):
+            raise click.UsageError(f"{shown(tar)} lies where shards are written; choose another name or folder.")
+    taken = taken_of(given, annotated=annotations is not None)
     if given["backend"] == "auto":
         given["backend"] = "cpu"  # not chosen by the size of the job, so that the bytes are the same again
     given["threads"] = None if given["backend"] == "numpy" else 1
@@ -226,81 +221,6 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
             run_shards(made, record, parameters, given, planned, workers)
         else:
             run_batch(made, record, parameters, given, planned, workers)
-
-
-def _cluster(given: dict[str, Any], *, sharded: bool) -> AbstractContextManager[Cluster | None]:
-    """Take the options of a cluster, and give the connection to it, which is made when it is entered."""
-    scheduler, file, chunk = (given.pop(name) for name in ("scheduler", "scheduler_file", "chunk"))
-    if scheduler and file:
-        raise click.UsageError("--scheduler and --scheduler-file both name a cluster; use one of them.")
-    if not scheduler and not file:
-        lowering.refuse({"chunk": chunk}, ("chunk",), "belongs to --scheduler", unless=False)
-        return nullcontext()
-    if given["jobs"] is not None:
-        raise click.UsageError(f"-j {given['jobs']} with --scheduler: the workers of a cluster say how many they are.")
-    if sharded and chunk is not None:
-        raise click.UsageError("--chunk: a shard is what a worker is given at a time; use --per-shard.")
-    from glimpsecli.jobs.connecting import cluster_at
-
-    note: Callable[[str], object] = (lambda line: None) if given["quiet"] else say
-    return cluster_at(scheduler or file, chunk=chunk or None, note=note)
-
-
-def _annotations(given: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
-    """Take the options of annotations; give the annotations, and the labels that are asked for."""
-    path, names = given.pop("annotations"), ("annotations_format", "box_format", "box_unit", "labels")
-    lowering.refuse(given, names, "belongs to --annotations", unless=path is not None)
-    file_format, box_format, unit, labels = (given.pop(name) for name in names)
-    if path is None:
-        return None, ()
-    from glimpsecli.annotations.reading import read_annotations
-
-    found = read_annotations(path, file_format, box_format=box_format or "xywh", unit=unit or "pixels")
-    if not given["quiet"]:
-        many = len(found.images)
-        say(f"{path}: {found.file_format}, boxes of {many} image{'s'[: many != 1]}")
-        for note in found.notes:
-            say(f"{path}: {note}")
-    return found, labels
-
-
-def _taken(given: dict[str, Any], *, annotated: bool) -> list[Request] | Callable[[Source], list[Request]]:
-    """Take the options that say where to look; give the requests of all sources, or a function that gives each its."""
-    from glimpsecli.jobs.requests import BoxRequest, RandomRequest
-
-    tiles, number, sides = given.pop("tiles"), given.pop("number"), given.pop("random_size")
-    seed = given.pop("seed")
-    requests = lowering.requests_of(given)
-    used = [
-        flag
-        for flag, value in (
-            ("--annotations", annotated), ("--tiles", tiles), ("--random", number), ("a window", requests),
-        )
-        if value
-    ]  # fmt: skip
-    if len(used) > 1:
-        raise click.UsageError(f"{' and '.join(used)} both say where to look; use one of them.")
-    own = {"random_size": sides, "seed": seed}
-    lowering.refuse(own, ("random_size", "seed"), "belongs to --random", unless=number is not None)
-    if number is not None:
-        return lambda source: [RandomRequest(number, seed, _random_key(source), *sides)]
-    return (_tiles(*tiles) if tiles else requests) or [BoxRequest()]
-
-
-def _random_key(source: Source) -> str:
-    return source.relative if source.at is None else f"{source.relative}#{source.at.number}"
-
-
-def _tiles(columns: int, rows: int) -> list[Request]:
-    from glimpsecli.annotations.boxes import Box, Length
-    from glimpsecli.jobs.requests import BoxRequest
-
-    width, height = Length(100 / columns, percent=True), Length(100 / rows, percent=True)
-    return [
-        BoxRequest(Box(Length(100 * x / columns, percent=True), Length(100 * y / rows, percent=True), width, height))
-        for y in range(rows)
-        for x in range(columns)
-    ]
 
 
 def _recorded(given: dict[str, Any]) -> dict[str, Any]:

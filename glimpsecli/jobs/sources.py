@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import glob
-import io
 import os
 import re
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from itertools import chain
-from typing import BinaryIO
+from collections.abc import Iterator, Sequence
 
-from glimpsecli.annotations.text import decoded, read_bytes
-from glimpsecli.encodings import encoding_of
 from glimpsecli.errors import GlimpseError, InvalidInputError
-from glimpsecli.images.streams import is_stream, standard_input
+from glimpsecli.images.streams import is_stream
 from glimpsecli.images.suffixes import IN_FOLDERS, VIDEOS
-from glimpsecli.jobs.folders import Folders, NamesOnDisk
+from glimpsecli.jobs.folders import Folders
+from glimpsecli.jobs.from_file import is_shut_off, lines_of
 from glimpsecli.jobs.groups import Group, Key, Source, folder_of, folders_first, grouped, in_order
 from glimpsecli.jobs.spool import Hashes, Spool
 from glimpsecli.jobs.tars import find_tars
@@ -179,12 +174,12 @@ class Sources:
                 raise InvalidInputError(
                     f"{path} is no regular file", "a batch reads files, and extract reads pipes too"
                 )
-            elif os.path.exists(path) or _is_shut_off(path):
+            elif os.path.exists(path) or is_shut_off(path):
                 yield Source(os.path.join(".", path) if path == "-" else path, os.path.basename(path))
             else:
                 yield from _matching(path, self._chosen.kept_out, self._left_out)
         for name in lists:
-            yield from (Source(path, _relative(path)) for path in _lines_of(name))
+            yield from (Source(path, _relative(path)) for path in lines_of(name))
 
 
 def find_sources(
@@ -260,64 +255,6 @@ def _matching(pattern: str, kept_out: str, left_out: Counter[str]) -> Iterator[S
     for path in paths:
         if os.path.commonpath([os.path.realpath(path), kept_out]) != kept_out:
             yield Source(path, _relative(os.path.relpath(path, fixed or ".")))
-
-
-def _lines_of(name: str) -> Iterator[str]:
-    """Read the paths of a list, one on each line."""
-    names = NamesOnDisk()
-    with _opened_list(name) as lines:
-        for number, line in enumerate(lines, 1):
-            bare = line.removesuffix(b"\n").removesuffix(b"\r")
-            if not bare.strip():
-                continue
-            path = os.fsdecode(bare).strip() if is_address(os.fsdecode(bare).strip()) else names.find(os.fsdecode(bare))
-            if is_address(path):
-                pass  # it fails alone where it is not there: asking for each would take too long
-            elif not os.path.isfile(path) and not _is_shut_off(path):
-                problem = (
-                    "is a folder"
-                    if os.path.isdir(path)
-                    else "is no regular file"
-                    if is_stream(path)
-                    else "does not exist"
-                )
-                raise InvalidInputError(f"{name}, line {number}: {path} {problem}", "give files")
-            yield path
-
-
-@contextmanager
-def _opened_list(name: str) -> Iterator[Iterable[bytes]]:
-    """Give the lines of a list, in UTF-8 or as any bytes; of a file they are read one by one."""
-    hint = "give a file with a path on each line"
-    if name != "-" and not os.path.isfile(name):  # a FIFO, or the reason why it cannot be read
-        file: BinaryIO = io.BytesIO(read_bytes(name, hint))
-    elif name == "-":
-        file = standard_input()
-    else:
-        try:
-            file = open(name, "rb")  # noqa: SIM115 - closed below
-        except OSError as error:
-            raise InvalidInputError(f"{name}: {error.strerror or error}", hint) from None
-    try:
-        head = file.readline()
-        if encoding_of(head) == "utf-8":  # then any bytes are a path
-            yield chain([head], file)
-        else:
-            yield os.fsencode(decoded(head + file.read(), "standard input" if name == "-" else name)).splitlines(True)
-    finally:
-        if name != "-":
-            file.close()
-
-
-def _is_shut_off(path: str) -> bool:
-    """Return whether a path is in a folder that may not be searched: only opening the file shows whether it exists."""
-    try:
-        os.stat(path)
-    except PermissionError:
-        return True
-    except (OSError, ValueError):
-        pass
-    return False
 
 
 def _relative(path: str) -> str:

@@ -16,7 +16,6 @@ import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import BinaryIO, NamedTuple
 
 from glimpsecli.errors import FileProblemError, GlimpseError, InvalidInputError
@@ -211,6 +210,4 @@ def _opened(path: str, inside: str, storage: Storage, size: int) -> BinaryIO:
             raise
         reason = f"{shown(path)} cannot be kept for a while: {error.strerror}"
         raise FileProblemError(reason, "free some space, or set TMPDIR") from error
-    with suppress(OSError):
-        file.seek(0)
     return file

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from glimpsecli.errors import InvalidInputError
 
 
-class ReadOnly:
+class ReadOnly(ABC):
     """The writing half of :class:`glimpsecli.storage.protocol.Storage`, refused."""
 
     def put(self, path: str, content: bytes | memoryview, *, overwrite: bool = False) -> None:
@@ -39,8 +40,9 @@ class ReadOnly:
         """Refuse to delete."""
         self._refuse(path)
 
+    @abstractmethod
     def _label(self, path: str = "") -> str:
-        raise NotImplementedError
+        """Name a file in messages."""
 
     def _refuse(self, *paths: str) -> NoReturn:
         raise InvalidInputError(f"{self._label(*paths[:1])} is read-only", "write to a folder or to a bucket")

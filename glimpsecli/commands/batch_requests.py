@@ -1,0 +1,92 @@
+"""What the options of ``glimpse batch`` ask for: the annotations, where to look, and the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from glimpsecli.commands import lowering
+from glimpsecli.commands.report import say
+
+if TYPE_CHECKING:
+    from glimpsecli.jobs.cluster import Cluster
+    from glimpsecli.jobs.groups import Source
+    from glimpsecli.jobs.requests import Request
+
+
+def cluster_of(given: dict[str, Any], *, sharded: bool) -> AbstractContextManager[Cluster | None]:
+    """Take the options of a cluster, and give the connection to it, which is made when it is entered."""
+    scheduler, file, chunk = (given.pop(name) for name in ("scheduler", "scheduler_file", "chunk"))
+    if scheduler and file:
+        raise click.UsageError("--scheduler and --scheduler-file both name a cluster; use one of them.")
+    if not scheduler and not file:
+        lowering.refuse({"chunk": chunk}, ("chunk",), "belongs to --scheduler", unless=False)
+        return nullcontext()
+    if given["jobs"] is not None:
+        raise click.UsageError(f"-j {given['jobs']} with --scheduler: the workers of a cluster say how many they are.")
+    if sharded and chunk is not None:
+        raise click.UsageError("--chunk: a shard is what a worker is given at a time; use --per-shard.")
+    from glimpsecli.jobs.connecting import cluster_at
+
+    note: Callable[[str], object] = (lambda line: None) if given["quiet"] else say
+    return cluster_at(scheduler or file, chunk=chunk or None, note=note)
+
+
+def annotations_of(given: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
+    """Take the options of annotations; give the annotations, and the labels that are asked for."""
+    path, names = given.pop("annotations"), ("annotations_format", "box_format", "box_unit", "labels")
+    lowering.refuse(given, names, "belongs to --annotations", unless=path is not None)
+    file_format, box_format, unit, labels = (given.pop(name) for name in names)
+    if path is None:
+        return None, ()
+    from glimpsecli.annotations.reading import read_annotations
+
+    found = read_annotations(path, file_format, box_format=box_format or "xywh", unit=unit or "pixels")
+    if not given["quiet"]:
+        many = len(found.images)
+        say(f"{path}: {found.file_format}, boxes of {many} image{'s'[: many != 1]}")
+        for note in found.notes:
+            say(f"{path}: {note}")
+    return found, labels
+
+
+def taken_of(given: dict[str, Any], *, annotated: bool) -> list[Request] | Callable[[Source], list[Request]]:
+    """Take the options that say where to look; give the requests of all sources, or a function that gives each its."""
+    from glimpsecli.jobs.requests import BoxRequest, RandomRequest
+
+    tiles, number, sides = given.pop("tiles"), given.pop("number"), given.pop("random_size")
+    seed = given.pop("seed")
+    requests = lowering.requests_of(given)
+    used = [
+        flag
+        for flag, value in (
+            ("--annotations", annotated), ("--tiles", tiles), ("--random", number), ("a window", requests),
+        )
+        if value
+    ]  # fmt: skip
+    if len(used) > 1:
+        raise click.UsageError(f"{' and '.join(used)} both say where to look; use one of them.")
+    own = {"random_size": sides, "seed": seed}
+    lowering.refuse(own, ("random_size", "seed"), "belongs to --random", unless=number is not None)
+    if number is not None:
+        return lambda source: [RandomRequest(number, seed, _random_key(source), *sides)]
+    return (_tiles(*tiles) if tiles else requests) or [BoxRequest()]
+
+
+def _random_key(source: Source) -> str:
+    return source.relative if source.at is None else f"{source.relative}#{source.at.number}"
+
+
+def _tiles(columns: int, rows: int) -> list[Request]:
+    from glimpsecli.annotations.boxes import Box, Length
+    from glimpsecli.jobs.requests import BoxRequest
+
+    width, height = Length(100 / columns, percent=True), Length(100 / rows, percent=True)
+    return [
+        BoxRequest(Box(Length(100 * x / columns, percent=True), Length(100 * y / rows, percent=True), width, height))
+        for y in range(rows)
+        for x in range(columns)
+    ]
