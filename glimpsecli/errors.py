@@ -57,6 +57,10 @@ class FileProblemError(GlimpseError, OSError):
     __str__ = GlimpseError.__str__
 
 
+class DiskFullError(FileProblemError):
+    """No space is left for a file. That is the fault of no image: a run ends with it."""
+
+
 class FrameProblemError(FileProblemError):
     """A frame of a video that cannot be had. Where one is missing others mostly are, and the screen shows the first."""
 

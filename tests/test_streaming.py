@@ -28,6 +28,7 @@ from glimpsecli.jobs.plan import How, Output
 from glimpsecli.jobs.requests import BoxRequest
 from glimpsecli.jobs.sources import Sources
 from glimpsecli.jobs.spool import Hashes, Spool
+from glimpsecli.storage import atomic
 
 PARTS = st.text(st.sampled_from("ab19-0_ .é"), min_size=1, max_size=3).filter(lambda text: not text.startswith("."))
 
@@ -365,6 +366,25 @@ def test_the_total_of_a_part_is_its_own(monkeypatch):
     items = batch.items()
     next(items)
     assert batch.total == 10
+
+
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_a_full_disk_ends_the_run_with_one_line(run, monkeypatch, workers):
+    photos(*(f"in/{number}.png" for number in range(9)))
+    placed = []
+
+    def place(target, write, *, overwrite):
+        placed.append(target)
+        if len(placed) > 2:
+            raise atomic.explained(target, OSError(28, "No space left on device"))
+        atomic.place(target, write, overwrite=overwrite)
+
+    with monkeypatch.context() as full:
+        full.setattr("glimpsecli.jobs.engine.place", place)
+        code, err = run(f"in -o out -j {workers}")
+    assert (code, err.count("no space left"), err.count("\n")) == (1, 1, 1), err
+    assert run("in -o out --resume")[0] == 0
+    assert len([*Path("out").rglob("*.png")]) == 9
 
 
 def test_a_full_temporary_disk_is_named(monkeypatch):

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from glimpsecli import images
-from glimpsecli.errors import FileProblemError, FrameProblemError, GlimpseError, InvalidInputError
+from glimpsecli.errors import DiskFullError, FileProblemError, FrameProblemError, GlimpseError, InvalidInputError
 from glimpsecli.jobs.container import gathered
 from glimpsecli.jobs.decoding import Origin, decode, upright_size_of
 from glimpsecli.jobs.glimpses import look_at
@@ -137,6 +137,8 @@ def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
             written.append(product)
         too_small = sum(placement.too_small for placement in placements)
         return Done(item.label, tuple(written), too_small=too_small, at=item.at)
+    except DiskFullError:
+        raise
     except GlimpseError as error:
         return Done(item.label, tuple(written), error, at=item.at)
     except MemoryError:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from glimpsecli.errors import FileProblemError, GlimpseError, InvalidInputError
+from glimpsecli.errors import DiskFullError, FileProblemError, GlimpseError, InvalidInputError
 
 _SUFFIX = ".glimpse-tmp"
 _unfinished: set[str] = set()  # temporary files of this process
@@ -119,7 +119,8 @@ def explained(label: str, error: OSError) -> FileProblemError:
     """Turn a refusal of the system into one line with a way out."""
     reason = error.strerror or str(error) or type(error).__name__
     hint = _HINTS.get(error.errno) if error.errno else None
-    return FileProblemError(f"{label} could not be written: {reason[:1].lower()}{reason[1:]}", hint)
+    kind = DiskFullError if error.errno in (errno.ENOSPC, errno.EDQUOT) else FileProblemError
+    return kind(f"{label} could not be written: {reason[:1].lower()}{reason[1:]}", hint)
 
 
 def discard_unfinished() -> None:
