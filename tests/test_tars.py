@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -200,6 +201,55 @@ def test_names_that_lead_out_of_a_tar_are_not_read(glimpse):
     assert "2 of its members have names that lead out of it" in errors
     assert {name for name in snapshot() if name.endswith("png")} == {"x-08/ok_000.png", "x-08/b_000.png"}
     assert not Path("out.png").exists()
+
+
+def test_a_hard_link_is_its_member():
+    write_tar("h.tar", [("a.png", b"content")])
+    with tarfile.open("h.tar", "a") as tar:
+        link = tarfile.TarInfo("./sub/b.png")
+        link.type, link.linkname = tarfile.LNKTYPE, "./a.png"
+        tar.addfile(link)
+    with open("h.tar", "rb") as file:
+        assert TarStorage("h.tar", file).read("sub/b.png") == b"content"
+
+
+@pytest.mark.parametrize(
+    ("line", "made"),
+    [
+        ("batch x-08.tar/sub/a.png", {"a_000.png"}),
+        ("batch x-08.tar/sub", {"a_000.png", "deep/c_000.png"}),
+        ("batch x-08.tar/", {f"x-08/{name[:-4]}_000.png" for name, _ in MEMBERS}),
+        ("batch --from-file list", {"x-08/b2_000.png", "x-09/sub/a_000.png"}),
+    ],
+)
+def test_members_and_folders_of_a_tar_are_named_like_files(glimpse, line, made):
+    Path("list").write_text("x-08.tar/b2.png\nx-09.tar/sub/a.png\n")
+    code, errors = glimpse(f"{line} -o out --size 4")
+    assert (code, {name for name in snapshot() if name.endswith("png")}) == (0, made), errors
+
+
+def test_members_are_drawn_on(glimpse):
+    assert glimpse("overlay x-08.tar/sub/a.png --box 1,1,5,5 -o a.png")[0] == 0
+    assert glimpse("overlay in/x-08/sub/a.png --box 1,1,5,5 -o b.png")[0] == 0
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("x-08.tar/none.png", "x-08.tar/none.png does not exist"),
+        ("--from-file none", "none, line 1: x-08.tar/none.png does not exist; give members of the tar"),
+        ("--from-file tars", "tars, line 1: x-08.tar is a tar; give it as a source, or its members, x.tar/NAME"),
+        ("tars_only", "and holds 1 .tar; name tars, tars_only/*.tar"),
+    ],
+)
+def test_what_is_not_in_a_tar_is_named_with_the_way_out(glimpse, source, said):
+    Path("none").write_text("x-08.tar/none.png\n")
+    Path("tars").write_text("x-08.tar\n")
+    Path("tars_only").mkdir()
+    shutil.copy("x-08.tar", "tars_only")
+    code, errors = glimpse(f"batch {source} -o out")
+    assert (code, said in errors) == (2, True), errors
 
 
 def test_of_members_with_one_name_the_last_is_read(glimpse):

@@ -14,7 +14,7 @@ from glimpsecli.encodings import encoding_of
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.streams import is_stream, standard_input
 from glimpsecli.jobs.folders import NamesOnDisk
-from glimpsecli.storage import is_address
+from glimpsecli.storage import is_address, is_stored, path_of, storage_of
 
 
 def lines_of(name: str) -> Iterator[str]:
@@ -28,6 +28,13 @@ def lines_of(name: str) -> Iterator[str]:
             path = os.fsdecode(bare).strip() if is_address(os.fsdecode(bare).strip()) else names.find(os.fsdecode(bare))
             if is_address(path):
                 pass  # it fails alone where it is not there: asking for each would take too long
+            elif is_stored(path):
+                if storage_of(path).stat(path_of(path)) is None:
+                    raise InvalidInputError(f"{name}, line {number}: {path} does not exist", "give members of the tar")
+            elif path.lower().endswith(".tar"):
+                raise InvalidInputError(
+                    f"{name}, line {number}: {path} is a tar", "give it as a source, or its members, x.tar/NAME"
+                )
             elif not os.path.isfile(path) and not is_shut_off(path):
                 problem = (
                     "is a folder"

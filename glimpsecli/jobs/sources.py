@@ -18,7 +18,7 @@ from glimpsecli.jobs.groups import Group, Key, Source, folder_of, folders_first,
 from glimpsecli.jobs.spool import Hashes, Spool
 from glimpsecli.jobs.tars import find_tars
 from glimpsecli.jobs.walking import Filter, Walk, real_path
-from glimpsecli.storage import is_address, name_of, path_of, shown, storage_of
+from glimpsecli.storage import inside_tar, is_address, is_stored, joined, name_of, path_of, shown, storage_of
 from glimpsecli.storage.addresses import WEB, parse
 
 FRAMES = "choose frames of videos with --frames"
@@ -143,6 +143,7 @@ class Sources:
             pass
         holds = f", and holds {counted(here)}" if +here else ""
         choice = f"; {frames}" if frames and any(f".{suffix}" in here for suffix in VIDEOS) else ""
+        choice += f"; name tars, {shown(joined(root, '*.tar'))}" if ".tar" in here and not is_address(root) else ""
         searched = f"it was searched for {', '.join(self._chosen.suffixes)}{holds}{choice}"
         for failure in walk.failures.values():
             raise failure
@@ -168,7 +169,7 @@ class Sources:
     def _searched(self, paths: Sequence[str], lists: Sequence[str]) -> Iterator[Source]:
         yield from (source for group in self._walk.groups(self._left_out) for source in group.sources)
         for path in paths:
-            if is_address(path):
+            if is_address(path) or (is_stored(path) and storage_of(path).stat(path_of(path)) is not None):
                 yield Source(path, name_of(path))
             elif is_stream(path):
                 raise InvalidInputError(
@@ -225,8 +226,11 @@ def _refuse_overlap(roots: Sequence[str], chosen: Filter) -> None:
 
 def _is_folder(path: str) -> bool:
     """Return whether a path is a folder; of addresses, that of a bucket, one with a slash at its end, and no object."""
-    if not is_address(path):
+    if not is_stored(path):
         return os.path.isdir(path)
+    if inside_tar(path) is not None:
+        found = storage_of(path).stat(path_of(path))
+        return found is not None and found.is_folder
     if parse(path).scheme in WEB:
         return False
     if glob.has_magic(path):
@@ -261,5 +265,8 @@ def _relative(path: str) -> str:
     """Keep the folders of a relative path that leads down; of any other path, and of an address, only the name."""
     if is_address(path):
         return name_of(path)
+    inside = inside_tar(path)
+    if inside is not None:  # below a folder with the name of the tar, as where the whole tar is a source
+        return f"{_relative(os.path.splitext(inside[0])[0])}/{inside[1]}"
     parts = os.path.normpath(path).split(os.sep)
     return os.path.basename(path) if os.path.isabs(path) or ".." in parts else "/".join(parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.storage import is_address, path_of, shown, storage_of
@@ -31,6 +31,8 @@ def find_tars(paths: Sequence[str]) -> tuple[list[str], list[str]]:
     tars: dict[str, str] = {}
     others = []
     for path in paths:
+        if path.endswith("/") and not is_address(path) and os.path.isfile(path.rstrip("/")):
+            path = path.rstrip("/")
         name = shown(path).lower()
         if name.endswith(COMPRESSED):
             raise InvalidInputError(f"{shown(path)} is compressed, and cannot be searched", "unpack it to a .tar")
@@ -46,16 +48,19 @@ def find_tars(paths: Sequence[str]) -> tuple[list[str], list[str]]:
     return [*tars.values()], others
 
 
-def _named(path: str) -> Iterable[str]:
-    if not is_address(path):
-        if os.path.lexists(path):
-            return [path]
-        if glob.has_magic(path):
-            found = sorted(glob.glob(path, recursive=True))
-            if not found:
-                raise InvalidInputError(f"no file fits {path}", "check the pattern")
-            return found
-    return _expanded(path)
+def _named(path: str) -> Iterator[str]:
+    """Generate the tars that a path stands for: itself, those of its ranges, and on a disk those that fit these."""
+    if not is_address(path) and os.path.lexists(path):
+        yield path
+        return
+    for one in _expanded(path):
+        if is_address(one) or os.path.lexists(one) or not glob.has_magic(one):
+            yield one
+            continue
+        found = sorted(glob.glob(one, recursive=True))
+        if not found:
+            raise InvalidInputError(f"no file fits {one}", "check the pattern")
+        yield from found
 
 
 def _expanded(path: str) -> Iterator[str]:

@@ -44,7 +44,8 @@ class Member(NamedTuple):
 class TarStorage(ReadOnly):
     """The members of a tar; see :class:`glimpsecli.storage.protocol.Storage`.
 
-    Of members with one name the last one is read, as when a tar is unpacked. Links and devices are not.
+    Of members with one name the last one is read, as when a tar is unpacked. A hard link is the member that it is
+    linked to; symbolic links and devices are not read.
 
     Parameters
     ----------
@@ -115,15 +116,16 @@ class TarStorage(ReadOnly):
             with tarfile.open(fileobj=self._file, mode="r:") as tar:
                 for member in tar:
                     name = posixpath.normpath(member.name)
-                    if not member.isreg() or member.sparse is not None or name == ".":
+                    found = self._found(member)
+                    if found is None or name == ".":
                         continue
-                    if member.offset_data + member.size > size:
+                    if found.start + found.size > size:
                         self.problem = f"it ends in {member.name!r}"
                         break
                     if name.startswith(("/", "..")) or _DRIVE.match(name) or "\\" in name or not name.isprintable():
                         led_out += 1
                         continue
-                    self._add(name, Member(member.offset_data, member.size))
+                    self._add(name, found)
         except (tarfile.TarError, EOFError, OSError, ValueError) as error:
             if not self._members:
                 raise FileProblemError(
@@ -132,6 +134,14 @@ class TarStorage(ReadOnly):
             self.problem = f"it is damaged after {next(reversed(self._members))!r}"
         if led_out:
             self.problem = f"{led_out} of its members have names that lead out of it, or no files can have"
+
+    def _found(self, member: tarfile.TarInfo) -> Member | None:
+        """Give where the bytes of a member are; None for one that is not read."""
+        if member.islnk():
+            return self._members.get(posixpath.normpath(member.linkname))
+        if not member.isreg() or member.sparse is not None:
+            return None
+        return Member(member.offset_data, member.size)
 
     def _add(self, name: str, member: Member) -> None:
         self._members.pop(name, None)
@@ -156,6 +166,13 @@ class _Slot:
 
 _slots: OrderedDict[str, _Slot] = OrderedDict()
 _slots_lock = threading.Lock()
+
+
+def distrust_tars() -> None:
+    """Ask the stores, when the tars are used next, whether they are still the ones that were fetched."""
+    with _slots_lock:
+        for slot in _slots.values():
+            slot.asked = -FRESH
 
 
 def tar_of(path: str, storage: Storage) -> TarStorage:
