@@ -20,6 +20,7 @@ from test_batch_stores import objects
 from test_shards import snapshot
 
 from glimpsecli import cli
+from glimpsecli.jobs.chunks import Chunk, Terms, packed, unpacked, work
 
 pytestmark = [
     pytest.mark.extras,
@@ -30,14 +31,30 @@ BATCH = [sys.executable, "-m", "glimpsecli", "batch"]
 KILLER = """
 import os
 from glimpsecli.jobs import engine
+from glimpsecli.storage.atomic import temporary_name
 
 def work(item, plan, budget, before=engine._work):
     if item.failure is None and item.source.endswith("img_7.jpg"):
+        folder, name = os.path.split(item.targets[0] if plan.sharding is None else plan.sharding.path(item.shard))
+        os.makedirs(folder, exist_ok=True)
+        open(os.path.join(folder, temporary_name(name)), "w").close()  # as if it were writing
         os._exit(1)
     return before(item, plan, budget)
 
 if engine._work.__defaults__ is None:  # a preload is run twice
     engine._work = work
+"""
+RIVAL = """
+from pathlib import Path
+from glimpsecli.jobs import chunks
+
+def write_shard(sharding, number, *how, before=chunks.write_shard, **more):
+    if number == 1:
+        Path(sharding.path(number)).write_text("theirs")
+    return before(sharding, number, *how, **more)
+
+if chunks.write_shard.__defaults__ is None:
+    chunks.write_shard = write_shard
 """
 
 
@@ -205,6 +222,7 @@ def test_an_image_that_ends_its_workers_fails_alone(glimpse, output):
     process = started(
         f"in -o {output} --size 4 --scheduler local:2 {'' if 'shard' in output else '--chunk 20'}",
         DASK_DISTRIBUTED__WORKER__PRELOAD=json.dumps([str(Path("killer.py").resolve())]),
+        DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT="0.1s",  # a worker that dies again is started again all the same
     )
     with process:
         assert process.wait(120) == 1
@@ -214,6 +232,7 @@ def test_an_image_that_ends_its_workers_fails_alone(glimpse, output):
     assert [json.loads(line)["source"] for line in Path("two/failures.jsonl").read_text().splitlines()] == [
         "in/d1/img_7.jpg"
     ]
+    assert not [*Path("two").rglob("*.glimpse-tmp")]
     assert glimpse(f"in -o {output} --size 4 --resume")[0] == 0  # it does no harm here
     assert glimpse(f"in -o {output.replace('two', 'one')} --size 4")[0] == 0
     assert snapshot("two") == snapshot("one")
@@ -246,6 +265,16 @@ def test_a_file_of_somebody_else_is_kept(glimpse, workers, folder, resume):
     code, errors = glimpse(f"{line} {resume}")
     assert (code, f"{theirs} exists" in errors) == (1 if resume else 2, True)
     assert theirs.read_text() == "theirs"
+
+
+def test_a_shard_of_somebody_else_that_comes_meanwhile_is_kept():
+    Path("rival.py").write_text(RIVAL)
+    preload = json.dumps([str(Path("rival.py").resolve())])
+    line = "in -o two/x-{shard:03d}.tar --per-shard 20 --size 4 --scheduler local:2"
+    with started(line, DASK_DISTRIBUTED__WORKER__PRELOAD=preload) as process:
+        assert process.wait(120) == 1
+        assert "error: two/x-001.tar has come meanwhile; move it away" in process.stderr.read()
+    assert Path("two/x-001.tar").read_text() == "theirs"
 
 
 def test_workers_that_are_killed_in_a_resumed_run(glimpse):
@@ -304,6 +333,11 @@ def test_a_scheduler_that_is_lost_ends_the_run_with_one_line(glimpse, folder):
     assert glimpse(f"{folder}/in -o {folder}/two --random 60 --size 16 --resume")[0] == 0
     assert glimpse(f"{folder}/in -o {folder}/one --random 60 --size 16")[0] == 0
     assert snapshot("two") == snapshot("one")
+
+
+def test_a_worker_that_comes_later_is_checked_with_its_first_chunk():
+    terms = Terms((("glimpse", "0.1"),), "token", b"", "", None)
+    assert "has glimpse" in unpacked(work(packed(Chunk(None, (), terms)))).error.message
 
 
 def test_workers_are_checked_before_anything_is_written(glimpse, folder, workers):

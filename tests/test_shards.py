@@ -248,6 +248,15 @@ def test_a_changed_image_and_edited_lines_make_a_shard_again(glimpse):
     assert snapshot() == snapshot("clean")
 
 
+def test_a_tar_without_a_receipt_is_not_taken_for_a_shard(glimpse):
+    assert glimpse(f"in -o {SHARDS} --per-shard 2")[0] == 0
+    Path("out/x-077.tar").write_text("theirs")
+    code, _, err = glimpse(f"in -o {SHARDS} --per-shard 4 --overwrite")
+    assert (code, "out/x-077.tar has no receipt and stays; remove it" in err) == (0, True), err
+    assert Path("out/x-077.tar").read_text() == "theirs"
+    assert not Path("out/x-003.tar").exists()
+
+
 @pytest.mark.parametrize("again", ["--resume", "--overwrite"])
 def test_shards_that_are_too_many_now_are_removed_and_strangers_stay(glimpse, again):
     assert glimpse(f"in -o {SHARDS} --per-shard 2")[0] == 0

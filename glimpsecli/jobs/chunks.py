@@ -25,6 +25,7 @@ from glimpsecli.jobs.resuming import size_of
 from glimpsecli.jobs.shard_writing import digest_of, write_shard
 from glimpsecli.jobs.syncing import sync_files
 from glimpsecli.storage import is_address, path_of, shown, storage_of
+from glimpsecli.storage.members import distrust_tars
 
 
 class Terms(NamedTuple):
@@ -121,17 +122,18 @@ def work(content: bytes) -> bytes:
 
 @lru_cache(maxsize=64)
 def check(terms: Terms) -> None:
-    """Check the terms of a run on this worker, once.
+    """Check the terms of a run on this worker, once; what a worker keeps of an earlier run may be outdated.
 
     Raises
     ------
     InvalidInputError
         They do not hold.
     """
+    distrust_tars()
     here, node = versions(), platform.node()
     for name, version in terms.versions:
-        if here[name] != version:
-            raise InvalidInputError(f"{node} has {name} {here[name]} and not {version}", "install the same version")
+        if here.get(name) != version:
+            raise InvalidInputError(f"{node} has {name} {here.get(name)} and not {version}", "install the same version")
     if terms.size is not None and size_of(terms.source) != terms.size:
         raise InvalidInputError(
             f"{shown(terms.source)} is not on {node}, or another file",
@@ -148,6 +150,15 @@ def check(terms: Terms) -> None:
         )
 
 
+def problem_of(terms: Terms) -> GlimpseError | None:
+    """Give the reason why this worker cannot work under the terms of a run."""
+    try:
+        check(terms)
+    except GlimpseError as error:
+        return error
+    return None
+
+
 def _run(chunk: Chunk) -> tuple[Done, ...]:
     plan = chunk.plan
     done = tuple(engine.run(plan, chunk.items, workers=chunk.workers, is_done=chunk.is_done))
@@ -159,7 +170,9 @@ def _run(chunk: Chunk) -> tuple[Done, ...]:
     receipt = None
     if chunk.writes:
         number = chunk.items[0].shard or 0
-        receipt = write_shard(plan.sharding, number, done, digest_of(chunk.items, plan), overwrite=True)
+        receipt = write_shard(
+            plan.sharding, number, done, digest_of(chunk.items, plan), overwrite=plan.output.overwrite
+        )
     done = tuple(_without_content(one) for one in done)
     return (*done[:-1], done[-1]._replace(receipt=receipt))
 

@@ -15,11 +15,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, groupby, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glimpsecli.errors import FileProblemError, GlimpseError, InvalidInputError
 from glimpsecli.jobs import engine
-from glimpsecli.jobs.chunks import Chunk, Outcome, Terms, check, packed, unpacked, work
+from glimpsecli.jobs.chunks import Chunk, Outcome, Terms, packed, problem_of, unpacked, work
 from glimpsecli.jobs.description import versions
 from glimpsecli.jobs.outputs import make_folder
 from glimpsecli.jobs.plan import Item, Plan
@@ -69,6 +70,7 @@ class Cluster:
         self._threads: dict[str, int] = {}  # of each worker
         self._waiting: deque[tuple[tuple[Item, ...], Any]] = deque()  # chunks, and their futures where there are any
         self._terms: Terms | None = None
+        self._made: list[Path] = []  # folders that were not there
         self.lost = False
 
     def __enter__(self) -> Self:
@@ -78,6 +80,9 @@ class Cluster:
         if self._terms is not None:
             with suppress(GlimpseError):
                 storage_of(self._terms.token).delete(path_of(self._terms.token))
+            with suppress(OSError):  # a run that was refused leaves no folder
+                for folder in self._made:
+                    folder.rmdir()
 
     def checked(self, items: Iterator[Item], plan: Plan) -> Iterator[Item]:
         """Check all workers before the first item of a plan, and give the items.
@@ -93,6 +98,7 @@ class Cluster:
         name = f".glimpse/cluster-{self._run}" if is_address(plan.root) else temporary_name("run.json")
         token = joined(plan.root, name)
         if not is_address(token):
+            self._made = [one for one in (Path(plan.root), *Path(plan.root).parents) if not one.exists()]
             make_folder(token)
         self._terms = Terms((*versions().items(),), token, os.urandom(16), source, size_of(source))
         self._put_token()
@@ -135,8 +141,8 @@ class Cluster:
         assert plan.root is not None
         self._put_token()  # a run that is resumed has removed it with what a killed one left
         # A chunk that is done again meets its own files. On a disk all were looked for when they were planned; in a
-        # store, and where a run is resumed, a file of somebody else stays.
-        own = not (is_address(plan.root) or plan.output.resumed)
+        # store, and where a run is resumed, a file of somebody else stays. A shard is replaced where the client would.
+        own = plan.output.resumed if plan.sharding is not None else not (is_address(plan.root) or plan.output.resumed)
         output = plan.output._replace(overwrite=plan.output.overwrite or own, resumed=True)
         chunk = Chunk(plan._replace(output=output), (), self._terms, is_done, workers)
         chunks = self._chunks(plan, items, total)
@@ -213,6 +219,8 @@ class Cluster:
             if stop.is_set():
                 raise _StoppedError from None
             raise self._gone() from None
+        except GlimpseError:
+            raise
         except Exception as error:
             raise FileProblemError(
                 f"{self._name}: a worker failed at {items[0].name}: {error}",
@@ -294,12 +302,3 @@ class Cluster:
 
 class _StoppedError(Exception):
     """A chunk was called back after a stop."""
-
-
-def problem_of(terms: Terms) -> GlimpseError | None:
-    """Give the reason why this worker cannot work under the terms of a run."""
-    try:
-        check(terms)
-    except GlimpseError as error:
-        return error
-    return None

@@ -51,8 +51,14 @@ def cluster_at(scheduler: str, *, chunk: int | None, note: Callable[[str], objec
         # Dask keeps the last 1,000 messages for its developers, and ours hold the items of chunks.
         held.enter_context(dask.config.set({"distributed.admin.low-level-log-length": 10}))
         if scheduler.startswith("local:"):
-            # A chunk waits at the scheduler, where the death of a worker does not touch it.
-            held.enter_context(dask.config.set({"distributed.scheduler.worker-saturation": 1.0}))
+            local_manners = {
+                # A chunk waits at the scheduler, where the death of a worker does not touch it.
+                "distributed.scheduler.worker-saturation": 1.0,
+                # A worker that ends again and again, for the image does it, is started again and again: by default it
+                # is given up where it happens to be away 15 seconds after one of its ends.
+                "distributed.deploy.lost-worker-timeout": "1 day",
+            }
+            held.enter_context(dask.config.set(local_manners))
             count = _count(scheduler)
             with _uninterrupted():
                 try:

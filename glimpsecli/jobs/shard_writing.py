@@ -8,10 +8,11 @@ import posixpath
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from glimpsecli.errors import FileProblemError, InvalidInputError
 from glimpsecli.jobs.lines import line_of
 from glimpsecli.jobs.sharding import Receipt
 from glimpsecli.jobs.syncing import sync_files
-from glimpsecli.storage import is_address, path_of, storage_of
+from glimpsecli.storage import is_address, path_of, shown, storage_of
 from glimpsecli.storage.tars import Tar
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def write_shard(sharding: Sharding, number: int, group: Sequence[Done], plan: st
     plan : str
         What :func:`digest_of` gives.
     overwrite : bool
+        Whether another file is replaced; the same one, of a worker that was lost after it had written, never stands in
+        the way.
 
     Raises
     ------
@@ -63,8 +66,15 @@ def write_shard(sharding: Sharding, number: int, group: Sequence[Done], plan: st
 
 
 def _put(path: str, content: bytes, *, overwrite: bool) -> None:
-    """Write a file, and wait until it is on the disk."""
-    storage_of(path).put(path_of(path), content, overwrite=overwrite)
+    """Write a file, unless it is there, and wait until it is on the disk."""
+    storage = storage_of(path)
+    try:
+        storage.put(path_of(path), content, overwrite=overwrite)
+    except InvalidInputError as error:
+        if storage.read(path_of(path)) != content:
+            raise FileProblemError(
+                f"{shown(path)} has come meanwhile", "move it away, and go on with --resume"
+            ) from error
     if not is_address(path):
         sync_files([path])
 

@@ -24,7 +24,7 @@ from glimpsecli.jobs.pool import processors
 from glimpsecli.jobs.resuming import size_of
 from glimpsecli.jobs.run_folder import RunFolder
 from glimpsecli.jobs.shard_writing import LARGE, bound_of, digest_of, write_shard
-from glimpsecli.jobs.sharding import Receipt
+from glimpsecli.jobs.sharding import SUFFIX, Receipt
 from glimpsecli.storage import is_address, joined, name_of, path_of, shown
 from glimpsecli.storage.atomic import is_temporary, target_of
 
@@ -132,14 +132,22 @@ class Shards(RunFolder):
                 self._plans.setdefault(number, "")
                 self._write(number, [])
         if self._replace and self._part[0] == self._part[1]:
-            for name in self._there():  # shards of an earlier run that had more of them
-                if (self._sharding.number_of(name) or 0) >= numbers.stop:
-                    self._storage.delete(path_of(joined(self.folder, name)))
+            self._remove_from(numbers.stop)
         digest, lines = hashlib.sha256(), 0
         for number in numbers:
             lines += self._done[number].glimpses
             digest.update(self._done[number].sha256.encode())
         self._complete(lines, f"sha256:{digest.hexdigest()}")
+
+    def _remove_from(self, number: int) -> None:
+        """Remove the shards of an earlier run that had more of them; a tar without a receipt is perhaps none."""
+        there = {name for name in self._there() if (self._sharding.number_of(name) or 0) >= number}
+        for name in sorted(there):
+            path = joined(self.folder, name)
+            if name.endswith(SUFFIX) and f"{name.removesuffix(SUFFIX)}.jsonl" not in there:
+                self._warn(f"{shown(path)} has no receipt and stays; remove it if it is in the way")
+            else:
+                self._storage.delete(path_of(path))
 
     def _flush(self) -> None:
         """Begin to write the shard whose outcomes have come, once the one before it is written."""
