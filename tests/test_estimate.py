@@ -1,6 +1,9 @@
 """`glimpse batch --estimate`: what a batch takes is what it then writes, and nothing is written for it."""
 
+import io
 import re
+import tarfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,7 @@ from PIL import Image
 from stores import BUCKET
 
 from glimpsecli import cli
+from glimpsecli.jobs import engine
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +60,7 @@ def test_an_estimate_for_a_number_of_images(estimate):
     assert rows["images"] == "100,000,000, as you say"
     assert rows["glimpses"].startswith("200,000,000, of ")
     assert rows["files"].startswith("200,000,002, ")
-    chunks, size = re.match(r"([\d,]+) chunks of ([\d,]+) images; 256 cores do ", rows["with Dask"]).groups()
+    chunks, size = re.match(r"([\d,]+) chunks of ([\d,]+) images; 256 workers finish ", rows["with Dask"]).groups()
     assert int(chunks.replace(",", "")) == -(-100_000_000 // int(size.replace(",", "")))
     assert estimate("in -o out --estimate=20_000")[1]["images"] == "20,000, as you say"
 
@@ -75,12 +79,43 @@ def test_damaged_images_are_a_share(estimate):
     for number in range(0, 30, 3):
         Path("in/d0", f"{number}.png").write_bytes(b"no image")
     code, rows, _ = estimate("in -o out --size 4 --estimate=3000")
-    assert (code, rows["damaged"]) == (0, "10 of 30 images of the sample fail")
+    said = "10 of 30 images of the sample fail; the first: in/d0/0.png is not an image"
+    assert (code, rows["damaged"][: len(said)]) == (0, said)
     assert rows["glimpses"].startswith("2,000, ")
     for path in Path("in").rglob("*.png"):
         path.write_bytes(b"no image")
     code, _, err = estimate("in -o out --size 4 --estimate")
-    assert (code, err) == (2, "glimpse: error: none of 30 images can be made; run batch on some of them to see why\n")
+    assert code == 2
+    assert err.startswith("glimpse: error: none of 30 images can be made; the first: in/d0/0.png ")
+
+
+def test_of_what_there_is_no_image_there_is_no_estimate(estimate):
+    code, _, err = estimate("in/d0/0.png in/d0/3.png -o out --part 1/8 --estimate")
+    assert (code, err) == (2, "glimpse: error: part 1 of 8 has no images to estimate; leave --part out\n")
+    Path("boxes.csv").write_text("image,x,y,width,height\nd0/none.png,1,1,4,4\n")
+    code, _, err = estimate("in -o out --annotations boxes.csv --estimate -q")
+    assert (code, "no image has a window, and so there is nothing to estimate" in err) == (2, True)
+
+
+def test_compilation_is_no_part_of_the_time(estimate, monkeypatch):
+    """Images that take a while where they come for the first time take none in the estimate."""
+    seen, real = set(), engine.run
+
+    def run(plan, items):
+        began = time.process_time()
+        while items[0].source not in seen and "d1" in items[0].source and time.process_time() - began < 0.05:
+            pass
+        seen.add(items[0].source)
+        return real(plan, items)
+
+    monkeypatch.setattr(engine, "run", run)
+    _, rows, _ = estimate("in -o out --size 4 --estimate")
+    mean = float(rows["a core takes"].partition(" ")[0])
+    assert len(seen) == 30
+    assert mean < 10  # ms; ten images of 50 ms would make it 17
+    monkeypatch.setattr("glimpsecli.jobs.estimating.AGAIN", -1)  # no time for a second one
+    seen.clear()
+    assert float(estimate("in -o out --size 4 --estimate")[1]["a core takes"].partition(" ")[0]) > 15
 
 
 def test_many_images_are_counted_beyond_those_that_are_planned(estimate, monkeypatch):
@@ -115,7 +150,45 @@ def test_requests_to_a_store_are_counted(estimate, s3):
     bucket = f"s3://{BUCKET}/estimate"
     s3.requests.clear()
     rows = estimate(f"{bucket}/in -o {bucket}/out --tiles 2x1 --estimate")[1]
-    assert rows["requests"] == "30 GET, 60 PUT, 1 LIST"
+    assert rows["requests"] == "30 GET, 60 PUT, 4 LIST"  # the folder, and three in it
     assert not [path for method, path in s3.counted() if method == "PUT"]
+    assert estimate(f"{bucket}/in -o out --estimate=1e6")[1]["requests"] == "1,000,000 GET, 0 PUT, 200,002 LIST"
+    assert estimate(f"{bucket}/in -o out --part 2/3 --estimate")[1]["requests"] == "10 GET, 0 PUT, 7 LIST"
     rows = estimate(f"in -o {bucket}/x-{{shard}}.tar --per-shard 10 --estimate=5000")[1]
     assert rows["requests"] == "0 GET, 1,000 PUT, 0 LIST"
+    Path("list.txt").write_text("".join(f"{bucket}/{path}\n" for path in Path("in").rglob("*.png")))
+    assert estimate("--from-file list.txt -o out --estimate")[1]["requests"] == "30 GET, 0 PUT, 0 LIST"
+
+
+@pytest.mark.extras
+def test_a_tar_of_a_store_is_one_request(estimate, s3, monkeypatch):
+    from glimpsecli.storage import storage_of
+
+    for number in range(3):
+        stream = io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w") as tar:
+            for path in Path(f"in/d{number}").iterdir():
+                tar.add(path, path.name)
+        storage_of(f"s3://{BUCKET}").put(f"estimated/t-{number}.tar", stream.getvalue())
+    line = f"s3://{BUCKET}/estimated/t-{{0..2}}.tar -o out --size 4"
+    s3.requests.clear()
+    rows = estimate(f"{line} --estimate")[1]
+    assert sum(method == "GET" for method, _ in s3.counted()) == 3
+    assert (rows["images"], rows["requests"]) == ("30", "3 GET, 0 PUT, 0 LIST")
+    assert rows["tars"] == "3, each of them fetched whole, and anew by each worker of a cluster"
+    assert estimate(f"{line} --estimate=3e6")[1]["requests"] == "300,000 GET, 0 PUT, 0 LIST"
+    assert estimate(f"{line} --part 1/3 --estimate")[1]["requests"] == "3 GET, 0 PUT, 0 LIST"
+    for module in ("batch", "estimating"):
+        monkeypatch.setattr(f"glimpsecli.jobs.{module}.AHEAD", 15)
+    code, _, err = estimate(f"{line} --estimate")
+    assert code == 2
+    assert "3 tars of a store are not fetched to count their images; 1 of them hold 15; give the number of all" in err
+    assert "such as --estimate=45" in err
+
+
+@pytest.mark.extras
+def test_a_web_server_is_asked_for_no_list(estimate, web):
+    for path in Path("in/d0").iterdir():
+        web.files[f"/{path.name}"] = path.read_bytes()
+    Path("list.txt").write_text("".join(f"{web.url}{name}\n" for name in web.files))
+    assert estimate("--from-file list.txt -o out --estimate")[1]["requests"] == "10 GET, 0 PUT, 0 LIST"

@@ -211,7 +211,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     given["overwrite"] = overwrite
     if images is not None:
         with closing(made):
-            show_estimate(made, images or None, given)
+            show_estimate(made, found, images or None, given, planned)
         return
     if given["dry_run"]:
         show_batch(made, record, parameters, given, planned)

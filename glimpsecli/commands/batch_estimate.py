@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,18 +12,21 @@ from glimpsecli.commands.report import say
 if TYPE_CHECKING:
     from glimpsecli.jobs.batch import Batch
     from glimpsecli.jobs.estimating import Estimate
+    from glimpsecli.jobs.sources import Sources
 
 CORES = (1, 16, 256)
 """Numbers of cores that hours are given for."""
 
 
-def show_estimate(batch: Batch, images: int | None, given: Mapping[str, Any]) -> None:
-    """Print what a batch takes, whose images may be so many."""
+def show_estimate(
+    batch: Batch, sources: Sources, images: int | None, given: Mapping[str, Any], planned: Callable[[], object]
+) -> None:
+    """Print what a batch takes, whose images may be so many; `planned` is called when the sample is begun."""
     from glimpsecli.commands.running import progress
     from glimpsecli.jobs.estimating import SAMPLE, estimate
 
-    with progress(lambda: SAMPLE, quiet=given["quiet"]) as tick:
-        found = estimate(batch, images, tick)
+    with progress(lambda: 2 * SAMPLE, quiet=given["quiet"]) as tick:
+        found = estimate(batch, sources, images, lambda: (planned(), tick()))
     if not given["quiet"]:
         say(f"{found.sample} of {found.drawn:,} images were made in memory; nothing is written")
     width = max(len(name) for name, _ in rows_of(found, counted=images is None))
@@ -43,20 +46,25 @@ def rows_of(found: Estimate, *, counted: bool) -> list[tuple[str, str]]:
         ("manifest", f"{_bytes(found.glimpses * found.line_bytes)}, {found.line_bytes:.0f} bytes a line"),
     ]
     if found.failed:
-        rows.insert(1, ("damaged", f"{found.failed} of {found.sample} images of the sample fail"))
+        failed = f"{found.failed} of {found.sample} images of the sample fail; the first: {found.problem}"
+        rows.insert(1, ("damaged", failed))
     if found.shards is None:
         rows.append(("files", f"{found.files:,}, {_bytes(found.output_bytes)}"))
     else:
         each = _bytes(found.output_bytes / found.shards)
         rows.append(("shards", f"{found.shards:,}, of {each} with their receipts; {_bytes(found.output_bytes)}"))
-    if found.reads or found.puts:
-        rows.append(("requests", f"{found.reads:,} GET, {found.puts:,} PUT, {found.lists:,} LIST"))
-    rate = CORES[-1] / (found.chunk * found.seconds[0])
-    memory = _bytes(found.waiting_bytes(CORES[-1]))
+    requests = found.requests
+    if any(requests):
+        rows.append(("requests", f"{requests.reads:,} GET, {requests.puts:,} PUT, {requests.lists:,} LIST"))
+    if requests.tars:
+        rows.append(("tars", f"{requests.tars:,}, each of them fetched whole, and anew by each worker of a cluster"))
     chunks = f"{found.chunks:,} chunk{'s'[: found.chunks != 1]} of {found.chunk:,} images"
-    rows.append(
-        ("with Dask", f"{chunks}; {CORES[-1]} cores do {_short(rate)} a second, {memory} of outcomes wait at most")
-    )
+    if found.chunks > CORES[-1]:
+        rate = _short(CORES[-1] / (found.chunk * found.seconds[0]))
+        memory = _bytes(found.waiting_bytes(CORES[-1]))
+        chunks += f"; {CORES[-1]} workers finish {rate} chunks a second"
+        chunks += f", and up to {memory} of lines wait in their memory to be written"
+    rows.append(("with Dask", chunks))
     return rows
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice, pairwise
 from statistics import fmean, quantiles
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,17 +15,21 @@ from glimpsecli.jobs import engine
 from glimpsecli.jobs.batch import AHEAD
 from glimpsecli.jobs.cluster import MOST, SECONDS, WINDOW
 from glimpsecli.jobs.lines import line_of
+from glimpsecli.jobs.pool import keep_memory
 from glimpsecli.jobs.sharding import Sharding
+from glimpsecli.jobs.store_requests import Requests, requests_of, tars_of
 from glimpsecli.storage import is_address
 
 if TYPE_CHECKING:
+    from glimpsecli.errors import GlimpseError
     from glimpsecli.jobs.batch import Batch
     from glimpsecli.jobs.plan import Item, Plan
+    from glimpsecli.jobs.sources import Sources
 
 SAMPLE = 32
 """Images that are made."""
-LISTED = 1000
-"""Objects that a store gives in an answer to a request for their names."""
+AGAIN = 20.0
+"""Seconds in which they are made a second time, for the first time may hold the compilation of kernels."""
 TAR = 1024 + 2 * 256
 """Bytes that a tar takes for a glimpse and its line beside them: a header each, and the rest of a block."""
 
@@ -42,14 +46,15 @@ class Estimate(NamedTuple):
         Images that the sample was drawn from.
     failed : int
         Images of the sample that failed.
+    problem : GlimpseError or None
+        The error of the first of these.
     seconds : (float, float, float)
         Time of one core for an image: the mean, the median, and what nine of ten stay below.
     glimpse_bytes, line_bytes, outcome_bytes : float
         Means for a glimpse and its line, and for what a worker of a cluster sends back for an image.
     shards : int or None
         Their number, where there are any.
-    reads, puts, lists : int
-        Requests to stores.
+    requests : Requests
     """
 
     images: int
@@ -57,14 +62,13 @@ class Estimate(NamedTuple):
     sample: int
     drawn: int
     failed: int
+    problem: GlimpseError | None
     seconds: tuple[float, float, float]
     glimpse_bytes: float
     line_bytes: float
     outcome_bytes: float
     shards: int | None
-    reads: int
-    puts: int
-    lists: int
+    requests: Requests
 
     @property
     def core_seconds(self) -> float:
@@ -99,71 +103,110 @@ class Estimate(NamedTuple):
         return round(min(self.images, WINDOW * cores * self.chunk) * self.outcome_bytes)
 
 
-def estimate(batch: Batch, images: int | None, tick: Callable[[], object]) -> Estimate:
+def estimate(batch: Batch, sources: Sources, images: int | None, tick: Callable[[], object]) -> Estimate:
     """Make a sample of the images of a batch in memory, and reckon what the whole takes.
+
+    Each image of the sample is made twice, and the time of the second is taken, as long as there are `AGAIN` seconds
+    for that: compilation is no part of it. It is the time of the processor, which is the same where other programs run,
+    or a network is waited for.
 
     Parameters
     ----------
     batch : Batch
+    sources : Sources
+        Those of the batch.
     images : int, optional
         Number of the images; by default they are counted.
     tick : callable
-        Is called after each image of the sample.
+        Is called after each image of the sample that is made, `2 * SAMPLE` times at most.
 
     Raises
     ------
     InvalidInputError
-        No image of the sample can be made.
+        There is no image to make a sample of, none of the sample can be made, or they cannot be counted.
     """
     ahead = [*islice(batch.items(), AHEAD)]
+    _check(ahead, batch, sources, images)
     images = images or batch.count()
+    batch.close()  # or they would be counted on while images are timed
+    keep_memory()
     sample = [ahead[number] for number in _spread(len(ahead))]
-    made = [*_made(batch.plan, sample, tick)]
-    good = [one for one in made if one.glimpses is not None]
+    made = _made_twice(batch.plan, sample, tick)
+    good = [one for one in made if one.failure is None]
+    problem = next((one.failure for one in made if one.failure is not None), None)
     if not good:
-        raise InvalidInputError(f"none of {len(made)} images can be made", "run batch on some of them to see why")
-    timed = sorted(one.seconds for one in (made[1:] or made))  # the first one loads compiled code
-    deciles = quantiles(timed, n=10, method="inclusive") if len(timed) > 1 else [*timed] * 9
+        raise InvalidInputError(f"none of {len(made)} images can be made; the first: {problem}", "check the sources")
+    timed = [one.seconds for one in made]
+    deciles = quantiles(timed, n=10, method="inclusive") if len(timed) > 1 else timed * 9
     share = len(good) / len(made)
-    glimpses = round(images * share * fmean(len(one.glimpses or ()) for one in good))
-    sizes = [size for one in good for size in one.glimpses or ()] or [0]
+    glimpses = round(images * share * fmean(len(one.glimpses) for one in good))
+    sizes = [size for one in good for size in one.glimpses] or [0]
     lines = [size for one in good for size in one.lines] or [0]
-    sharding, root = batch.plan.sharding, batch.plan.root or ""
+    sharding = batch.plan.sharding
     shards = None if sharding is None else -(-images // sharding.per_shard)
-    written = 0 if not is_address(root) else glimpses if shards is None else 2 * shards
-    reads = round(images * sum(is_address(item.source) for item in sample) / len(sample))
+    written = glimpses if shards is None else 2 * shards
     return Estimate(
-        images, glimpses, len(made), len(ahead), len(made) - len(good), (fmean(timed), deciles[4], deciles[8]),
-        fmean(sizes), fmean(lines), fmean(one.outcome for one in made), shards, reads, written, -(-reads // LISTED),
+        images, glimpses, len(made), len(ahead), len(made) - len(good), problem,
+        (fmean(timed), deciles[4], deciles[8]), fmean(sizes), fmean(lines), fmean(one.outcome for one in made), shards,
+        requests_of(batch, sources, ahead, images, written),
     )  # fmt: skip
 
 
 class _Made(NamedTuple):
-    """An image of the sample: its time, and the bytes of its glimpses, if it has not failed, lines and outcome."""
+    """An image of the sample: its time, and the bytes of its glimpses, lines and outcome."""
 
     seconds: float
-    glimpses: tuple[int, ...] | None
+    failure: GlimpseError | None
+    glimpses: tuple[int, ...]
     lines: tuple[int, ...]
     outcome: int
+
+
+def _check(ahead: Sequence[Item], batch: Batch, sources: Sources, images: int | None) -> None:
+    """Refuse a batch of which there is no sample, or whose images are counted only while they are read."""
+    number, parts = batch.part
+    if not ahead and parts > 1:
+        raise InvalidInputError(f"part {number} of {parts} has no images to estimate", "leave --part out")
+    if not ahead:
+        raise InvalidInputError("no image has a window, and so there is nothing to estimate", "check the annotations")
+    tars = [tar for tar in sources.tars if is_address(tar)]
+    if images is None and tars and parts == 1 and len(ahead) >= AHEAD:
+        whole = max(1, len(tars_of(ahead)) - 1)  # the last one may have more
+        raise InvalidInputError(
+            f"{len(tars)} tars of a store are not fetched to count their images; {whole} of them hold {AHEAD:,}",
+            f"give the number of all images, such as --estimate={AHEAD * len(tars) // whole}",
+        )
 
 
 def _spread(count: int) -> Sequence[int]:
     """Choose numbers below `count`, one in each of equal stretches, the same ones each time."""
     stretches = min(SAMPLE, count)
     chance = random.Random(0)
-    edges = [count * number // stretches for number in range(stretches + 1)] if stretches else [0]
+    edges = [count * number // stretches for number in range(stretches + 1)]
     return [chance.randrange(start, stop) for start, stop in pairwise(edges)]
 
 
-def _made(plan: Plan, sample: Sequence[Item], tick: Callable[[], object]) -> Iterator[_Made]:
+def _made_twice(plan: Plan, sample: Sequence[Item], tick: Callable[[], object]) -> list[_Made]:
     """Make images in memory: the glimpses of shards are encoded and not written."""
     plan = plan._replace(sharding=plan.sharding or Sharding(""))
+    made = []
     for item in sample:
-        began = time.perf_counter()
-        (done,) = engine.run(plan, [item])
-        seconds = time.perf_counter() - began
-        lines = tuple(len(line_of(product.record, plan.root or "")) for product in done.products)
-        sizes = tuple(len(product.content or b"") for product in done.products)
-        kept = done._replace(products=tuple(product._replace(content=None) for product in done.products))
-        yield _Made(seconds, None if done.failure is not None else sizes, lines, len(pickle.dumps(kept)))
+        made.append(_made(plan, item))
         tick()
+    began = time.monotonic()
+    for number, item in enumerate(sample):
+        if time.monotonic() - began > AGAIN:
+            break
+        made[number] = _made(plan, item)
+        tick()
+    return made
+
+
+def _made(plan: Plan, item: Item) -> _Made:
+    began = time.process_time()
+    (done,) = engine.run(plan, [item])
+    seconds = time.process_time() - began
+    lines = tuple(len(line_of(product.record, plan.root or "")) for product in done.products)
+    sizes = tuple(len(product.content or b"") for product in done.products)
+    kept = done._replace(products=tuple(product._replace(content=None) for product in done.products))
+    return _Made(seconds, done.failure, sizes, lines, len(pickle.dumps(kept)))

@@ -57,6 +57,8 @@ class Sources:
         The errors of folders that could not be searched, by their keys; each comes as a source, too.
     tars : tuple of str
         The tar files.
+    folders : tuple of str
+        The folders of stores, without a slash at their ends.
 
     Raises
     ------
@@ -78,6 +80,7 @@ class Sources:
         roots = [path for path in given if _is_folder(path)]
         for root in roots:
             self._check_root(root, "" if videos else frames)
+        self.folders = tuple(root.rstrip("/") for root in roots if is_address(root) and inside_tar(root) is None)
         _refuse_overlap(roots, self._chosen)
         others = [path for path in given if path not in roots]
         self._walk = Walk(roots, self._chosen, tars)
