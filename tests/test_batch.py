@@ -647,6 +647,30 @@ def test_the_part_of_a_slurm_task(environment, part, monkeypatch):
         assert part in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--scheduler", ""], "--scheduler '' is no address; write tcp://HOST:8786, tls://HOST:8786 or local:4"),
+        (["--scheduler", "there"], "there is no address; write tcp://HOST:8786, tls://HOST:8786 or local:4, or give a"),
+        (["--scheduler", "127.0.0.1:8786"], "127.0.0.1:8786 is no address; write tcp://HOST:8786"),
+        (["--scheduler", "http://here:1"], "--scheduler http://here:1 is no address; write tcp://HOST:8786"),
+        (["--scheduler", "local:0"], "--scheduler local:0 is no number of workers; write local:4"),
+        (
+            ["--scheduler-file", ""],
+            "'' is no scheduler file; give the one that `dask scheduler --scheduler-file` writes",
+        ),
+        (["--scheduler-file", "none"], "none is no scheduler file"),
+        (["--scheduler", "", "--scheduler-file", ""], "both name a cluster"),
+        (["--scheduler", "local:2", "-j", "2"], "-j 2 with --scheduler: leave -j out"),
+    ],
+)
+def test_values_that_name_no_scheduler_are_refused(glimpse, capsys, options, said):
+    code = cli.run(["batch", "in", "-o", "out", *options])
+    err = capsys.readouterr().err
+    assert (code, err.count("\n"), Path("out").exists()) == (2, 1, False)
+    assert said in err
+
+
 def test_without_dask_a_scheduler_ends_with_one_line_and_code_3(glimpse, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     code, _, err = glimpse("in -o out --scheduler local:2")

@@ -10,6 +10,7 @@ import tarfile
 import time
 import uuid
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from PIL import Image
 from stores import BUCKET, MARK
 
 from glimpsecli import cli
+from glimpsecli.jobs import engine
 from glimpsecli.storage import storage_of
 
 pytestmark = pytest.mark.extras
@@ -196,6 +198,29 @@ def _environment():
     import os
 
     return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def test_each_thread_of_a_cluster_works_on_sixteen_images_of_a_store(glimpse, bucket, monkeypatch):
+    """However many processors the client has."""
+    seen = []
+
+    class Cluster:
+        lost = False
+
+        def checked(self, items, plan):
+            return items
+
+        def run(self, plan, items, stop, *, workers, **_):
+            seen.append(workers)
+            return engine.run(plan, items)
+
+    monkeypatch.setattr("glimpsecli.jobs.connecting.cluster_at", lambda *_, **__: nullcontext(Cluster()))
+    monkeypatch.setattr("glimpsecli.jobs.pool.processors", lambda: 64)
+    assert glimpse(f"{bucket}/in -o out --size 5 --scheduler tcp://here:1") == (
+        0,
+        "glimpse: 5 glimpses written to out/\n",
+    )
+    assert seen == [16]
 
 
 def test_members_of_a_shard_in_a_bucket_are_read_back(glimpse, bucket):

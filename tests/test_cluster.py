@@ -378,13 +378,8 @@ def _set_version(version):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ("--scheduler local:0", "--scheduler local:0 is no number of workers; write local:4"),
-        ("--scheduler http://here:1", "--scheduler http://here:1 is no address; write tcp://HOST:8786"),
         ("--scheduler tcp://127.0.0.1:9", "no scheduler answers at tcp://127.0.0.1:9; start one with `dask scheduler`"),
-        ("--scheduler there", "there is no scheduler file; write tcp://HOST:8786, local:4"),
         ("--scheduler-file boxes", "boxes is no scheduler file"),
-        ("--scheduler local:2 --scheduler-file boxes", "both name a cluster"),
-        ("--scheduler local:2 -j 2", "-j 2 with --scheduler"),
         ("--chunk 3", "--chunk belongs to --scheduler"),
         ("--scheduler local:2 --chunk 0", "'0' is no number of images; write 256, or auto"),
     ],

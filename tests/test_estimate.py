@@ -129,8 +129,12 @@ def test_many_images_are_counted_beyond_those_that_are_planned(estimate, monkeyp
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        ("--estimate=0", "'0' is no number of images; write 20000 or 1e8, or no number"),
+        ("--estimate=0", "'0' is no number of images; write --estimate=20000 or --estimate=1e8, or --estimate alone"),
+        ("--estimate=", "'' is no number of images; write --estimate=20000 or --estimate=1e8, or --estimate alone"),
         ("--estimate=1.5", "'1.5' is no number of images"),
+        ("--estimate 100", "--estimate 100: a value goes after an equals sign; write --estimate=100"),
+        ("--estimate 1e8 --size 4", "write --estimate=1e8"),
+        ("--resume quick", "--resume quick: a value goes after an equals sign; write --resume=quick"),
         ("--estimate --resume", "leave --resume and --dry-run out"),
         ("--estimate --dry-run", "leave --resume and --dry-run out"),
     ],
@@ -138,6 +142,21 @@ def test_many_images_are_counted_beyond_those_that_are_planned(estimate, monkeyp
 def test_bad_estimates_are_refused(estimate, option, said):
     code, _, err = estimate(f"in -o out {option}")
     assert (code, said in err) == (2, True)
+
+
+def test_a_folder_that_has_a_number_for_a_name_is_a_source(estimate):
+    Path("in/d1").rename("100")
+    code, rows, _ = estimate("-o out --size 4 --estimate 100")
+    assert (code, rows["images"]) == (0, "10")
+
+
+@pytest.mark.parametrize("option", ["--estimate", "--dry-run"])
+def test_where_nothing_is_made_no_scheduler_is_asked(estimate, capsys, option):
+    code = cli.run(f"batch in -o out --size 4 --scheduler tcp://nobody:1 {option}".split())
+    err = capsys.readouterr().err
+    assert code == 0
+    assert f"glimpse: {option} needs no worker: the scheduler tcp://nobody:1 is not asked\n" in err
+    assert cli.run(f"batch in -o out --size 4 --scheduler nobody {option}".split()) == 2
 
 
 @pytest.mark.extras

@@ -2,12 +2,14 @@
 
 import os
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from glimpsecli.commands import planning
+from glimpsecli.errors import InvalidInputError
 from glimpsecli.jobs.sources import Sources
 
 
@@ -100,3 +102,16 @@ def test_a_long_plan_says_so(glimpse, monkeypatch):
     assert "still planning, for" in glimpse("batch in -o out")[2]
     assert "still planning" not in glimpse("batch in -o out --overwrite -q")[2]
     assert "still planning" not in glimpse("extract in/a.png -o a.png")[2]
+
+
+def test_connecting_is_no_planning(glimpse, monkeypatch):
+    @contextmanager
+    def cluster_at(*_, **keywords):
+        time.sleep(0.2)
+        raise InvalidInputError("no scheduler answers")
+        yield
+
+    monkeypatch.setattr("glimpsecli.jobs.connecting.cluster_at", cluster_at)
+    monkeypatch.setattr(planning, "SAID_EVERY", 0.05)
+    code, _, err = glimpse("batch in -o out --scheduler tcp://nobody:1")
+    assert (code, "still connecting to tcp://nobody:1, for" in err) == (2, True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from contextlib import closing
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import click
@@ -26,17 +28,22 @@ EXAMPLES = options.examples(
 
 
 REMOTE = 16
-"""Images that are worked on at once where they come from a store, so that processors do not wait for the network."""
+"""Images that are worked on at once where they come from a store, so that processors do not wait for the network; on a
+cluster by each thread of a worker."""
 
 
 class BatchCommand(options.Command):
     """The command; some options have a value of their own, and the word after them is not that value."""
 
     alone: ClassVar = {"--resume": "--resume=full", "--estimate": "--estimate=all"}
+    values: ClassVar = {"--resume": re.compile("full|quick"), "--estimate": re.compile("all|[0-9][0-9_.,e+]*")}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Give the options that stand alone their values."""
+        """Give the options that stand alone their values; a value of theirs that follows as a word is no source."""
         end = args.index("--") if "--" in args else len(args)
+        for option, word in pairwise(args[:end]):
+            if option in self.values and self.values[option].fullmatch(word) and not os.path.lexists(word):
+                raise click.UsageError(f"{option} {word}: a value goes after an equals sign; write {option}={word}")
         return super().parse_args(ctx, [*(self.alone.get(one, one) for one in args[:end]), *args[end:]])
 
 
@@ -157,7 +164,8 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         raise click.UsageError(f"-o {shown(target)}: shards are tar files; end the name in .tar")
     elif per_shard is not None:
         raise click.UsageError(f"--per-shard {per_shard} is for shards: -o out-{{shard:05d}}.tar")
-    cluster = cluster_of(given, sharded=sharding is not None)
+    idle = "--estimate" if images is not None else "--dry-run" if given["dry_run"] else None
+    scheduler, cluster = cluster_of(given, sharded=sharding is not None, idle=idle)
     lists = given.pop("lists")
     if not sources and not lists:
         raise click.UsageError("Missing argument 'SOURCE...'.")
@@ -199,7 +207,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     how = how._replace(shaping=how.shaping._replace(min_size=min_size or 0.0))
     output = lowering.output_of(os.path.join(target, ""), name, given)
     if given["jobs"] is None and any(map(is_address, (*sources, *lists, target))):
-        given["jobs"] = max(REMOTE, processors())
+        given["jobs"] = max(REMOTE, processors()) if scheduler is None else REMOTE
     note: Callable[[str], object] = (lambda line: None) if given["quiet"] else say
     record = Manifest(target, part) if sharding is None else Shards(sharding, part, note)
     resumed = bool(resume) and record.holds("run.json")
@@ -216,7 +224,10 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     if given["dry_run"]:
         show_batch(made, record, parameters, given, planned)
         return
+    if scheduler is not None:
+        planned.doing = f"connecting to {scheduler}"
     with cluster as workers:
+        planned.doing = "planning"
         if isinstance(record, Shards):
             run_shards(made, record, parameters, given, planned, workers)
         else:

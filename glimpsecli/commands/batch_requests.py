@@ -17,22 +17,33 @@ if TYPE_CHECKING:
     from glimpsecli.jobs.requests import Request
 
 
-def cluster_of(given: dict[str, Any], *, sharded: bool) -> AbstractContextManager[Cluster | None]:
-    """Take the options of a cluster, and give the connection to it, which is made when it is entered."""
+def cluster_of(
+    given: dict[str, Any], *, sharded: bool, idle: str | None
+) -> tuple[str | None, AbstractContextManager[Cluster | None]]:
+    """Take the options of a cluster; give its name, and the connection to it, which is made when it is entered.
+
+    There is none where the option `idle` is given, for which no worker is needed.
+    """
     scheduler, file, chunk = (given.pop(name) for name in ("scheduler", "scheduler_file", "chunk"))
-    if scheduler and file:
+    if scheduler is not None and file is not None:
         raise click.UsageError("--scheduler and --scheduler-file both name a cluster; use one of them.")
-    if not scheduler and not file:
+    if scheduler is None and file is None:
         lowering.refuse({"chunk": chunk}, ("chunk",), "belongs to --scheduler", unless=False)
-        return nullcontext()
+        return None, nullcontext()
     if given["jobs"] is not None:
-        raise click.UsageError(f"-j {given['jobs']} with --scheduler: the workers of a cluster say how many they are.")
+        raise click.UsageError(
+            f"-j {given['jobs']} with --scheduler: leave -j out, for the workers of a cluster say how many they are."
+        )
     if sharded and chunk is not None:
         raise click.UsageError("--chunk: a shard is what a worker is given at a time; use --per-shard.")
-    from glimpsecli.jobs.connecting import cluster_at
+    from glimpsecli.jobs.connecting import address_in, address_of, cluster_at
 
+    name, address = (file, address_in(file)) if scheduler is None else (scheduler, address_of(scheduler))
     note: Callable[[str], object] = (lambda line: None) if given["quiet"] else say
-    return cluster_at(scheduler or file, chunk=chunk or None, note=note)
+    if idle is not None:
+        note(f"{idle} needs no worker: the scheduler {name} is not asked")
+        return None, nullcontext()
+    return name, cluster_at(address, name=name, chunk=chunk or None, note=note)
 
 
 def annotations_of(given: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:

@@ -154,7 +154,8 @@ class CountValue(Value):
         """Give the number; 0 for all: they are counted."""
         number = re.fullmatch(r"([1-9][0-9_]{0,15})(?:e([0-9]|1[0-2]))?", text)
         if text != "all" and number is None:
-            raise InvalidInputError(f"{text!r} is no number of images", "write 20000 or 1e8, or no number")
+            hint = "write --estimate=20000 or --estimate=1e8, or --estimate alone for all images"
+            raise InvalidInputError(f"{text!r} is no number of images", hint)
         return 0 if number is None else int(number[1].replace("_", "")) * 10 ** int(number[2] or 0)
 
 

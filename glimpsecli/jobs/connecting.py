@@ -20,15 +20,21 @@ ANSWER = "10s"
 """How long a scheduler has to answer at first."""
 
 
+_FORMS = "write tcp://HOST:8786, tls://HOST:8786 or local:4"
+
+
 @contextmanager
-def cluster_at(scheduler: str, *, chunk: int | None, note: Callable[[str], object]) -> Iterator[Cluster]:
+def cluster_at(
+    scheduler: str, *, name: str, chunk: int | None, note: Callable[[str], object]
+) -> Iterator[Cluster]:  # fmt: skip
     """Connect to a scheduler, or start workers on this machine.
 
     Parameters
     ----------
     scheduler : str
-        ``tcp://host:port``, ``tls://host:port``, ``local:N`` for N workers on this machine, or the path of a scheduler
-        file.
+        The address that :func:`address_of` or :func:`address_in` gives.
+    name : str
+        The scheduler in messages, as it was given.
     chunk : int, optional
         Images of a chunk; by default about `SECONDS` of work.
     note : callable
@@ -37,7 +43,7 @@ def cluster_at(scheduler: str, *, chunk: int | None, note: Callable[[str], objec
     Raises
     ------
     InvalidInputError
-        The scheduler is not one, or does not answer.
+        The scheduler does not answer.
     UnavailableError
         distributed is not installed.
     """
@@ -45,7 +51,7 @@ def cluster_at(scheduler: str, *, chunk: int | None, note: Callable[[str], objec
         import dask
         import distributed
     except ImportError as error:
-        raise UnavailableError(f"--scheduler {scheduler} needs Dask", extra("dask")) from error
+        raise UnavailableError(f"--scheduler {name} needs Dask", extra("dask")) from error
     _silence()
     with ExitStack() as held:
         # Dask keeps the last 1,000 messages for its developers, and ours hold the items of chunks.
@@ -59,7 +65,7 @@ def cluster_at(scheduler: str, *, chunk: int | None, note: Callable[[str], objec
                 "distributed.deploy.lost-worker-timeout": "1 day",
             }
             held.enter_context(dask.config.set(local_manners))
-            count = _count(scheduler)
+            count = int(scheduler.removeprefix("local:"))
             with _uninterrupted():
                 try:
                     local = distributed.LocalCluster(
@@ -67,10 +73,10 @@ def cluster_at(scheduler: str, *, chunk: int | None, note: Callable[[str], objec
                         dashboard_address="127.0.0.1:0", memory_limit=0,  # no worker is ended for its share, as with -j
                     )  # fmt: skip
                 except (OSError, RuntimeError) as error:
-                    raise FileProblemError(f"--scheduler {scheduler}: no workers could be started: {error}") from error
+                    raise FileProblemError(f"--scheduler {name}: no workers could be started: {error}") from error
                 address: Any = held.enter_context(local)
         else:
-            address = _address(scheduler)
+            address = scheduler
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
@@ -80,8 +86,8 @@ def cluster_at(scheduler: str, *, chunk: int | None, note: Callable[[str], objec
                 f"no scheduler answers at {address}", "start one with `dask scheduler`, or check the address"
             ) from error
         if any("versions" in str(one.message) for one in caught):
-            note(f"{scheduler} and its workers do not have the versions of Dask and Python that are here")
-        yield held.enter_context(Cluster(client, scheduler, chunk, note))
+            note(f"{name} and its workers do not have the versions of Dask and Python that are here")
+        yield held.enter_context(Cluster(client, name, chunk, note))
 
 
 @contextmanager
@@ -109,25 +115,36 @@ def _silence() -> None:
             logging.getLogger(logger).setLevel(logging.CRITICAL + 1)
 
 
-def _count(scheduler: str) -> int:
-    count = scheduler.removeprefix("local:")
-    if re.fullmatch("[1-9][0-9]{0,3}", count) is None:
-        raise InvalidInputError(f"--scheduler {scheduler} is no number of workers", "write local:4")
-    return int(count)
+def address_of(scheduler: str) -> str:
+    """Check the value of ``--scheduler``: ``tcp://host:port``, ``tls://host:port``, or ``local:N`` for N workers here.
+
+    Raises
+    ------
+    InvalidInputError
+        It is none of them.
+    """
+    if scheduler.startswith("local:"):
+        if re.fullmatch("local:[1-9][0-9]{0,3}", scheduler) is None:
+            raise InvalidInputError(f"--scheduler {scheduler} is no number of workers", "write local:4")
+    elif re.fullmatch(r"(tcp|tls)://[^/]+:[0-9]+", scheduler) is None:
+        file = ", or give a scheduler file by --scheduler-file" if scheduler and "://" not in scheduler else ""
+        raise InvalidInputError(f"--scheduler {scheduler or repr(scheduler)} is no address", _FORMS + file)
+    return scheduler
 
 
-def _address(scheduler: str) -> str:
-    """Give the address of a scheduler, which a scheduler file holds."""
-    if "://" in scheduler:
-        if re.fullmatch(r"(tcp|tls)://[^/]+:[0-9]+", scheduler) is None:
-            raise InvalidInputError(
-                f"--scheduler {scheduler} is no address", "write tcp://HOST:8786 or tls://HOST:8786"
-            )
-        return scheduler
+def address_in(file: str) -> str:
+    """Read the address of a scheduler from a file that the scheduler has written.
+
+    Raises
+    ------
+    InvalidInputError
+        The file is none.
+    """
     try:
-        with open(scheduler, encoding="utf-8") as file:
-            return str(json.load(file)["address"])
+        with open(file, encoding="utf-8") as content:
+            return str(json.load(content)["address"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidInputError(
-            f"{scheduler} is no scheduler file", "write tcp://HOST:8786, local:4, or `dask scheduler --scheduler-file`"
+            f"{file or repr(file)} is no scheduler file",
+            "give the one that `dask scheduler --scheduler-file` writes, or an address by --scheduler",
         ) from error
