@@ -660,11 +660,13 @@ def test_the_part_of_a_slurm_task(environment, part, monkeypatch):
             "'' is no scheduler file; give the one that `dask scheduler --scheduler-file` writes",
         ),
         (["--scheduler-file", "none"], "none is no scheduler file"),
+        (["--scheduler-file", "odd.json"], "odd.json is no scheduler file"),
         (["--scheduler", "", "--scheduler-file", ""], "both name a cluster"),
         (["--scheduler", "local:2", "-j", "2"], "-j 2 with --scheduler: leave -j out"),
     ],
 )
 def test_values_that_name_no_scheduler_are_refused(glimpse, capsys, options, said):
+    Path("odd.json").write_text('{"address": "local:x"}')
     code = cli.run(["batch", "in", "-o", "out", *options])
     err = capsys.readouterr().err
     assert (code, err.count("\n"), Path("out").exists()) == (2, 1, False)

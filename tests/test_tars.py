@@ -133,9 +133,19 @@ def test_a_member_is_read_by_its_path(glimpse):
     ("line", "said"),
     [
         ("x-{08..10}.tar", "x-10.tar does not exist; check the path"),
-        ("x-{9..8}.tar", "{9..8} is no range of numbers; write {000..099}"),
-        ("x-{1..9999999}.tar", "{1..9999999} is no range of numbers"),
-        ("y-*.tar", "no file fits y-*.tar"),
+        ("x-{9..8}.tar", "x-{9..8}.tar: {9..8} goes down, and ranges go up; write {8..9}"),
+        (
+            "x-{1..9999999}.tar",
+            "x-{1..9999999}.tar stands for 9,999,999 tars, and 1,000,000 may be given at a time; give",
+        ),
+        ("x-{0..99999999999}.tar", "stands for 100,000,000,000 tars"),
+        ("x-{0..999}-{0..9999}.tar", "stands for 10,000,000 tars"),
+        (f"x-{{0..{'9' * 5000}}}.tar", ": a range has a number of more than 15 digits; write {000..099}"),
+        ("x-{a..c}.tar", "x-{a..c}.tar: {a..c} is no range of numbers; write {000..099}, or give each tar by its name"),
+        ("x-{08,09}.tar", "{08,09} is no range of numbers; write {000..099}, or give each tar by its name"),
+        ("x-{0..9..2}.tar", "{0..9..2} is no range of numbers"),
+        ("y-*.tar", "no file fits y-*.tar; check the pattern"),
+        ("x-{08..09}-*.tar", "no file fits x-08-*.tar; check the pattern"),
         ("x-08.tar ./x-08.tar", "./x-08.tar is given twice"),
         ("x.tar.gz", "x.tar.gz is compressed, and cannot be searched; unpack it to a .tar"),
         ("empty.tar", "empty.tar is empty; leave it out"),
@@ -151,9 +161,21 @@ def test_tars_that_cannot_be_are_refused_before_work(glimpse, line, said):
 def test_what_is_no_tar_is_named(glimpse):
     Path("text.tar").write_text("text" * 1000)
     code, errors = glimpse("batch text.tar -o out")
-    assert (code, errors) == (
-        1, "glimpse: error: text.tar/ cannot be searched: text.tar is no tar file, or a compressed one\n",
-    )  # fmt: skip
+    said = "text.tar/ cannot be searched: text.tar is no tar file, or a compressed one; unpack it, or leave it out"
+    assert (code, errors) == (1, f"glimpse: error: {said}\n")
+
+
+def test_tars_without_images_are_named(glimpse):
+    write_tar("none.tar", [])
+    write_tar("words.tar", [("a.txt", b"a"), ("b.txt", b"b")])
+    code, errors = glimpse("batch x-08.tar none.tar words.tar -o out --size 4")
+    assert (code, "left out: 2 .txt, 1 .cls, 1 .json, 1 empty tar none.tar\n" in errors) == (0, True)
+    assert glimpse("batch none.tar -o two") == (2, "glimpse: error: none.tar is an empty tar; leave it out\n")
+    code, errors = glimpse("batch words.tar none.tar -o two")
+    assert (code, errors.endswith(", and hold 2 .txt, 1 empty tar none.tar\n")) == (2, True)
+    assert errors.startswith("glimpse: error: words.tar and 1 more hold no image; they were searched for .png, ")
+    code, errors = glimpse("batch x-08.tar -o two --exclude *.png")
+    assert (code, "no image is left to work on; check the sources and --exclude" in errors) == (2, True)
 
 
 def test_ranges_are_those_of_a_shell():

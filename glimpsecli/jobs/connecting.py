@@ -19,7 +19,6 @@ from glimpsecli.jobs.cluster import Cluster
 ANSWER = "10s"
 """How long a scheduler has to answer at first."""
 
-
 _FORMS = "write tcp://HOST:8786, tls://HOST:8786 or local:4"
 
 
@@ -56,6 +55,7 @@ def cluster_at(
     with ExitStack() as held:
         # Dask keeps the last 1,000 messages for its developers, and ours hold the items of chunks.
         held.enter_context(dask.config.set({"distributed.admin.low-level-log-length": 10}))
+        address: Any = scheduler
         if scheduler.startswith("local:"):
             local_manners = {
                 # A chunk waits at the scheduler, where the death of a worker does not touch it.
@@ -74,9 +74,7 @@ def cluster_at(
                     )  # fmt: skip
                 except (OSError, RuntimeError) as error:
                     raise FileProblemError(f"--scheduler {name}: no workers could be started: {error}") from error
-                address: Any = held.enter_context(local)
-        else:
-            address = scheduler
+                address = held.enter_context(local)
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
@@ -142,7 +140,10 @@ def address_in(file: str) -> str:
     """
     try:
         with open(file, encoding="utf-8") as content:
-            return str(json.load(content)["address"])
+            address = str(json.load(content)["address"])
+        if "://" not in address:
+            raise ValueError(address)
+        return address
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidInputError(
             f"{file or repr(file)} is no scheduler file",

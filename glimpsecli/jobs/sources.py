@@ -17,7 +17,7 @@ from glimpsecli.jobs.from_file import is_shut_off, lines_of
 from glimpsecli.jobs.groups import Group, Key, Source, folder_of, folders_first, grouped, in_order
 from glimpsecli.jobs.spool import Hashes, Spool
 from glimpsecli.jobs.tars import find_tars
-from glimpsecli.jobs.walking import Filter, Walk, real_path
+from glimpsecli.jobs.walking import EMPTY, Filter, Walk, real_path
 from glimpsecli.storage import inside_tar, is_address, is_stored, joined, name_of, path_of, shown, storage_of
 from glimpsecli.storage.addresses import WEB, parse
 
@@ -90,8 +90,11 @@ class Sources:
             self._gather(others, lists)
         if not self._has_image(tars):
             deque(self, maxlen=0)  # the folders that cannot be searched, if any
-            none = InvalidInputError("no image is left to work on", "check the sources and --exclude")
-            raise next(iter(self.failures.values()), none)
+            for failure in self.failures.values():
+                raise failure
+            if tars and not roots and self._gathered is None:
+                self._refuse_empty(Walk([], self._chosen._replace(exclude=()), tars), tars, "")
+            raise InvalidInputError("no image is left to work on", "check the sources and --exclude")
 
     @property
     def failures(self) -> dict[Key, GlimpseError]:
@@ -138,19 +141,29 @@ class Sources:
         """Refuse a folder in which no image is; `frames` is the advice where videos are."""
         if real_path(root) == self._chosen.kept_out:
             raise InvalidInputError(f"{shown(root)} is the output folder itself", "choose another output folder")
-        stop, walk = threading.Event(), Walk([root], self._chosen._replace(exclude=()))
-        if any(walk.count(stop)):
-            return
+        walk = Walk([root], self._chosen._replace(exclude=()))
+        if not any(walk.count(threading.Event())):
+            self._refuse_empty(walk, [root], frames)
+
+    def _refuse_empty(self, walk: Walk, paths: Sequence[str], frames: str) -> None:
+        """Refuse folders or tars that hold no image."""
         here: Counter[str] = Counter()
-        for _ in walk.groups(here):
-            pass
-        holds = f", and holds {counted(here)}" if +here else ""
-        choice = f"; {frames}" if frames and any(f".{suffix}" in here for suffix in VIDEOS) else ""
-        choice += f"; name tars, {shown(joined(root, '*.tar'))}" if ".tar" in here and not is_address(root) else ""
-        searched = f"it was searched for {', '.join(self._chosen.suffixes)}{holds}{choice}"
+        images = sum(len(group.sources) for group in walk.groups(here)) - len(walk.failures)
         for failure in walk.failures.values():
             raise failure
-        raise InvalidInputError(f"{shown(root)} holds no image", searched)
+        if images:
+            return
+        many = len(paths) > 1
+        if not many and any(what.startswith(EMPTY) for what in here):
+            raise InvalidInputError(f"{shown(paths[0])} is an {EMPTY}", "leave it out")
+        holds = f", and hold{'s'[many:]} {counted(here)}" if +here else ""
+        choice = f"; {frames}" if frames and any(f".{suffix}" in here for suffix in VIDEOS) else ""
+        choice += f"; name tars, {joined(paths[0], '*.tar')}" if ".tar" in here and os.path.isdir(paths[0]) else ""
+        more = f" and {len(paths) - 1} more" if many else ""
+        raise InvalidInputError(
+            f"{shown(paths[0])}{more} hold{'s'[many:]} no image",
+            f"{'they were' if many else 'it was'} searched for {', '.join(self._chosen.suffixes)}{holds}{choice}",
+        )
 
     def _gather(self, paths: Sequence[str], lists: Sequence[str]) -> None:
         """Take all images at once, and refuse those that come twice."""

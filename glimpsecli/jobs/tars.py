@@ -15,6 +15,9 @@ MOST = 1_000_000
 """Names that a range stands for at most."""
 
 _RANGE = re.compile(r"\{([0-9]+)\.\.([0-9]+)\}")
+_BRACES = re.compile(r"\{[^{}]*(?:\.\.|,)[^{}]*\}")
+_LONGEST = 15
+"""Digits of a number in a range."""
 
 
 def find_tars(paths: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -53,6 +56,7 @@ def _named(path: str) -> Iterator[str]:
     if not is_address(path) and os.path.lexists(path):
         yield path
         return
+    _check_ranges(path)
     for one in _expanded(path):
         if is_address(one) or os.path.lexists(one) or not glob.has_magic(one):
             yield one
@@ -63,6 +67,31 @@ def _named(path: str) -> Iterator[str]:
         yield from found
 
 
+def _check_ranges(path: str) -> None:
+    """Refuse braces that hold no range of numbers, or stand for too many names."""
+    count = 1
+    for braces in _BRACES.findall(path):
+        found = _RANGE.fullmatch(braces)
+        if found is None:
+            raise InvalidInputError(
+                f"{shown(path)}: {braces} is no range of numbers", "write {000..099}, or give each tar by its name"
+            )
+        first, last = found.groups()
+        if max(map(len, found.groups())) > _LONGEST:
+            raise InvalidInputError(
+                f"{shown(path)}: a range has a number of more than {_LONGEST} digits", "write {000..099}"
+            )
+        if int(first) > int(last):
+            raise InvalidInputError(
+                f"{shown(path)}: {braces} goes down, and ranges go up", f"write {{{last}..{first}}}"
+            )
+        count *= int(last) - int(first) + 1
+    if count > MOST:
+        raise InvalidInputError(
+            f"{shown(path)} stands for {count:,} tars, and {MOST:,} may be given at a time", "give a smaller range"
+        )
+
+
 def _expanded(path: str) -> Iterator[str]:
     """Generate the paths that a path with ranges in braces stands for."""
     found = _RANGE.search(path)
@@ -70,8 +99,6 @@ def _expanded(path: str) -> Iterator[str]:
         yield path
         return
     first, last = found.groups()
-    if not int(first) <= int(last) < int(first) + MOST:
-        raise InvalidInputError(f"{shown(path)}: {found[0]} is no range of numbers", "write {000..099}")
     padded = any(len(one) > 1 and one.startswith("0") for one in found.groups())
     width = max(map(len, found.groups())) if padded else 0
     for number in range(int(first), int(last) + 1):

@@ -15,10 +15,14 @@ from glimpsecli.errors import FileProblemError, GlimpseError, InvalidInputError
 from glimpsecli.images.ordering import natural_key
 from glimpsecli.jobs.groups import Group, Key, Source
 from glimpsecli.jobs.spool import Spool
-from glimpsecli.storage import is_address, is_stored, joined, name_of, path_of, shown, storage_of
+from glimpsecli.storage import inside_tar, is_address, is_stored, joined, name_of, path_of, shown, storage_of
 
 COMPANIONS = frozenset({"metadata.jsonl", "metadata.csv", "thumbs.db", "desktop.ini"})
 """Names, in lower case, of files that data sets and systems keep beside images; they are not counted as left out."""
+
+
+EMPTY = "empty tar"
+"""How tars without a file in them are counted as left out, each with its path."""
 
 
 class Filter(NamedTuple):
@@ -151,7 +155,9 @@ class Walk:
         hidden = any(part.startswith(".") for part in folder.relative.split("/"))
         for number, (path, real) in enumerate(folder.paths):
             try:
+                holds = False
                 for name, is_folder, is_link in _listed(path):
+                    holds = True
                     if is_folder:
                         if is_link:  # it is not followed
                             left_out["linked folder"] += not hidden and not name.startswith(".")
@@ -166,9 +172,12 @@ class Walk:
                         images.add(source)
                     elif not (hidden or name.startswith(".") or name.lower() in COMPANIONS):
                         left_out[os.path.splitext(name)[1].lower() or "without suffix"] += 1
+                tar = None if holds else inside_tar(path)
+                if tar is not None:  # it would go unnoticed
+                    left_out[f"{EMPTY} {shown(tar[0])}"] += 1
             except _UnlistedError as error:
                 failed = Source(path, above)
-                self.failures[failed.key] = FileProblemError(f"{shown(path)} cannot be searched: {error}")
+                self.failures[failed.key] = FileProblemError(f"{shown(path)} cannot be searched: {error}", error.hint)
                 images.add(failed)
         if not folder.relative:
             for number, (stem, _) in enumerate(self._tars, len(folder.paths)):
@@ -195,7 +204,11 @@ class Walk:
 
 
 class _UnlistedError(Exception):
-    """A folder cannot be listed."""
+    """A folder cannot be listed; the hint is the way out, where there is one."""
+
+    def __init__(self, reason: str | None, hint: str | None) -> None:
+        super().__init__(reason)
+        self.hint = hint
 
 
 def real_path(path: str) -> str:
@@ -213,9 +226,10 @@ def _listed(folder: str) -> Iterator[tuple[str, bool, bool]]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 yield entry.name, _is_folder(entry), entry.is_symlink()
-    except (GlimpseError, OSError) as error:
-        reason = error.message if isinstance(error, GlimpseError) else error.strerror
-        raise _UnlistedError(reason) from error
+    except GlimpseError as error:
+        raise _UnlistedError(error.message, error.hint) from error
+    except OSError as error:
+        raise _UnlistedError(error.strerror, None) from error
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
