@@ -108,9 +108,13 @@ class BatchCommand(options.Command):
 @options.dry_run_option
 @options.out(
     "--estimate", type=values.CountValue(), metavar="[=N]",
-    help="Write nothing; make some of the images in memory, and print what all, or N, would take.",
+    help="Write nothing; make 32 of the images in memory, and print what all, or N, would take: --estimate=1e8.",
 )  # fmt: skip
-@options.jobs_option
+@options.out(
+    "-j", "--jobs", type=click.IntRange(1), metavar="N",
+    help="Images worked on at once. Default: the processors; with addresses at least 16. Each thread of a worker of "
+    "--scheduler works on 1; with addresses on 16.",
+)  # fmt: skip
 @options.out(
     "--scheduler", metavar="tcp://HOST:8786|local:N",
     help="Work on a Dask cluster, of which this is the scheduler; or on N workers of this machine.",

@@ -42,7 +42,7 @@ def rows_of(found: Estimate, *, counted: bool) -> list[tuple[str, str]]:
         ("images", f"{found.images:,}{'' if counted else ', as you say'}"),
         ("glimpses", f"{found.glimpses:,}, of {_bytes(found.glimpse_bytes)} each"),
         ("a core takes", f"{mean:.3g} ms an image; median {median:.3g}, nine of ten below {most:.3g}"),
-        ("in all", f"{times} cores, where disks and networks keep up"),
+        ("in all", f"{times} cores, if disks and networks keep up"),
         ("manifest", f"{_bytes(found.glimpses * found.line_bytes)}, {found.line_bytes:.0f} bytes a line"),
     ]
     if found.failed:

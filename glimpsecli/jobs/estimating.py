@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.jobs import engine
 from glimpsecli.jobs.batch import AHEAD
+from glimpsecli.jobs.chunks import Outcome, packed
 from glimpsecli.jobs.cluster import MOST, SECONDS, WINDOW
 from glimpsecli.jobs.lines import line_of
 from glimpsecli.jobs.pool import keep_memory
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from glimpsecli.errors import GlimpseError
     from glimpsecli.jobs.batch import Batch
     from glimpsecli.jobs.plan import Item, Plan
+    from glimpsecli.jobs.products import Done
     from glimpsecli.jobs.sources import Sources
 
 SAMPLE = 32
@@ -145,21 +146,22 @@ def estimate(batch: Batch, sources: Sources, images: int | None, tick: Callable[
     sharding = batch.plan.sharding
     shards = None if sharding is None else -(-images // sharding.per_shard)
     written = glimpses if shards is None else 2 * shards
+    outcomes = len(packed(Outcome(tuple(one.outcome for one in made)))) / len(made)
     return Estimate(
         images, glimpses, len(made), len(ahead), len(made) - len(good), problem,
-        (fmean(timed), deciles[4], deciles[8]), fmean(sizes), fmean(lines), fmean(one.outcome for one in made), shards,
+        (fmean(timed), deciles[4], deciles[8]), fmean(sizes), fmean(lines), outcomes, shards,
         requests_of(batch, sources, ahead, images, written),
     )  # fmt: skip
 
 
 class _Made(NamedTuple):
-    """An image of the sample: its time, and the bytes of its glimpses, lines and outcome."""
+    """An image of the sample: its time, the bytes of its glimpses and lines, and its outcome without the glimpses."""
 
     seconds: float
     failure: GlimpseError | None
     glimpses: tuple[int, ...]
     lines: tuple[int, ...]
-    outcome: int
+    outcome: Done
 
 
 def _check(ahead: Sequence[Item], batch: Batch, sources: Sources, images: int | None) -> None:
@@ -209,4 +211,4 @@ def _made(plan: Plan, item: Item) -> _Made:
     lines = tuple(len(line_of(product.record, plan.root or "")) for product in done.products)
     sizes = tuple(len(product.content or b"") for product in done.products)
     kept = done._replace(products=tuple(product._replace(content=None) for product in done.products))
-    return _Made(seconds, done.failure, sizes, lines, len(pickle.dumps(kept)))
+    return _Made(seconds, done.failure, sizes, lines, kept)
