@@ -189,6 +189,15 @@ def test_ranges_are_those_of_a_shell():
     assert find_tars(["r-{0..10}.tar"])[0] == [f"r-{number}.tar" for number in range(11)]
 
 
+@given(st.lists(st.sampled_from([*"{},.*0819a", "..", "{0..", "08", "9" * 5000]), max_size=12).map("".join))
+def test_braces_of_any_kind_are_read_or_refused(braces):
+    try:
+        found, others = find_tars([f"x-{braces}.tar"])
+    except GlimpseError:
+        return
+    assert (others, all(map(os.path.exists, found))) == ([], True)
+
+
 def test_the_tar_in_a_path():
     Path("folder.tar").mkdir()
     write_tar("folder.tar/x.tar", [("a.png", picture(0))])
