@@ -214,7 +214,7 @@ def test_of_a_damaged_tar_the_whole_members_are_read(glimpse):
     Path("x-08.tar").write_bytes(content[:cut])
     code, errors = glimpse("batch x-08.tar x-09.tar -o out --size 4")
     assert code == 1
-    assert "x-08.tar/ cannot be searched: it ends in 'sub/deep/c.png'" in errors
+    assert "cannot be searched: it is truncated: 'sub/deep/c.png' ends early; copy the tar again" in errors
     assert "8 glimpses written to out/, 1 failed" in errors
 
 
@@ -229,9 +229,17 @@ def test_names_that_lead_out_of_a_tar_are_not_read(glimpse):
         tar.addfile(link)
     code, errors = glimpse("batch x-08.tar -o out --size 4")
     assert code == 1
-    assert "2 of its members have names that lead out of it" in errors
+    assert "2 members are not read; the first: '../out.png' leads out of the tar; rename the" in errors
     assert {name for name in snapshot() if name.endswith("png")} == {"x-08/ok_000.png", "x-08/b_000.png"}
     assert not Path("out.png").exists()
+
+
+def test_a_tar_that_is_cut_between_members_is_not_taken_for_whole(glimpse):
+    with tarfile.open("x-08.tar") as tar:
+        cut = tar.getmember("z.png").offset
+    Path("x-08.tar").write_bytes(Path("x-08.tar").read_bytes()[:cut])
+    code, errors = glimpse("batch x-08.tar -o out --size 4")
+    assert (code, "it is truncated: its end is missing" in errors) == (1, True), errors
 
 
 def test_a_hard_link_is_its_member():
@@ -281,6 +289,22 @@ def test_what_is_not_in_a_tar_is_named_with_the_way_out(glimpse, source, said):
     shutil.copy("x-08.tar", "tars_only")
     code, errors = glimpse(f"batch {source} -o out")
     assert (code, said in errors) == (2, True), errors
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a\\b.png", r"'a\\b.png' holds a backslash"),
+        ("a\nb.png", r"'a\nb.png' holds a character that is not printable"),
+        ("C:b.png", "'C:b.png' begins with a drive"),
+        ("a/../../b.png", "'a/../../b.png' leads out of the tar"),
+    ],
+)
+def test_the_fault_of_a_name_is_named(glimpse, name, said):
+    write_tar("x-08.tar", [(name, picture(0)), ("ok.png", picture(1))])
+    code, errors = glimpse("batch x-08.tar -o out --size 4")
+    assert (code, f"cannot be searched: 1 member is not read; the first: {said}; rename" in errors) == (1, True)
+    assert {name for name in snapshot() if name.endswith("png")} == {"x-08/ok_000.png"}
 
 
 def test_of_members_with_one_name_the_last_is_read(glimpse):

@@ -66,7 +66,7 @@ class TarStorage(ReadOnly):
         weakref.finalize(self, file.close)  # when nobody reads from it any more
         self._members: dict[str, Member] = {}
         self._folders: dict[str, dict[str, bool]] = {"": {}}  # what each holds, and whether that is a folder
-        self.problem: str | None = None
+        self.problem: tuple[str, str] | None = None  # and the way out
         self._index()
 
     def list(self, folder: str = "", *, deep: bool = True) -> Iterator[Entry]:
@@ -81,7 +81,7 @@ class TarStorage(ReadOnly):
             else:
                 yield Entry(path, is_folder=True)
         if not folder and self.problem is not None:
-            raise FileProblemError(self.problem)
+            raise FileProblemError(*self.problem)
 
     def read(self, path: str) -> bytes:
         """Read a member whole."""
@@ -110,7 +110,8 @@ class TarStorage(ReadOnly):
         return self._members[path]
 
     def _index(self) -> None:
-        size, led_out = self._file.seek(0, os.SEEK_END), 0
+        size, refused = self._file.seek(0, os.SEEK_END), list[str]()
+        damage = None
         self._file.seek(0)
         try:
             with tarfile.open(fileobj=self._file, mode="r:") as tar:
@@ -120,20 +121,29 @@ class TarStorage(ReadOnly):
                     if found is None or name == ".":
                         continue
                     if found.start + found.size > size:
-                        self.problem = f"it ends in {member.name!r}"
+                        damage = f"it is truncated: {member.name!r} ends early"
                         break
-                    if name.startswith(("/", "..")) or _DRIVE.match(name) or "\\" in name or not name.isprintable():
-                        led_out += 1
+                    fault = _fault(name)
+                    if fault is not None:
+                        refused.append(f"{member.name!r} {fault}")
                         continue
                     self._add(name, found)
+                else:
+                    if tar.offset >= size:  # a tar ends with blocks of zeros
+                        damage = "it is truncated: its end is missing"
         except (tarfile.TarError, EOFError, OSError, ValueError) as error:
             if not self._members:
                 raise FileProblemError(
                     f"{self.root} is no tar file, or a compressed one", "unpack it, or leave it out"
                 ) from error
-            self.problem = f"it is damaged after {next(reversed(self._members))!r}"
-        if led_out:
-            self.problem = f"{led_out} of its members have names that lead out of it, or no files can have"
+            damage = f"it is damaged after {next(reversed(self._members))!r}"
+        problems = [damage] if damage is not None else []
+        if refused:
+            many = f"{len(refused)} members are" if len(refused) > 1 else "1 member is"
+            problems.append(f"{many} not read; the first: {refused[0]}")
+        if problems:
+            hint = "rename the members" if damage is None else "copy the tar again"
+            self.problem = ", and ".join(problems), hint
 
     def _found(self, member: tarfile.TarInfo) -> Member | None:
         """Give where the bytes of a member are; None for one that is not read."""
@@ -152,6 +162,17 @@ class TarStorage(ReadOnly):
             inside = self._folders.setdefault(above, {})
             inside[last] = is_folder
             folder, is_folder = above, True
+
+
+def _fault(name: str) -> str | None:
+    """Give the reason why a member with a name is not read, if there is one."""
+    if name.startswith("/") or name.split("/")[0] == "..":
+        return "leads out of the tar"
+    if _DRIVE.match(name):
+        return "begins with a drive"
+    if "\\" in name:
+        return "holds a backslash"
+    return None if name.isprintable() else "holds a character that is not printable"
 
 
 class _Slot:
