@@ -24,6 +24,9 @@ ANNOTATION_FORMATS = ("coco", "yolo", "voc", "csv", "jsonl")
 BOX_FORMATS = ("xywh", "xyxy", "cxcywh")
 BOX_UNITS = ("pixels", "fractions")
 
+FOLDERINGS = ("mirror", "flat", "class")
+"""Folders of the glimpses of a batch: those of the images; none; one for each label."""
+
 LAYOUTS = ("hw", "thw", "n", "tn", "hnn", "lhnn")
 UPSAMPLINGS = ("nearest", "bilinear", "gaussian")
 COLOUR_MAPS = ("viridis", "magma", "inferno", "cividis", "turbo", "gray")

@@ -50,7 +50,7 @@ COLUMNS = {
     "cxcywh": (("cx",), ("cy",), _WIDTH, _HEIGHT),
 }
 _SIZES = ("image_width", "width"), ("image_height", "height")
-_IMAGE = ("image", "filename", "file_name", "image_path", "image_name", "path")
+IMAGE_COLUMNS = ("image", "filename", "file_name", "image_path", "image_name", "path")
 _LABEL = ("label", "class", "class_name", "category")
 
 
@@ -62,8 +62,8 @@ def read_csv(
         if value not in known:
             raise InvalidInputError(f"{value!r} is no {name}", f"choose {', '.join(known)}")
     numbers = ["angle", *(name for names in (*COLUMNS[box_format], *_SIZES) for name in names)]
-    header, rows = read_delimited(read_text(path), str(path), {*numbers, *_IMAGE, *_LABEL}, numbers, problems)
-    image = _column(header, _IMAGE)
+    header, rows = read_delimited(read_text(path), str(path), {*numbers, *IMAGE_COLUMNS, *_LABEL}, numbers, problems)
+    image = _column(header, IMAGE_COLUMNS)
     columns = [_column(header, names) for names in COLUMNS[box_format]]
     if image is None or None in columns:
         wanted = ", ".join(names[0] for names in COLUMNS[box_format])

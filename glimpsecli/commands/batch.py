@@ -15,7 +15,7 @@ import click
 from glimpsecli import names
 from glimpsecli.commands import lowering, options, values
 from glimpsecli.commands.batch_estimate import show_estimate
-from glimpsecli.commands.batch_requests import annotations_of, cluster_of, taken_of
+from glimpsecli.commands.batch_requests import annotations_of, cluster_of, split_of, taken_of
 from glimpsecli.commands.batch_running import run_batch, run_shards, show_batch
 from glimpsecli.commands.report import say
 
@@ -98,6 +98,17 @@ class BatchCommand(options.Command):
     "--per-shard", type=click.IntRange(1), metavar="N",
     help="Images of a shard, whether they have glimpses or not. Default: 1000.",
 )  # fmt: skip
+@options.out(
+    "--layout", type=click.Choice(names.FOLDERINGS),
+    help="Folders in OUT: those of the images, none, or one for a label, as ImageFolder reads it. Default: mirror.",
+)  # fmt: skip
+@options.out(
+    "--split", type=values.SplitValue(),
+    help="Folders train, val and the like above those, each source image in one: by chance, with shares that add up to "
+    "1; as lists or COCO files say; or a column of the table.",
+)  # fmt: skip
+@options.out("--group-by", metavar="folder|COLUMN", help="Images that stay together where they are split by chance.")
+@options.out("--only", metavar="SPLIT", help="Only the images of this split: shards are made one split at a time.")
 @options.name_option
 @options.encoding_options
 @options.out(
@@ -140,6 +151,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     from glimpsecli.images.streams import is_stream, refuse_shared
     from glimpsecli.jobs.batching import check_part, make_batch
     from glimpsecli.jobs.description import file_hashes
+    from glimpsecli.jobs.layout import Layout
     from glimpsecli.jobs.manifest import Manifest
     from glimpsecli.jobs.pool import processors
     from glimpsecli.jobs.sharding import SUFFIX, Sharding
@@ -187,14 +199,18 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     if given["table"] == "-" and "-" in lists:
         raise click.UsageError("--from-file and --windows both want standard input.")
     refuse_shared([*lists, *([given["table"]] if given["table"] is not None else [])])
+    listed = [
+        path for path in (given["split"] if isinstance(given["split"], dict) else {}).values() if type(path) is str
+    ]
     files = [
         path
-        for path in (given["table"], given["annotations"], *lists)
+        for path in (given["table"], given["annotations"], *lists, *listed)
         if path not in (None, "-") and not is_stream(path)
     ]
     if given["annotations"] is not None and os.path.realpath(given["annotations"]) == os.path.realpath(target):
         raise click.UsageError(f"{target} holds the annotations; choose another output folder.")
     parameters["inputs"] = file_hashes(files, target)
+    described = given["annotations"] or given["table"]
     annotations, labels = annotations_of(given)
     kept_out = target if sharding is None else os.devnull  # tar files are no images
     asks = lowering.asks_for_frames(given)
@@ -203,13 +219,16 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         of_shard = sharding is not None and sharding.number_of(name_of(tar)) is not None
         if of_shard and real_path(folder_of(tar) or os.curdir) == real_path(target):
             raise click.UsageError(f"{shown(tar)} lies where shards are written; choose another name or folder.")
-    taken = taken_of(given, annotated=annotations is not None)
+    by_chance = isinstance(given["split"], dict)
+    splits = split_of(given, described, sharded=sharding is not None)
+    taken = taken_of(given, annotated=annotations is not None, by_chance=by_chance)
     if given["backend"] == "auto":
         given["backend"] = "cpu"  # not chosen by the size of the job, so that the bytes are the same again
     given["threads"] = None if given["backend"] == "numpy" else 1
     how = lowering.how_of(given)
     how = how._replace(shaping=how.shaping._replace(min_size=min_size or 0.0))
     output = lowering.output_of(os.path.join(target, ""), name, given)
+    output = output._replace(layout=Layout(given.pop("layout") or "mirror"))
     if given["jobs"] is None and any(map(is_address, (*sources, *lists, target))):
         given["jobs"] = max(REMOTE, processors()) if scheduler is None else REMOTE
     note: Callable[[str], object] = (lambda line: None) if given["quiet"] else say
@@ -218,7 +237,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     made = make_batch(
         found, taken, how, output._replace(resumed=resumed or images is not None), lowering.frame_choice_of(given, how),
         annotations=annotations, labels=labels, part=part, inputs=[path for path in files if os.path.isfile(path)],
-        sharding=sharding, note=note,
+        sharding=sharding, split_of=splits, note=note,
     )  # fmt: skip
     given["overwrite"] = overwrite
     if images is not None:

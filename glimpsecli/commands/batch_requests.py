@@ -12,9 +12,11 @@ from glimpsecli.commands import lowering
 from glimpsecli.commands.report import say
 
 if TYPE_CHECKING:
+    from glimpsecli.annotations.columns import Named
     from glimpsecli.jobs.cluster import Cluster
     from glimpsecli.jobs.groups import Source
     from glimpsecli.jobs.requests import Request
+    from glimpsecli.jobs.splitting import Split
 
 
 def cluster_of(
@@ -64,8 +66,54 @@ def annotations_of(given: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
     return found, labels
 
 
-def taken_of(given: dict[str, Any], *, annotated: bool) -> list[Request] | Callable[[Source], list[Request]]:
-    """Take the options that say where to look; give the requests of all sources, or a function that gives each its."""
+def split_of(given: dict[str, Any], table: str | None, *, sharded: bool) -> Split | None:
+    """Take the options of splits; `table` is the file of annotations or windows, which may have columns for them."""
+    split, group_by, only = (given.pop(name) for name in ("split", "group_by", "only"))
+    lowering.refuse(
+        {"group_by": group_by, "only": only}, ("group_by", "only"), "belongs to --split", unless=split is not None
+    )
+    if split is None:
+        return None
+    from glimpsecli.annotations.columns import read_column, read_lists
+    from glimpsecli.errors import InvalidInputError
+    from glimpsecli.jobs.groups import folder_of
+    from glimpsecli.jobs.naming import safe
+    from glimpsecli.jobs.splitting import Shares, Split, check_shares
+
+    def column(option: str, name: str) -> Named:
+        if table in (None, "-"):
+            raise click.UsageError(f"{option} {name} is a column of the file of --annotations or --windows; give one.")
+        return read_column(str(table), name)
+
+    by_chance = isinstance(split, dict) and all(isinstance(value, float) for value in split.values())
+    if group_by is not None and not by_chance:
+        raise click.UsageError(f"--group-by {group_by} is for shares, such as --split train=0.8,val=0.2.")
+    group_of = None if group_by is None else folder_of if group_by == "folder" else column("--group-by", group_by)
+    chosen: Shares | Named
+    if by_chance:
+        check_shares(split)
+        chosen = Shares((*split,), (*split.values(),), given["seed"] or 0)
+        names = chosen.names
+    else:
+        chosen = read_lists(split) if isinstance(split, dict) else column("--split", split)
+        names = chosen.values
+    wrong = next((name for name in names if safe(name) != name), None)
+    if wrong is not None:
+        raise InvalidInputError(f"the split {wrong!r} can be no folder", "rename it")
+    if only is not None and only not in names:
+        raise click.UsageError(f"--only {only} is no split; there are {', '.join(names)}.")
+    if sharded and only is None:
+        raise click.UsageError("--split with shards: make them one split at a time, each with --only.")
+    return Split(chosen, group_of, only)
+
+
+def taken_of(
+    given: dict[str, Any], *, annotated: bool, by_chance: bool
+) -> list[Request] | Callable[[Source], list[Request]]:
+    """Take the options that say where to look; give the requests of all sources, or a function that gives each its.
+
+    `annotated` images have boxes of their own; the seed has a use where images are split `by_chance`.
+    """
     from glimpsecli.jobs.requests import BoxRequest, RandomRequest
 
     tiles, number, sides = given.pop("tiles"), given.pop("number"), given.pop("random_size")
@@ -81,7 +129,8 @@ def taken_of(given: dict[str, Any], *, annotated: bool) -> list[Request] | Calla
     if len(used) > 1:
         raise click.UsageError(f"{' and '.join(used)} both say where to look; use one of them.")
     own = {"random_size": sides, "seed": seed}
-    lowering.refuse(own, ("random_size", "seed"), "belongs to --random", unless=number is not None)
+    lowering.refuse(own, ("random_size",), "belongs to --random", unless=number is not None)
+    lowering.refuse(own, ("seed",), "belongs to --random and --split", unless=number is not None or by_chance)
     if number is not None:
         return lambda source: [RandomRequest(number, seed, _random_key(source), *sides)]
     return (_tiles(*tiles) if tiles else requests) or [BoxRequest()]

@@ -235,11 +235,14 @@ def _many(count: int, noun: str) -> str:
 
 
 def _say_left_out(plan: Plan, given: Mapping[str, Any]) -> None:
-    """Print the counts of the files in folders that were not taken."""
+    """Print the counts of the files in folders that were not taken, and of the images of each split."""
     if +plan.left_out and not given["quiet"]:
         from glimpsecli.jobs.sources import counted
 
         say(f"left out: {counted(plan.left_out)}")
+    if plan.splits and not given["quiet"]:
+        splits = [f"{name} {_many(count, 'image')}" for name, count in sorted(plan.splits.items())]
+        say(f"splits: {', '.join(splits)}")
 
 
 @contextmanager

@@ -171,6 +171,32 @@ class ChunkValue(Value):
         return 0 if text == "auto" else int(text)
 
 
+class SplitValue(Value):
+    """Splits: with their shares, or the files that list their images; or the column that names them."""
+
+    form = "NAME=SHARE,...|NAME=LIST,...|COLUMN"
+
+    def parse(self, text: str) -> Any:
+        """Give a dict of shares or of paths, or the name of the column."""
+        from glimpsecli.jobs.naming import safe
+
+        if "=" not in text:
+            if not text.strip():
+                raise InvalidInputError("--split '' names nothing", "write train=0.8,val=0.2")
+            return text.strip()
+        pairs = [(name.strip(), value.strip()) for name, _, value in (one.partition("=") for one in text.split(","))]
+        for name, value in pairs:
+            if not name or not value or safe(name) != name:
+                raise InvalidInputError(f"{text!r} has {name or value!r}, which is no split", f"write {self.form}")
+        splits: dict[str, Any] = dict(pairs)
+        if len(splits) < len(pairs):
+            raise InvalidInputError(f"{text!r} names a split twice", "name each once")
+        try:
+            return {name: float(value) for name, value in pairs}
+        except ValueError:
+            return splits
+
+
 class RangeValue(Value):
     """A range of sizes."""
 

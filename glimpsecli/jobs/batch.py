@@ -16,6 +16,7 @@ from glimpsecli.jobs.outputs import DISTINCT, Outputs, input_among, labels_of, r
 from glimpsecli.jobs.plan import Item, Plan
 from glimpsecli.jobs.requests import BoxRequest, Request
 from glimpsecli.jobs.sharding import DOTTED, member_of
+from glimpsecli.jobs.splitting import Keyed
 from glimpsecli.jobs.spool import HELD, Hashes
 from glimpsecli.storage import is_address
 from glimpsecli.storage.atomic import is_temporary, temporary_of
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 AHEAD = 10_000
 """Images that are planned ahead, or ten times as many glimpses: of a batch with no more, all outputs are checked before
 the first is written."""
+OTHERS = "(others)"
+"""What images are counted as that are in no split that is made."""
 MOST = 1000
 """Folders whose temporary files are remembered."""
 
@@ -51,6 +54,8 @@ class Batch:
         Other files that are read, and must not be written over.
     part : (int, int)
         Number of the part, and of all parts, which are contiguous and of equal length.
+    split_of : callable, optional
+        Gives the split of an image by its relative path, None for one that is not made.
 
     Attributes
     ----------
@@ -61,10 +66,11 @@ class Batch:
     def __init__(
         self, plan: Plan, sources: Sources, requests_of: Callable[[Source], Sequence[Request]],
         frames_of: Callable[[Source], Iterable[Source]], annotated: dict[str, Annotated], inputs: Sequence[str],
-        part: tuple[int, int],
+        part: tuple[int, int], split_of: Keyed | None = None,
     ) -> None:  # fmt: skip
         self.plan, self.part, self._sources = plan, part, sources
         self._requests_of, self._frames_of, self._annotated = requests_of, frames_of, annotated
+        self._split_of = split_of
         is_input = input_among(inputs)
         assert plan.root is not None
         self._outputs = Outputs(
@@ -113,9 +119,14 @@ class Batch:
         failure = self._sources.failures.get(source.key)
         if failure is not None:
             return Item(source.path, (BoxRequest(),), (), failure=failure, at=source.at)
-        asked = self._requests_of(source)
+        split = "" if self._split_of is None else self._split_of(source.relative)
+        asked = () if split is None else self._requests_of(source)
         annotated = self._annotated.get(source.relative)
-        return Item(source.path, tuple(asked), self._names(source, asked), annotated, at=source.at)
+        fields: tuple[tuple[str, str], ...] = ()
+        if split or not self.plan.output.layout.mirrors:  # the name of a file does not tell the folder of its image
+            fields = (("relative", source.relative), *([("split", split)] if split else []))
+        targets = self._names(source, asked, split or "")
+        return Item(source.path, tuple(asked), targets, annotated, at=source.at, fields=fields)
 
     def count(self) -> int:
         """Count all images, after those that are planned ahead."""
@@ -125,11 +136,13 @@ class Batch:
         return self.total
 
     def makes(self, target: str, folder: str) -> bool:
-        """Return whether a file is the target of an image of a relative folder."""
-        if self._made is None or self._made[0] != folder:
+        """Return whether a file is the target of an image of a relative folder, or where these do not tell, of any."""
+        mirrors = self.plan.output.layout.mirrors
+        if self._made is None or (mirrors and self._made[0] != folder):
             targets = Hashes()
-            for group in changed([self._sources.group(folder)], self._frames_of):
-                for _, made in _Pairs(self, group):
+            groups = changed([self._sources.group(folder)], self._frames_of)
+            for pairs in (self._pairs(group) for group in groups) if mirrors else [self._pairs()]:
+                for _, made in pairs:
                     targets.add(os.path.normpath(made))
             self._made = folder, targets
         return os.path.normpath(target) in self._made[1]
@@ -162,14 +175,20 @@ class Batch:
 
     def _checked(self, earlier: Earlier | None = None, *, sweep: bool = True) -> Iterator[Item]:
         """Generate the items whose outputs were checked."""
+        mirrors = self.plan.output.layout.mirrors
+        if not mirrors:
+            self._check(self._pairs())
         for group, source in self._chosen():
             self._seen += 1
-            if not group.checked:
-                self._check(group)
+            if mirrors and not group.checked:
+                self._check(self._pairs(group), group.folder)
                 group.checked = True
             item = self.item_of(source)
             if not item.requests:
+                if self._split_of is not None and self._split_of(source.relative) is None:
+                    self.plan.splits[OTHERS] += 1
                 continue
+            self.plan.splits.update(value for name, value in item.fields if name == "split")
             if self.plan.sharding is not None:
                 yield item._replace(shard=(self._start + self._seen - 1) // self._per_shard)
                 continue
@@ -197,22 +216,30 @@ class Batch:
     def _all(self, left_out: Counter[str] | None) -> Iterator[tuple[Group, Source]]:
         return in_order(changed(self._sources.groups(left_out), self._frames_of))
 
-    def _names(self, source: Source, asked: Sequence[Request]) -> tuple[str, ...]:
+    def _pairs(self, group: Group | None = None) -> _Pairs:
+        """Give the sources and targets of a group, or of all images of all parts."""
+        if group is None:
+            return _Pairs(self, lambda: (source for _, source in self._all(None)))
+        return _Pairs(self, lambda: iter(group.sources))
+
+    def _names(self, source: Source, asked: Sequence[Request], split: str) -> tuple[str, ...]:
         plan = self.plan
-        names = target_names(source, labels_of(asked, plan.how.shaping.retina), plan.output, plan.format)
+        names = target_names(source, labels_of(asked, plan.how.shaping.retina), plan.output, plan.format, split)
         return names if plan.sharding is None else tuple(map(member_of, names))
 
-    def _check(self, group: Group) -> None:
-        """Refuse collisions in a folder."""
-        assert self.plan.root is not None
-        pairs = _Pairs(self, group)
+    def _check(self, pairs: _Pairs, folder: str | None = None) -> None:
+        """Refuse collisions among some targets: those of a relative folder, or all."""
+        root = self.plan.root
+        assert root is not None
         some = [*islice(pairs, HELD)]
         known = some if len(some) < HELD else pairs
         if self.plan.sharding is not None:
             refuse_collisions(known, lambda target: target, hint=f"{DOTTED}; rename an image, or {DISTINCT}")
             return
-        if not is_address(self.plan.root):
-            _refuse_link(self.plan.root, group.folder)
+        if not is_address(root):
+            all_folders = {os.path.dirname(target) for _, target in known} if folder is None else ()
+            for one in [folder] if folder is not None else [os.path.relpath(path, root) for path in all_folders]:
+                _refuse_link(root, one)
         self._outputs.refuse_collisions(known)
 
     def _sweep(self, target: str) -> None:
@@ -241,13 +268,13 @@ class Batch:
 
 
 class _Pairs:
-    """The source and the file of each product of a group, which can be gone through again."""
+    """The source and the file of each product of some sources, which can be gone through again."""
 
-    def __init__(self, batch: Batch, group: Group) -> None:
-        self._batch, self._group = batch, group
+    def __init__(self, batch: Batch, sources: Callable[[], Iterator[Source]]) -> None:
+        self._batch, self._sources = batch, sources
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        for source in self._group.sources:
+        for source in self._sources():
             for target in self._batch.item_of(source).targets:
                 yield source.path, target
 

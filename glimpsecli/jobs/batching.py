@@ -18,6 +18,7 @@ from glimpsecli.jobs.owners import Requests, names_frames, names_times
 from glimpsecli.jobs.plan import How, Output, Plan
 from glimpsecli.jobs.planning import check_idle, try_out
 from glimpsecli.jobs.requests import BoxRequest, Request
+from glimpsecli.jobs.splitting import Keyed
 
 if TYPE_CHECKING:
     from glimpsecli.annotations.annotated import Annotated, Annotations
@@ -39,6 +40,7 @@ def make_batch(
     part: tuple[int, int] = (1, 1),
     inputs: Sequence[str] = (),
     sharding: Sharding | None = None,
+    split_of: Keyed | None = None,
     note: Callable[[str], object] = lambda line: None,
 ) -> Batch:
     """Plan the glimpses of many images.
@@ -63,6 +65,8 @@ def make_batch(
         Other files that were read, and must not be written over.
     sharding : Sharding, optional
         The shards that glimpses go into, in place of files in the folder.
+    split_of : callable, optional
+        Gives the split of an image by its relative path, None for one that is not made.
     note : callable
         Gets each fact about a video that the user should know, when the video is opened.
 
@@ -78,6 +82,7 @@ def make_batch(
     boxes: Sequence[Request] = () if callable(taken) else taken
     asked: Requests | None = None
     tried = [*dict.fromkeys(boxes)]
+    annotated_requests: list[Request] = []
     requests_of: Callable[[Source], Sequence[Request]]
     if annotations is not None:
         from glimpsecli.annotations.labels import choose
@@ -88,6 +93,7 @@ def make_batch(
         problems += annotations.problems
         problems += [f"{one.where}: no image {one.image!r} is among the sources" for one in strangers]
         tried, boxes = [], ()
+        annotated_requests = [one for image in matched.values() for one in _requests(image, kept)]
 
         def requests_of(source: Source) -> list[Request]:
             return _requests(matched.get(source.relative), kept)
@@ -99,13 +105,14 @@ def make_batch(
         requests_of = asked
     try_out(tried, how)
     check_idle(how, tried, output, file_format)
+    output.layout.check_labels(request.label for request in [*tried, *annotated_requests])
     plan = Plan(
         (), how, output, file_format, root=output.target, problems=tuple(problems) if part[0] == 1 else (),
-        clips=choice.clips, left_out=Counter(), sharding=sharding,
+        clips=choice.clips, left_out=Counter(), splits=Counter(), sharding=sharding,
     )  # fmt: skip
     by_suffix = choice.selection is None and not names_frames(boxes) and not names_times(boxes)
     frames_of = _Frames(choice, asked, sources, note, by_suffix=by_suffix)
-    return Batch(plan, sources, requests_of, frames_of, matched, inputs, part)
+    return Batch(plan, sources, requests_of, frames_of, matched, inputs, part, split_of)
 
 
 class _Frames:

@@ -155,9 +155,9 @@ def identity_of(item: Item, origin: Origin, plan: Plan) -> dict[str, Any]:
     """Give the fields by which a manifest recognises the source of an item: the hash and size of its file."""
     if item.at is not None and plan.clips is not None:
         digest, size = plan.clips.digest(item.source)
-        return {"source_hash": digest, "source_bytes": size, **frame_of(item)}
+        return {"source_hash": digest, "source_bytes": size, **frame_of(item), **dict(item.fields)}
     content = origin.content or b""
-    return {"source_hash": content_hash(content), "source_bytes": len(content)}
+    return {"source_hash": content_hash(content), "source_bytes": len(content), **dict(item.fields)}
 
 
 def content_hash(content: bytes | memoryview) -> str:

@@ -18,6 +18,7 @@ _FIELDS: dict[str, str | int] = {
     "scale": 1,
     "frame": 0,
     "ext": "png",
+    "folder": "photos",
     "id": "7",
 }
 
@@ -45,12 +46,13 @@ def names_object(template: str) -> bool:
 
 
 def output_name(
-    template: str, suffix: str, *, source: str, index: int, label: str | None, scale: int, frame: int = 0
-) -> str:
+    template: str, suffix: str, *, source: str, index: int, label: str | None, scale: int, frame: int = 0,
+    folder: str = "",
+) -> str:  # fmt: skip
     """Fill in a checked template and add the format's suffix.
 
-    ``{stem}`` and ``{ext}`` are the source's name without its suffix, and the suffix without its dot. A part of the
-    path that comes out empty becomes ``_``.
+    ``{stem}`` and ``{ext}`` are the source's name without its suffix, and the suffix without its dot; ``{folder}`` is
+    its relative folder with ``_`` for each ``/``. A part of the path that comes out empty becomes ``_``.
 
     Raises
     ------
@@ -59,7 +61,7 @@ def output_name(
     """
     stem, ext = os.path.splitext(os.path.basename(source))
     fields: dict[str, str | int] = {"index": index, "scale": scale, "frame": frame}
-    fields |= {"stem": safe(stem), "label": safe(label or ""), "ext": safe(ext[1:])}
+    fields |= {"stem": safe(stem), "label": safe(label or ""), "ext": safe(ext[1:]), "folder": safe(folder)}
     fields["id"] = fields["label"]
     return f"{_filled(template, fields)}.{suffix}"
 

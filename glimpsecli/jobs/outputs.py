@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 255
 """Bytes of the longest file name."""
-DISTINCT = "name each by more of {stem}, {ext}, {index}, {label}, {frame} and {scale} in --name"
+DISTINCT = "name each by more of {stem}, {ext}, {folder}, {index}, {label}, {frame} and {scale} in --name"
 """The way out where two products would be in one file."""
 
 
@@ -38,9 +38,9 @@ def labels_of(requests: Sequence[Request], retina: int) -> list[tuple[str | None
 
 
 def target_names(
-    source: Source, labels: Sequence[tuple[str | None, int]], output: Output, file_format: Format
+    source: Source, labels: Sequence[tuple[str | None, int]], output: Output, file_format: Format, split: str = ""
 ) -> tuple[str, ...]:
-    """Name the files of one image's products, each with its label and scale."""
+    """Name the files of one image's products, each with its label and scale; of a batch the image may have a split."""
     path = "stdin" if source.path == STREAM else source.path
     if is_address(path):
         path = name_of(path)
@@ -56,11 +56,12 @@ def target_names(
             label=label,
             scale=scale,
             frame=frame,
+            folder=os.path.dirname(source.relative),
         )
         for index, (label, scale) in enumerate(labels)
     ]
-    folder = os.path.dirname(source.relative)
-    return tuple(joined(output.target, folder, name) for name in names)
+    folders = [output.layout.folder(source.relative, label, split) for label, _ in labels]
+    return tuple(joined(output.target, folder, name) for folder, name in zip(folders, names, strict=True))
 
 
 def check_folder_output(output: Output, file_format: Format) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from glimpsecli.jobs.layout import Layout
 from glimpsecli.jobs.requests import Request, Shaping
 from glimpsecli.names import MAX_PIXELS
 from glimpsecli.sampling import Sampling
@@ -85,6 +86,7 @@ class Output(NamedTuple):
     resumed: bool = False
     film: FilmOptions = FilmOptions()
     audio: str | None = None
+    layout: Layout = Layout()
 
 
 class Item(NamedTuple):
@@ -110,6 +112,8 @@ class Item(NamedTuple):
         The number of its shard.
     stands : bool
         Whether an earlier run has made its shard.
+    fields : tuple of (str, str)
+        Fields that its lines in a manifest have besides.
     """
 
     source: str
@@ -122,6 +126,7 @@ class Item(NamedTuple):
     lines: tuple[str, ...] = ()
     shard: int | None = None
     stands: bool = False
+    fields: tuple[tuple[str, str], ...] = ()
 
     @property
     def key(self) -> tuple[str, int | None]:
@@ -160,6 +165,8 @@ class Plan(NamedTuple):
         Name of a product in messages.
     left_out : Counter of str
         Counts of the files in folders that were not taken as images, by suffix; of a batch, as far as it has come.
+    splits : Counter of str
+        Numbers of the images of a batch in each split, as far as it has come.
     notes : tuple of str
         Facts that the user should know before the run, a line each.
     clips : Clips, optional
@@ -180,6 +187,7 @@ class Plan(NamedTuple):
     make_products: MakeProducts | None = None
     noun: str = "glimpse"
     left_out: Counter[str] = Counter()  # noqa: RUF012 - nobody counts in it
+    splits: Counter[str] = Counter()  # noqa: RUF012
     notes: tuple[str, ...] = ()
     clips: Clips | None = None
     film: FilmOptions | None = None

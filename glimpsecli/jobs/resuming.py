@@ -147,11 +147,13 @@ def entries_of(path: str, depth: int) -> Iterator[Entry]:
     rows = ((line, row) for line, row in read_lines(path) if row is not None)
     for key, mine in groupby(rows, key=lambda pair: key_of(pair[1])):
         lines, (row, *_) = zip(*mine, strict=True)
-        folder = folder_of(row["file_name"])
-        for _ in range(depth):
-            folder = folder_of(folder)
-        name = name_of(key[0])
-        yield Entry(order_of(f"{folder}/{name}" if folder else name, key[1]), key, folder, lines)
+        relative = row.get("relative")
+        if not isinstance(relative, str):
+            folder = folder_of(row["file_name"])
+            for _ in range(depth):
+                folder = folder_of(folder)
+            relative = f"{folder}/{name_of(key[0])}".lstrip("/")
+        yield Entry(order_of(relative, key[1]), key, folder_of(relative), lines)
 
 
 def depth_of(template: str | None) -> int:
@@ -244,6 +246,7 @@ def _from_lines(item: Item, row: dict[str, Any], plan: Plan) -> list[dict[str, A
         "source_hash": row["source_hash"],
         "source_bytes": row["source_bytes"],
         **frame_of(item),
+        **dict(item.fields),
         "of": len(records),
     }
     return [record | known for record in records]
