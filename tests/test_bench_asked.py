@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from glimpsecli.annotations.boxes import WHOLE
 from glimpsecli.bench import baseline, cases, exporters, isolated, jsonable, machine, report, stages
 from glimpsecli.bench.cases import Recipe
 from glimpsecli.bench.contenders.base import Scene
@@ -195,6 +196,11 @@ def test_data_comes_back_from_json():
     found = measured(fake("glimpse cpu", 0.01), fake("slow", 9.0))
     for kind, value in ((Recipe, recipe), (Job, job), (Measured, found)):
         assert jsonable.from_jsonable(kind, json.loads(json.dumps(jsonable.to_jsonable(value)))) == value
+    for identity in (None, 7, "7"):
+        job = Job("x.png", WHOLE._replace(id=identity, flags=("crowd", "occluded")))
+        assert jsonable.from_jsonable(Job, json.loads(json.dumps(jsonable.to_jsonable(job)))) == job
+    with pytest.raises(InvalidInputError, match=r"box.id is 0.5"):
+        jsonable.from_jsonable(Job, {"source": "x.png", "box": jsonable.to_jsonable(WHOLE._replace(id=0.5))})
     with pytest.raises(InvalidInputError, match="title is missing"):
         jsonable.from_jsonable(Recipe, {"name": "a"})
 

@@ -172,7 +172,8 @@ def test_yolo_says_how_many_polygons_and_fifth_numbers_there_were(read, tmp_path
     assert found.notes == [
         "polygons of four corners, or turned boxes, taken as their upright bounding boxes: 1",
         "polygons taken as their bounding boxes: 1",
-        "boxes with a fifth number, taken for a confidence and passed over: 2",
+        "boxes with a fifth number that is no confidence, and is passed over: 1",
+        "boxes with a fifth number, taken for a confidence: 1",
     ]
 
 

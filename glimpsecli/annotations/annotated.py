@@ -13,12 +13,12 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from glimpsecli.annotations.boxes import Box, Length
+from glimpsecli.annotations.boxes import FLAGS, Box, Length
 from glimpsecli.annotations.names import Index, key_of
 from glimpsecli.annotations.text import shown
 from glimpsecli.errors import InvalidInputError
@@ -28,6 +28,14 @@ Notes = Counter[str]
 
 LARGEST = 1e9
 """Pixels or percent beyond which a number is a mistake, not a place."""
+
+SCORES = ("score", "confidence", "conf")
+_FLAGS = {name: name for name in FLAGS} | {
+    "iscrowd": "crowd", "is_crowd": "crowd", "isgroupof": "crowd", "is_group_of": "crowd", "isoccluded": "occluded",
+    "istruncated": "truncated", "isdepiction": "depiction", "isinside": "inside",
+}  # fmt: skip
+"""The flag for each name that a format has for it."""
+_SET = frozenset({"1", "1.0", "true", "yes"})
 
 
 class Annotated(NamedTuple):
@@ -90,6 +98,8 @@ def line_of(where: str, error: InvalidInputError) -> str:
 
 def number(value: object) -> float:
     """Read a finite number from a number or its text."""
+    if type(value) is float and math.isfinite(value):  # nearly all of perhaps millions
+        return value
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise InvalidInputError("a number is missing" if value is None else f"{shown(value)} is not a number")
     try:
@@ -103,6 +113,13 @@ def number(value: object) -> float:
     return result
 
 
+def numbers_of(bbox: object, *counts: int) -> list[float]:
+    """Read the numbers of a box from a list of JSON, of which there are as many as one of `counts`."""
+    if not isinstance(bbox, list) or len(bbox) not in counts:
+        raise InvalidInputError("no bbox" if bbox is None else f"bbox {shown(bbox)} is not [x, y, width, height]")
+    return [number(value) for value in bbox]
+
+
 def box(
     numbers: Sequence[float],
     *,
@@ -113,12 +130,52 @@ def box(
     centred: bool = False,
 ) -> Box:
     """Make a box of four finite numbers, x, y, width and height, or raise where no image could hold it."""
-    scaled = [100 * value for value in numbers] if fractions else numbers
-    if max(map(abs, (*scaled, angle))) > LARGEST:
+    x, y, width, height = [100 * value for value in numbers] if fractions else numbers
+    if max(abs(x), abs(y), abs(width), abs(height), abs(angle)) > LARGEST:
         turned = f" turned by {angle:g}" if angle else ""
         raise InvalidInputError(f"a box at {', '.join(f'{value:g}' for value in numbers)}{turned} is out of all bounds")
-    x, y, width, height = (Length(value, percent=fractions) for value in scaled)
-    return Box(x, y, width, height, centred, angle, label, category=category).checked()
+    left, top = Length(x, fractions), Length(y, fractions)
+    return Box(
+        left, top, Length(width, fractions), Length(height, fractions), centred, angle, label, category=category
+    ).checked()
+
+
+def marked(one: Box, entry: Mapping[Any, Any], notes: Notes) -> Box:
+    """Give a box the score, the id and the flags that its entry has under their usual names, in lower case."""
+    named = {_FLAGS[name] for name in entry if name in _FLAGS and is_set(entry[name])}
+    score = None
+    for name in SCORES:
+        if name in entry:
+            score = score_of(entry[name], notes)
+            break
+    identity = entry.get("id")
+    known = isinstance(identity, (int, str)) and not isinstance(identity, bool) and identity != ""
+    if score is None and not known and not named:
+        return one
+    flags = tuple(flag for flag in FLAGS if flag in named) if named else ()
+    # `_replace` takes longer, and there may be a million boxes; these three are the last fields
+    return Box(*one[:-3], score, identity if known else None, flags)
+
+
+def own_flags(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+    """Give the pairs whose name is that of a flag, in any case: attributes and tags that people name as they like."""
+    return {name.lower(): value for name, value in pairs if isinstance(name, str) and name.lower() in FLAGS}
+
+
+def is_set(value: object) -> bool:
+    """Return whether the value of a flag is true; -1, which some formats write for unknown, is not."""
+    return value == 1 if isinstance(value, int) else str(value).strip().lower() in _SET
+
+
+def score_of(value: object, notes: Notes) -> float | None:
+    """Read a confidence; None where it is missing, or no number, which is counted."""
+    if value is None or value == "":
+        return None
+    try:
+        return number(value)
+    except InvalidInputError:
+        notes["boxes whose score is not a number, and is passed over"] += 1
+        return None
 
 
 def unread_angle(entry: Mapping[Any, Any], notes: Notes, names: Sequence[str] = ("angle", "rotation", "theta")) -> None:
@@ -151,7 +208,7 @@ def claimed_size(width: object, height: object, problems: list[str], where: str)
 def label_of(value: object) -> str | None:
     """Read a class name or number; None where it is missing."""
     if isinstance(value, (str, int)):
-        return (value.strip() if isinstance(value, str) else shown(value)) or None
+        return (value.strip() if isinstance(value, str) else str(value)) or None
     if value is None:
         return None
     raise InvalidInputError(f"the label is {shown(value)}")
@@ -176,3 +233,14 @@ def files_under(folder: Path, suffix: str, problems: list[str]) -> list[Path]:
         for name in names
         if name.lower().endswith(suffix) and not name.startswith(".")
     )
+
+
+def read_each(
+    files: Iterable[Path], read: Callable[[Path], Iterable[Annotated]], problems: list[str]
+) -> Iterator[Annotated]:
+    """Read the files of a folder; one that is of no use is a line of `problems`."""
+    for file in files:
+        try:
+            yield from read(file)
+        except InvalidInputError as error:
+            problems.append(str(error))

@@ -41,6 +41,11 @@ class Length(NamedTuple):
         return f"{self.value:g}%" if self.percent else f"{self.value:g}"
 
 
+FLAGS = ("crowd", "truncated", "difficult", "occluded", "ignored", "depiction", "inside")
+"""Facts that formats tell of an object: a group under one box, cut off by the image's border, hard to recognise, partly
+hidden, not to be evaluated, a drawing of it, seen from its inside."""
+
+
 class Box(NamedTuple):
     """A rectangle on the image plane.
 
@@ -61,6 +66,12 @@ class Box(NamedTuple):
         The only frame of a video that the box belongs to, from 0.
     time : str, optional
         The time in a video at which it is shown, as the table says it; for photos it means nothing.
+    score : float, optional
+        The confidence of a detection, as its file has it.
+    id : int or str, optional
+        The id of the annotation, or of the track that it belongs to.
+    flags : tuple of str
+        Those of `FLAGS` that its file sets, in their order there.
     """
 
     x: Length
@@ -74,6 +85,9 @@ class Box(NamedTuple):
     category: str | None = None
     frame: int | None = None
     time: str | None = None
+    score: float | None = None
+    id: int | str | None = None
+    flags: tuple[str, ...] = ()
 
     def checked(self) -> Box:
         """Return the box, or raise where it has no extent."""

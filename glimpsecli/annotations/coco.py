@@ -8,7 +8,8 @@ A number ``rotation`` among the ``attributes`` turns the box: CVAT writes it, in
 centre. :mod:`glimpsecli.annotations.turned` reads a box of five numbers. An angle under any other name is not read.
 
 Crowds (``iscrowd`` 1, one box around many objects) are read like all boxes: COCO's evaluation ignores them, yet a box
-that vanished in silence would be the worse surprise.
+that vanished in silence would be the worse surprise. They have the flag ``crowd``, and others where ``attributes`` have
+one, as CVAT's ``occluded``; ``score`` is kept where detections have it.
 """
 
 from __future__ import annotations
@@ -24,19 +25,21 @@ from glimpsecli.annotations.annotated import (
     image_name,
     label_of,
     line_of,
+    marked,
     noted,
     number,
+    own_flags,
     unread_angle,
 )
 from glimpsecli.annotations.boxes import Box
-from glimpsecli.annotations.text import from_json, read_text, shown
+from glimpsecli.annotations.text import read_object, shown
 from glimpsecli.annotations.turned import box_of_list
 from glimpsecli.errors import InvalidInputError
 
 
 def read_coco(path: Path | str, problems: list[str], notes: Notes) -> Iterator[Annotated]:
     """Read a COCO file; see the module for what its numbers mean."""
-    whole = _load(path)
+    whole = read_object(path, "COCO", "images")
     images = {}
     for entry in _entries(whole, "images", path, problems):
         where = f"{path}, image id {shown(entry.get('id'))}"
@@ -77,16 +80,11 @@ def _box(entry: dict[str, Any], labels: dict[str | None, str | None], notes: Not
         except InvalidInputError:
             unread_angle(attributes, notes, ("rotation",))
         unread_angle(attributes, notes, ("angle", "theta"))
+        entry = {**own_flags(attributes.items()), **entry}
     unread_angle(entry, notes)
     bbox, outline = entry.get("bbox"), entry.get("segmentation")
-    return box_of_list(bbox, notes, label=label or category, category=category, angle=angle, outline=outline)
-
-
-def _load(path: Path | str) -> dict[str, Any]:
-    whole = from_json(read_text(path), f"{path} is ")
-    if not isinstance(whole, dict) or not isinstance(whole.get("images"), list):
-        raise InvalidInputError(f"{path} is no COCO file", "it has no list of images, as in {images, annotations}")
-    return whole
+    found = box_of_list(bbox, notes, label=label or category, category=category, angle=angle, outline=outline)
+    return marked(found, entry, notes)
 
 
 def _entries(whole: dict[str, Any], name: str, path: Path | str, problems: list[str]) -> list[dict[str, Any]]:

@@ -15,10 +15,12 @@ numbers are off by one pixel; read the XML files instead). In `unit` ``fractions
 and y by its height. ``angle``, where there is one, turns the box about its centre: degrees, clockwise, as in a table of
 windows.
 
-The image is in the column ``image``, ``filename``, ``file_name``, ``image_path``, ``image_name`` or ``path``; the
-label in ``label``, ``class``, ``class_name`` or ``category``; the image's size in ``image_width`` and ``image_height``,
-or for ``xyxy`` also ``width`` and ``height``, as TensorFlow's tables have them. The first of each list counts; other
-columns are passed over. A row without any of the four numbers is an image without boxes.
+The image is in the column ``image``, ``filename``, ``file_name``, ``image_path``, ``image_name`` or ``path``; the label
+in ``label``, ``class``, ``class_name`` or ``category``; the image's size in ``image_width`` and ``image_height``, or
+for ``xyxy`` also ``width`` and ``height``, as TensorFlow's tables have them; the confidence in ``score``,
+``confidence`` or ``conf``, the id of the object in ``id``. ``iscrowd``, ``truncated``, ``difficult``, ``occluded`` and
+``ignored`` are flags: 1 or true. The first of each list counts; other columns are passed over. A row without any of the
+four numbers is an image without boxes.
 """
 
 from __future__ import annotations
@@ -27,18 +29,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from glimpsecli.annotations.annotated import (
+    SCORES,
     Annotated,
     Notes,
     box,
     claimed_size,
     image_name,
     label_of,
+    marked,
     noted,
     number,
     unread_angle,
 )
 from glimpsecli.annotations.boxes import Box
-from glimpsecli.annotations.delimited import read_delimited, wrong_header
+from glimpsecli.annotations.delimited import read_delimited, row_of, wrong_header
 from glimpsecli.annotations.text import read_text
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.names import BOX_UNITS
@@ -58,11 +62,12 @@ def read_csv(
     path: Path | str, problems: list[str], notes: Notes, box_format: str = "xywh", unit: str = "pixels"
 ) -> Iterator[Annotated]:
     """Read a CSV file; see the module for its columns."""
-    for name, value, known in (("box format", box_format, COLUMNS), ("unit", unit, BOX_UNITS)):
-        if value not in known:
-            raise InvalidInputError(f"{value!r} is no {name}", f"choose {', '.join(known)}")
+    for name, value, choices in (("box format", box_format, COLUMNS), ("unit", unit, BOX_UNITS)):
+        if value not in choices:
+            raise InvalidInputError(f"{value!r} is no {name}", f"choose {', '.join(choices)}")
     numbers = ["angle", *(name for names in (*COLUMNS[box_format], *_SIZES) for name in names)]
-    header, rows = read_delimited(read_text(path), str(path), {*numbers, *IMAGE_COLUMNS, *_LABEL}, numbers, problems)
+    known = {*numbers, *IMAGE_COLUMNS, *_LABEL}
+    header, rows = read_delimited(read_text(path), str(path), known, [*numbers, *SCORES], problems)
     image = _column(header, IMAGE_COLUMNS)
     columns = [_column(header, names) for names in COLUMNS[box_format]]
     if image is None or None in columns:
@@ -73,9 +78,7 @@ def read_csv(
     for line, cells in rows:
         where = f"{path}, line {line}"
         with noted(problems, where):
-            if len(cells) != len(header):
-                raise InvalidInputError(f"{len(cells)} cells under {len(header)} columns")
-            row: dict[str | None, str] = dict(zip(header, map(str.strip, cells), strict=True))
+            row = row_of(header, cells)
             name, label = image_name(row[image]), label_of(row.get(label_column))
             size = claimed_size(row.get(width), row.get(height), problems, where)
             boxes: tuple[Box, ...] = ()
@@ -84,7 +87,8 @@ def read_csv(
                 place = [a, b, c - a, d - b] if box_format == "xyxy" else [a, b, c, d]
                 angle = number(row.get("angle") or 0)
                 centred, fractions = box_format == "cxcywh", unit == "fractions"
-                boxes = (box(place, label=label, angle=angle, fractions=fractions, centred=centred),)
+                found = box(place, label=label, angle=angle, fractions=fractions, centred=centred)
+                boxes = (marked(found, row, notes),)
                 if "angle" not in row:
                     unread_angle(row, notes, ("rotation", "theta"))
             yield Annotated(name, size, boxes, where)

@@ -75,6 +75,13 @@ def read_delimited(
     return header, _with_points(rows, places) if commas else rows
 
 
+def row_of(header: list[str], cells: list[str]) -> dict[str | None, str]:
+    """Give the cells of a row, without spaces around, by the names of their columns; None is the name of no column."""
+    if len(cells) != len(header):
+        raise InvalidInputError(f"{len(cells)} cells under {len(header)} columns")
+    return dict(zip(header, map(str.strip, cells), strict=True))
+
+
 def wrong_header(name: str, header: list[str], hint: str) -> InvalidInputError:
     """Say that a header lacks columns, or that there is none."""
     number = next(filter(_NUMBER.fullmatch, header), None)

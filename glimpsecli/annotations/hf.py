@@ -5,7 +5,8 @@
 the line itself, for one box or many. Boxes are COCO's, in pixels from the top left corner
 (https://huggingface.co/docs/datasets/image_dataset#object-detection). Labels are often class numbers, whose names only
 the data set's card knows. ``width`` and ``height`` may claim the image's size. ``file_name`` is relative to the file.
-A box of five numbers is read by :mod:`glimpsecli.annotations.turned`; an angle under any name of its own is not read.
+Beside a box its ``score``, ``id`` and flags, as ``iscrowd``, are kept. A box of five numbers is read by
+:mod:`glimpsecli.annotations.turned`; an angle under any name of its own is not read.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from glimpsecli.annotations.annotated import (
     claimed_size,
     image_name,
     label_of,
+    marked,
     noted,
     unread_angle,
 )
-from glimpsecli.annotations.text import from_json, read_text, shown
+from glimpsecli.annotations.text import as_object, from_json, read_text, shown
 from glimpsecli.annotations.turned import box_of_list
 from glimpsecli.errors import InvalidInputError
 
@@ -40,7 +42,7 @@ def read_jsonl(path: Path | str, problems: list[str], notes: Notes) -> Iterator[
         if not source.strip():
             continue
         with noted(problems, where):
-            row = _row(source)
+            row = as_object(from_json(source))
             boxed = boxed or "objects" in row or "bbox" in row
             name = image_name(row.get("file_name"))
             size = claimed_size(row.get("width"), row.get("height"), problems, where)
@@ -48,19 +50,12 @@ def read_jsonl(path: Path | str, problems: list[str], notes: Notes) -> Iterator[
             pairs = _pairs(row)
             for entry in _entries(row):
                 unread_angle(entry, notes)
-            for numbers, label in pairs:
+            for (numbers, label), marks in zip(pairs, _marks(row, len(pairs)), strict=True):
                 with noted(problems, where):
-                    boxes.append(box_of_list(numbers, notes, label=label_of(label)))
+                    boxes.append(marked(box_of_list(numbers, notes, label=label_of(label)), marks, notes))
             yield Annotated(name, size, tuple(boxes), where)
     if not boxed:
         raise InvalidInputError(f"{file}: no line has objects or a bbox", problems[0] if problems else None)
-
-
-def _row(source: str) -> dict[str, Any]:
-    row = from_json(source)
-    if not isinstance(row, dict):
-        raise InvalidInputError(f"{shown(row)} is not an object")
-    return row
 
 
 def _entries(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -73,6 +68,21 @@ def _entries(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield {name: value for name, value in objects.items() if name not in lists}
     for n in range(max(map(len, lists.values()), default=0)):
         yield {name: values[n] for name, values in lists.items() if n < len(values)}
+
+
+def _marks(row: Mapping[str, Any], count: int) -> list[Mapping[str, Any]]:
+    """List the keys of each of `count` boxes; a value for all of several boxes, such as the line's id, is of none."""
+    objects = row.get("objects", row)
+    if isinstance(objects, list):
+        return objects
+    return [
+        {
+            name: value[n] if isinstance(value, list) else value
+            for name, value in objects.items()
+            if (len(value) == count if isinstance(value, list) else count == 1)
+        }
+        for n in range(count)
+    ]
 
 
 def _pairs(row: Mapping[str, Any]) -> list[tuple[object, object]]:

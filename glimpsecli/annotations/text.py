@@ -52,6 +52,21 @@ def from_json(text: str, subject: str = "") -> Any:
         raise InvalidInputError(f"{subject}nested too deeply") from None
 
 
+def as_object(value: object) -> dict[str, Any]:
+    """Give a value of JSON that must be an object."""
+    if not isinstance(value, dict):
+        raise InvalidInputError(f"{shown(value)} is not an object")
+    return value
+
+
+def read_object(path: str | Path, file_format: str, listed: str) -> dict[str, Any]:
+    """Read a JSON file that is an object with a list called `listed`, as all files of the format are."""
+    whole = from_json(read_text(path), f"{path} is ")
+    if not isinstance(whole, dict) or not isinstance(whole.get(listed), list):
+        raise InvalidInputError(f"{path} is no {file_format} file", f"it has no list of {listed}")
+    return whole
+
+
 def read_bytes(path: str | Path, hint: str | None = None) -> bytes:
     """Read a file or what an address names, or standard input where the path is ``-``.
 

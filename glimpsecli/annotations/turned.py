@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from glimpsecli.annotations.annotated import Notes, box, number
+from glimpsecli.annotations.annotated import Notes, box, numbers_of
 from glimpsecli.annotations.boxes import Box
 from glimpsecli.annotations.text import shown
 from glimpsecli.errors import InvalidInputError
@@ -41,9 +41,7 @@ def box_of_list(
 
     `angle` is in degrees, clockwise; `outline` is COCO's ``segmentation``.
     """
-    if not isinstance(numbers, list) or len(numbers) not in (4, 5):
-        raise InvalidInputError("no bbox" if numbers is None else f"bbox {shown(numbers)} is not [x, y, width, height]")
-    values = [number(value) for value in numbers]
+    values = numbers_of(numbers, 4, 5)
     if len(values) == 4:
         return box(values, label=label, category=category, angle=angle)
     x, y, width, height, turn = values

@@ -12,14 +12,14 @@ An attribute ``rotation`` turns the box: CVAT writes it, in degrees, clockwise, 
 roLabelImg's turned box: centre and extent on the image plane, as Qt draws it, and an angle in radians, clockwise. An
 angle in any other place is not read.
 
-``difficult``, ``truncated``, ``pose`` and ``part`` are passed over. An image is named by ``filename``, in the folder
-where the XML file lies below the given one. A document type is refused, and with it every entity.
+``difficult``, ``truncated`` and ``occluded`` are kept as flags, ``pose`` and ``part`` are passed over. An image is
+named by ``filename``, in the folder where the XML file lies below the given one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,12 +31,15 @@ from glimpsecli.annotations.annotated import (
     files_under,
     image_name,
     label_of,
+    marked,
     noted,
     number,
+    read_each,
     unread_angle,
 )
 from glimpsecli.annotations.boxes import Box
-from glimpsecli.annotations.text import read_bytes, shown
+from glimpsecli.annotations.text import shown
+from glimpsecli.annotations.xml_text import parse_xml
 from glimpsecli.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -46,20 +49,16 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _TURNED = ("cx", "cy", "w", "h", "angle")
 
 
-def read_voc(path: Path, problems: list[str], notes: Notes) -> Iterator[Annotated]:
+def read_voc(path: Path, problems: list[str], notes: Notes) -> Iterable[Annotated]:
     """Read a folder of VOC files, or one; see the module for what their numbers mean."""
     if not path.is_dir():
-        yield _read_one(path, path.parent, problems, notes)
-        return
-    for file in files_under(path, ".xml", problems):
-        try:
-            yield _read_one(file, path, problems, notes)
-        except InvalidInputError as error:
-            problems.append(str(error))
+        return [_read_one(path, path.parent, problems, notes)]
+    files = files_under(path, ".xml", problems)
+    return read_each(files, lambda file: [_read_one(file, path, problems, notes)], problems)
 
 
 def _read_one(file: Path, folder: Path, problems: list[str], notes: Notes) -> Annotated:
-    root = _parse(file)
+    root = parse_xml(file)
     if root.tag != "annotation":
         raise InvalidInputError(f"{file} is no VOC file", "its root is not <annotation>")
     below = file.relative_to(folder)
@@ -72,31 +71,9 @@ def _read_one(file: Path, folder: Path, problems: list[str], notes: Notes) -> An
     boxes = []
     for n, found in enumerate(root.findall("object"), 1):
         with noted(problems, f"{file}, object {n}"):
-            boxes.append(_box(found, notes))
+            marks = {one.tag: (one.text or "").strip() for one in found}
+            boxes.append(marked(_box(found, notes), marks, notes))
     return Annotated(name, size, tuple(boxes), str(file))
-
-
-def _parse(file: Path) -> Element:
-    from xml.etree.ElementTree import TreeBuilder
-    from xml.parsers import expat
-
-    def refuse(*_: object) -> None:
-        raise InvalidInputError(f"{file} declares a document type", "glimpse reads XML without one")
-
-    builder, parser = TreeBuilder(), expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = refuse  # it comes before any entity can
-    parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end
-    parser.CharacterDataHandler = builder.data
-    try:
-        parser.Parse(read_bytes(file), True)
-    except expat.ExpatError as error:
-        raise InvalidInputError(f"{file} is not XML: {error}") from None
-    except InvalidInputError:
-        raise
-    except (LookupError, ValueError) as error:
-        raise InvalidInputError(f"{file} is in an encoding that cannot be read: {error}") from None
-    return builder.close()
 
 
 def _text(element: Element, tag: str) -> str | None:

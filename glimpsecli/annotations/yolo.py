@@ -4,7 +4,7 @@ A row is ``class cx cy width height``; classes count from 0, and the box is the 
 the image's width and height (https://docs.ultralytics.com/datasets/detect/). As in Ultralytics' ``verify_image_label``,
 a number outside [0, 1] by more than 0.01 makes the row wrong: it may be in pixels. After the class there may be
 
-- 4 numbers: the box, or 5: the box and a confidence, which is passed over and noted, since some write an angle there;
+- 4 numbers: the box, or 5: the box and a confidence from 0 to 1, which is noted, since some write an angle there;
 - 6, 8, 10 ...: the corners x y of a polygon (https://docs.ultralytics.com/datasets/segment/), taken as its bounding
   box, which is noted. Oriented boxes are 8 numbers too, their four corners, and look like a polygon;
 - more than 4 where ``data.yaml`` has a ``kpt_shape``: the box, then keypoints, which are passed over.
@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from glimpsecli.annotations.annotated import Annotated, Notes, box, files_under, noted, number
+from glimpsecli.annotations.annotated import Annotated, Notes, box, files_under, noted, number, score_of
 from glimpsecli.annotations.boxes import Box
 from glimpsecli.annotations.text import read_text, shown
 from glimpsecli.annotations.yolo_names import Classes, find_classes
@@ -83,9 +83,15 @@ def _box(row: list[str], classes: Classes, notes: Notes) -> Box:
     count = len(row) - 1
     if count in (4, 5) or (classes.keypoints and count > 5):
         place = [_fraction(text) for text in row[1:5]]
+        found = box(place, label=label, category=category, fractions=True, centred=True)
         if count == 5:
-            notes["boxes with a fifth number, taken for a confidence and passed over"] += 1
-        return box(place, label=label, category=category, fractions=True, centred=True)
+            score = score_of(row[5], notes)
+            if score is None or not 0 <= score <= 1:
+                notes["boxes with a fifth number that is no confidence, and is passed over"] += 1
+                return found
+            notes["boxes with a fifth number, taken for a confidence"] += 1
+            return found._replace(score=score)
+        return found
     if count < 6 or count % 2:
         raise InvalidInputError(f"{count} numbers after the class are neither a box nor a polygon")
     corners = [_fraction(text) for text in row[1:]]

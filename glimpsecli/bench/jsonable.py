@@ -31,7 +31,7 @@ def from_jsonable(kind: type[Kind], data: Any, where: str = "") -> Kind:
     ----------
     kind : type
         A named tuple whose fields are named tuples, tuples, lists and dicts with str keys, str, bool, int and float,
-        each perhaps with None. Floats are finite. A field of type Any takes any scalar.
+        each perhaps with None, or one of several scalars. Floats are finite. A field of type Any takes any scalar.
     data : object
         Data from JSON. Names that the named tuple does not have are left out.
     where : str
@@ -48,8 +48,8 @@ def from_jsonable(kind: type[Kind], data: Any, where: str = "") -> Kind:
 def _read(kind: Any, data: Any, where: str) -> Any:
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
-        (some,) = (part for part in parts if part is not types.NoneType)  # it or None
-        return None if data is None else _read(some, data, where)
+        some = [part for part in parts if part is not types.NoneType]
+        return None if data is None else _read(type(data) if type(data) in some else some[0], data, where)
     if kind is Any:
         return _checked(data, not isinstance(data, list | dict), "a single value", where)
     if origin is dict:
