@@ -20,7 +20,9 @@ FILMS = ("mp4", "mkv", "webm", "mov", "avi", "gif")
 MAX_PIXELS = 178_956_970
 """Pixels of the largest image that is read by default: a small file can claim any size."""
 
-ANNOTATION_FORMATS = ("coco", "yolo", "voc", "csv", "jsonl")
+ANNOTATION_FORMATS = (
+    "coco", "yolo", "voc", "csv", "jsonl", "labelme", "mot", "megadetector", "openimages", "cvat", "supervisely",
+)  # fmt: skip
 BOX_FORMATS = ("xywh", "xyxy", "cxcywh")
 BOX_UNITS = ("pixels", "fractions")
 

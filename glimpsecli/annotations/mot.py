@@ -2,7 +2,7 @@
 
 A row is ``frame,id,x,y,width,height`` and up to four more numbers (a confidence, a class, a visibility, or places in
 space), which are passed over. Frames count from 1, and so do the pixels of x and y: here both count from 0. The id of
-a detection that belongs to no track is -1.
+a detection that belongs to no track is -1. :mod:`glimpsecli.annotations.mot_sequences` reads more of a row.
 """
 
 from __future__ import annotations
@@ -37,12 +37,16 @@ def boxes_of(text: str, name: str) -> Iterator[tuple[int, Box]]:
     for line, row in enumerate(text.split("\n"), 1):
         if row.strip():
             try:
-                yield line, _box(row.split(","))
+                yield line, box_of_row(row.split(","))
             except InvalidInputError as error:
                 raise InvalidInputError(f"{name}, line {line}: {error.message}", error.hint) from None
 
 
-def _box(cells: list[str]) -> Box:
+def box_of_row(cells: list[str], first_pixel: int = 1) -> Box:
+    """Give the box of a row of numbers, whose label is its id; its frame counts from 0.
+
+    `first_pixel` is the number that the file has for the first pixel of a row.
+    """
     if not _LEAST <= len(cells) <= _MOST:
         raise InvalidInputError(f"{len(cells)} values in a row of MOT", "write frame,id,x,y,width,height,confidence")
     for cell, word in zip(cells, ("frame", "id"), strict=False):
@@ -54,5 +58,6 @@ def _box(cells: list[str]) -> Box:
     x, y, width, height = map(number, cells[2:6])
     if max(map(abs, (x, y, width, height))) > LARGEST:
         raise InvalidInputError(f"a box at {x:g},{y:g},{width:g},{height:g} is out of all bounds")
-    label = None if identity == -1 else str(identity)
-    return Box(Length(x - 1), Length(y - 1), Length(width), Length(height), label=label, frame=frame - 1).checked()
+    left, top = Length(x - first_pixel), Length(y - first_pixel)
+    known, label = (None, None) if identity == -1 else (identity, str(identity))
+    return Box(left, top, Length(width), Length(height), label=label, frame=frame - 1, id=known).checked()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from glimpsecli.annotations import hf
@@ -13,13 +12,19 @@ from glimpsecli.annotations.annotated import Annotated, Annotations, Notes
 from glimpsecli.annotations.boxes import Box
 from glimpsecli.annotations.coco import read_coco
 from glimpsecli.annotations.csv_boxes import read_csv
+from glimpsecli.annotations.cvat import read_cvat
+from glimpsecli.annotations.guessing import guess
+from glimpsecli.annotations.labelme import read_labelme
+from glimpsecli.annotations.megadetector import read_megadetector
+from glimpsecli.annotations.mot_sequences import read_mot
 from glimpsecli.annotations.names import Index, key_of
-from glimpsecli.annotations.text import read_text, shown
+from glimpsecli.annotations.open_images import read_open_images
+from glimpsecli.annotations.supervisely import read_supervisely
+from glimpsecli.annotations.text import shown
 from glimpsecli.annotations.voc import read_voc
 from glimpsecli.annotations.yolo import read_yolo
-from glimpsecli.encodings import encoding_of
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.storage import is_address, name_of
+from glimpsecli.storage import is_address
 
 FORMATS: dict[str, Callable[[Any, list[str], Notes], Iterable[Annotated]]] = {
     "coco": read_coco,
@@ -27,11 +32,16 @@ FORMATS: dict[str, Callable[[Any, list[str], Notes], Iterable[Annotated]]] = {
     "voc": read_voc,
     "csv": read_csv,
     "jsonl": hf.read_jsonl,
+    "labelme": read_labelme,
+    "mot": read_mot,
+    "megadetector": read_megadetector,
+    "openimages": read_open_images,
+    "cvat": read_cvat,
+    "supervisely": read_supervisely,
 }
-IN_FOLDERS = (".txt", ".xml", ".jsonl", ".yaml", ".yml", ".names")
+IN_FOLDERS = (".txt", ".xml", ".json", ".jsonl", ".yaml", ".yml", ".names", ".ini")
 """Suffixes of the files that are read in a folder of annotations; any others, images too, may lie beside them."""
-_OF_FOLDERS = ("yolo", "voc")
-_SUFFIXES = {".txt": "yolo", ".xml": "voc", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_OF_FOLDERS = ("yolo", "voc", "labelme", "mot", "supervisely")
 
 
 def read_annotations(
@@ -42,7 +52,7 @@ def read_annotations(
     Parameters
     ----------
     path : str
-        A file, or for ``yolo``, ``voc`` and ``jsonl`` a folder; or the address of a file, but for ``yolo`` and ``voc``.
+        A file or, for the formats that have one, a folder; or the address of a file, but for formats of many files.
     file_format : str, optional
         A key of `FORMATS`; guessed where it is None.
     box_format, unit : str
@@ -58,7 +68,7 @@ def read_annotations(
     place = path if is_address(path) else Path(path)
     if file_format is not None and file_format not in FORMATS:
         raise InvalidInputError(f"{file_format!r} is no format of annotations", f"choose {', '.join(FORMATS)}")
-    chosen = file_format or _guess(place)
+    chosen = file_format or guess(place, FORMATS)
     if isinstance(place, str) and chosen in _OF_FOLDERS:
         raise InvalidInputError(f"{path} is an address, and {chosen} has many files", "copy their folder here")
     problems: list[str] = []
@@ -92,43 +102,3 @@ def _merged(found: Iterable[Annotated], problems: list[str]) -> Iterator[tuple[s
             problems.append(f"{image.where}: {shown(image.image)} has another size in {known.where}, which is taken")
     for key, image in first.items():
         yield key, image._replace(boxes=tuple(boxes[key]))
-
-
-def _guess(path: Path | str) -> str:
-    """Guess the format by the content of a folder, by the suffix of a file, or by its first character."""
-    if isinstance(path, Path) and path.is_dir():
-        present = [name for suffix, name in ((".xml", "voc"), (".txt", "yolo")) if next(path.rglob(f"*{suffix}"), None)]
-        if (path / hf.FILE).is_file():
-            present.append("jsonl")
-        if len(present) == 1:
-            return present[0]
-        content = f"files of {' and '.join(present)}" if present else "no annotations that glimpse knows"
-        raise InvalidInputError(f"{path} holds {content}", "name the format, or the file")
-    suffix = PurePosixPath(name_of(str(path))).suffix.lower()
-    if suffix in _SUFFIXES:
-        return _SUFFIXES[suffix]
-    text = _head(path)
-    if text.startswith("{"):
-        return "jsonl" if _is_row(text.partition("\n")[0]) else "coco"
-    if text.startswith("<"):
-        return "voc"
-    raise InvalidInputError(f"{path}: the format of the annotations is not clear", f"choose {', '.join(FORMATS)}")
-
-
-def _head(path: Path | str) -> str:
-    if isinstance(path, str):
-        return read_text(path).lstrip()
-    try:
-        with path.open("rb") as file:
-            head = file.read(1 << 16)
-            return head.decode(encoding_of(head), "replace").lstrip()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise InvalidInputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
-
-
-def _is_row(line: str) -> bool:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(row, dict) and "file_name" in row
