@@ -22,7 +22,7 @@ from glimpsecli.annotations.boxes import Box, Length
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.jobs.batching import check_part
 from glimpsecli.jobs.pool import Budget, in_order
-from glimpsecli.jobs.requests import BoxRequest, Shaping
+from glimpsecli.jobs.requests import BoxRequest, Limits, Shaping
 from glimpsecli.jobs.sources import find_sources
 
 
@@ -138,7 +138,7 @@ def test_annotated_boxes_are_cut_out_filtered_and_named(glimpse):
     code, _, err = glimpse("in -o out --annotations boxes.json --name {stem}/{label}_{index} --min-size 5")
     assert code == 0, err
     assert [row["file_name"] for row in rows()] == ["b10/cat_0.png", "b10/cat_2.png", "sub/a/dog_0.png"]
-    assert "1 too small" in err
+    assert "dropped: 1 below --min-size" in err
     assert "lies outside the image" in err
     np.testing.assert_array_equal(
         np.asarray(Image.open("out/b10/cat_0.png")), np.asarray(Image.open("in/b10.png"))[5:20, 10:30]
@@ -148,11 +148,11 @@ def test_annotated_boxes_are_cut_out_filtered_and_named(glimpse):
 
 
 def test_small_boxes_are_recognised_by_their_shorter_side_in_the_image_and_before_the_context():
-    shaping = Shaping(min_size=20, context=3)
+    shaping = Shaping(limits=Limits(min_size=20), context=3)
     for width, height, percent, small in ((10, 30, False, True), (20, 20, False, False), (10, 30, True, False)):
         box = Box(Length(0), Length(0), Length(width, percent), Length(height, percent))
         (placement,) = BoxRequest(box).placements((100, 200), shaping)
-        assert placement.too_small == small
+        assert (placement.dropped is not None) == small
 
 
 def test_problems_of_annotations_are_failures_and_the_rest_goes_on(glimpse):

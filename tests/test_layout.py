@@ -127,7 +127,7 @@ def test_a_class_that_is_a_link_to_another_one_is_refused(glimpse):
         ("--split train=0.5,val=0.5 --only test", "--only test is no split; there are train, val"),
         ("--split a=one.txt,b=two.txt", "'one' is in 'a' and in 'b'"),
         ("--split a=none.txt", "none.txt"),
-        ("--seed 3", "--seed belongs to --random and --split"),
+        ("--seed 3", "--seed belongs to --random, --split and --max-per-class"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(glimpse, options, said):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from glob import has_magic
 from typing import NamedTuple
 
 from glimpsecli.annotations.annotated import Annotated
@@ -23,7 +25,7 @@ class Choice(NamedTuple):
         return box.label in self.labels or box.category in self.categories
 
 
-def choose(images: Iterable[Annotated], wanted: Sequence[str]) -> Choice:
+def choose(images: Iterable[Annotated], wanted: Sequence[str], option: str = "--label") -> Choice:
     """Find the labels and the class numbers that are asked for.
 
     Parameters
@@ -31,7 +33,10 @@ def choose(images: Iterable[Annotated], wanted: Sequence[str]) -> Choice:
     images : iterable of Annotated
     wanted : sequence of str
         Each is a label, the number of a class (COCO's ``category_id``, the first number of a YOLO row), or several of
-        these with commas between them. A label that is spelled like a number, or holds a comma, is found first.
+        these with commas between them; or a pattern of labels, with ``*``, ``?`` and ``[...]``. A label that is spelled
+        like a number or a pattern, or holds a comma, is found first.
+    option : str
+        The option that names them, in messages.
 
     Raises
     ------
@@ -42,11 +47,17 @@ def choose(images: Iterable[Annotated], wanted: Sequence[str]) -> Choice:
     labels = dict.fromkeys(box.label for box in boxes if box.label is not None)
     categories = {box.category for box in boxes if box.category is not None}
     names = [part for text in wanted for part in ([text] if text in labels else map(str.strip, text.split(",")))]
+    chosen, numbers = set[str](), set[str]()
     for name in names:
-        if name not in labels and name not in categories:
-            raise InvalidInputError(f"--label {shown(name)}: no annotation has this label", _hint(name, list(labels)))
-    chosen = frozenset(name for name in names if name in labels)
-    return Choice(chosen, frozenset(names) - chosen)
+        pattern = has_magic(name)
+        fitting = [name] if name in labels else [label for label in labels if pattern and fnmatchcase(label, name)]
+        chosen.update(fitting)
+        if not fitting and name not in categories:
+            what = "fits this pattern" if pattern else "has this label"
+            raise InvalidInputError(f"{option} {shown(name)}: no annotation {what}", _hint(name, list(labels)))
+        if not fitting:
+            numbers.add(name)
+    return Choice(frozenset(chosen), frozenset(numbers))
 
 
 def _hint(name: str, labels: list[str]) -> str:

@@ -15,7 +15,7 @@ import click
 from glimpsecli import names
 from glimpsecli.commands import lowering, options, values
 from glimpsecli.commands.batch_estimate import show_estimate
-from glimpsecli.commands.batch_requests import annotations_of, cluster_of, split_of, taken_of
+from glimpsecli.commands.batch_requests import annotations_of, cluster_of, limits_of, split_of, taken_of
 from glimpsecli.commands.batch_running import run_batch, run_shards, show_batch
 from glimpsecli.commands.report import say
 
@@ -68,7 +68,9 @@ class BatchCommand(options.Command):
     "--random-size", type=values.RangeValue(),
     help="Their side, in pixels or percent of the shorter side of the image. Default: 10%-50%.",
 )  # fmt: skip
-@options.where("--seed", type=click.IntRange(0), metavar="S", help="Seed of --random. Default: 0.")
+@options.where(
+    "--seed", type=click.IntRange(0), metavar="S", help="Seed of --random, --split and --max-per-class. Default: 0."
+)
 @options.where(
     "--annotations", metavar="FILE|FOLDER", type=values.RegularPath(), help="Boxes of objects, a window for each."
 )
@@ -83,11 +85,25 @@ class BatchCommand(options.Command):
 @options.where("--box-unit", type=click.Choice(names.BOX_UNITS), help="Their unit. Default: pixels.")
 @options.where(
     "--label", "labels", multiple=True, metavar="NAME,...",
-    help="Only boxes with this label, or class number. May be given several times.",
+    help="Only boxes with this label, or class number, or a pattern of labels. May be given several times.",
 )  # fmt: skip
 @options.where(
-    "--min-size", type=float, metavar="PIXELS",
-    help="Drop windows whose shorter side is below this, before --context and --square.",
+    "--exclude-label", "excluded", multiple=True, metavar="NAME,...", help="No boxes with this one; as for --label."
+)
+@options.where("--min-score", type=float, metavar="S", help="Only boxes with this score or a higher one.")
+@options.where("--skip-crowd", is_flag=True, help="No boxes around many objects: COCO's iscrowd.")
+@options.where("--skip-truncated", is_flag=True, help="No objects that the image cuts off, as VOC marks them.")
+@options.where("--skip-difficult", is_flag=True, help="No objects that VOC calls difficult.")
+@options.where(
+    "--max-per-class", type=click.IntRange(1), metavar="N",
+    help="At most N boxes of each label, chosen by hashes of their images' names and --seed.",
+)  # fmt: skip
+@options.where("--min-size", type=float, metavar="PIXELS", help="Drop windows whose shorter side is below this.")
+@options.where("--max-size", type=float, metavar="PIXELS", help="Drop windows whose longer side is above this.")
+@options.where("--min-area", type=float, metavar="PIXELS", help="Drop windows with less area than this.")
+@options.where(
+    "--size-of", type=click.Choice(("box", "window")),
+    help="What these measure: the box as given, or the window after --context and --square. Default: box.",
 )  # fmt: skip
 @options.how_options
 @options.out(
@@ -193,9 +209,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         raise click.UsageError("-o -: a batch writes a folder, not to standard output.")
     if given["threads"] is not None:
         raise click.UsageError("--threads: a batch works on several images at once; use -j.")
-    min_size = given.pop("min_size")
-    if min_size is not None and not 0 <= min_size < float("inf"):
-        raise click.UsageError(f"--min-size {min_size:g} is not a number of pixels.")
+    limits = limits_of(given)
     if given["table"] == "-" and "-" in lists:
         raise click.UsageError("--from-file and --windows both want standard input.")
     refuse_shared([*lists, *([given["table"]] if given["table"] is not None else [])])
@@ -211,7 +225,8 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         raise click.UsageError(f"{target} holds the annotations; choose another output folder.")
     parameters["inputs"] = file_hashes(files, target)
     described = given["annotations"] or given["table"]
-    annotations, labels = annotations_of(given)
+    hashed = isinstance(given["split"], dict) or given["max_per_class"] is not None
+    annotations, filters = annotations_of(given)
     kept_out = target if sharding is None else os.devnull  # tar files are no images
     asks = lowering.asks_for_frames(given)
     found = Sources(sources, lists=lists, output=kept_out, videos=asks, **lowering.search_of(given))
@@ -219,14 +234,13 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
         of_shard = sharding is not None and sharding.number_of(name_of(tar)) is not None
         if of_shard and real_path(folder_of(tar) or os.curdir) == real_path(target):
             raise click.UsageError(f"{shown(tar)} lies where shards are written; choose another name or folder.")
-    by_chance = isinstance(given["split"], dict)
     splits = split_of(given, described, sharded=sharding is not None)
-    taken = taken_of(given, annotated=annotations is not None, by_chance=by_chance)
+    taken = taken_of(given, annotated=annotations is not None, hashed=hashed)
     if given["backend"] == "auto":
         given["backend"] = "cpu"  # not chosen by the size of the job, so that the bytes are the same again
     given["threads"] = None if given["backend"] == "numpy" else 1
     how = lowering.how_of(given)
-    how = how._replace(shaping=how.shaping._replace(min_size=min_size or 0.0))
+    how = how._replace(shaping=how.shaping._replace(limits=limits))
     output = lowering.output_of(os.path.join(target, ""), name, given)
     output = output._replace(layout=Layout(given.pop("layout") or "mirror"))
     if given["jobs"] is None and any(map(is_address, (*sources, *lists, target))):
@@ -236,7 +250,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     resumed = bool(resume) and record.holds("run.json")
     made = make_batch(
         found, taken, how, output._replace(resumed=resumed or images is not None), lowering.frame_choice_of(given, how),
-        annotations=annotations, labels=labels, part=part, inputs=[path for path in files if os.path.isfile(path)],
+        annotations=annotations, filters=filters, part=part, inputs=[path for path in files if os.path.isfile(path)],
         sharding=sharding, split_of=splits, note=note,
     )  # fmt: skip
     given["overwrite"] = overwrite

@@ -12,10 +12,12 @@ from glimpsecli.commands import lowering
 from glimpsecli.commands.report import say
 
 if TYPE_CHECKING:
+    from glimpsecli.annotations.annotated import Annotations
     from glimpsecli.annotations.columns import Named
+    from glimpsecli.annotations.filters import Filters
     from glimpsecli.jobs.cluster import Cluster
     from glimpsecli.jobs.groups import Source
-    from glimpsecli.jobs.requests import Request
+    from glimpsecli.jobs.requests import Limits, Request
     from glimpsecli.jobs.splitting import Split
 
 
@@ -48,13 +50,20 @@ def cluster_of(
     return name, cluster_at(address, name=name, chunk=chunk or None, note=note)
 
 
-def annotations_of(given: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
-    """Take the options of annotations; give the annotations, and the labels that are asked for."""
-    path, names = given.pop("annotations"), ("annotations_format", "box_format", "box_unit", "labels")
-    lowering.refuse(given, names, "belongs to --annotations", unless=path is not None)
-    file_format, box_format, unit, labels = (given.pop(name) for name in names)
+_FILTERS = (
+    "labels", "excluded", "min_score", "max_per_class", "skip_crowd", "skip_truncated", "skip_difficult",
+)  # fmt: skip
+
+
+def annotations_of(given: dict[str, Any]) -> tuple[Annotations | None, Filters | None]:
+    """Take the options of annotations; give the annotations, and the boxes that are wanted of them."""
+    path, names = given.pop("annotations"), ("annotations_format", "box_format", "box_unit")
+    lowering.refuse(given, (*names, *_FILTERS), "belongs to --annotations", unless=path is not None)
+    file_format, box_format, unit = (given.pop(name) for name in names)
+    asked = {name: given.pop(name) for name in _FILTERS}
     if path is None:
-        return None, ()
+        return None, None
+    from glimpsecli.annotations.filters import Filters
     from glimpsecli.annotations.reading import read_annotations
 
     found = read_annotations(path, file_format, box_format=box_format or "xywh", unit=unit or "pixels")
@@ -63,7 +72,22 @@ def annotations_of(given: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
         say(f"{path}: {found.file_format}, boxes of {many} image{'s'[: many != 1]}")
         for note in found.notes:
             say(f"{path}: {note}")
-    return found, labels
+    skipped = tuple(flag for flag in ("crowd", "truncated", "difficult") if asked.pop(f"skip_{flag}"))
+    return found, Filters(**asked, skipped=skipped, seed=given["seed"] or 0)
+
+
+def limits_of(given: dict[str, Any]) -> Limits:
+    """Take the options of the sizes of windows."""
+    from glimpsecli.jobs.requests import Limits
+
+    names = ("min_size", "max_size", "min_area")
+    limits = {name: value for name in names if (value := given.pop(name)) is not None}
+    for name, value in limits.items():
+        if not 0 <= value < float("inf"):
+            raise click.UsageError(f"--{name.replace('_', '-')} {value:g} is not a number of pixels.")
+    measured = {"size_of": given.pop("size_of")}
+    lowering.refuse(measured, ("size_of",), "belongs to --min-size, --max-size and --min-area", unless=bool(limits))
+    return Limits(**limits, of=measured["size_of"] or "box")
 
 
 def split_of(given: dict[str, Any], table: str | None, *, sharded: bool) -> Split | None:
@@ -108,11 +132,11 @@ def split_of(given: dict[str, Any], table: str | None, *, sharded: bool) -> Spli
 
 
 def taken_of(
-    given: dict[str, Any], *, annotated: bool, by_chance: bool
+    given: dict[str, Any], *, annotated: bool, hashed: bool
 ) -> list[Request] | Callable[[Source], list[Request]]:
     """Take the options that say where to look; give the requests of all sources, or a function that gives each its.
 
-    `annotated` images have boxes of their own; the seed has a use where images are split `by_chance`.
+    `annotated` images have boxes of their own; the seed has a use where images or boxes are `hashed`.
     """
     from glimpsecli.jobs.requests import BoxRequest, RandomRequest
 
@@ -130,7 +154,8 @@ def taken_of(
         raise click.UsageError(f"{' and '.join(used)} both say where to look; use one of them.")
     own = {"random_size": sides, "seed": seed}
     lowering.refuse(own, ("random_size",), "belongs to --random", unless=number is not None)
-    lowering.refuse(own, ("seed",), "belongs to --random and --split", unless=number is not None or by_chance)
+    use = "belongs to --random, --split and --max-per-class"
+    lowering.refuse(own, ("seed",), use, unless=number is not None or hashed)
     if number is not None:
         return lambda source: [RandomRequest(number, seed, _random_key(source), *sides)]
     return (_tiles(*tiles) if tiles else requests) or [BoxRequest()]

@@ -111,7 +111,8 @@ def run_plan(
             if keep is not None:
                 keep(done)
             written, skipped = len(done.products), done.skipped
-            counts.update({"written": written, "skipped": skipped, "too small": done.too_small})
+            counts.update({"written": written, "skipped": skipped})
+            plan.dropped.update(done.dropped)
             worked = done.source != plan.container and not skipped
             counts.update({"worked": worked, "made": worked and done.failure is None})
             if done.failure is not None:
@@ -134,10 +135,10 @@ def run_plan(
         reason = "the run was stopped" if stop.is_set() else "it holds the glimpses of all images or none"
         if plan.film is None or stop.is_set():
             say(f"{plan.container} is not written: {reason}")
-    shown = {"too small": counts["too small"], "failed": codes.total() + len(plan.problems)}
-    known_to_fail = plan.film is not None or (not counts["skipped"] and shown == {"too small": 0, "failed": 1})
+    failed = codes.total() + len(plan.problems)
+    known_to_fail = plan.film is not None or (not counts["skipped"] and not plan.dropped and failed == 1)
     if _is_heard(plan, given) and (counts["written"] or not known_to_fail):
-        _summarise(plan, counts, shown, time.perf_counter() - began)
+        _summarise(plan, counts, failed, time.perf_counter() - began)
     _say_left_out(plan, given)
     return ExitCode.INTERRUPTED if stop.is_set() else exit_code(codes, plan, failed_whole or codes.total() >= images)
 
@@ -218,14 +219,14 @@ def _is_heard(plan: Plan, given: Mapping[str, Any]) -> bool:
     return bool(given["verbose"] or not (given["quiet"] or given.get("as_json") or plan.output.target == "-"))
 
 
-def _summarise(plan: Plan, counts: Counter[str], others: Mapping[str, int], seconds: float) -> None:
+def _summarise(plan: Plan, counts: Counter[str], failed: int, seconds: float) -> None:
     """Print the outcome of the images, in one line; where some were skipped, the others are counted, too."""
     where = f"written to {plan.output.target}" if plan.output.target else "measured"
     skipped, images = counts["skipped"], counts["worked"]
     of = f" of {_many(counts['made'], 'image')}" if skipped and counts["made"] else ""
     parts = [f"{_many(counts['written'], plan.noun)}{of} {where}"]
     parts += [f"{_many(skipped, 'image')} skipped"] if skipped else []
-    parts += [f"{count} {name}" for name, count in others.items() if count]
+    parts += [f"{failed} failed"] if failed else []
     rate = f" in {seconds:.1f} s, {images / seconds:.1f} images/s" if seconds > RATED and images > 1 else ""
     click.echo(f"glimpse: {', '.join(parts)}{rate}", err=True)
 
@@ -235,7 +236,9 @@ def _many(count: int, noun: str) -> str:
 
 
 def _say_left_out(plan: Plan, given: Mapping[str, Any]) -> None:
-    """Print the counts of the files in folders that were not taken, and of the images of each split."""
+    """Print the counts of files in folders that were not taken, of windows without a glimpse, and of split images."""
+    if plan.dropped and not given["quiet"]:
+        say(f"dropped: {', '.join(f'{count} {reason}' for reason, count in sorted(plan.dropped.items()))}")
     if +plan.left_out and not given["quiet"]:
         from glimpsecli.jobs.sources import counted
 

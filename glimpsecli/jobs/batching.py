@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from glimpsecli.errors import FileProblemError, GlimpseError, InvalidInputError
 from glimpsecli.images.suffixes import IMAGES
 from glimpsecli.jobs.batch import Batch
+from glimpsecli.jobs.decoding import Origin, upright_size_of
 from glimpsecli.jobs.formats import chosen_format
 from glimpsecli.jobs.groups import Key, Source
 from glimpsecli.jobs.outputs import check_folder_output
@@ -22,10 +23,12 @@ from glimpsecli.jobs.splitting import Keyed
 
 if TYPE_CHECKING:
     from glimpsecli.annotations.annotated import Annotated, Annotations
-    from glimpsecli.annotations.labels import Choice
+    from glimpsecli.annotations.boxes import Box
+    from glimpsecli.annotations.filters import Filters
     from glimpsecli.jobs.frames import FrameChoice
     from glimpsecli.jobs.sharding import Sharding
     from glimpsecli.jobs.sources import Sources
+    from glimpsecli.window import Size
 
 
 def make_batch(
@@ -36,7 +39,7 @@ def make_batch(
     choice: FrameChoice,
     *,
     annotations: Annotations | None = None,
-    labels: Sequence[str] = (),
+    filters: Filters | None = None,
     part: tuple[int, int] = (1, 1),
     inputs: Sequence[str] = (),
     sharding: Sharding | None = None,
@@ -57,8 +60,8 @@ def make_batch(
         Frames of the sources that are videos.
     annotations : Annotations, optional
         Boxes in place of `taken`.
-    labels : sequence of str
-        Labels of the boxes to keep, none for all; see :func:`glimpsecli.annotations.labels.choose`.
+    filters : Filters, optional
+        The boxes that are wanted of them, by default all.
     part : (int, int)
         Number of the part, and of all parts, which are contiguous and of equal length.
     inputs : sequence of str
@@ -79,24 +82,27 @@ def make_batch(
     check_folder_output(output, file_format)
     problems: list[str] = []
     matched: dict[str, Annotated] = {}
+    dropped: Counter[str] = Counter()
     boxes: Sequence[Request] = () if callable(taken) else taken
     asked: Requests | None = None
     tried = [*dict.fromkeys(boxes)]
     annotated_requests: list[Request] = []
     requests_of: Callable[[Source], Sequence[Request]]
     if annotations is not None:
-        from glimpsecli.annotations.labels import choose
+        from glimpsecli.annotations.filters import filtered
         from glimpsecli.annotations.matching import match_all
 
-        kept = choose(annotations.images.values(), labels) if labels else None
         matched, strangers = match_all(annotations, (source.relative for source in sources))
+        if filters is not None:
+            fits = _Fits(sources, how)
+            matched = filtered(matched, annotations.images.values(), filters, fits, dropped)
         problems += annotations.problems
         problems += [f"{one.where}: no image {one.image!r} is among the sources" for one in strangers]
         tried, boxes = [], ()
-        annotated_requests = [one for image in matched.values() for one in _requests(image, kept)]
+        annotated_requests = [one for image in matched.values() for one in _requests(image)]
 
         def requests_of(source: Source) -> list[Request]:
-            return _requests(matched.get(source.relative), kept)
+            return _requests(matched.get(source.relative))
 
     elif callable(taken):
         requests_of, tried = taken, list(taken(next(iter(sources))))
@@ -108,7 +114,7 @@ def make_batch(
     output.layout.check_labels(request.label for request in [*tried, *annotated_requests])
     plan = Plan(
         (), how, output, file_format, root=output.target, problems=tuple(problems) if part[0] == 1 else (),
-        clips=choice.clips, left_out=Counter(), splits=Counter(), sharding=sharding,
+        clips=choice.clips, left_out=Counter(), dropped=dropped, splits=Counter(), sharding=sharding,
     )  # fmt: skip
     by_suffix = choice.selection is None and not names_frames(boxes) and not names_times(boxes)
     frames_of = _Frames(choice, asked, sources, note, by_suffix=by_suffix)
@@ -164,9 +170,41 @@ class _Frames:
         yield from found
 
 
-def _requests(annotated: Annotated | None, choice: Choice | None) -> list[Request]:
-    boxes = annotated.boxes if annotated is not None else ()
-    return [BoxRequest(box) for box in boxes if choice is None or choice.takes(box)]
+def _requests(annotated: Annotated | None) -> list[Request]:
+    return [BoxRequest(box) for box in (annotated.boxes if annotated is not None else ())]
+
+
+class _Fits:
+    """Tells whether a box gets a glimpse, as far as its extent says.
+
+    Parameters
+    ----------
+    sources : Sources
+        Their headers are read for boxes in percent of an image whose annotations claim no size.
+    how : How
+    """
+
+    def __init__(self, sources: Sources, how: How) -> None:
+        self._sources, self._how = sources, how
+        self._paths: dict[str, str] | None = None
+        self._sizes: dict[str, Size | None] = {}
+
+    def __call__(self, relative: str, annotated: Annotated, box: Box) -> bool:
+        """Return whether the box of an image gets one."""
+        size = annotated.size or (self._size_of(relative) if box.width.percent else (1, 1))
+        placements = BoxRequest(box).placements(size, self._how.shaping) if size is not None else []
+        return any(placement.dropped is None for placement in placements)
+
+    def _size_of(self, relative: str) -> Size | None:
+        """Give the size of an image, from its header; None where it is damaged, and will fail."""
+        if self._paths is None:
+            self._paths = {source.relative: source.path for source in self._sources}
+        if relative not in self._sizes:
+            try:
+                self._sizes[relative] = upright_size_of(Origin.of(self._paths[relative]), self._how)
+            except GlimpseError:
+                self._sizes[relative] = None
+        return self._sizes[relative]
 
 
 def check_part(text: str) -> tuple[int, int]:

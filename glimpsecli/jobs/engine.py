@@ -135,8 +135,8 @@ def _work(item: Item, plan: Plan, budget: Budget | None) -> Done:
                     product = _write(product, target, plan, known=bool(item.lines))
                 product = product._replace(pixels=NOTHING)  # they are not needed any more
             written.append(product)
-        too_small = sum(placement.too_small for placement in placements)
-        return Done(item.label, tuple(written), too_small=too_small, at=item.at)
+        dropped = tuple(placement.dropped for placement in placements if placement.dropped is not None)
+        return Done(item.label, tuple(written), dropped=dropped, at=item.at)
     except DiskFullError:
         raise
     except GlimpseError as error:

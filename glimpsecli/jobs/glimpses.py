@@ -17,7 +17,7 @@ from glimpsecli.sampling import Sampler, Taps, choose_backend
 
 
 def look_at(view: View, item: Item, placements: Sequence[Placement], plan: Plan) -> list[Product]:
-    """Make the glimpses of one image; windows that are too small get none.
+    """Make the glimpses of one image; windows that are dropped get none.
 
     Raises
     ------
@@ -27,7 +27,7 @@ def look_at(view: View, item: Item, placements: Sequence[Placement], plan: Plan)
     how, picture = plan.how, view.picture
     check_fits(picture, plan)
     seen: list[Product] = []
-    wanted = [(index, placement) for index, placement in enumerate(placements) if not placement.too_small]
+    wanted = [(index, placement) for index, placement in enumerate(placements) if placement.dropped is None]
     for _, group in groupby(wanted, key=lambda pair: (pair[1].size, type(pair[1].place))):
         members = list(group)
         backend, reason, glimpses = _glimpses(view, [placement for _, placement in members], how, len(plan.items))

@@ -165,6 +165,8 @@ class Plan(NamedTuple):
         Name of a product in messages.
     left_out : Counter of str
         Counts of the files in folders that were not taken as images, by suffix; of a batch, as far as it has come.
+    dropped : Counter of str
+        Counts of the boxes and windows of a batch that get no glimpse, by the reason, as far as it has come.
     splits : Counter of str
         Numbers of the images of a batch in each split, as far as it has come.
     notes : tuple of str
@@ -187,6 +189,7 @@ class Plan(NamedTuple):
     make_products: MakeProducts | None = None
     noun: str = "glimpse"
     left_out: Counter[str] = Counter()  # noqa: RUF012 - nobody counts in it
+    dropped: Counter[str] = Counter()  # noqa: RUF012
     splits: Counter[str] = Counter()  # noqa: RUF012
     notes: tuple[str, ...] = ()
     clips: Clips | None = None

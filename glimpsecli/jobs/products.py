@@ -94,8 +94,8 @@ class Done(NamedTuple):
         Products that were written.
     failure : GlimpseError or None
         The reason why there are no more.
-    too_small : int
-        Number of windows that were dropped.
+    dropped : tuple of str
+        The reason for each window that was dropped.
     at : At, optional
         The frame of a video that it is the outcome of.
     skipped : bool
@@ -111,7 +111,7 @@ class Done(NamedTuple):
     source: str
     products: tuple[Product, ...] = ()
     failure: GlimpseError | None = None
-    too_small: int = 0
+    dropped: tuple[str, ...] = ()
     at: At | None = None
     skipped: bool = False
     lines: tuple[str, ...] = ()

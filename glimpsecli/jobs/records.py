@@ -89,7 +89,7 @@ def planned(
     backend: str | None = None,
     decoded: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Describe the glimpses that will be made of an image, each with its file; small ones are left out."""
+    """Describe the glimpses that will be made of an image, each with its file; those that are dropped are left out."""
     return [
         record(
             item.label,
@@ -102,7 +102,7 @@ def planned(
         )
         | {"file": target}
         for index, (placement, target) in enumerate(zip(placements, item.targets, strict=True))
-        if not placement.too_small
+        if placement.dropped is None
     ]
 
 

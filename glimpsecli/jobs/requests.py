@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -12,13 +13,24 @@ from glimpsecli.window import Affine, GaussianParams, Place, Projective, Size, W
 
 
 class Placement(NamedTuple):
-    """A place to look in an image, and the size of its glimpse."""
+    """A place to look in an image, and the size of its glimpse.
+
+    Attributes
+    ----------
+    place : Place
+    size : (int, int)
+    label : str, optional
+    scale : int
+        Of a retina.
+    dropped : str, optional
+        The reason why it gets no glimpse.
+    """
 
     place: Place
     size: Size
     label: str | None = None
     scale: int = 1
-    too_small: bool = False
+    dropped: str | None = None
 
 
 class SizeRequest(NamedTuple):
@@ -53,6 +65,35 @@ class SizeRequest(NamedTuple):
         return self.longer, self.longer
 
 
+class Limits(NamedTuple):
+    """The extents of windows that get a glimpse, in pixels of the image.
+
+    Attributes
+    ----------
+    min_size : float
+        Of the shorter side.
+    max_size : float
+        Of the longer side.
+    min_area : float
+        In square pixels.
+    of : str
+        What is measured: ``box``, the window as it is given, or ``window``, as it is sampled, with context and squared.
+    """
+
+    min_size: float = 0.0
+    max_size: float = math.inf
+    min_area: float = 0.0
+    of: str = "box"
+
+    def problem_of(self, width: float, height: float) -> str | None:
+        """Give the reason why an extent gets no glimpse, None where it gets one."""
+        if min(width, height) < self.min_size:
+            return "below --min-size"
+        if max(width, height) > self.max_size:
+            return "above --max-size"
+        return "below --min-area" if width * height < self.min_area else None
+
+
 class Shaping(NamedTuple):
     """The changes of each window before it is sampled, and the size of the glimpse."""
 
@@ -60,7 +101,7 @@ class Shaping(NamedTuple):
     context: float = 1.0
     square: bool = False
     retina: int = 1
-    min_size: float = 0.0
+    limits: Limits = Limits()
 
     @property
     def is_default(self) -> bool:
@@ -85,12 +126,13 @@ class BoxRequest(NamedTuple):
 
     def placements(self, image_size: Size, shaping: Shaping) -> list[Placement]:
         """Shape the window; the placements of a retina share its centre and the size of the finest."""
-        window = self.box.to_window(image_size)
-        too_small = min(window.width, window.height) < shaping.min_size
-        window = (window.squared() if shaping.square else window).scaled(shaping.context)
+        box, limits = self.box.to_window(image_size), shaping.limits
+        window = (box.squared() if shaping.square else box).scaled(shaping.context)
+        measured = box if limits.of == "box" else window
+        dropped = limits.problem_of(measured.width, measured.height)
         size = shaping.size.for_extent(window.width, window.height)
         scales = [2**step for step in range(shaping.retina)]
-        return [Placement(window.scaled(scale), size, self.box.label, scale, too_small) for scale in scales]
+        return [Placement(window.scaled(scale), size, self.box.label, scale, dropped) for scale in scales]
 
 
 class GaussianRequest(NamedTuple):
