@@ -125,6 +125,10 @@ class BatchCommand(options.Command):
 )  # fmt: skip
 @options.out("--group-by", metavar="folder|COLUMN", help="Images that stay together where they are split by chance.")
 @options.out("--only", metavar="SPLIT", help="Only the images of this split: shards are made one split at a time.")
+@options.out(
+    "--objects", type=click.FloatRange(0, 1), metavar="SHARE",
+    help="List in each line the annotated objects of which at least this share lies in the window, in its pixels.",
+)  # fmt: skip
 @options.name_option
 @options.encoding_options
 @options.out(
@@ -226,7 +230,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     parameters["inputs"] = file_hashes(files, target)
     described = given["annotations"] or given["table"]
     hashed = isinstance(given["split"], dict) or given["max_per_class"] is not None
-    annotations, filters = annotations_of(given)
+    annotations, filters, least_share = annotations_of(given)
     kept_out = target if sharding is None else os.devnull  # tar files are no images
     asks = lowering.asks_for_frames(given)
     found = Sources(sources, lists=lists, output=kept_out, videos=asks, **lowering.search_of(given))
@@ -251,7 +255,7 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     made = make_batch(
         found, taken, how, output._replace(resumed=resumed or images is not None), lowering.frame_choice_of(given, how),
         annotations=annotations, filters=filters, part=part, inputs=[path for path in files if os.path.isfile(path)],
-        sharding=sharding, split_of=splits, note=note,
+        sharding=sharding, split_of=splits, least_share=least_share, note=note,
     )  # fmt: skip
     given["overwrite"] = overwrite
     if images is not None:

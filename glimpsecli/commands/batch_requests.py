@@ -55,14 +55,15 @@ _FILTERS = (
 )  # fmt: skip
 
 
-def annotations_of(given: dict[str, Any]) -> tuple[Annotations | None, Filters | None]:
-    """Take the options of annotations; give the annotations, and the boxes that are wanted of them."""
+def annotations_of(given: dict[str, Any]) -> tuple[Annotations | None, Filters | None, float | None]:
+    """Take the options of annotations; give them, the boxes that are wanted, and the share of objects to be listed."""
     path, names = given.pop("annotations"), ("annotations_format", "box_format", "box_unit")
-    lowering.refuse(given, (*names, *_FILTERS), "belongs to --annotations", unless=path is not None)
+    lowering.refuse(given, (*names, *_FILTERS, "objects"), "belongs to --annotations", unless=path is not None)
     file_format, box_format, unit = (given.pop(name) for name in names)
     asked = {name: given.pop(name) for name in _FILTERS}
+    least_share = given.pop("objects")
     if path is None:
-        return None, None
+        return None, None, None
     from glimpsecli.annotations.filters import Filters
     from glimpsecli.annotations.reading import read_annotations
 
@@ -73,7 +74,7 @@ def annotations_of(given: dict[str, Any]) -> tuple[Annotations | None, Filters |
         for note in found.notes:
             say(f"{path}: {note}")
     skipped = tuple(flag for flag in ("crowd", "truncated", "difficult") if asked.pop(f"skip_{flag}"))
-    return found, Filters(**asked, skipped=skipped, seed=given["seed"] or 0)
+    return found, Filters(**asked, skipped=skipped, seed=given["seed"] or 0), least_share
 
 
 def limits_of(given: dict[str, Any]) -> Limits:

@@ -111,7 +111,7 @@ def run_plan(
             if keep is not None:
                 keep(done)
             written, skipped = len(done.products), done.skipped
-            counts.update({"written": written, "skipped": skipped})
+            counts.update({"written": written, "skipped": int(skipped)})
             plan.dropped.update(done.dropped)
             worked = done.source != plan.container and not skipped
             counts.update({"worked": worked, "made": worked and done.failure is None})

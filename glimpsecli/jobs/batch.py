@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from glimpsecli.storage.atomic import is_temporary, temporary_of
 
 if TYPE_CHECKING:
     from glimpsecli.annotations.annotated import Annotated
+    from glimpsecli.jobs.objects import Objects
     from glimpsecli.jobs.resuming import Earlier
     from glimpsecli.jobs.shards import Shards
     from glimpsecli.jobs.sources import Sources
@@ -56,6 +57,8 @@ class Batch:
         Number of the part, and of all parts, which are contiguous and of equal length.
     split_of : callable, optional
         Gives the split of an image by its relative path, None for one that is not made.
+    objects : mapping of str to Objects, optional
+        The objects of images, by their relative paths, where lines list them.
 
     Attributes
     ----------
@@ -66,11 +69,11 @@ class Batch:
     def __init__(
         self, plan: Plan, sources: Sources, requests_of: Callable[[Source], Sequence[Request]],
         frames_of: Callable[[Source], Iterable[Source]], annotated: dict[str, Annotated], inputs: Sequence[str],
-        part: tuple[int, int], split_of: Keyed | None = None,
+        part: tuple[int, int], split_of: Keyed | None = None, objects: Mapping[str, Objects] | None = None,
     ) -> None:  # fmt: skip
         self.plan, self.part, self._sources = plan, part, sources
         self._requests_of, self._frames_of, self._annotated = requests_of, frames_of, annotated
-        self._split_of = split_of
+        self._split_of, self._objects = split_of, objects or {}
         is_input = input_among(inputs)
         assert plan.root is not None
         self._outputs = Outputs(
@@ -126,7 +129,10 @@ class Batch:
         if split or not self.plan.output.layout.mirrors:  # the name of a file does not tell the folder of its image
             fields = (("relative", source.relative), *([("split", split)] if split else []))
         targets = self._names(source, asked, split or "")
-        return Item(source.path, tuple(asked), targets, annotated, at=source.at, fields=fields)
+        return Item(
+            source.path, tuple(asked), targets, annotated, at=source.at, fields=fields,
+            objects=self._objects.get(source.relative),
+        )  # fmt: skip
 
     def count(self) -> int:
         """Count all images, after those that are planned ahead."""

@@ -14,6 +14,7 @@ from glimpsecli.jobs.batch import Batch
 from glimpsecli.jobs.decoding import Origin, upright_size_of
 from glimpsecli.jobs.formats import chosen_format
 from glimpsecli.jobs.groups import Key, Source
+from glimpsecli.jobs.objects import Objects
 from glimpsecli.jobs.outputs import check_folder_output
 from glimpsecli.jobs.owners import Requests, names_frames, names_times
 from glimpsecli.jobs.plan import How, Output, Plan
@@ -44,6 +45,7 @@ def make_batch(
     inputs: Sequence[str] = (),
     sharding: Sharding | None = None,
     split_of: Keyed | None = None,
+    least_share: float | None = None,
     note: Callable[[str], object] = lambda line: None,
 ) -> Batch:
     """Plan the glimpses of many images.
@@ -70,6 +72,9 @@ def make_batch(
         The shards that glimpses go into, in place of files in the folder.
     split_of : callable, optional
         Gives the split of an image by its relative path, None for one that is not made.
+    least_share : float, optional
+        The least share of an annotated object that makes a line list it; by default none are listed. Objects are those
+        that `filters` want, be there a glimpse of them or not.
     note : callable
         Gets each fact about a video that the user should know, when the video is opened.
 
@@ -83,6 +88,7 @@ def make_batch(
     problems: list[str] = []
     matched: dict[str, Annotated] = {}
     dropped: Counter[str] = Counter()
+    objects: dict[str, Objects] = {}
     boxes: Sequence[Request] = () if callable(taken) else taken
     asked: Requests | None = None
     tried = [*dict.fromkeys(boxes)]
@@ -93,9 +99,13 @@ def make_batch(
         from glimpsecli.annotations.matching import match_all
 
         matched, strangers = match_all(annotations, (source.relative for source in sources))
+        seen = matched
         if filters is not None:
-            fits = _Fits(sources, how)
-            matched = filtered(matched, annotations.images.values(), filters, fits, dropped)
+            every, fits = annotations.images.values(), _Fits(sources, how)
+            seen = filtered(matched, every, filters._replace(max_per_class=None), fits, Counter())
+            matched = filtered(matched, every, filters, fits, dropped)
+        if least_share is not None:
+            objects = {path: Objects(image.boxes, least_share) for path, image in seen.items()}
         problems += annotations.problems
         problems += [f"{one.where}: no image {one.image!r} is among the sources" for one in strangers]
         tried, boxes = [], ()
@@ -118,7 +128,7 @@ def make_batch(
     )  # fmt: skip
     by_suffix = choice.selection is None and not names_frames(boxes) and not names_times(boxes)
     frames_of = _Frames(choice, asked, sources, note, by_suffix=by_suffix)
-    return Batch(plan, sources, requests_of, frames_of, matched, inputs, part, split_of)
+    return Batch(plan, sources, requests_of, frames_of, matched, inputs, part, split_of, objects)
 
 
 class _Frames:

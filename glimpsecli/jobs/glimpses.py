@@ -33,8 +33,9 @@ def look_at(view: View, item: Item, placements: Sequence[Placement], plan: Plan)
         backend, reason, glimpses = _glimpses(view, [placement for _, placement in members], how, len(plan.items))
         for (index, placement), values in zip(members, glimpses, strict=True):
             row = record(
-                item.label, index, placement, view.image_size, how.sampling, backend=backend, decoded=view.decoded
-            )
+                item.label, index, placement, view.image_size, how.sampling, backend=backend, decoded=view.decoded,
+                objects=item.objects,
+            )  # fmt: skip
             notes = [OUTSIDE] if row["outside"] == 1 else []
             seen.append(stored(values, picture, row, plan, notes, [f"{how.sampling.sampler} on {backend}: {reason}"]))
     return seen

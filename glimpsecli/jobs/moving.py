@@ -18,6 +18,7 @@ from glimpsecli.jobs.formats import chosen_format, is_folder
 from glimpsecli.jobs.glimpses import glimpse_of
 from glimpsecli.jobs.groups import Source
 from glimpsecli.jobs.masking import record_of
+from glimpsecli.jobs.naming import Label
 from glimpsecli.jobs.outputs import check_files, check_outputs, name_files, targets_of
 from glimpsecli.jobs.plan import How, Item, Output, Plan
 from glimpsecli.jobs.planning import check_apart, check_folder_is_there, check_idle, inputs_of, try_out
@@ -93,7 +94,7 @@ def make_moving_plan(
     noun = "glimpse" if make_products is None else "picture"
     if is_folder(output.target):
         output = output._replace(name=output.name or "{stem}_{frame:06d}")
-    names = name_files(sources, [[(None, 1)]] * len(sources), output, file_format, noun)
+    names = name_files(sources, [[Label()]] * len(sources), output, file_format, noun)
     check_folder_is_there()
     items = tuple(
         Item(source.path, (request,), files, at=at)

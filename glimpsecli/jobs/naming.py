@@ -6,6 +6,7 @@ import os
 import re
 import string
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from glimpsecli.errors import InvalidInputError
 
@@ -20,6 +21,7 @@ _FIELDS: dict[str, str | int] = {
     "ext": "png",
     "folder": "photos",
     "id": "7",
+    "category": "3",
 }
 
 
@@ -45,10 +47,27 @@ def names_object(template: str) -> bool:
     return any(field in ("id", "label") for _, field, _, _ in string.Formatter().parse(template))
 
 
+class Label(NamedTuple):
+    """What a product can be named by, beside its image.
+
+    Attributes
+    ----------
+    text : str, optional
+    scale : int
+        Of a retina.
+    id, category : optional
+        Of the annotation that it is of; by default both are the text.
+    """
+
+    text: str | None = None
+    scale: int = 1
+    id: int | str | None = None
+    category: str | None = None
+
+
 def output_name(
-    template: str, suffix: str, *, source: str, index: int, label: str | None, scale: int, frame: int = 0,
-    folder: str = "",
-) -> str:  # fmt: skip
+    template: str, suffix: str, *, source: str, index: int, label: Label, frame: int = 0, folder: str = ""
+) -> str:
     """Fill in a checked template and add the format's suffix.
 
     ``{stem}`` and ``{ext}`` are the source's name without its suffix, and the suffix without its dot; ``{folder}`` is
@@ -60,9 +79,11 @@ def output_name(
         The name leads out of the output folder, or no file can be called that.
     """
     stem, ext = os.path.splitext(os.path.basename(source))
-    fields: dict[str, str | int] = {"index": index, "scale": scale, "frame": frame}
-    fields |= {"stem": safe(stem), "label": safe(label or ""), "ext": safe(ext[1:]), "folder": safe(folder)}
-    fields["id"] = fields["label"]
+    text = label.text or ""
+    fields: dict[str, str | int] = {"index": index, "scale": label.scale, "frame": frame}
+    fields |= {"stem": safe(stem), "label": safe(text), "ext": safe(ext[1:]), "folder": safe(folder)}
+    for name, value in (("id", label.id), ("category", label.category)):
+        fields[name] = safe(text if value is None else str(value))
     return f"{_filled(template, fields)}.{suffix}"
 
 

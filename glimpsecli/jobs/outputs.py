@@ -13,8 +13,9 @@ from glimpsecli.images.formats import Format
 from glimpsecli.jobs.folders import Folders
 from glimpsecli.jobs.formats import is_folder, is_special
 from glimpsecli.jobs.frames import is_listed
-from glimpsecli.jobs.naming import DEFAULT_FRAME_NAME, DEFAULT_NAME, check_template, output_name
+from glimpsecli.jobs.naming import DEFAULT_FRAME_NAME, DEFAULT_NAME, Label, check_template, output_name
 from glimpsecli.jobs.plan import STREAM, Output
+from glimpsecli.jobs.requests import BoxRequest
 from glimpsecli.jobs.spool import Hashes
 from glimpsecli.storage import is_address, joined, name_of, path_of, shown, storage_of
 from glimpsecli.storage.addresses import WEB, parse
@@ -32,15 +33,20 @@ DISTINCT = "name each by more of {stem}, {ext}, {folder}, {index}, {label}, {fra
 """The way out where two products would be in one file."""
 
 
-def labels_of(requests: Sequence[Request], retina: int) -> list[tuple[str | None, int]]:
-    """Give label and scale of each glimpse of an image."""
-    return [(request.label, 2**step) for request in requests for _ in range(request.windows) for step in range(retina)]
+def labels_of(requests: Sequence[Request], retina: int) -> list[Label]:
+    """Give what each glimpse of an image can be named by."""
+    found = []
+    for request in requests:
+        box = request.box if isinstance(request, BoxRequest) else None
+        marks = () if box is None else (box.id, box.category)
+        found += [Label(request.label, 2**step, *marks) for _ in range(request.windows) for step in range(retina)]
+    return found
 
 
 def target_names(
-    source: Source, labels: Sequence[tuple[str | None, int]], output: Output, file_format: Format, split: str = ""
+    source: Source, labels: Sequence[Label], output: Output, file_format: Format, split: str = ""
 ) -> tuple[str, ...]:
-    """Name the files of one image's products, each with its label and scale; of a batch the image may have a split."""
+    """Name the files of one image's products by their labels; of a batch the image may have a split."""
     path = "stdin" if source.path == STREAM else source.path
     if is_address(path):
         path = name_of(path)
@@ -54,13 +60,12 @@ def target_names(
             source=path,
             index=index,
             label=label,
-            scale=scale,
             frame=frame,
             folder=os.path.dirname(source.relative),
         )
-        for index, (label, scale) in enumerate(labels)
+        for index, label in enumerate(labels)
     ]
-    folders = [output.layout.folder(source.relative, label, split) for label, _ in labels]
+    folders = [output.layout.folder(source.relative, label.text, split) for label in labels]
     return tuple(joined(output.target, folder, name) for folder, name in zip(folders, names, strict=True))
 
 
@@ -73,7 +78,7 @@ def check_folder_output(output: Output, file_format: Format) -> None:
 
 def name_files(
     sources: Sequence[Source],
-    labels: Sequence[Sequence[tuple[str | None, int]]],
+    labels: Sequence[Sequence[Label]],
     output: Output,
     file_format: Format,
     noun: str = "glimpse",

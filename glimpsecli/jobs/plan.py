@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from glimpsecli.images.formats import Format
     from glimpsecli.jobs.at import At
     from glimpsecli.jobs.clips import Clips
+    from glimpsecli.jobs.objects import Objects
     from glimpsecli.jobs.products import Product, View
     from glimpsecli.jobs.requests import Placement
     from glimpsecli.jobs.sharding import Sharding
@@ -114,6 +115,8 @@ class Item(NamedTuple):
         Whether an earlier run has made its shard.
     fields : tuple of (str, str)
         Fields that its lines in a manifest have besides.
+    objects : Objects, optional
+        The annotated objects in it, of which each line lists those in its window.
     """
 
     source: str
@@ -127,6 +130,7 @@ class Item(NamedTuple):
     shard: int | None = None
     stands: bool = False
     fields: tuple[tuple[str, str], ...] = ()
+    objects: Objects | None = None
 
     @property
     def key(self) -> tuple[str, int | None]:

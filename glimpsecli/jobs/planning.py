@@ -17,6 +17,7 @@ from glimpsecli.jobs.filming import as_film
 from glimpsecli.jobs.formats import chosen_format, is_folder
 from glimpsecli.jobs.frames import is_listed
 from glimpsecli.jobs.groups import Source
+from glimpsecli.jobs.naming import Label
 from glimpsecli.jobs.outputs import check_outputs, labels_of, name_files, targets_of
 from glimpsecli.jobs.owners import Requests
 from glimpsecli.jobs.plan import STREAM, How, Item, Output, Plan
@@ -145,7 +146,7 @@ def make_picture_plan(
         raise InvalidInputError(f"{twice} is given twice", "give each image once")
     try_out(requests, how)
     wanted = [*map(Requests(sources, requests or [BoxRequest()], clips=clips, failed=failures or {}), sources)]
-    named = [[(label, 1) for label in one] for one in labels or [[""]] * len(sources)]
+    named = [[Label(label) for label in one] for one in labels or [[""]] * len(sources)]
     file_format = chosen_format(output, sources)
     if output.target and file_format.container and not file_format.film:
         raise InvalidInputError(f"a {file_format.title} holds glimpses, not a {noun}", "use .npy, .png or .tiff")

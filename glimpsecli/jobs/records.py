@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glimpsecli.jobs.objects import marks_of, objects_in
 from glimpsecli.jobs.requests import Placement, as_matrix, as_window
 from glimpsecli.window import GaussianParams, Projective, Size, corners, share_outside, stack_gaussians
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from glimpsecli.jobs.objects import Objects
     from glimpsecli.jobs.plan import How, Item
     from glimpsecli.sampling import Sampling
 
@@ -31,6 +33,7 @@ def record(
     *,
     backend: str | None = None,
     decoded: str | None = None,
+    objects: Objects | None = None,
 ) -> dict[str, Any]:
     """Describe a glimpse.
 
@@ -44,6 +47,8 @@ def record(
         Height and width of the upright image.
     sampling : Sampling
     backend, decoded : str, optional
+    objects : Objects, optional
+        The objects of the image, of which those in the window are listed.
 
     Returns
     -------
@@ -54,13 +59,17 @@ def record(
         the top left clockwise, to a millionth of a pixel; null for all others), ``matrix`` (2x3, or 3x3 of a projective
         window), ``sampler``, ``gaussian`` (index coordinates; null for ellipses, which follow from the matrix and the
         blur, and for the other samplers), ``backend``, ``decoded`` (``whole``, ``window`` or ``reduced:N``), and
-        ``outside``, the share of the window's area beyond the image.
+        ``outside``, the share of the window's area beyond the image; where they are known, ``annotation_id``,
+        ``category_id`` and ``score`` of its box, and ``objects``, as :func:`.objects.objects_in` gives them.
     """
     affine, window = as_matrix(placement), as_window(placement)
     params = None
     if sampling.sampler == "gaussian":
         rows = stack_gaussians(placement.place, placement.size, sampling.blur)
         params = asdict(GaussianParams(*rows[0])) if rows.ndim == 2 else None
+    more: dict[str, Any] = marks_of(placement.box)
+    if objects is not None:
+        more["objects"] = objects_in(placement, objects, image_size)
     return {
         "file": None,
         "source": source,
@@ -77,6 +86,7 @@ def record(
         "backend": backend,
         "decoded": decoded,
         "outside": round(share_outside(affine, placement.size, image_size), 6),
+        **more,
     }
 
 
@@ -99,6 +109,7 @@ def planned(
             how.sampling,
             backend=backend,
             decoded=decoded,
+            objects=item.objects,
         )
         | {"file": target}
         for index, (placement, target) in enumerate(zip(placements, item.targets, strict=True))

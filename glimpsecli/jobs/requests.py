@@ -24,6 +24,8 @@ class Placement(NamedTuple):
         Of a retina.
     dropped : str, optional
         The reason why it gets no glimpse.
+    box : Box, optional
+        The box that it comes from.
     """
 
     place: Place
@@ -31,6 +33,7 @@ class Placement(NamedTuple):
     label: str | None = None
     scale: int = 1
     dropped: str | None = None
+    box: Box | None = None
 
 
 class SizeRequest(NamedTuple):
@@ -132,7 +135,7 @@ class BoxRequest(NamedTuple):
         dropped = limits.problem_of(measured.width, measured.height)
         size = shaping.size.for_extent(window.width, window.height)
         scales = [2**step for step in range(shaping.retina)]
-        return [Placement(window.scaled(scale), size, self.box.label, scale, dropped) for scale in scales]
+        return [Placement(window.scaled(scale), size, self.box.label, scale, dropped, self.box) for scale in scales]
 
 
 class GaussianRequest(NamedTuple):

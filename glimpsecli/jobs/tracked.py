@@ -11,7 +11,7 @@ from glimpsecli.images import Format, check, depth_of
 from glimpsecli.images.formats import FORMATS, format_named
 from glimpsecli.jobs import tracked_rows
 from glimpsecli.jobs.filming import film_options, rate_of
-from glimpsecli.jobs.naming import check_template, names_object, output_name
+from glimpsecli.jobs.naming import Label, check_template, names_object, output_name
 from glimpsecli.jobs.outputs import check_outputs
 from glimpsecli.jobs.plan import STREAM, How, Output
 from glimpsecli.jobs.storing import flat
@@ -248,7 +248,7 @@ class _Making:
         number = 0 if name is None else self.names.index(name)
         return os.path.join(
             target,
-            output_name(template, file_format.name, source=path, index=number, label=name, scale=1, frame=at.number),
+            output_name(template, file_format.name, source=path, index=number, label=Label(name), frame=at.number),
         )
 
     def _check_fits(self, file_format: Format, picture: Picture, *, drawn: bool) -> None:

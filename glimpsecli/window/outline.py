@@ -33,19 +33,29 @@ def share_outside(place: Affine | Projective, size: Size, image_size: Size) -> f
     """
     height, width = check_size(image_size)
     outline: Outline = [(x, y) for x, y in corners(place, size).tolist()]
-    area = _area(outline)
-    if area == 0:
+    whole = area(outline)
+    if whole == 0:
         x, y = np.mean(outline, axis=0)
         return 0.0 if 0 <= x <= width and 0 <= y <= height else 1.0
     image: Outline = [(0, 0), (width, 0), (width, height), (0, height)]
-    return min(1.0, max(0.0, 1 - common_area(outline, image) / area))
+    return min(1.0, max(0.0, 1 - common_area(outline, image) / whole))
 
 
 def common_area(outline: Outline, convex: Outline) -> float:
     """Give the area that two outlines have in common, the second being convex and clockwise on the screen."""
+    return area(common_outline(outline, convex))
+
+
+def common_outline(outline: Outline, convex: Outline) -> Outline:
+    """Give the outline of what two outlines have in common; the second is convex and clockwise on the screen."""
     for start, end in zip(convex, convex[1:] + convex[:1], strict=True):
         outline = _clip(outline, start, end)
-    return _area(outline)
+    return outline
+
+
+def area(outline: Outline) -> float:
+    """Give the area of an outline that does not cross itself."""
+    return abs(sum(x * v - u * y for (x, y), (u, v) in zip(outline, outline[1:] + outline[:1], strict=True))) / 2
 
 
 def _clip(outline: Outline, start: Point, end: Point) -> Outline:
@@ -61,7 +71,3 @@ def _clip(outline: Outline, start: Point, end: Point) -> Outline:
         if here >= 0:
             kept.append(point)
     return kept
-
-
-def _area(outline: Outline) -> float:
-    return abs(sum(x * v - u * y for (x, y), (u, v) in zip(outline, outline[1:] + outline[:1], strict=True))) / 2
