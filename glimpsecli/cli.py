@@ -24,6 +24,7 @@ COMMANDS = {
     "extract": ("glimpsecli.commands.extract", "Look at images through windows and write what is seen."),
     "batch": ("glimpsecli.commands.batch", "Look at folders of images and write a data set."),
     "replay": ("glimpsecli.commands.replay", "Make the glimpses of a batch again, byte for byte."),
+    "export": ("glimpsecli.commands.export", "Write COCO, YOLO or Hugging Face annotations of a batch."),
     "mask": ("glimpsecli.commands.mask", "Show how much each pixel counts in a glimpse."),
     "overlay": ("glimpsecli.commands.overlay", "Lay windows, or the attention maps of a model, over images."),
     "path": ("glimpsecli.commands.path", "Move a window over a photo or a video, and film what it sees."),
@@ -96,10 +97,22 @@ class LazyGroup(Group):
         """List the commands from the table, without importing them, and the topics of `glimpse help`."""
         from glimpsecli.commands.help import topics
 
+        self._list_commands(formatter)
+        with formatter.section("Topics, for `glimpse help TOPIC`"):
+            formatter.write_dl([*topics().items()])
+
+    def format_common(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, and name the topics."""
+        from glimpsecli.commands.help import topics
+
+        self._list_commands(formatter)
+        formatter.write_paragraph()
+        formatter.write_text(f"Topics, for `glimpse help TOPIC`: {', '.join(topics())}.")
+
+    @staticmethod
+    def _list_commands(formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
-        with formatter.section("Topics, for `glimpse help TOPIC`"):
-            formatter.write_dl(list(topics().items()))
 
 
 @click.group(

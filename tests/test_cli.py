@@ -113,8 +113,8 @@ def test_usage_errors_are_one_line_and_exit_2(arguments, words):
 @pytest.mark.parametrize(
     ("words", "advice"),
     [
-        ("extrct", "No such command 'extrct'. Did you mean extract?"),
-        ("help extrct", "No such command or topic 'extrct'. Did you mean extract?"),
+        ("gradeint", "No such command 'gradeint'. Did you mean gradient?"),
+        ("help gradeint", "No such command or topic 'gradeint'. Did you mean gradient?"),
         ("help convention", "No such command or topic 'convention'. Did you mean conventions?"),
         ("help exit code", "No such command or topic 'exit code'. Did you mean exit-codes?"),
         (

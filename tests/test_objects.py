@@ -69,7 +69,7 @@ def test_boxes_of_an_upright_window_are_moved_scaled_and_clipped():
     found = objects_in(Placement(Window.from_box(15, 20, 20, 10), (20, 40)), Objects(boxes, 0), IMAGE)
     assert found == {
         "bbox": [[0, 0, 10, 20], [0, 0, 40, 20]], "categories": ["cat", None], "share": [0.5, 0.005],
-        "annotation_id": [7, None], "iscrowd": [0, 1],
+        "annotation_id": [7, None], "category_id": [None, None], "iscrowd": [0, 1],
     }  # fmt: skip
     assert objects_in(Placement(Window.from_box(15, 20, 20, 10), (20, 40)), Objects(boxes, 0.2), IMAGE)["share"] == [
         0.5

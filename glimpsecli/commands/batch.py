@@ -85,7 +85,7 @@ class BatchCommand(options.Command):
 @options.where("--box-unit", type=click.Choice(names.BOX_UNITS), help="Their unit. Default: pixels.")
 @options.where(
     "--label", "labels", multiple=True, metavar="NAME,...",
-    help="Only boxes with this label, or class number, or a pattern of labels. May be given several times.",
+    help="Only boxes with this label or class number, or labels like this pattern. May be given several times.",
 )  # fmt: skip
 @options.where(
     "--exclude-label", "excluded", multiple=True, metavar="NAME,...", help="No boxes with this one; as for --label."
@@ -143,8 +143,7 @@ class BatchCommand(options.Command):
 )  # fmt: skip
 @options.out(
     "-j", "--jobs", type=click.IntRange(1), metavar="N",
-    help="Images worked on at once. Default: the processors; with addresses at least 16. Each thread of a worker of "
-    "--scheduler works on 1; with addresses on 16.",
+    help="Images worked on at once. Default: the processors; with addresses at least 16.",
 )  # fmt: skip
 @options.out(
     "--scheduler", metavar="tcp://HOST:8786|local:N",

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from glimpsecli.jobs.requests import Placement
     from glimpsecli.window import Size
 
+FIELDS = ("bbox", "categories", "share", "annotation_id", "category_id", "iscrowd")
+"""The lists that say what is in a glimpse."""
 DIGITS = 4
 """Decimal places of boxes, in pixels, and of shares."""
 
@@ -56,7 +58,7 @@ def objects_in(placement: Placement, objects: Objects, image_size: Size) -> dict
     dict
         Lists of one length: ``bbox`` ([x, y, width, height] in pixels of the glimpse, around what lies in it of the
         object's box), ``categories`` (labels), ``share`` (of the area of the box that lies in the window),
-        ``annotation_id`` and ``iscrowd``.
+        ``annotation_id``, ``category_id`` and ``iscrowd``.
 
     Raises
     ------
@@ -69,7 +71,7 @@ def objects_in(placement: Placement, objects: Objects, image_size: Size) -> dict
     height, width = placement.size
     back = np.linalg.inv(np.vstack([matrix.matrix, [0, 0, 1]]))
     glimpse: list[tuple[float, float]] = [(0, 0), (width, 0), (width, height), (0, height)]
-    found: dict[str, list[Any]] = {name: [] for name in ("bbox", "categories", "share", "annotation_id", "iscrowd")}
+    found: dict[str, list[Any]] = {name: [] for name in FIELDS}
     for box in objects.boxes:
         window = box.to_window(image_size)
         points = np.column_stack([corners(window.to_affine((1, 1)), (1, 1)) - 0.5, np.ones(4)]) @ back[:2].T + 0.5
@@ -79,10 +81,13 @@ def objects_in(placement: Placement, objects: Objects, image_size: Size) -> dict
         if not inside or share == 0 or share < objects.least:
             continue
         (left, top), (right, bottom) = np.min(inside, axis=0).tolist(), np.max(inside, axis=0).tolist()
-        found["bbox"].append([round(value, DIGITS) for value in (left, top, right - left, bottom - top)])
+        found["bbox"].append(
+            [round(value, DIGITS) + 0.0 for value in (left, top, right - left, bottom - top)]
+        )  # no -0.0
         found["categories"].append(box.label)
         found["share"].append(round(share, DIGITS))
         found["annotation_id"].append(box.id)
+        found["category_id"].append(_whole(box.category))
         found["iscrowd"].append(int("crowd" in box.flags))
     return found
 

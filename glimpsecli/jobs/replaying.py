@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from fractions import Fraction
-from itertools import count
 from typing import Any
 
 from glimpsecli.errors import GlimpseError, InvalidInputError
@@ -14,14 +11,14 @@ from glimpsecli.images.colours import Colour
 from glimpsecli.images.formats import format_named
 from glimpsecli.jobs.at import At
 from glimpsecli.jobs.clips import Clips
-from glimpsecli.jobs.lines import checksum, key_of, read_metadata, read_run
+from glimpsecli.jobs.finished import Runs, manifests_of, runs_of
+from glimpsecli.jobs.lines import checksum, key_of, read_metadata
 from glimpsecli.jobs.outputs import check_outputs, targets_of
 from glimpsecli.jobs.plan import How, Item, Output, Plan
 from glimpsecli.jobs.requests import Placement, PlaceRequest, Shaping
-from glimpsecli.storage import is_address, shown
+from glimpsecli.storage import is_address
 from glimpsecli.window import Affine, GaussianParams, Projective
 
-_PART = re.compile(r"run-([0-9]+)-of-([0-9]+)\.json")
 _HINT = "put the old files back, or mend them with `glimpse batch` and --resume"
 
 
@@ -36,16 +33,10 @@ def make_replay_plan(folder: str, target: str, *, overwrite: bool) -> Plan:
         The folder holds no finished batch; its manifest is damaged, has lost lines or names a file outside; or an
         output exists or is an input.
     """
-    if is_address(folder):
-        raise InvalidInputError(f"{shown(folder)} is an address, and replay reads folders", "copy it here")
-    runs = _runs(folder)
+    runs = runs_of(folder)
     if any("shards" in run["parameters"] for run in runs.values()):
         raise InvalidInputError(f"{folder} holds shards, which replay does not read", "run batch with --resume")
-    whole = os.path.join(folder, "metadata.jsonl")  # of one run, or of parts that were joined
-    if os.path.lexists(whole):
-        files = {whole: runs}
-    else:
-        files = {os.path.join(folder, f"metadata{name[3:-5]}.jsonl"): {name: run} for name, run in runs.items()}
+    files = manifests_of(folder, runs)
     rows = {path: read_metadata(path) for path in files}
     again = os.path.realpath(folder) == os.path.realpath(target)
     run = next(iter(runs.values()))
@@ -63,26 +54,7 @@ def make_replay_plan(folder: str, target: str, *, overwrite: bool) -> Plan:
     return Plan(tuple(items), how, output, file_format, root=target, clips=clips)
 
 
-def _runs(folder: str) -> dict[str, dict[str, Any]]:
-    """Read the ``run.json`` of a folder, or those of all parts, in their order."""
-    names = _names(folder)
-    if "run.json" in names:
-        return {"run.json": read_run(os.path.join(folder, "run.json"))}
-    parts = {(int(found[2]), int(found[1])): found[0] for found in map(_PART.fullmatch, names) if found}
-    if not parts:
-        raise InvalidInputError(f"{folder} holds no run.json", "name the output folder of a batch")
-    of, _ = max(parts)
-    first = next(number for number in count(1) if (of, number) not in parts)
-    if first <= of or len(parts) > of:
-        problem = f"lacks the run.json of part {first} of {of}" if first <= of else "holds parts of several batches"
-        raise InvalidInputError(f"{folder} {problem}", "run all parts of one batch before they are replayed")
-    runs = {name: read_run(os.path.join(folder, name)) for _, name in sorted(parts.items())}
-    if len({json.dumps([run["how"], run["output"]], sort_keys=True) for run in runs.values()}) > 1:
-        raise InvalidInputError(f"{folder} holds parts that were made in different ways", "run all in the same way")
-    return runs
-
-
-def _check_complete(rows: list[dict[str, Any]], path: str, runs: dict[str, dict[str, Any]]) -> None:
+def _check_complete(rows: list[dict[str, Any]], path: str, runs: Runs) -> None:
     """Refuse lines that are fewer, more or others than the runs have written."""
     for (source, _), mine in _by_item(rows).items():
         if len(mine) != mine[0]["of"]:
@@ -100,13 +72,6 @@ def _check_complete(rows: list[dict[str, Any]], path: str, runs: dict[str, dict[
         if checksum(run, rows[start:stop]) != run["checksum"]:
             raise InvalidInputError(f"{path} or {name} was changed since the batch wrote it", _HINT)
         start = stop
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError as error:
-        raise InvalidInputError(f"{folder}: {error.strerror}", "name the output folder of a batch") from None
 
 
 def _how(options: dict[str, Any]) -> How:
