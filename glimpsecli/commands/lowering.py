@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -45,7 +45,7 @@ def frames_of(
     sources: Sequence[Source],
     given: dict[str, Any],
     how: How,
-    requests: Sequence[Request] = (),
+    requests: Sequence[Request] | Callable[[Source], Sequence[Request]] = (),
     output: Output | None = None,
     *,
     whole: bool = False,
@@ -58,8 +58,8 @@ def frames_of(
     given : dict
         The options of the command.
     how : How
-    requests : sequence of Request
-        Boxes may name frames.
+    requests : sequence of Request, or callable
+        Boxes may name frames. Or a function that gives those of a source.
     output : Output, optional
         A film shows all frames by default.
     whole : bool
@@ -78,7 +78,8 @@ def frames_of(
 
     film = output is not None and holds_film(output)
     choice = frame_choice_of(given, how, every=film, whole=whole)
-    found, failures = frames.frames_of(sources, choice, Requests(sources, requests).of_image)
+    wanted = requests if callable(requests) else Requests(sources, requests).of_image
+    found, failures = frames.frames_of(sources, choice, wanted)
     if failures and film:
         raise next(iter(failures.values()))
     for note in choice.clips.notes if not given["quiet"] else ():

@@ -125,6 +125,21 @@ where_options = _all(
 )  # fmt: skip
 """Where to look. Positions and extents may be percentages of the image's width (x, widths) or height (y, heights)."""
 
+annotation_options = _all(
+    where("--annotations", metavar="FILE|FOLDER", type=values.RegularPath(), help="Boxes of objects, each a window."),
+    where(
+        "--annotations-format", type=click.Choice(names.ANNOTATION_FORMATS), help="Default: by suffix and content."
+    ),
+    where("--box-format", type=click.Choice(names.BOX_FORMATS), help="Numbers of a box in a CSV file. Default: xywh."),
+    where("--box-unit", type=click.Choice(names.BOX_UNITS), help="Their unit. Default: pixels."),
+    where(
+        "--label", "labels", multiple=True, metavar="NAME,...",
+        help="Only boxes with this label, or class number, or a pattern of labels. May be given several times.",
+    ),
+    where("--min-score", type=float, metavar="S", help="Only boxes with this score or a higher one."),
+)  # fmt: skip
+"""Annotated boxes, of which some are chosen."""
+
 _size_option = how(
     "--size", type=values.SizeValue(),
     help="Size of the glimpse; N alone is its longer side. Default: the window's own extent, rounded.",

@@ -23,6 +23,8 @@ EXAMPLES = options.examples(
     "glimpse overlay sample_images/chelsea.png --map sample_images/chelsea_words.npy --json",
     "glimpse overlay sample_images/chelsea.png --map sample_images/chelsea_contrast.npy --to-boxes otsu -o boxes.csv",
     "glimpse extract sample_images/chelsea.png --windows boxes.csv --size 64 -o hot/",
+    "glimpse batch sample_images/coffee.png --tiles 3x2 --size 96 -o tiles",
+    "glimpse overlay sample_images/coffee.png --windows tiles/metadata.jsonl -o tiles.png",
 )
 
 drawing = options.section("Drawing")
@@ -32,7 +34,7 @@ maps = options.section("Maps")
 @click.command(
     cls=options.Command,
     epilog=EXAMPLES,
-    common="--map --box --at --extent --size --colorbar --montage --inset -o --to-boxes --overwrite --json",
+    common="--map --box --at --extent --annotations --colorbar --montage --inset -o --to-boxes --overwrite --json",
 )
 @click.argument("sources", nargs=-1, required=True, metavar="IMAGE...", type=options.IMAGE_PATH)
 @options.search_options
@@ -82,6 +84,7 @@ maps = options.section("Maps")
 )
 @maps("--nan", type=click.Choice(("refuse", "skip")), help="skip leaves cells of NaN untouched. Default: refuse.")
 @options.where_options
+@options.annotation_options
 @options.taps_options
 @drawing("--cmap", type=click.Choice(names.COLOUR_MAPS), default="viridis", show_default=True, help="Colours.")
 @drawing(
@@ -94,11 +97,19 @@ maps = options.section("Maps")
 )
 @drawing("--upsample", type=click.Choice(names.UPSAMPLINGS), help="From cells to pixels. Default: bilinear.")
 @drawing(
-    "--colour", type=values.ColourValue(), default=names.OUTLINE, show_default=True, help="Colour of the outlines."
+    "--colour",
+    type=values.ColourValue(),
+    help=f"Colour of the outlines. Default: {names.OUTLINE}; where windows have several labels, one for each.",
 )
 @drawing("--no-mask", is_flag=True, help="Draw only the outlines of windows.")
 @drawing("--inset", is_flag=True, help="Draw the glimpse of the first window into a corner.")
-@drawing("--labels", is_flag=True, help="Write the label of each window, or the id of its object, above it.")
+@drawing(
+    "--labels/--no-labels",
+    "labels_shown",
+    default=None,
+    help="Write the label of each window, or the id of its object, at it, and its score. Default: of annotations and "
+    "manifests.",
+)
 @drawing(
     "--trail",
     type=click.IntRange(1),
@@ -121,7 +132,10 @@ maps = options.section("Maps")
     help="A line of text for each map, above it, behind the image itself: a montage of a caption's words.",
 )
 @drawing(
-    "--font", metavar="FILE", type=values.RegularPath(), help="A TTF or OTF for the captions. Default: Source Sans Pro."
+    "--font",
+    metavar="FILE",
+    type=values.RegularPath(),
+    help="A TTF or OTF for captions and labels. Default: Source Sans Pro.",
 )
 @options.out(
     "-o",
@@ -147,14 +161,17 @@ maps = options.section("Maps")
 def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **given: Any) -> None:
     """Lay windows, or the attention maps of a model, over IMAGEs (files or folders).
 
-    A window is drawn as its outline and its mask. A map (--map) is laid where --preprocess says that the model saw the
+    A window is drawn as its outline and its mask. The boxes of --annotations, and the windows in the manifest of a
+    batch (--windows OUT/metadata.jsonl), are outlines with labels and scores, dashed around a crowd; a label has one
+    colour in all pictures of a file. A map (--map) is laid where --preprocess says that the model saw the
     image; its colour covers the photo the more the higher the value is, and not at all where it is at the low end of
     the range. All maps of a run share one range, so that they can be compared. Nothing is ever unpickled. In --json
     entropy is in nats; it and the masses are null for a map with negative values.
     """
     from glimpsecli.commands.planning import planning
     from glimpsecli.jobs.formats import holds_film
-    from glimpsecli.jobs.overlaying import MapOverlay, WindowOverlay
+    from glimpsecli.jobs.outlining import WindowOverlay
+    from glimpsecli.jobs.overlaying import MapOverlay
     from glimpsecli.jobs.planning import make_picture_plan
     from glimpsecli.jobs.trails import TableTrails
 
@@ -170,19 +187,27 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
         output = output._replace(target=target)
     left_out: Counter[str] = Counter()
     found = overlay_requests.sources_of(sources, given, target or "", problems, left_out, footage=footage)
-    tables += [path for path in (given["captions"], given["font"]) if path is not None]
-    style, captions = overlay_requests.style_of(given, mapped=bool(files)), given.pop("captions")
+    own = (given["captions"], given["font"], given["annotations"])
+    tables += [path for path in own if path is not None and not os.path.isdir(path)]
+    boxed = overlay_requests.boxes_of(given, found)
+    colour, captions = given["colour"], given.pop("captions")
+    style = overlay_requests.style_of(given, mapped=bool(files), boxed=boxed is not None)
     reading = overlay_requests.reading_of(given)
     mass_boxes = given.pop("mass_boxes")
     requests, how = lowering.requests_of(given), lowering.how_of(given)
-    found, known = lowering.frames_of(found, given, how, requests, output, whole=True)
+    if boxed is not None and requests:
+        raise click.UsageError("--annotations and a window both say where to look; use one of them.")
+    asked = boxed.of_image if boxed is not None else requests
+    found, known = lowering.frames_of(found, given, how, asked, output, whole=True)
+    problems += boxed.problems if boxed is not None else ()
     problems += known.pop("problems")
     trails = TableTrails(requests)
     if style.trail and not trails.labels:
         raise click.UsageError("--trail belongs to --windows TABLE with a column frame.")
     if style.labels and not given["quiet"]:
-        overlay_requests.say_missing("".join(request.label or "" for request in requests), None)
-    make: Any = WindowOverlay(style, trails)
+        shown = boxed.labels if boxed is not None else [request.label or "" for request in requests]
+        overlay_requests.say_missing("".join(shown), style.font)
+    make: Any = WindowOverlay(style, trails, overlay_requests.colours_shown(requests, boxed, colour))
     labels = None
     if files:
         from glimpsecli.jobs.mapping import Atlas
@@ -198,9 +223,9 @@ def overlay(sources: tuple[str, ...], target: str | None, name: str | None, **gi
         labels = None if style.montage else [[label.replace(" ", "_") for label in one] for one in atlas.labels]
         tables, known["failures"] = tables + atlas.files, known["failures"] | atlas.failures
     plan = make_picture_plan(
-        found, requests, how, output if threshold is None else output._replace(target=""), make,
+        found, boxed or requests, how, output if threshold is None else output._replace(target=""), make,
         noun="picture", figure=bool(files) and make.figure, labels=labels, inputs=tables, problems=problems,
-        **known,
+        annotated=None if boxed is None else boxed.annotated, **known,
     )._replace(left_out=left_out)  # fmt: skip
     planned()
     if threshold is None or target is None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from glimpsecli import names
 from glimpsecli.commands import lowering
 from glimpsecli.commands.report import say
 
 if TYPE_CHECKING:
+    from glimpsecli.jobs.boxed import Boxed
     from glimpsecli.jobs.groups import Source
     from glimpsecli.jobs.mapping import Atlas
     from glimpsecli.jobs.overlaying import Style
+    from glimpsecli.jobs.requests import Request
 
 MAP_ALPHA, MASK_ALPHA = 0.7, 0.5
 
@@ -26,16 +30,20 @@ def check(given: dict[str, Any], target: str | None) -> None:
         "colourbar", "montage", "captions", "mass_boxes", "threshold",
     )  # fmt: skip
     of_pictures = ("colourbar", "montage", "captions", "upsample")
-    windows = any(given[name] for name in ("boxes", "points", "gaussians", "draws", "thetas", "quads", "table"))
+    windows = any(
+        given[name] for name in ("boxes", "points", "gaussians", "draws", "thetas", "quads", "table", "annotations")
+    )
     montage = given["montage"] or given["captions"] is not None
     numbers_only = target is None or given["threshold"] is not None
     lowering.refuse(given, of_maps, "belongs to --map FILE", unless=bool(given["files"]))
     lowering.refuse(
-        given, ("inset", "no_mask", "labels", "trail"), "is for windows, without --map", unless=not given["files"]
-    )
+        given, ("inset", "no_mask", "labels_shown", "trail", "annotations"), "is for windows, without --map",
+        unless=not given["files"],
+    )  # fmt: skip
     lowering.refuse(given, ("size", "sampler", "blur", "border"), "is for windows; give one", unless=windows)
     lowering.refuse(given, ("columns", "panel"), "belongs to --montage", unless=montage)
-    lowering.refuse(given, ("font",), "belongs to --captions", unless=given["captions"] is not None)
+    worded = given["captions"] is not None or given["labels_shown"] or windows
+    lowering.refuse(given, ("font",), "belongs to --captions and --labels", unless=worded)
     if not given["files"] and not windows:
         raise click.UsageError("nothing to lay over the image: give a window, such as --box, or --map FILE.")
     if target is None and (given["threshold"] is not None or not (given["as_json"] and given["files"])):
@@ -73,19 +81,72 @@ def sources_of(
     return find_sources(given, output=target or os.devnull, problems=problems, left_out=left_out, **search)
 
 
-def style_of(given: dict[str, Any], *, mapped: bool) -> Style:
-    """Take the options of drawing; `mapped` says whether maps are drawn, and not windows."""
+def boxes_of(given: dict[str, Any], sources: Sequence[Source]) -> Boxed | None:
+    """Take the options of annotations, or a table that is the manifest of a batch; give the boxes of some images.
+
+    Parameters
+    ----------
+    given : dict
+        The options of the command.
+    sources : sequence of Source
+        The images.
+    """
+    from glimpsecli.jobs.boxed import annotated_boxes, is_manifest, manifest_boxes, refuse_none
+
+    table, path, quiet = given["table"], given.pop("annotations"), given["quiet"]
+    own = ("annotations_format", "box_format", "box_unit", "labels", "min_score")
+    lowering.refuse(given, own, "belongs to --annotations", unless=path is not None)
+    file_format, box_format, unit, wanted, least = (given.pop(name) for name in own)
+    if path is not None:
+        from glimpsecli.annotations.filters import Filters
+        from glimpsecli.annotations.reading import read_annotations
+
+        found = read_annotations(path, file_format, box_format=box_format or "xywh", unit=unit or "pixels")
+        for line in [found.file_format, *found.notes] if not quiet else ():
+            say(f"{path}: {line}")
+        boxed = annotated_boxes(found, Filters(labels=wanted, min_score=least), sources)
+    elif table not in (None, "-") and is_manifest(table):
+        shaping = {"context": given["context"] != 1, "square": given["square"], "retina": given["retina"] != 1}
+        hint = "has no effect on the windows of a manifest, which are as the batch took them"
+        lowering.refuse(shaping, [*shaping], hint, unless=False)
+        path, given["table"] = table, None
+        boxed = manifest_boxes(path, sources)
+    else:
+        return None
+    without = refuse_none(boxed, sources, path)
+    if without and not quiet:
+        say(f"{without} image{'s have' if without > 1 else ' has'} no box, and no picture is made")
+    return boxed
+
+
+def colours_shown(requests: Sequence[Request], boxed: Boxed | None, colour: str | None) -> dict[str, Any]:
+    """Give the colour of each label: in all pictures of a file the same, whatever is chosen from it.
+
+    Windows that have one label or none have the colour of outlines, and all where that was given.
+    """
+    from glimpsecli.jobs.label_colours import label_colours
+
+    if colour is not None:
+        return {}
+    labels = boxed.labels if boxed is not None else {request.label for request in requests if request.label}
+    return label_colours(labels) if boxed is not None or len(labels) > 1 else {}
+
+
+def style_of(given: dict[str, Any], *, mapped: bool, boxed: bool) -> Style:
+    """Take the options of drawing; maps are `mapped`, or windows, or a data set is `boxed`."""
+    from glimpsecli.images.colours import Colour
     from glimpsecli.jobs.overlaying import Style
 
     opacity = given.pop("opacity")
-    colour = given.pop("colour").on(3, alpha=False, scale=1.0)
+    colour: Any = (given.pop("colour") or Colour.parse(names.OUTLINE)).on(3, alpha=False, scale=1.0)
+    shown = given.pop("labels_shown")
     return Style(
         cmap=given.pop("cmap"),
         opacity=(MAP_ALPHA if mapped else MASK_ALPHA) if opacity is None else opacity,
         colour=colour,
-        mask=not given.pop("no_mask"),
+        mask=not given.pop("no_mask") and not boxed,
         inset=given.pop("inset"),
-        labels=given.pop("labels"),
+        labels=boxed if shown is None else shown,
         trail=given.pop("trail") or 0,
         upsampling=given.pop("upsample") or "bilinear",
         colourbar=given.pop("colourbar"),
@@ -101,9 +162,9 @@ def reading_of(given: dict[str, Any]) -> Any:
     from glimpsecli.jobs.mapping import Reading
     from glimpsecli.maps import Preprocess, Range
 
-    names = ("key", "layout", "prefix_tokens", "grid", "query", "head", "layer")
+    own = ("key", "layout", "prefix_tokens", "grid", "query", "head", "layer")
     return Reading(
-        **{name: given.pop(name) for name in names},
+        **{name: given.pop(name) for name in own},
         preprocess=given.pop("preprocess") or Preprocess(),
         skip_nan=given.pop("nan") == "skip",
         range=given.pop("shown") or Range("shared"),
@@ -126,4 +187,4 @@ def say_missing(text: str, font: str | None) -> None:
 
     missing = missing_glyphs(text, font)
     if missing:
-        say(f"{font or 'the font'} has no glyph for {missing}{'; give another with --font' if font else ''}")
+        say(f"{font or 'the font'} has no glyph for {missing}; give another with --font")

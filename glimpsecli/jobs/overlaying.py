@@ -1,4 +1,4 @@
-"""Overlays: windows, or the maps of a model, drawn over an image."""
+"""Overlays of the maps of a model over an image, and the options of drawing that windows share with them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ import numpy as np
 
 from glimpsecli import maps
 from glimpsecli.images import Picture, convert, depth_of
-from glimpsecli.jobs.glimpses import glimpse_of
-from glimpsecli.jobs.masking import joined_mask, record_of
+from glimpsecli.jobs.masking import record_of
 from glimpsecli.jobs.products import Product
 from glimpsecli.jobs.requests import as_matrix
 from glimpsecli.jobs.storing import check_fits, flat, stored
 from glimpsecli.maps import Rect
-from glimpsecli.pictures.colour import distinct, table
+from glimpsecli.pictures.colour import table
 from glimpsecli.pictures.figure import montage
 from glimpsecli.pictures.outline import outline
 from glimpsecli.pictures.overlay import tint
-from glimpsecli.pictures.scale import as_rgb, fitted, in_colour
+from glimpsecli.pictures.scale import as_rgb, fitted
 from glimpsecli.window import corners
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Item, Plan
     from glimpsecli.jobs.products import View
     from glimpsecli.jobs.requests import Placement
-    from glimpsecli.jobs.trails import TableTrails
     from glimpsecli.maps import Threshold
     from glimpsecli.window import Size
 
@@ -81,54 +79,6 @@ class Style(NamedTuple):
 
 
 @dataclass(frozen=True)
-class WindowOverlay:
-    """Draws an image with the outlines and the masks of its windows.
-
-    Attributes
-    ----------
-    style : Style
-    trails : TableTrails, optional
-        The windows of all frames of a video; where they have several labels, each has a colour of its own.
-    """
-
-    style: Style
-    trails: TableTrails | None = None
-
-    def __call__(self, view: View, item: Item, placements: Sequence[Placement], plan: Plan) -> list[Product]:
-        """Make the one picture of an image."""
-        photo, notes = _prepared(view, plan)
-        style, picture = self.style, photo.pixels
-        if style.mask:
-            mask = joined_mask(placements, view.image_size, plan.how)
-            picture = tint(
-                picture, mask, table(style.cmap), opacity=style.opacity, alpha=photo.alpha, in_place=not style.inset
-            )
-        else:
-            picture = in_colour(photo.pixels)
-        for placement in placements:
-            self._draw(picture, placement, item, view.image_size)
-        if style.inset and placements:
-            _draw_inset(picture, view, placements[0], plan)
-        return [stored(picture, photo._replace(pixels=picture), record_of(view, item, placements, plan), plan, notes)]
-
-    def _draw(self, picture: Array, placement: Placement, item: Item, image_size: Size) -> None:
-        """Draw the trail, the outline and the label of a window."""
-        style, colour, ends = self.style, self.style.colour, corners(as_matrix(placement), placement.size)
-        if self.trails is not None and len(self.trails.labels) > 1 and placement.label in self.trails.labels:
-            colour = distinct(self.trails.labels.index(placement.label))
-        if style.trail and self.trails is not None and item.at is not None:
-            from glimpsecli.pictures.trail import trail
-
-            points = self.trails.points(placement.label, item.at.index, style.trail, image_size)
-            trail(picture, points, colour=colour)
-        outline(picture, ends, colour=colour)
-        if style.labels and placement.label:
-            from glimpsecli.pictures.label import label
-
-            label(picture, placement.label, ends, colour=colour)
-
-
-@dataclass(frozen=True)
 class MapOverlay:
     """Draws an image with its maps, each on a picture of its own or all in a montage.
 
@@ -160,7 +110,7 @@ class MapOverlay:
             return [Product(np.empty((0, 0, 0), np.uint8), False, None, common | {"maps": rows}, notes)]
         if self.figure:
             view = view._replace(picture=flat(view.picture, plan.how))
-        photo, clipped = _prepared(view, plan)
+        photo, clipped = prepared(view, plan)
         notes += clipped
         if self.style.montage:
             figure = self._montage(photo, found, placements)
@@ -252,7 +202,7 @@ class MapOverlay:
         return beside(picture, colourbar(height, lo, hi, table(self.style.cmap), opacity=self.style.opacity))
 
 
-def _prepared(view: View, plan: Plan) -> tuple[Picture, tuple[str, ...]]:
+def prepared(view: View, plan: Plan) -> tuple[Picture, tuple[str, ...]]:
     """Bring the image to the depth of the picture, in which pixels that are not drawn on keep their values."""
     own = depth_of(view.picture.pixels)
     pixels, clipped = convert(view.picture.pixels, own, plan.output.depth or "8")
@@ -275,15 +225,3 @@ def _pale(row: dict[str, Any]) -> str | None:
 def _draw_outlines(picture: Array, placements: Sequence[Placement], style: Style, scale: Any = 1.0) -> None:
     for placement in placements:
         outline(picture, corners(as_matrix(placement), placement.size) * scale, colour=style.colour)
-
-
-def _draw_inset(picture: Array, view: View, placement: Placement, plan: Plan) -> None:
-    """Draw the glimpse of a placement in the corner farthest from it."""
-    from glimpsecli.pictures.inset import inset, inset_size
-    from glimpsecli.pictures.scale import shown
-
-    seen = convert(glimpse_of(view, placement, plan), depth_of(view.picture.pixels), depth_of(picture)).pixels
-    colours = in_colour(seen)[:, :, :3]
-    drawn, _ = shown(colours, *inset_size((picture.shape[0], picture.shape[1]), placement.size))
-    x, y = np.mean(corners(as_matrix(placement), placement.size), axis=0).tolist()
-    inset(picture, np.ascontiguousarray(drawn), (x, y))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from glimpsecli.storage import is_stored, name_of, path_of, shown, storage_of
 from glimpsecli.storage.refusals import DeniedError
 
 if TYPE_CHECKING:
+    from glimpsecli.annotations.annotated import Annotated
     from glimpsecli.errors import GlimpseError
     from glimpsecli.jobs.clips import Clips
     from glimpsecli.jobs.groups import Key
@@ -95,7 +96,7 @@ def make_plan(
 
 def make_picture_plan(
     sources: Sequence[Source],
-    requests: Sequence[Request],
+    requests: Sequence[Request] | Callable[[Source], Sequence[Request]],
     how: How,
     output: Output,
     make_products: MakeProducts,
@@ -107,6 +108,7 @@ def make_picture_plan(
     clips: Clips | None = None,
     problems: Sequence[str] = (),
     failures: Mapping[Key, GlimpseError] | None = None,
+    annotated: Mapping[str, Annotated] | None = None,
 ) -> Plan:
     """Plan pictures of some images.
 
@@ -114,8 +116,9 @@ def make_picture_plan(
     ----------
     sources : sequence of Source
         Files, or ``-`` for standard input; see :func:`named_sources`.
-    requests : sequence of Request
-        Where to look in each image; no request: the whole image.
+    requests : sequence of Request, or callable
+        Where to look in each image; no request: the whole image. Or a function that gives the requests of a source, of
+        which those without one get no picture.
     how : How
     output : Output
         The target is a file, a folder, ``-``, or empty, where nothing is to be written.
@@ -135,6 +138,8 @@ def make_picture_plan(
         Problems of the sources, a line each.
     failures : mapping, optional
         The errors of sources that are known to fail, by their keys.
+    annotated : mapping, optional
+        The annotations that the requests come from, by the paths of images.
 
     Raises
     ------
@@ -144,23 +149,29 @@ def make_picture_plan(
     twice = next((source.path for source, count in Counter(sources).items() if count > 1), None)
     if twice is not None:
         raise InvalidInputError(f"{twice} is given twice", "give each image once")
-    try_out(requests, how)
-    wanted = [*map(Requests(sources, requests or [BoxRequest()], clips=clips, failed=failures or {}), sources)]
+    known = failures or {}
+    tried: Sequence[Request] = ()
+    if callable(requests):
+        wanted = [requests(source) if source.key not in known else [BoxRequest()] for source in sources]
+    else:
+        tried = requests
+        wanted = [*map(Requests(sources, requests or [BoxRequest()], clips=clips, failed=known), sources)]
+    try_out(tried, how)
     named = [[Label(label) for label in one] for one in labels or [[""]] * len(sources)]
     file_format = chosen_format(output, sources)
     if output.target and file_format.container and not file_format.film:
         raise InvalidInputError(f"a {file_format.title} holds glimpses, not a {noun}", "use .npy, .png or .tiff")
     if figure and output.depth not in (None, "8"):
         raise InvalidInputError(f"--depth {output.depth} with a figure, which has 8 bit", "leave it out")
-    check_idle(how, requests, output, file_format._replace(alpha=file_format.alpha and not figure))
+    check_idle(how, tried, output, file_format._replace(alpha=file_format.alpha and not figure))
     if is_folder(output.target) and all(len(one) == 1 for one in named):
         framed = any(source.at is not None for source in sources)
         output = output._replace(name=output.name or ("{stem}_{frame:06d}" if framed else "{stem}"))
     targets = name_files(sources, named, output, file_format, noun)
     check_folder_is_there()
-    known = failures or {}
+    claims = annotated or {}
     items = [
-        Item(source.path, tuple(asked), names, failure=known.get(source.key), at=source.at)
+        Item(source.path, tuple(asked), names, claims.get(source.path), failure=known.get(source.key), at=source.at)
         for source, asked, names in zip(sources, wanted, targets, strict=True)
         if asked or source.at is not None  # the frames of a film are all there, with windows or without
     ]

@@ -93,7 +93,7 @@ def _items(rows: list[dict[str, Any]], target: str, base: str) -> list[Item]:
         for name in names:
             if os.path.isabs(name) or name.split(os.sep)[0] == "..":
                 raise InvalidInputError(f"the manifest names the file {name}, outside its folder", "run batch anew")
-        requests = tuple(PlaceRequest(_placement(row)) for row in mine)
+        requests = tuple(PlaceRequest(placement_of(row)) for row in mine)
         targets = tuple(os.path.join(target, name) for name in names)
         source = source if is_address(source) or os.path.exists(source) else os.path.join(base, source)
         # The duration is for films, and a batch makes none.
@@ -102,7 +102,8 @@ def _items(rows: list[dict[str, Any]], target: str, base: str) -> list[Item]:
     return items
 
 
-def _placement(row: dict[str, Any]) -> Placement:
+def placement_of(row: dict[str, Any]) -> Placement:
+    """Give the placement that a line of a manifest tells of, to the last digit."""
     gaussian = row["gaussian"]
     matrix = row["matrix"]
     place = GaussianParams(**gaussian) if gaussian is not None else (Affine if len(matrix) == 2 else Projective)(matrix)

@@ -1,4 +1,4 @@
-"""Colours: maps from a value in 0..1, and colours that tell things apart."""
+"""Colours: maps from a value in 0..1, and colours for labels."""
 
 from __future__ import annotations
 
@@ -15,15 +15,19 @@ if TYPE_CHECKING:
 
 LEVELS = 1024
 
-_DISTINCT = (
-    (0.90, 0.62, 0.00), (0.34, 0.71, 0.91), (0.00, 0.62, 0.45), (0.94, 0.89, 0.26), (0.00, 0.45, 0.70),
-    (0.84, 0.37, 0.00), (0.80, 0.47, 0.65),
+DISTINCT = (
+    (0.882, 0.647, 0.118), (0.529, 0.0, 1.0), (0.0, 1.0, 1.0), (1.0, 0.941, 0.471), (0.059, 0.647, 0.588),
+    (0.765, 0.588, 0.941), (0.412, 0.824, 0.706), (0.588, 0.471, 0.0), (0.706, 0.0, 0.353), (0.118, 0.471, 0.706),
 )  # fmt: skip
+"""Ten colours of which any two differ by 0.12 or more in OKLab, also to eyes without red or green cones (Machado,
+Oliveira and Fernandes 2009); the first three differ by 0.24. RGB in 0..1."""
+UNLABELLED = (1.0, 1.0, 1.0)
+"""Colour of boxes without a label, where others have a colour for theirs."""
 
 
 def distinct(number: int) -> tuple[float, float, float]:
-    """Give one of seven colours that colour-blind eyes tell apart too, as RGB in 0..1 (Okabe and Ito 2008)."""
-    return _DISTINCT[number % len(_DISTINCT)]
+    """Give one of the ten colours; they come again after the last."""
+    return DISTINCT[number % len(DISTINCT)]
 
 
 @functools.cache

@@ -32,6 +32,7 @@ def outline(
     *,
     colour: tuple[float, float, float] = (1.0, 0.85, 0.0),
     weight: float | None = None,
+    dash: float | None = None,
 ) -> None:
     """Draw the outline of a window into a picture, in place.
 
@@ -49,6 +50,8 @@ def outline(
         RGB in 0..1.
     weight : float, optional
         The weight of the line in pixels; without it, `line_weight` of the picture.
+    dash : float, optional
+        The length of dashes, and of the gaps between, in pixels; the casing has none.
     """
     scale = scale_of(picture)
     points = np.asarray(corners, np.float64)
@@ -67,6 +70,8 @@ def outline(
         x, y = x[near], y[near]
         line = polygon.stroke(x, y, weight)
         casing = CASING * polygon.stroke(x, y, 2 * weight)
+        if dash is not None:
+            line = line * polygon.dashes(x, y, dash)
         layer = line + casing * (1 - line)
         touched = np.zeros(near.shape, bool)
         touched[near] = layer > 0
@@ -87,11 +92,13 @@ class _Polygon:
     def __init__(self, points: Floats) -> None:
         edges = np.roll(points, -1, axis=0) - points
         lengths = np.hypot(edges[:, 0], edges[:, 1])
+        self._points, self._lengths = points, lengths
         along = edges / np.where(lengths > 0, lengths, 1)[:, None]
         for i in range(4):
             if lengths[i] == 0:  # an edge without length goes on square to the edge before it
                 before = along[i - 1] if along[i - 1].any() else np.array([0.0, -1.0])
                 along[i] = -before[1], before[0]
+        self._along = along
         following = np.roll(along, -1, axis=0)
         turn = float((along[:, 0] * following[:, 1] - along[:, 1] * following[:, 0]).sum())
         self.normals = np.stack([along[:, 1], -along[:, 0]], axis=1) * (1 if turn >= 0 else -1)
@@ -112,6 +119,19 @@ class _Polygon:
     def stroke(self, x: Floats, y: Floats, weight: float) -> Floats:
         """Give the share of the pixels at `x`, `y` (their centres) that a line of `weight` along the edges covers."""
         return np.maximum(self._filled(x, y, weight / 2, cut=True) - self._filled(x, y, -weight / 2), 0)
+
+    def dashes(self, x: Floats, y: Floats, dash: float) -> Floats:
+        """Give the share of the pixels at `x`, `y` that dashes of this length along their nearest edges cover."""
+        nearest = np.full(x.shape, np.inf)
+        place = np.zeros(x.shape)
+        starts = np.cumsum([0.0, *self._lengths[:-1]])
+        for (px, py), (ax, ay), length, start in zip(self._points, self._along, self._lengths, starts, strict=True):
+            run = np.clip((x - px) * ax + (y - py) * ay, 0, length)
+            distance = np.hypot(x - px - run * ax, y - py - run * ay)
+            closer = distance < nearest
+            nearest[closer], place[closer] = distance[closer], start + run[closer]
+        share: Floats = np.clip(dash / 2 - abs(place % (2 * dash) - dash / 2) + 0.5, 0, 1)
+        return share
 
     def _filled(self, x: Floats, y: Floats, offset: float, cut: bool = False) -> Floats:
         """Give the share of the pixels that the polygon covers when its edges are moved out by `offset`.

@@ -73,6 +73,21 @@ def width_of(text: str, size: int, *, font: Font = None, bold: bool = False) -> 
     return max(1, int(np.ceil(right - left)))
 
 
+def cut(text: str, size: int, width: float, *, font: Font = None, bold: bool = False) -> str:
+    """Cut a text that is wider than `width` pixels, and end it with an ellipsis, after one character at least."""
+    if width_of(text, size, font=font, bold=bold) <= width:
+        return text
+    line = _in_line(text)
+    few, many = 1, len(line)
+    while few < many - 1:
+        middle = (few + many) // 2
+        if width_of(f"{line[:middle].rstrip()}…", size, font=font, bold=bold) <= width:
+            few = middle
+        else:
+            many = middle
+    return f"{line[:few].rstrip()}…"
+
+
 def wrap(text: str, size: int, width: int, *, font: Font = None, bold: bool = False) -> list[str]:
     """Break a text into lines of at most `width` pixels.
 
