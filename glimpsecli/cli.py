@@ -27,6 +27,7 @@ COMMANDS = {
     "export": ("glimpsecli.commands.export", "Write COCO, YOLO or Hugging Face annotations of a batch."),
     "mask": ("glimpsecli.commands.mask", "Show how much each pixel counts in a glimpse."),
     "overlay": ("glimpsecli.commands.overlay", "Lay windows, or the attention maps of a model, over images."),
+    "sheet": ("glimpsecli.commands.sheet", "Draw a contact sheet of a data set: some images of each label."),
     "path": ("glimpsecli.commands.path", "Move a window over a photo or a video, and film what it sees."),
     "track": ("glimpsecli.commands.track", "Follow objects through a video, with a verdict for each frame."),
     "paste": ("glimpsecli.commands.paste", "Put glimpses back onto an image."),
@@ -57,8 +58,7 @@ Completion, for the shell's start-up file:
   _GLIMPSE_COMPLETE=fish_source glimpse | source      fish
 
 \b
-Examples:
-  glimpse samples
+Examples (`glimpse samples` brings the photos):
   glimpse extract sample_images/chelsea.png --box 120,40,200,140 -o cat.png
 """
 
