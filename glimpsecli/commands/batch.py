@@ -280,6 +280,8 @@ def _recorded(given: dict[str, Any]) -> dict[str, Any]:
         "chunk", "dry_run", "jobs", "max_pixels", "overwrite", "part", "quiet", "resume", "scheduler", "scheduler_file",
         "threads", "traceback", "verbose",
     }  # fmt: skip
+    if not given["clamp"]:  # an earlier version had no such option, and its runs can be resumed
+        idle.add("clamp")
     named: dict[str, Any] = {name: value for name, value in given.items() if name not in idle}
     text = json.dumps(named, default=lambda value: getattr(value, "text", str(value)))
     return {name: _unsigned(value) for name, value in json.loads(text).items()}

@@ -163,6 +163,7 @@ def how_of(options: dict[str, Any]) -> How:
         context=_positive("--context", options.pop("context")),
         square=options.pop("square"),
         retina=options.pop("retina"),
+        clamp=options.pop("clamp"),
     )
     names = ("sampler", "blur", "border", "fill", "backend", "threads", "frame", "fast_decode", "max_pixels")
     return How.of(shaping, {name: options.pop(name) for name in names if name in options})

@@ -122,6 +122,12 @@ where_options = _all(
         "--retina", type=click.IntRange(1, 16), default=1, metavar="K",
         help="K windows around each centre, each twice as wide as the one before.",
     ),
+    where(
+        "--clamp", is_flag=True,
+        help="Shift windows that lead over the border back into the image, at the size that they have; those of "
+        "--retina one by one. A window that is larger than the image is shifted until it holds the whole width or "
+        "height; what lies beyond is filled as ever.",
+    ),
 )  # fmt: skip
 """Where to look. Positions and extents may be percentages of the image's width (x, widths) or height (y, heights)."""
 

@@ -112,7 +112,7 @@ def rendering_of(given: dict[str, Any], route: Route, clip: Clip, *, hold: bool)
     from glimpsecli.jobs.trails import RouteTrails
 
     asked, overlay, inset = given["size"], given.pop("overlay"), given.pop("inset")
-    given |= {"context": 1.0, "square": False, "retina": 1, "sampler": given["sampler"] or "gaussian"}
+    given |= {"context": 1.0, "square": False, "retina": 1, "clamp": False, "sampler": given["sampler"] or "gaussian"}
     if overlay:
         given["size"] = None
     how = lowering.how_of(given)

@@ -202,7 +202,8 @@ class _Fits:
     def __call__(self, relative: str, annotated: Annotated, box: Box) -> bool:
         """Return whether the box of an image gets one."""
         size = annotated.size or (self._size_of(relative) if box.width.percent else (1, 1))
-        placements = BoxRequest(box).placements(size, self._how.shaping) if size is not None else []
+        shaping = self._how.shaping._replace(clamp=False)  # the place does not matter
+        placements = BoxRequest(box).placements(size, shaping) if size is not None else []
         return any(placement.dropped is None for placement in placements)
 
     def _size_of(self, relative: str) -> Size | None:

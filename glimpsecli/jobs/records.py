@@ -59,15 +59,17 @@ def record(
         the top left clockwise, to a millionth of a pixel; null for all others), ``matrix`` (2x3, or 3x3 of a projective
         window), ``sampler``, ``gaussian`` (index coordinates; null for ellipses, which follow from the matrix and the
         blur, and for the other samplers), ``backend``, ``decoded`` (``whole``, ``window`` or ``reduced:N``), and
-        ``outside``, the share of the window's area beyond the image; where they are known, ``annotation_id``,
-        ``category_id`` and ``score`` of its box, and ``objects``, as :func:`.objects.objects_in` gives them.
+        ``outside``, the share of the window's area beyond the image; where windows are clamped, ``shift``: the {x, y}
+        in pixels by which this one was shifted; where they are known, ``annotation_id``, ``category_id`` and ``score``
+        of its box, and ``objects``, as :func:`.objects.objects_in` gives them.
     """
     affine, window = as_matrix(placement), as_window(placement)
     params = None
     if sampling.sampler == "gaussian":
         rows = stack_gaussians(placement.place, placement.size, sampling.blur)
         params = asdict(GaussianParams(*rows[0])) if rows.ndim == 2 else None
-    more: dict[str, Any] = marks_of(placement.box)
+    more: dict[str, Any] = {} if placement.shift is None else {"shift": dict(zip("xy", placement.shift, strict=True))}
+    more |= marks_of(placement.box)
     if objects is not None:
         more["objects"] = objects_in(placement, objects, image_size)
     return {

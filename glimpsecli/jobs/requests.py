@@ -9,7 +9,7 @@ import numpy as np
 
 from glimpsecli.annotations.boxes import WHOLE, Box, Length
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.window import Affine, GaussianParams, Place, Projective, Size, Window, plane_to_index
+from glimpsecli.window import Affine, GaussianParams, Place, Projective, Size, Window, clamped, plane_to_index
 
 
 class Placement(NamedTuple):
@@ -26,6 +26,9 @@ class Placement(NamedTuple):
         The reason why it gets no glimpse.
     box : Box, optional
         The box that it comes from.
+    shift : (float, float), optional
+        The way, x and y in pixels, by which the window was shifted back into the image; None where windows may lead
+        over its border.
     """
 
     place: Place
@@ -34,6 +37,7 @@ class Placement(NamedTuple):
     scale: int = 1
     dropped: str | None = None
     box: Box | None = None
+    shift: tuple[float, float] | None = None
 
 
 class SizeRequest(NamedTuple):
@@ -105,11 +109,12 @@ class Shaping(NamedTuple):
     square: bool = False
     retina: int = 1
     limits: Limits = Limits()
+    clamp: bool = False
 
     @property
     def is_default(self) -> bool:
         """Whether windows are taken as they are."""
-        return self.context == 1 and not self.square and self.retina == 1
+        return self.context == 1 and not self.square and self.retina == 1 and not self.clamp
 
 
 class BoxRequest(NamedTuple):
@@ -128,14 +133,22 @@ class BoxRequest(NamedTuple):
         return self.box.label
 
     def placements(self, image_size: Size, shaping: Shaping) -> list[Placement]:
-        """Shape the window; the placements of a retina share its centre and the size of the finest."""
+        """Shape the window; the placements of a retina share its centre and the size of the finest.
+
+        Where windows are clamped each of a retina is shifted for itself, so their centres may differ.
+        """
         box, limits = self.box.to_window(image_size), shaping.limits
         window = (box.squared() if shaping.square else box).scaled(shaping.context)
         measured = box if limits.of == "box" else window
         dropped = limits.problem_of(measured.width, measured.height)
         size = shaping.size.for_extent(window.width, window.height)
-        scales = [2**step for step in range(shaping.retina)]
-        return [Placement(window.scaled(scale), size, self.box.label, scale, dropped, self.box) for scale in scales]
+        found = []
+        for scale in (2**step for step in range(shaping.retina)):
+            wanted = window.scaled(scale)
+            placed = clamped(wanted, image_size) if shaping.clamp else wanted
+            shift = (placed.cx - wanted.cx, placed.cy - wanted.cy) if shaping.clamp else None
+            found.append(Placement(placed, size, self.box.label, scale, dropped, self.box, shift))
+        return found
 
 
 class GaussianRequest(NamedTuple):
@@ -297,5 +310,5 @@ def as_matrix(placement: Placement) -> Affine | Projective:
 def _refuse_shaping(option: str, shaping: Shaping) -> None:
     if not shaping.is_default:
         raise InvalidInputError(
-            f"{option} with --context, --square or --retina, which shape a window", "use --box or --at"
+            f"{option} with --context, --square, --retina or --clamp, which shape a window", "use --box or --at"
         )

@@ -11,7 +11,7 @@ A glimpse of size (h, w) divides its window into h x w equal cells and looks at 
 
 from glimpsecli.window.checks import Size, check_size
 from glimpsecli.window.conversions import plane_to_index
-from glimpsecli.window.outline import area, common_area, common_outline, corners, share_outside
+from glimpsecli.window.outline import area, clamped, common_area, common_outline, corners, share_outside
 from glimpsecli.window.places import Affine, GaussianParams, Window
 from glimpsecli.window.projective import Projective
 from glimpsecli.window.stacks import Place, PlaceRows, Where, places_of, stack_gaussians, stack_matrices
@@ -27,6 +27,7 @@ __all__ = [
     "Window",
     "area",
     "check_size",
+    "clamped",
     "common_area",
     "common_outline",
     "corners",

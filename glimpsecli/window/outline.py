@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from glimpsecli.window.checks import check_size
 if TYPE_CHECKING:
     from glimpsecli.arrays import Floats
     from glimpsecli.window.checks import Size
-    from glimpsecli.window.places import Affine
+    from glimpsecli.window.places import Affine, Window
     from glimpsecli.window.projective import Projective
 
 Point = tuple[float, float]
@@ -24,6 +25,19 @@ def corners(place: Affine | Projective, size: Size) -> Floats:
     ends = np.array([[-0.5, -0.5, 1], [w - 0.5, -0.5, 1], [w - 0.5, h - 0.5, 1], [-0.5, h - 0.5, 1]])
     points = ends @ place.matrix.T
     return points[:, :2] / (points[:, 2:] if place.matrix.shape[0] == 3 else 1) + 0.5
+
+
+def clamped(window: Window, image_size: Size) -> Window:
+    """Shift a window that leads over the border of an image back into it; its size and angle stay.
+
+    The shift is the shortest one, on each axis: until the bounding box of the window lies in the image or, where it is
+    the larger of the two, holds the whole extent of the image.
+    """
+    height, width = image_size
+    across, down = (np.abs(window.to_affine((1, 1)).matrix[:, :2]).sum(axis=1) / 2).tolist()  # from the centre on
+    first_x, last_x = sorted((across, width - across))
+    first_y, last_y = sorted((down, height - down))
+    return replace(window, cx=min(max(window.cx, first_x), last_x), cy=min(max(window.cy, first_y), last_y))
 
 
 def share_outside(place: Affine | Projective, size: Size, image_size: Size) -> float:
