@@ -682,3 +682,27 @@ def test_without_dask_a_scheduler_ends_with_one_line_and_code_3(glimpse, monkeyp
         "'.[dask]'`\n",
     )
     assert not Path("out").exists()
+
+
+def test_lines_of_json_are_those_of_the_manifest(capsys):
+    assert cli.run(["batch", "in", "-o", "out", "--tiles", "2x1", "--json"]) == 0
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    written = rows()
+    assert [Path(one.pop("file")).relative_to("out").as_posix() for one in printed] == [
+        row.pop("file_name") for row in written
+    ]
+    assert printed == written
+
+
+def test_what_is_missing_is_left_out_where_that_is_asked_for(glimpse):
+    Path("list").write_text("in/b2.png\nin/none.png\n")
+    coco([(0, [0, 0, 5, 5], 1), (1, [0, 0, 5, 5], 1)], [("b2.png", 30, 60), ("gone.png", 30, 40)])
+    line = "gone in/none*.png nowhere/x.png --from-file list -o out --annotations boxes.json"
+    code, _, err = glimpse(line)
+    assert (code, "gone does not exist" in err) == (2, True), err
+    code, _, err = glimpse(line.replace("in/none*.png ", "") + " --skip-missing")
+    assert (code, "left out: 3 missing" in err, "dropped: 1 of missing images" in err) == (0, True, True), err
+    code, _, err = glimpse(line + " --skip-missing")
+    assert (code, "in/none*.png fits no file" in err) == (2, True), err
+    code, _, err = glimpse("gone -o alone --skip-missing")
+    assert (code, "no image is left to work on" in err) == (2, True), err

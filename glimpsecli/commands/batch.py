@@ -27,6 +27,12 @@ EXAMPLES = options.examples(
 )
 
 
+LATER = (
+    "clamp", "excluded", "group_by", "layout", "max_per_class", "max_size", "min_area", "min_score", "objects", "only",
+    "size_of", "skip_crowd", "skip_difficult", "skip_missing", "skip_truncated", "split",
+)  # fmt: skip
+"""Options that earlier versions did not have: where they are not given run.json does not hold them, so that a run of
+these can be resumed."""
 REMOTE = 16
 """Images that are worked on at once where they come from a store, so that processors do not wait for the network; on a
 cluster by each thread of a worker."""
@@ -55,6 +61,10 @@ class BatchCommand(options.Command):
 @click.argument("sources", nargs=-1, metavar="SOURCE...", type=options.IMAGE_PATH)
 @options.which("--from-file", "lists", multiple=True, metavar="LIST|-", help="A file with a path on each line.")
 @options.search_options
+@options.which(
+    "--skip-missing", is_flag=True,
+    help="Leave out, and count, images that are named and not there, instead of an error or a failure.",
+)  # fmt: skip
 @options.frames_options
 @options.which(
     "--part",
@@ -145,6 +155,7 @@ class BatchCommand(options.Command):
     "-j", "--jobs", type=click.IntRange(1), metavar="N",
     help="Images worked on at once. Default: the processors; with addresses at least 16.",
 )  # fmt: skip
+@options.out("--json", "as_json", is_flag=True, help="Print a line of JSON for each glimpse.")
 @options.out(
     "--scheduler", metavar="tcp://HOST:8786|local:N",
     help="Work on a Dask cluster, of which this is the scheduler; or on N workers of this machine.",
@@ -232,7 +243,14 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
     annotations, filters, least_share = annotations_of(given)
     kept_out = target if sharding is None else os.devnull  # tar files are no images
     asks = lowering.asks_for_frames(given)
-    found = Sources(sources, lists=lists, output=kept_out, videos=asks, **lowering.search_of(given))
+    found = Sources(
+        sources,
+        lists=lists,
+        output=kept_out,
+        videos=asks,
+        skip_missing=given.pop("skip_missing"),
+        **lowering.search_of(given),
+    )
     for tar in found.tars:
         of_shard = sharding is not None and sharding.number_of(name_of(tar)) is not None
         if of_shard and real_path(folder_of(tar) or os.curdir) == real_path(target):
@@ -277,11 +295,10 @@ def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any)
 def _recorded(given: dict[str, Any]) -> dict[str, Any]:
     """Give the parameters that the bytes depend on, as JSON holds them."""
     idle = {
-        "chunk", "dry_run", "jobs", "max_pixels", "overwrite", "part", "quiet", "resume", "scheduler", "scheduler_file",
-        "threads", "traceback", "verbose",
+        "as_json", "chunk", "dry_run", "jobs", "max_pixels", "overwrite", "part", "quiet", "resume", "scheduler",
+        "scheduler_file", "threads", "traceback", "verbose",
     }  # fmt: skip
-    if not given["clamp"]:  # an earlier version had no such option, and its runs can be resumed
-        idle.add("clamp")
+    idle |= {name for name in LATER if given[name] in (None, False, ())}
     named: dict[str, Any] = {name: value for name, value in given.items() if name not in idle}
     text = json.dumps(named, default=lambda value: getattr(value, "text", str(value)))
     return {name: _unsigned(value) for name, value in json.loads(text).items()}

@@ -44,8 +44,7 @@ def compare(images: tuple[str, ...], target: str, name: str | None, **given: Any
     """Draw one window of each IMAGE through hard attention, Gaussian attention and the spatial transformer.
 
     Four panels: the image with the window, the hard crop (the pixel that each tap falls in), Gaussian attention, and
-    the spatial transformer, all on one scale of brightness. Windows are given as for `glimpse extract`; without --size
-    the longer side of a glimpse has 64 pixels.
+    the spatial transformer, all on one scale of brightness. Windows are given as for `glimpse extract`.
     """
     from glimpsecli.jobs.comparing import Comparison
     from glimpsecli.jobs.planning import make_picture_plan, named_sources

@@ -98,7 +98,7 @@ def gradient(images: tuple[str, ...], target: str, name: str | None, **given: An
     The window is moved off its place, and its glimpse is compared with the one before: a loss, with the gradient that
     the sampler gives. A column for each sampler shows the loss over the offsets, its steepness, and the offsets from
     which descent finds back: the capture range. Two charts below show the loss along x and along the angle. Windows are
-    given as for `glimpse extract`; without --size the longer side of a glimpse has 32 pixels.
+    given as for `glimpse extract`.
     """
     from glimpsecli.jobs.formats import chosen_format
     from glimpsecli.jobs.gradients import Explanation

@@ -20,29 +20,47 @@ IMAGE_PATH = click.Path(allow_dash=True, readable=False)
 
 
 class Command(ShortHelp):
-    """A command whose long help page lists its options by section."""
+    """A command whose long help page lists its options by section.
+
+    The options that say where to look are explained by ``glimpse extract``; the pages of other commands name them.
+    """
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each kind of option, in the order in which they are declared."""
         sections: dict[str, list[tuple[str, str]]] = {}
+        elsewhere: dict[str, list[str]] = {}
         for param in self.get_params(ctx):
             row = param.get_help_record(ctx) if isinstance(param, click.Option) else None
-            if row is not None:
-                sections.setdefault(getattr(param, "section", "Manners"), []).append(row)
+            if row is None:
+                continue
+            title = getattr(param, "section", "Manners")
+            rows = sections.setdefault(title, [])
+            if getattr(param, "shared", False) and self.name != HOME:
+                elsewhere.setdefault(title, []).append(row[0])
+            else:
+                rows.append(row)
         for title, rows in sections.items():
             with formatter.section(title):
-                formatter.write_dl(rows)
+                if title in elsewhere:
+                    explained = f"As `glimpse {HOME} --help` explains: "
+                    formatter.write_text(explained + "; ".join(elsewhere[title]) + ".")
+                if rows:
+                    formatter.write_dl(rows)
 
 
-def section(title: str) -> Callable[..., Callable[[Any], Any]]:
-    """Give a ``click.option`` whose options stand in a section of the help."""
-    kind = type("SectionOption", (click.Option,), {"section": title})
+def section(title: str, *, shared: bool = False) -> Callable[..., Callable[[Any], Any]]:
+    """Give a ``click.option`` whose options stand in a section of the help; `HOME` explains shared ones."""
+    kind = type("SectionOption", (click.Option,), {"section": title, "shared": shared})
     return functools.partial(click.option, cls=kind)
 
+
+HOME = "extract"
+"""The command whose help page explains the options that others share with it."""
 
 which = section("Which images")
 where, how, out = section("Where to look"), section("How to look"), section("Output")
 manner = section("Manners")
+_window = section("Where to look", shared=True)
 
 
 def _all(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]:
@@ -82,47 +100,47 @@ frames_options = _all(
 """Which frames of videos, and their rate where they have no times."""
 
 where_options = _all(
-    where(
+    _window(
         "--box", "boxes", type=values.BoxValue(), multiple=True,
         help="A window by its left, top, width and height, or as ImageMagick writes it.",
     ),
-    where(
+    _window(
         "--at", "points", type=values.PointValue(), multiple=True,
         help="A window by its centre, with --extent or --zoom. The middle of the first pixel is 0.5,0.5.",
     ),
-    where("--extent", type=values.ExtentValue(), help="Width and height of the windows of --at."),
-    where("--zoom", type=float, metavar="Z", help="Extent of the windows of --at: the image's divided by this."),
-    where("--angle", type=float, metavar="DEGREES", help="Turn the windows of --box and --at, degrees clockwise."),
-    where(
+    _window("--extent", type=values.ExtentValue(), help="Width and height of the windows of --at."),
+    _window("--zoom", type=float, metavar="Z", help="Extent of the windows of --at: the image's divided by this."),
+    _window("--angle", type=float, metavar="DEGREES", help="Turn the windows of --box and --at, degrees clockwise."),
+    _window(
         "--gaussian", "gaussians", type=values.GaussianValue(), multiple=True,
         help="Gaussian attention as in the article: first centre, sigma and stride, y before x, in index coordinates "
         "(the middle of the first pixel is 0).",
     ),
-    where(
+    _window(
         "--draw", "draws", type=values.DrawValue(), multiple=True,
         help="Gaussian attention as in DRAW: normalised centre and logarithms of variance, stride and gain.",
     ),
-    where(
+    _window(
         "--theta", "thetas", type=values.ThetaValue(), multiple=True,
         help="The spatial transformer's scale and shift, or its whole matrix by rows, x first.",
     ),
-    where(
+    _window(
         "--quad", "quads", type=values.QuadValue(), multiple=True,
         help="A projective window, by its corners, clockwise from the top left: it straightens a surface that is seen "
         "at an angle. Another order turns or mirrors the glimpse.",
     ),
-    where("--align-corners", is_flag=True, help="In --theta, -1 and 1 are centres of pixels, not edges."),
-    where(
+    _window("--align-corners", is_flag=True, help="In --theta, -1 and 1 are centres of pixels, not edges."),
+    _window(
         "--windows", "table", metavar="TABLE", type=click.Path(allow_dash=True),
         help="A CSV or JSON Lines table: x,y,width,height or cx,cy,width,height; angle, label, image if wanted.",
     ),
-    where("--context", type=float, default=1.0, metavar="FACTOR", help="Enlarge each window by this."),
-    where("--square", is_flag=True, help="Grow the shorter side of each window to a square."),
-    where(
+    _window("--context", type=float, default=1.0, metavar="FACTOR", help="Enlarge each window by this."),
+    _window("--square", is_flag=True, help="Grow the shorter side of each window to a square."),
+    _window(
         "--retina", type=click.IntRange(1, 16), default=1, metavar="K",
         help="K windows around each centre, each twice as wide as the one before.",
     ),
-    where(
+    _window(
         "--clamp", is_flag=True,
         help="Shift windows that lead over the border back into the image, at the size that they have; those of "
         "--retina one by one. A window that is larger than the image is shifted until it holds the whole width or "
@@ -146,10 +164,14 @@ annotation_options = _all(
 )  # fmt: skip
 """Annotated boxes, of which some are chosen."""
 
-_size_option = how(
-    "--size", type=values.SizeValue(),
-    help="Size of the glimpse; N alone is its longer side. Default: the window's own extent, rounded.",
-)  # fmt: skip
+
+def _size(default: str) -> Callable[[Any], Any]:
+    return how(
+        "--size", type=values.SizeValue(), help=f"Size of the glimpse; N alone is its longer side. Default: {default}."
+    )
+
+
+_size_option = _size("the window's own extent, rounded")
 _sampler_option = how(
     "--sampler", type=click.Choice(names.SAMPLERS),
     help="Default: gaussian; bilinear where neither --size nor --retina is given, which makes an exact crop.",
@@ -210,10 +232,10 @@ rendering_options = _all(_border_option, _fill_option, _computing_options, max_p
 taps_options = _all(_size_option, _sampler_option, _blur_and_border_options, _fill_option, _reading_options)
 """How to look, for commands that compute no glimpse."""
 
-all_samplers_options = _all(_size_option, _blur_and_border_options, _fill_option, _computing_options, _reading_options)
+all_samplers_options = _all(_size("64"), _blur_and_border_options, _fill_option, _computing_options, _reading_options)
 """How to look, through every sampler."""
 
-gradient_options = _all(_size_option, _border_option, _fill_option, _computing_options, _reading_options)
+gradient_options = _all(_size("32"), _border_option, _fill_option, _computing_options, _reading_options)
 """How to look, through samplers that the command names itself."""
 
 name_option = out(

@@ -107,7 +107,10 @@ def make_batch(
         if least_share is not None:
             objects = {path: Objects(image.boxes, least_share) for path, image in seen.items()}
         problems += annotations.problems
-        problems += [f"{one.where}: no image {one.image!r} is among the sources" for one in strangers]
+        if sources.skip_missing:
+            dropped.update("of missing images" for one in strangers for _ in one.boxes)
+        else:
+            problems += [f"{one.where}: no image {one.image!r} is among the sources" for one in strangers]
         tried, boxes = [], ()
         annotated_requests = [one for image in matched.values() for one in _requests(image)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -16,9 +17,12 @@ from glimpsecli.images.streams import is_stream, standard_input
 from glimpsecli.jobs.folders import NamesOnDisk
 from glimpsecli.storage import is_address, is_stored, path_of, storage_of
 
+MISSING = "missing"
+"""What sources are counted as that are not there, and may be."""
 
-def lines_of(name: str) -> Iterator[str]:
-    """Read the paths of a list, one on each line."""
+
+def lines_of(name: str, missing: Counter[str] | None = None) -> Iterator[str]:
+    """Read the paths of a list, one on each line; those that are not there are counted as `missing`, or refused."""
     names = NamesOnDisk()
     with _opened_list(name) as lines:
         for number, line in enumerate(lines, 1):
@@ -28,6 +32,9 @@ def lines_of(name: str) -> Iterator[str]:
             path = os.fsdecode(bare).strip() if is_address(os.fsdecode(bare).strip()) else names.find(os.fsdecode(bare))
             if is_address(path):
                 pass  # it fails alone where it is not there: asking for each would take too long
+            elif missing is not None and not (os.path.lexists(path) or is_stored(path) or is_shut_off(path)):
+                missing[MISSING] += 1
+                continue
             elif is_stored(path):
                 if storage_of(path).stat(path_of(path)) is None:
                     raise InvalidInputError(f"{name}, line {number}: {path} does not exist", "give members of the tar")

@@ -13,7 +13,7 @@ from glimpsecli.errors import GlimpseError, InvalidInputError
 from glimpsecli.images.streams import is_stream
 from glimpsecli.images.suffixes import IN_FOLDERS, VIDEOS
 from glimpsecli.jobs.folders import Folders
-from glimpsecli.jobs.from_file import is_shut_off, lines_of
+from glimpsecli.jobs.from_file import MISSING, is_shut_off, lines_of
 from glimpsecli.jobs.groups import Group, Key, Source, folder_of, folders_first, grouped, in_order
 from glimpsecli.jobs.spool import Hashes, Spool
 from glimpsecli.jobs.tars import find_tars
@@ -50,6 +50,8 @@ class Sources:
         The output folder, which is no source even where it lies in one.
     frames : str
         The advice about a folder that has videos and no image, where videos are not taken.
+    skip_missing : bool
+        Whether a path that is not there is counted as left out, and is no error.
 
     Attributes
     ----------
@@ -57,6 +59,7 @@ class Sources:
         The errors of folders that could not be searched, by their keys; each comes as a source, too.
     tars : tuple of str
         The tar files.
+    skip_missing : bool
     folders : tuple of str
         The folders of stores, without a slash at their ends.
 
@@ -70,11 +73,17 @@ class Sources:
     def __init__(
         self, given: Sequence[str], *, lists: Sequence[str] = (), suffixes: Sequence[str] = (),
         exclude: Sequence[str] = (), videos: bool = False, output: str, frames: str = FRAMES,
+        skip_missing: bool = False,
     ) -> None:  # fmt: skip
         suffixes = suffixes or (*IN_FOLDERS, *(VIDEOS if videos else ()))
         wanted = tuple(f".{suffix.lower().lstrip('.')}" for suffix in suffixes)
         self._chosen = Filter(wanted, tuple(exclude), real_path(output))
-        self._left_out: Counter[str] = Counter()  # by patterns
+        self._left_out: Counter[str] = Counter()  # by patterns, and what is missing
+        self.skip_missing = skip_missing
+        if skip_missing:
+            there = [path for path in given if is_address(path) or glob.has_magic(path) or _may_be_there(path)]
+            self._left_out[MISSING] += len(given) - len(there)
+            given = there
         tars, given = find_tars(given)
         self.tars = (*tars,)
         roots = [path for path in given if _is_folder(path)]
@@ -106,11 +115,9 @@ class Sources:
 
     def groups(self, left_out: Counter[str] | None = None) -> Iterator[Group]:
         """Generate the images of each folder; see :meth:`Walk.groups`."""
-        if self._gathered is not None:
-            if left_out is not None:
-                left_out.update(self._left_out)
-            return grouped(self._gathered)
-        return self._walk.groups(left_out)
+        if left_out is not None:
+            left_out.update(self._left_out)
+        return self._walk.groups(left_out) if self._gathered is None else grouped(self._gathered)
 
     def group(self, folder: str) -> Group:
         """Give the images of one relative folder."""
@@ -196,7 +203,9 @@ class Sources:
             else:
                 yield from _matching(path, self._chosen.kept_out, self._left_out)
         for name in lists:
-            yield from (Source(path, _relative(path)) for path in lines_of(name))
+            yield from (
+                Source(path, _relative(path)) for path in lines_of(name, self._left_out if self.skip_missing else None)
+            )
 
 
 def find_sources(
@@ -253,6 +262,10 @@ def _is_folder(path: str) -> bool:
         hint = "give its folder, and choose with --ext and --exclude"
         raise InvalidInputError(f"{shown(path)} is a pattern, and those are for local files", hint)
     return path.endswith("/") or not name_of(path) or storage_of(path).stat(path_of(path)) is None
+
+
+def _may_be_there(path: str) -> bool:
+    return os.path.lexists(path) or is_stored(path) or is_shut_off(path) or "{" in path
 
 
 def _real(path: str, folders: Folders) -> str:
