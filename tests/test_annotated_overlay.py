@@ -135,6 +135,10 @@ def test_a_manifest_shows_the_windows_that_the_batch_took(glimpse):
     assert glimpse("overlay a.png b.png --annotations coco.json --square -o asked/")[0] == 0
     for name in "ab":
         np.testing.assert_array_equal(pixels(f"seen/{name}.png"), pixels(f"asked/{name}.png"))
+    line = "batch a.png b.png --annotations coco.json --square --size 16 --per-shard 2 -o s/s-{shard:03d}.tar -q"
+    assert glimpse(line)[0] == 0
+    assert glimpse("overlay a.png --windows s/s-000.jsonl -o shard.png")[0] == 0
+    np.testing.assert_array_equal(pixels("shard.png"), pixels("seen/a.png"))
     code, _, err = glimpse("overlay a.png --windows out/metadata.jsonl --context 2 -o x.png")
     assert (code, "--context has no effect" in err) == (2, True)
     frames = [Image.new("RGB", (64, 48), (k, k, k)) for k in (0, 80, 160)]

@@ -232,3 +232,19 @@ def test_members_of_a_shard_in_a_bucket_are_read_back(glimpse, bucket):
     assert len(names) == 10
     mark = json.loads(found["x-0.jsonl"].splitlines()[-1])
     assert mark["sha256"] == hashlib.sha256(found["x-0.tar"]).hexdigest()
+
+
+@pytest.mark.parametrize("out", ["out/", "shards/s-{shard:02d}.tar"])
+def test_sheets_and_overlays_read_the_manifest_of_a_bucket(bucket, glimpse, capsys, out):
+    folder = out.partition("/")[0]
+    rows = []
+    for base in (".", bucket):
+        assert glimpse(f"{base}/in/ -o {base}/{out} --tiles 2x1 -q")[0] == 0
+        assert cli.run(f"sheet {base}/{folder}/ --each 3 -o {len(rows)}.png --json".split()) == 0
+        rows.append([json.loads(line) for line in capsys.readouterr().out.splitlines()])
+        manifest = f"{base}/{folder}/{'metadata' if folder == 'out' else 's-00'}.jsonl"
+        assert cli.run(f"overlay in/b2.png --windows {manifest} -o over{len(rows)}.png".split()) == 0
+    local, remote = ([{**row, "shown": [Path(path).name for path in row["shown"]]} for row in one] for one in rows)
+    assert local == remote
+    assert sum(row["count"] for row in local) == 10
+    assert Path("over1.png").read_bytes() == Path("over2.png").read_bytes()

@@ -8,7 +8,7 @@ import click
 
 from glimpsecli.commands import lowering, options, values
 from glimpsecli.commands.report import complain, say
-from glimpsecli.commands.running import end
+from glimpsecli.commands.running import end, progress
 from glimpsecli.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -82,8 +82,16 @@ def sheet(sources: tuple[str, ...], target: str, **given: Any) -> None:
 
         say_missing("".join(contents.rows), made.font)
     planned()
-    errors: list[GlimpseError] = []
-    write_pages(made, contents, targets, errors.append)
+    count = sum(len(row.shown) for row in contents.rows.values())
+    outcomes: list[GlimpseError | None] = []
+    with progress(lambda: count, quiet=quiet) as tick:
+
+        def done(error: GlimpseError | None) -> None:
+            outcomes.append(error)
+            tick()
+
+        write_pages(made, contents, targets, done)
+    errors = [error for error in outcomes if error is not None]
     for problem in contents.problems:
         complain(problem)
     for error in errors[:COMPLAINTS]:
@@ -93,7 +101,6 @@ def sheet(sources: tuple[str, ...], target: str, **given: Any) -> None:
     if as_json:
         _show_rows(contents)
     if not quiet and not as_json:
-        count = sum(len(row.shown) for row in contents.rows.values())
         lost = f", {len(errors)} of them grey" if errors else ""
         many = f"{len(targets)} pages, {targets[0]} to {targets[-1]}" if len(targets) > 1 else target
         rows = f"{len(contents.rows)} row{'s'[: len(contents.rows) != 1]}"

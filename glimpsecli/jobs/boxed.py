@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +14,11 @@ from glimpsecli.annotations.filters import Filters, filtered
 from glimpsecli.annotations.matching import match_all
 from glimpsecli.annotations.names import Index, key_of
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.jobs.lines import read_metadata
+from glimpsecli.jobs.lines import is_line, read_lines
 from glimpsecli.jobs.replaying import placement_of
 from glimpsecli.jobs.requests import BoxRequest, PlaceRequest, Request
+from glimpsecli.jobs.sharding import is_receipt
+from glimpsecli.storage import is_address, path_of, storage_of
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.groups import Source
@@ -72,19 +73,13 @@ def annotated_boxes(annotations: Annotations, filters: Filters, sources: Sequenc
 
 def is_manifest(path: str) -> bool:
     """Return whether a file is the manifest of a batch."""
-    if not os.path.isfile(path):
+    if not (os.path.isfile(path) or (is_address(path) and path.endswith(".jsonl"))):
         return False
-    with open(path, encoding="utf-8", errors="replace") as file:
-        line = file.readline()
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(row, dict) and {"file_name", "source", "matrix"} <= row.keys()
+    return is_line(next(iter(storage_of(path).log(path_of(path))), ""))
 
 
 def manifest_boxes(path: str, sources: Sequence[Source]) -> Boxed:
-    """Give the windows that a batch took of images, by its ``metadata.jsonl``.
+    """Give the windows that a batch took of images, by its ``metadata.jsonl``, or the receipt of a shard.
 
     Raises
     ------
@@ -93,7 +88,7 @@ def manifest_boxes(path: str, sources: Sequence[Source]) -> Boxed:
     """
     rows: dict[str, list[dict[str, Any]]] = {}
     labels = set[str]()
-    for row in read_metadata(path):
+    for row in _rows(path):
         rows.setdefault(key_of(row["source"]), []).append(row)
         labels |= {row["label"]} - {None}
     images = {key: _claim(mine[0], path) for key, mine in rows.items()}
@@ -114,6 +109,18 @@ def refuse_none(boxed: Boxed, sources: Sequence[Source], path: str) -> int:
     if without == len(sources):
         raise InvalidInputError(f"{path} has no box for any of the images", "name the images that it is about")
     return without
+
+
+def _rows(path: str) -> Iterator[dict[str, Any]]:
+    """Generate the rows of a manifest; the last line of a receipt is about its shard."""
+    for number, (line, row) in enumerate(read_lines(path), 1):
+        if row is not None:
+            yield row
+        elif not is_receipt(line):
+            raise InvalidInputError(
+                f"{path}, line {number} is damaged",
+                "put the old file back, or mend it with `glimpse batch` and --resume",
+            )
 
 
 def _scored(row: Mapping[str, Any]) -> Placement:

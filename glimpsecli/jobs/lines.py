@@ -156,6 +156,15 @@ def key_of(row: Row) -> tuple[str, int | None]:
     return row["source"], row.get("frame")
 
 
+def is_line(line: str) -> bool:
+    """Return whether a line is one of a batch, by the fields that no other table has together."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(row, dict) and row.keys() >= {"file_name", "source", "matrix"}
+
+
 def read_lines(path: str) -> Iterator[tuple[str, Row | None]]:
     """Read the lines of a ``metadata.jsonl``, each with its row; None where it is no whole line of a batch."""
     for line, _, row in _read(path):

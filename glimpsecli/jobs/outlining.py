@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from glimpsecli.jobs.requests import Placement
     from glimpsecli.jobs.trails import TableTrails
 
+_DASH = 5.0  # length of the dashes around a crowd, in weights of the line
+
 
 @dataclass(frozen=True)
 class WindowOverlay:
@@ -75,7 +77,7 @@ class WindowOverlay:
             self._colour(placement.label),
             placement.label or "" if self.style.labels else "",
             _score(placement.box) if self.style.labels else "",
-            dashed=placement.box is not None and "crowd" in placement.box.flags,
+            dash=_DASH if placement.box is not None and "crowd" in placement.box.flags else None,
         )
 
     def _colour(self, label: str | None) -> tuple[float, float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import posixpath
 import re
@@ -73,6 +74,15 @@ def member_of(target: str) -> str:
     folder, name = posixpath.split(target)
     stem, suffix = posixpath.splitext(name)
     return posixpath.join(folder, stem.replace(".", "_") + suffix)
+
+
+def is_receipt(line: str) -> bool:
+    """Return whether a line is the last one of a receipt, and not that of a glimpse."""
+    try:
+        mark = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(mark, dict) and mark.keys() >= {*Receipt._fields}
 
 
 class Receipt(NamedTuple):

@@ -95,7 +95,7 @@ def pages_of(sheet: Sheet, contents: Contents) -> list[str]:
 
 
 def write_pages(
-    sheet: Sheet, contents: Contents, targets: Sequence[str], lost: Callable[[GlimpseError], object]
+    sheet: Sheet, contents: Contents, targets: Sequence[str], done: Callable[[GlimpseError | None], object]
 ) -> None:
     """Read the images that are shown, and write the pages.
 
@@ -105,11 +105,11 @@ def write_pages(
     contents : Contents
     targets : sequence of str
         The files, of :func:`pages_of`.
-    lost : callable
-        Takes the error of each image that cannot be read; a grey cell stands in its place.
+    done : callable
+        Called after each image; takes the error of one that cannot be read, in whose place stands a grey cell.
     """
     files = [row.shown for row in contents.rows.values()]
-    strips = _strips(sheet, contents, files, lost)
+    strips = _strips(sheet, contents, files, done)
     subtitle = f"{subtitle_of(contents)}; {sheet.each} or fewer of each, chosen by the seed {sheet.seed}"
     make_folder(sheet.target)
     if sheet.is_html:
@@ -153,7 +153,7 @@ def name_of_row(name: str, kind: str, *, alone: bool) -> str:
 
 
 def _strips(
-    sheet: Sheet, contents: Contents, files: Sequence[Sequence[Shown]], lost: Callable[[GlimpseError], object]
+    sheet: Sheet, contents: Contents, files: Sequence[Sequence[Shown]], done: Callable[[GlimpseError | None], object]
 ) -> Iterator[Strip]:
     """Generate the rows with their images, which are read on all processors."""
     colours = label_colours(contents.rows)
@@ -167,8 +167,7 @@ def _strips(
         sizes = set[tuple[int, int]]()
         for cell, size, error in islice(cells, len(some)):
             found.append(cell)
-            if error is not None:
-                lost(error)
+            done(error)
             if size is not None:
                 sizes.add(size)
         if row.least is None and sizes:  # no manifest knows them: those of the images that are shown

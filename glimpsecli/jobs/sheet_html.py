@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from glimpsecli import images
-from glimpsecli.storage import is_stored
+from glimpsecli.storage import is_address, is_stored
 
 if TYPE_CHECKING:
     from glimpsecli.arrays import Figure
@@ -95,7 +95,7 @@ def _cell(cell: Figure | str, file: Shown, folder: str) -> str:
         return f'<span class="lost" title="{name}">{escape(cell)}</span>'
     sharp = ' class="sharp"' if _is_sharp(cell) else ""
     picture = f'<img src="{_embedded(cell)}" alt="{name}"{sharp} loading="lazy">'
-    if is_stored(file.path):
+    if is_stored(file.path) or is_address(folder):
         return f'<span title="{name}">{picture}</span>'
     return f'<a href="{_link(file.path, folder)}" title="{name}">{picture}</a>'
 

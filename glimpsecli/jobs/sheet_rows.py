@@ -20,17 +20,14 @@ from typing import Any, NamedTuple
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.images.ordering import natural_key
 from glimpsecli.jobs.groups import folder_of
-from glimpsecli.jobs.sharding import SUFFIX
+from glimpsecli.jobs.lines import is_line
+from glimpsecli.jobs.sharding import SUFFIX, is_receipt
 from glimpsecli.jobs.sources import Sources
 from glimpsecli.storage import inside_tar, is_address, joined, name_of, path_of, shown, storage_of
 
 KINDS = ("label", "split", "folder")
 
 _MANIFEST = re.compile(r"metadata(-[0-9]+-of-[0-9]+)?\.jsonl")
-_FIELDS = {"file_name", "source", "matrix"}
-"""Fields by which the lines of a batch are known."""
-_RECEIPT = {"shard", "sha256", "glimpses"}
-"""Fields of the last line of a shard's receipt."""
 
 
 class Shown(NamedTuple):
@@ -201,8 +198,7 @@ def _manifests_of(path: str) -> list[str]:
 def _is_of_batch(path: str) -> bool:
     """Return whether the first line is one of a batch, or there is none."""
     line = next(iter(storage_of(path).log(path_of(path))), None)
-    row = None if line is None else _row_of(line)
-    return line is None or (row is not None and (row.keys() >= _FIELDS or row.keys() >= _RECEIPT))
+    return line is None or is_line(line) or is_receipt(line)
 
 
 def _listed(
@@ -215,11 +211,9 @@ def _listed(
         damaged = 0
         for line in storage_of(path).log(path_of(path)):
             row = _row_of(line)
-            if row is not None and row.keys() >= _RECEIPT:
-                continue
             name = None if row is None else _file_of(row)
             if row is None or name is None:
-                damaged += 1
+                damaged += not is_receipt(line)
                 continue
             names = {field: value if isinstance(value := row.get(field), str) else "" for field in ("label", "split")}
             file = Shown(f"{folder}{tar}/{name}" if in_tar else f"{folder}{name}", name)

@@ -18,10 +18,10 @@ from glimpsecli.jobs.outputs import make_folder, opened
 from glimpsecli.jobs.plan import How
 from glimpsecli.jobs.storing import flat
 from glimpsecli.names import FOUND
-from glimpsecli.pictures.label import label
+from glimpsecli.pictures.label import Mark, draw_marks
 from glimpsecli.pictures.pair import pair
 from glimpsecli.pictures.scale import as_rgb
-from glimpsecli.pictures.tracked import GREEN, tracked_outline
+from glimpsecli.pictures.tracked import COLOURS, DASHES, GREEN
 from glimpsecli.pictures.trail import trail
 from glimpsecli.sampling import Sampling, extract
 from glimpsecli.window import corners
@@ -106,11 +106,16 @@ class Drawing:
             else:
                 way.clear()  # a line to where it is found again would be no way of the object
             trail(figure, [*way], colour=GREEN)
-        for name, tracked in seen:
-            ends = corners(tracked.window.to_affine((1, 1)), (1, 1))
-            colour = tracked_outline(figure, ends, tracked.state)
-            if len(self._trails) > 1:
-                label(figure, name, ends, colour=colour)
+        marks = [
+            Mark(
+                corners(tracked.window.to_affine((1, 1)), (1, 1)),
+                COLOURS[tracked.state],
+                name if len(self._trails) > 1 else "",
+                dash=DASHES[tracked.state],
+            )
+            for name, tracked in seen
+        ]
+        draw_marks(figure, marks)
         if self._beside is not None:
             figure = pair(figure, self._panel(picture, seen, self._beside))
         if self._even:

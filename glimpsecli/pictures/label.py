@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from glimpsecli.arrays import Array
     from glimpsecli.pictures.text import Font
 
-_LETTERS = 8.0  # size of the letters, in weights of a line
+_LETTERS = (4.0, 8.0)  # least and greatest size of the letters, in weights of a line
+_SHARE = 0.15  # size of the letters between these, in sides of the median window
 _SMALLEST = 11  # pixels
 _LONGEST = 14  # ems of a label, where its window is not wider
-_DASH = 5.0  # in weights of a line
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 _DARK = 0.32
 """Luminance of a colour below which its ink is white: black has the higher contrast from 0.18, but looks heavy."""
@@ -39,14 +39,15 @@ class Mark(NamedTuple):
         Its label.
     note : str
         A word behind the label, which stays whole where that is cut.
-    dashed : bool
+    dash : float, optional
+        Length of the dashes of its outline, in weights of the line.
     """
 
     corners: Array
     colour: tuple[float, float, float]
     text: str = ""
     note: str = ""
-    dashed: bool = False
+    dash: float | None = None
 
 
 def draw_marks(picture: Array, marks: Sequence[Mark], *, font: Font = None) -> None:
@@ -62,7 +63,7 @@ def draw_marks(picture: Array, marks: Sequence[Mark], *, font: Font = None) -> N
     """
     weight = line_weight((picture.shape[0], picture.shape[1]))
     for mark in sorted(marks, key=lambda mark: -_area(mark.corners)):
-        outline(picture, mark.corners, colour=mark.colour, dash=_DASH * weight if mark.dashed else None)
+        outline(picture, mark.corners, colour=mark.colour, dash=mark.dash and mark.dash * weight)
     labels(picture, [mark for mark in marks if mark.text or mark.note], font=font)
 
 
@@ -74,7 +75,8 @@ def labels(picture: Array, marks: Sequence[Mark], *, font: Font = None) -> None:
     """
     height, width = picture.shape[:2]
     weight = line_weight((height, width))
-    size = max(_SMALLEST, round(_LETTERS * weight))
+    side = float(np.median([_area(mark.corners) for mark in marks])) ** 0.5 if marks else 0.0
+    size = max(_SMALLEST, round(min(max(_SHARE * side, _LETTERS[0] * weight), _LETTERS[1] * weight)))
     margin = max(2, size // 4)
     strips = []
     for mark in marks:
