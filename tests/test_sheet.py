@@ -1,5 +1,6 @@
 """`glimpse sheet`: rows of a data set with their numbers, chosen by seed, as pictures and as HTML."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -97,6 +98,10 @@ def test_a_seed_chooses_and_more_begin_with_fewer(glimpse, batched):
         for name, more in (("a", "--each 2"), ("b", "--each 4"), ("c", "--each 2 --seed 5"))
     )
     assert [row[:2] for row in many] == few
+    hashes = {
+        f"out/{row['file_name']}": hashlib.sha256(f"0/{row['file_name']}".encode()).digest() for row in lines_of("out")
+    }
+    assert [sorted(row, key=hashes.get) for row in many] == many
     assert other != few
 
 
@@ -197,6 +202,7 @@ def test_many_rows_go_on_over_several_pages(glimpse, batched):
         ("sheet photos -o photos", "names no file"),
         ("sheet photos -o x.npy", ".png, .jpg, .webp or .html"),
         ("sheet nowhere -o x.png", "does not exist"),
+        ("sheet photos photos/p03.png photos/p04.png -o x.png", "given"),
         ("sheet photos -o photos/p03.png --overwrite", "p03.png"),
     ],
 )

@@ -29,7 +29,11 @@ HTML = (".html", ".htm")
 FORMATS = ("png", "jpg", "webp")
 _FINE = 2
 """Pixels of an image in an HTML file per CSS pixel, for screens that have so many."""
-_REASONS = {"is empty": "empty", "does not exist": "missing", "No such file": "missing", "pixels": "too large"}
+_REASONS = {
+    "is empty": "empty", "does not exist": "missing", "No such file": "missing", "pixels": "too large",
+    "Permission denied": "no access",
+}  # fmt: skip
+"""The word for each error, by a part of its message."""
 _GREY = (0.55, 0.55, 0.55)
 
 
@@ -84,8 +88,14 @@ def pages_of(sheet: Sheet, contents: Contents) -> list[str]:
     Raises
     ------
     InvalidInputError
-        One exists, is an image of the sheet, or could not be written.
+        One exists, is an image of the sheet, or could not be written; or a page would be too large.
     """
+    columns = max(len(row.shown) for row in contents.rows.values())
+    width, height = columns * sheet.side, min(len(contents.rows), sheet.rows) * sheet.side
+    if not sheet.is_html and width * height > MAX_PIXELS:
+        raise InvalidInputError(
+            f"cells of {width}x{height} pixels are too large for a page", "give less --each, --rows or --panel"
+        )
     count = 1 if sheet.is_html else -(-len(contents.rows) // sheet.rows)
     stem, suffix = os.path.splitext(sheet.target)
     digits = len(str(count))
