@@ -124,7 +124,7 @@ def each_once(pages):
 
 
 def is_taken(line, later):
-    made = re.search(r" -o (\S+)", line)
+    made = re.search(r" (?:-o|>) (\S+)", line)
     return made is not None and any(made[1].rstrip("/") in one for one in later)
 
 
