@@ -153,8 +153,8 @@ def marked(one: Box, entry: Mapping[Any, Any], notes: Notes) -> Box:
     if score is None and not known and not named:
         return one
     flags = tuple(flag for flag in FLAGS if flag in named) if named else ()
-    # `_replace` takes longer, and there may be a million boxes; these three are the last fields
-    return Box(*one[:-3], score, identity if known else None, flags)
+    # `_replace` takes longer, and there may be a million boxes; these three come before the outline, the last field
+    return Box(*one[:-4], score, identity if known else None, flags, one.outline)
 
 
 def own_flags(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from glimpsecli.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from glimpsecli.annotations.outlines import Outline
     from glimpsecli.window import Size, Window
 
 
@@ -72,6 +73,8 @@ class Box(NamedTuple):
         The id of the annotation, or of the track that it belongs to.
     flags : tuple of str
         Those of `FLAGS` that its file sets, in their order there.
+    outline : Outline, optional
+        The outline of the object, where it is asked for and its file has one.
     """
 
     x: Length
@@ -88,6 +91,7 @@ class Box(NamedTuple):
     score: float | None = None
     id: int | str | None = None
     flags: tuple[str, ...] = ()
+    outline: Outline | None = None
 
     def checked(self) -> Box:
         """Return the box, or raise where it has no extent."""

@@ -10,6 +10,9 @@ centre. :mod:`glimpsecli.annotations.turned` reads a box of five numbers. An ang
 Crowds (``iscrowd`` 1, one box around many objects) are read like all boxes: COCO's evaluation ignores them, yet a box
 that vanished in silence would be the worse surprise. They have the flag ``crowd``, and others where ``attributes`` have
 one, as CVAT's ``occluded``; ``score`` is kept where detections have it.
+
+The outline of an object is its ``segmentation``: polygons, whose union it is, or run lengths, compressed or not; see
+:func:`glimpsecli.annotations.outlines.coco_outline`.
 """
 
 from __future__ import annotations
@@ -32,13 +35,14 @@ from glimpsecli.annotations.annotated import (
     unread_angle,
 )
 from glimpsecli.annotations.boxes import Box
+from glimpsecli.annotations.outlines import coco_outline
 from glimpsecli.annotations.text import read_object, shown
 from glimpsecli.annotations.turned import box_of_list
 from glimpsecli.errors import InvalidInputError
 
 
-def read_coco(path: Path | str, problems: list[str], notes: Notes) -> Iterator[Annotated]:
-    """Read a COCO file; see the module for what its numbers mean."""
+def read_coco(path: Path | str, problems: list[str], notes: Notes, *, outlines: bool = False) -> Iterator[Annotated]:
+    """Read a COCO file; see the module for what its numbers mean. `outlines` are kept where they are asked for."""
     whole = read_object(path, "COCO", "images")
     images = {}
     for entry in _entries(whole, "images", path, problems):
@@ -60,7 +64,10 @@ def read_coco(path: Path | str, problems: list[str], notes: Notes) -> Iterator[A
             identity = _identity(entry, "image_id")
             if identity not in boxes:
                 raise InvalidInputError(f"image_id {shown(identity)} is not among the images")
-            boxes[identity].append(_box(entry, labels, notes))
+            found = _box(entry, labels, notes)
+            if outlines:
+                found = found._replace(outline=coco_outline(entry.get("segmentation")))
+            boxes[identity].append(found)
         except InvalidInputError as error:
             problems.append(line_of(f"{path}, annotation id {shown(entry.get('id'))}", error))
     for identity, image in images.items():

@@ -3,7 +3,8 @@
 An ``image`` holds shapes on the image plane (https://docs.cvat.ai/docs/other/xml_format): a ``box`` has its edges
 ``xtl, ytl, xbr, ybr`` and perhaps a ``rotation``, in degrees, clockwise, about its centre; a ``polygon`` has
 ``points``, an ``ellipse`` its centre and radii, a ``mask`` its box, a ``cuboid`` eight corners. ``occluded``, and
-attributes with the name of a flag, are flags.
+attributes with the name of a flag, are flags. Polygons, ellipses and masks have outlines: the ``rle`` of a mask are
+runs of pixels along the rows of its box.
 
 A ``track`` holds the shapes of one object in the frames of a video, each frame on its own; where ``outside`` is 1 the
 object is not to be seen, and there is no box. Frame 0 is the image ``frame_000000`` of any suffix, as CVAT names the
@@ -33,7 +34,8 @@ from glimpsecli.annotations.annotated import (
     read_each,
 )
 from glimpsecli.annotations.boxes import Box
-from glimpsecli.annotations.shapes import around, around_ellipse, pass_over, taken_as_box
+from glimpsecli.annotations.outlines import Outline, ellipse_of, polygon_of, runs_of
+from glimpsecli.annotations.shapes import Points, around, around_ellipse, pass_over, taken_as_box
 from glimpsecli.annotations.text import shown
 from glimpsecli.annotations.xml_text import parse_xml
 from glimpsecli.errors import InvalidInputError
@@ -50,14 +52,15 @@ _LONGEST = 10**9
 """Frames beyond which a number is a mistake."""
 
 
-def read_cvat(path: Path | str, problems: list[str], notes: Notes) -> Iterable[Annotated]:
-    """Read a file, or those of a folder; see the module for what they hold."""
+def read_cvat(path: Path | str, problems: list[str], notes: Notes, *, outlines: bool = False) -> Iterable[Annotated]:
+    """Read a file, or those of a folder; see the module for what they hold, and :func:`.coco.read_coco`."""
     if isinstance(path, str) or not path.is_dir():
-        return _read_one(path, problems, notes)
-    return read_each(files_under(path, ".xml", problems), lambda file: _read_one(file, problems, notes), problems)
+        return _read_one(path, problems, notes, outlines)
+    files = files_under(path, ".xml", problems)
+    return read_each(files, lambda file: _read_one(file, problems, notes, outlines), problems)
 
 
-def _read_one(file: Path | str, problems: list[str], notes: Notes) -> Iterator[Annotated]:
+def _read_one(file: Path | str, problems: list[str], notes: Notes, outlines: bool) -> Iterator[Annotated]:
     root = parse_xml(file)
     if root.tag != "annotations":
         raise InvalidInputError(f"{file} is no CVAT file", "its root is not <annotations>")
@@ -69,13 +72,15 @@ def _read_one(file: Path | str, problems: list[str], notes: Notes) -> Iterator[A
             boxes = []
             for n, shape in enumerate(image, 1):
                 with noted(problems, f"{where}, shape {n}"):
-                    found = _box(shape, shape.get("label"), notes)
+                    found = _box(shape, shape.get("label"), notes, outlines)
                     boxes += [found] if found else []
             yield Annotated(name, size, tuple(boxes), where)
-    yield from _of_tracks(root, file, problems, notes)
+    yield from _of_tracks(root, file, problems, notes, outlines)
 
 
-def _of_tracks(root: Element, file: Path | str, problems: list[str], notes: Notes) -> Iterator[Annotated]:
+def _of_tracks(
+    root: Element, file: Path | str, problems: list[str], notes: Notes, outlines: bool
+) -> Iterator[Annotated]:
     frames: dict[int, list[Box]] = {}
     tracks = root.findall("track")
     if len({track.get("task_id") for track in tracks}) > 1:
@@ -87,7 +92,8 @@ def _of_tracks(root: Element, file: Path | str, problems: list[str], notes: Note
             with noted(problems, where):
                 frame = _frame(shape)
                 boxes = frames.setdefault(frame, [])
-                found = None if is_set(shape.get("outside")) else _box(shape, track.get("label"), notes)
+                outside = is_set(shape.get("outside"))
+                found = None if outside else _box(shape, track.get("label"), notes, outlines)
                 boxes += [found._replace(id=_id(identity))] if found else []
     original = root.find(".//original_size")
     size = None
@@ -108,7 +114,7 @@ def _id(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.isdecimal() and len(text) < 19 else text
 
 
-def _box(shape: Element, named: str | None, notes: Notes) -> Box | None:
+def _box(shape: Element, named: str | None, notes: Notes, outlines: bool) -> Box | None:
     kind, label = shape.tag, label_of(named)
     if kind in _WITHOUT_BOX:
         pass_over(kind, notes)
@@ -120,16 +126,27 @@ def _box(shape: Element, named: str | None, notes: Notes) -> Box | None:
     else:
         found = box(_around(shape, angle), label=label)
         taken_as_box(kind, notes)
+    found = found._replace(outline=_outline(shape, angle)) if outlines else found
     return marked(found, _marks(shape), notes)
+
+
+def _outline(shape: Element, angle: float) -> Outline | None:
+    if shape.tag == "polygon":
+        return polygon_of(_corners(shape))
+    if shape.tag == "ellipse":
+        cx, cy, rx, ry = _numbers(shape, _ELLIPSE)
+        return ellipse_of(cx, cy, rx, ry, angle)
+    if shape.tag == "mask":
+        left, top, width, height = (round(value) for value in _numbers(shape, _MASK))
+        counts = [round(number(text)) for text in (shape.get("rle") or "").split(",")]
+        return runs_of(counts, (height, width), (top, left), by_rows=True)
+    return None
 
 
 def _around(shape: Element, angle: float) -> list[float]:
     """Give the box around a shape."""
     if shape.tag == "polygon":
-        pairs = [pair.split(",") for pair in (shape.get("points") or "").split(";")]
-        if len(pairs) < 3 or any(len(pair) != 2 for pair in pairs):
-            raise InvalidInputError(f"the points are {shown(shape.get('points'))}")
-        return around([(number(x), number(y)) for x, y in pairs])
+        return around(_corners(shape))
     if shape.tag == "ellipse":
         cx, cy, rx, ry = _numbers(shape, _ELLIPSE)
         return around_ellipse(cx, cy, rx, ry, angle)
@@ -138,6 +155,13 @@ def _around(shape: Element, angle: float) -> list[float]:
     if shape.tag == "cuboid":
         return around([(number(shape.get(x)), number(shape.get(y))) for x, y in _CUBOID])
     raise InvalidInputError(f"a shape {shown(shape.tag)}, which glimpse does not know")
+
+
+def _corners(shape: Element) -> Points:
+    pairs = [pair.split(",") for pair in (shape.get("points") or "").split(";")]
+    if len(pairs) < 3 or any(len(pair) != 2 for pair in pairs):
+        raise InvalidInputError(f"the points are {shown(shape.get('points'))}")
+    return [(number(x), number(y)) for x, y in pairs]
 
 
 def _numbers(shape: Element, names: tuple[str, ...]) -> list[float]:

@@ -2,8 +2,9 @@
 
 ``shapes`` have a ``shape_type`` and ``points`` on the image plane (https://github.com/wkentaro/labelme): two opposite
 corners of a ``rectangle``, the centre and a point on the edge of a ``circle``, the four corners of an
-``oriented_rectangle`` (``rotation`` in AnyLabeling), the first and last pixel of a ``mask``. A shape without a type is
-a polygon. A shape's ``flags``, and AnyLabeling's ``difficult`` and ``score``, are kept.
+``oriented_rectangle`` (``rotation`` in AnyLabeling), the first and last pixel of a ``mask``, whose picture is in
+base64. A shape without a type is a polygon. Polygons, circles, turned rectangles and masks have outlines. A shape's
+``flags``, and AnyLabeling's ``difficult`` and ``score``, are kept.
 
 The image is ``imagePath``, relative to the JSON file. LabelMe shows it upright, and so are its boxes.
 """
@@ -29,6 +30,7 @@ from glimpsecli.annotations.annotated import (
     read_each,
 )
 from glimpsecli.annotations.boxes import Box
+from glimpsecli.annotations.outlines import Drawn, Outline, ellipse_of, polygon_of
 from glimpsecli.annotations.shapes import (
     around,
     around_circle,
@@ -44,15 +46,15 @@ _WITHOUT_BOX = ("point", "points", "line", "linestrip", "linestring")
 _TURNED = ("oriented_rectangle", "rotation")
 
 
-def read_labelme(path: Path, problems: list[str], notes: Notes) -> Iterable[Annotated]:
-    """Read a folder of LabelMe's files, or one; see the module for what they hold."""
+def read_labelme(path: Path, problems: list[str], notes: Notes, *, outlines: bool = False) -> Iterable[Annotated]:
+    """Read a folder of LabelMe's files, or one; see the module for what they hold, and :func:`.coco.read_coco`."""
     if not path.is_dir():
-        return [_read_one(path, path.parent, problems, notes)]
+        return [_read_one(path, path.parent, problems, notes, outlines)]
     files = files_under(path, ".json", problems)
-    return read_each(files, lambda file: [_read_one(file, path, problems, notes)], problems)
+    return read_each(files, lambda file: [_read_one(file, path, problems, notes, outlines)], problems)
 
 
-def _read_one(file: Path, folder: Path, problems: list[str], notes: Notes) -> Annotated:
+def _read_one(file: Path, folder: Path, problems: list[str], notes: Notes, outlines: bool) -> Annotated:
     whole = read_object(file, "LabelMe", "shapes")
     below = file.relative_to(folder)
     name = f"{below.stem}.*"
@@ -67,6 +69,7 @@ def _read_one(file: Path, folder: Path, problems: list[str], notes: Notes) -> An
             shape = as_object(entry)
             found = _box(shape, notes)
             if found is not None:
+                found = found._replace(outline=_outline(shape)) if outlines else found
                 flags = shape.get("flags")
                 own = own_flags(flags.items()) if isinstance(flags, dict) else {}
                 boxes.append(marked(found, shape | own, notes))
@@ -92,3 +95,14 @@ def _box(shape: dict[str, Any], notes: Notes) -> Box | None:
     left, top, width, height = around(points)
     last = kind == "mask"  # its last pixel is inside
     return box([left, top, width + last, height + last], label=label)
+
+
+def _outline(shape: dict[str, Any]) -> Outline | None:
+    kind, points = shape.get("shape_type") or "polygon", points_of(shape.get("points"), 2)
+    if kind == "circle":
+        left, top, width, height = around_circle(points)
+        return ellipse_of(left + width / 2, top + height / 2, width / 2, height / 2)
+    if kind == "mask" and shape.get("mask"):
+        left, top, _, _ = around(points)
+        return Drawn(str(shape["mask"]), (round(top), round(left)))
+    return polygon_of(points) if kind == "polygon" or kind in _TURNED else None

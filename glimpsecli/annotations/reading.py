@@ -39,13 +39,21 @@ FORMATS: dict[str, Callable[[Any, list[str], Notes], Iterable[Annotated]]] = {
     "cvat": read_cvat,
     "supervisely": read_supervisely,
 }
+OUTLINED: dict[str, Callable[..., Iterable[Annotated]]] = {
+    "coco": read_coco,
+    "yolo": read_yolo,
+    "labelme": read_labelme,
+    "cvat": read_cvat,
+    "supervisely": read_supervisely,
+}
+"""Formats that may hold the outlines of objects; their readers take `outlines` too."""
 IN_FOLDERS = (".txt", ".xml", ".json", ".jsonl", ".yaml", ".yml", ".names", ".ini")
 """Suffixes of the files that are read in a folder of annotations; any others, images too, may lie beside them."""
 _OF_FOLDERS = ("yolo", "voc", "labelme", "mot", "supervisely")
 
 
 def read_annotations(
-    path: str, file_format: str | None = None, *, box_format: str = "xywh", unit: str = "pixels"
+    path: str, file_format: str | None = None, *, box_format: str = "xywh", unit: str = "pixels", outlines: bool = False
 ) -> Annotations:
     """Read annotations of any format.
 
@@ -57,6 +65,8 @@ def read_annotations(
         A key of `FORMATS`; guessed where it is None.
     box_format, unit : str
         The meaning of the numbers of a CSV file: ``xywh``, ``xyxy`` or ``cxcywh``, in ``pixels`` or ``fractions``.
+    outlines : bool
+        Whether the outlines of objects are kept, which take memory.
 
     Raises
     ------
@@ -71,12 +81,18 @@ def read_annotations(
     chosen = file_format or guess(place, FORMATS)
     if isinstance(place, str) and chosen in _OF_FOLDERS:
         raise InvalidInputError(f"{path} is an address, and {chosen} has many files", "copy their folder here")
+    if outlines and chosen not in OUTLINED:
+        raise InvalidInputError(
+            f"{path} is read as {chosen}, which has boxes alone", f"objects have outlines in {', '.join(OUTLINED)}"
+        )
     problems: list[str] = []
     notes: Notes = Counter()
     if chosen == "csv":
         found: Iterable[Annotated] = read_csv(place, problems, notes, box_format, unit)
     elif (box_format, unit) != ("xywh", "pixels"):
         raise InvalidInputError(f"boxes as {box_format} in {unit} are for CSV", f"{path} is read as {chosen}")
+    elif outlines:
+        found = OUTLINED[chosen](place, problems, notes, outlines=True)
     else:
         found = FORMATS[chosen](place, problems, notes)
     images = dict(_merged(found, problems))

@@ -8,7 +8,8 @@ An ``oriented_bbox`` has two corners before its turn, and an ``angle`` in radian
 Files that its Python library writes count whole pixels from 0, the last of them inside (its ``rectangle.py``:
 ``_to_subpixel_coordinate_system_json`` adds 1), so the width is right - left + 1. The labelling tool works with
 fractions of pixels, which are edges on the image plane: where a number of a shape is no whole number, nothing is added.
-Tags with the name of a flag are flags.
+Tags with the name of a flag are flags. A polygon, of which ``points.interior`` are holes, and the picture of a mask are
+outlines; those of whole pixels go through the middles of pixels.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from glimpsecli.annotations.annotated import (
     read_each,
 )
 from glimpsecli.annotations.boxes import Box
+from glimpsecli.annotations.outlines import Drawn, Outline, polygon_of
 from glimpsecli.annotations.shapes import Points, around, pass_over, points_of, taken_as_box
 from glimpsecli.annotations.text import as_object, read_object, shown
 from glimpsecli.errors import InvalidInputError
@@ -45,19 +47,19 @@ _HEADER = 24
 """Bytes of a PNG up to the end of its width and height."""
 
 
-def read_supervisely(path: Path, problems: list[str], notes: Notes) -> Iterable[Annotated]:
-    """Read the annotations below a folder, or one file; see the module for what they hold."""
+def read_supervisely(path: Path, problems: list[str], notes: Notes, *, outlines: bool = False) -> Iterable[Annotated]:
+    """Read the annotations below a folder, or one file; see the module, and :func:`.coco.read_coco`."""
     if not path.is_dir():
-        return [_read_one(path, path.name, problems, notes)]
+        return [_read_one(path, path.name, problems, notes, outlines)]
     files = files_under(path, ".json", problems)
     below = [file for file in files if "ann" in file.relative_to(path).parts[:-1]]
     chosen = below or [file for file in files if file.name != "meta.json"]
     return read_each(
-        chosen, lambda file: [_read_one(file, file.relative_to(path).as_posix(), problems, notes)], problems
+        chosen, lambda file: [_read_one(file, file.relative_to(path).as_posix(), problems, notes, outlines)], problems
     )
 
 
-def _read_one(file: Path, below: str, problems: list[str], notes: Notes) -> Annotated:
+def _read_one(file: Path, below: str, problems: list[str], notes: Notes, outlines: bool) -> Annotated:
     whole = read_object(file, "Supervisely", "objects")
     size, extent = None, whole.get("size")
     if isinstance(extent, dict):
@@ -67,6 +69,8 @@ def _read_one(file: Path, below: str, problems: list[str], notes: Notes) -> Anno
         with noted(problems, f"{file}, objects[{n}]"):
             entry = as_object(one)
             found = _box(entry, notes)
+            if found is not None and outlines:
+                found = found._replace(outline=_outline(entry))
             boxes += [marked(found, {**entry, **_tags(entry)}, notes)] if found else []
     return Annotated(_image(below), size, tuple(boxes), str(file))
 
@@ -104,8 +108,27 @@ def _points(entry: dict[str, Any], least: int) -> Points:
 
 def _around_pixels(points: Points) -> list[float]:
     left, top, width, height = around(points)
-    last = all(value.is_integer() for point in points for value in point)
+    last = _are_whole(points)
     return [left, top, width + last, height + last]
+
+
+def _are_whole(points: Points) -> bool:
+    """Return whether points are pixels, and not places on the image plane."""
+    return all(value.is_integer() for point in points for value in point)
+
+
+def _outline(entry: dict[str, Any]) -> Outline | None:
+    kind = entry.get("geometryType")
+    if kind in _MASKS:
+        ((x, y),) = points_of([entry["bitmap"].get("origin")], 1)
+        return Drawn(entry["bitmap"]["data"], (round(y), round(x)), packed=True, soft=kind == "alpha_mask")
+    if kind != "polygon":
+        return None
+    exterior, points = _points(entry, 3), entry["points"]
+    holes = points.get("interior") if isinstance(points, dict) else None
+    rings = [exterior, *(points_of(hole, 3) for hole in holes or ())]
+    middle = 0.5 if _are_whole([point for ring in rings for point in ring]) else 0.0
+    return polygon_of(*([(x + middle, y + middle) for x, y in ring] for ring in rings))
 
 
 def _around_mask(mask: Any) -> list[float]:

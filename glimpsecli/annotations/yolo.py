@@ -11,7 +11,7 @@ a number outside [0, 1] by more than 0.01 makes the row wrong: it may be in pixe
 
 The label of ``images/train/a.jpg`` is ``labels/train/a.txt``, so the last ``labels`` in a path is read as ``images``.
 Where any file lies in a folder ``labels``, files elsewhere are not labels; nor are ``classes.txt`` and lists of images.
-An empty file is an image without objects. `yolo_names` finds the names of the classes.
+An empty file is an image without objects. `yolo_names` finds the names of the classes. A polygon is an outline, too.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 
 from glimpsecli.annotations.annotated import Annotated, Notes, box, files_under, noted, number, score_of
 from glimpsecli.annotations.boxes import Box
+from glimpsecli.annotations.outlines import Polygons, ring_of
 from glimpsecli.annotations.text import read_text, shown
 from glimpsecli.annotations.yolo_names import Classes, find_classes
 from glimpsecli.errors import InvalidInputError
@@ -31,8 +32,8 @@ _FOUR_CORNERS = "polygons of four corners, or turned boxes, taken as their uprig
 _LISTS = {"train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt"}
 
 
-def read_yolo(path: Path, problems: list[str], notes: Notes) -> Iterator[Annotated]:
-    """Read a folder of labels, or one file; see the module for what the numbers mean."""
+def read_yolo(path: Path, problems: list[str], notes: Notes, *, outlines: bool = False) -> Iterator[Annotated]:
+    """Read a folder of labels, or one file; see the module for what the numbers mean, and :func:`.coco.read_coco`."""
     single = not path.is_dir()
     folder = path.parent if single else path
     files = [path] if single else files_under(path, ".txt", problems)
@@ -47,7 +48,7 @@ def read_yolo(path: Path, problems: list[str], notes: Notes) -> Iterator[Annotat
             problems.append(str(error))
             continue
         if single or not _is_list(file, rows):
-            boxes = tuple(_boxes(rows, file, classes, problems, notes))
+            boxes = tuple(_boxes(rows, file, classes, problems, notes, outlines))
             yield Annotated(_image(file.relative_to(folder)), None, boxes, str(file))
 
 
@@ -64,17 +65,19 @@ def _image(label: Path) -> str:
     return "/".join([*parts, f"{label.stem}.*"])
 
 
-def _boxes(rows: list[list[str]], file: Path, classes: Classes, problems: list[str], notes: Notes) -> Iterator[Box]:
+def _boxes(
+    rows: list[list[str]], file: Path, classes: Classes, problems: list[str], notes: Notes, outlines: bool
+) -> Iterator[Box]:
     for line, row in enumerate(rows, 1):
         if row:
             with noted(problems, f"{file}, line {line}"):
-                found = _box(row, classes, notes)
+                found = _box(row, classes, notes, outlines)
                 if int(found.category or 0) not in classes.names:
                     notes[f"boxes whose label is the number of their class, because {classes.missing}"] += 1
                 yield found
 
 
-def _box(row: list[str], classes: Classes, notes: Notes) -> Box:
+def _box(row: list[str], classes: Classes, notes: Notes, outlines: bool) -> Box:
     number_of_class = number(row[0])
     if number_of_class < 0 or not number_of_class.is_integer() or number_of_class > 1e9:
         raise InvalidInputError(f"the class is {shown(row[0])}")
@@ -97,7 +100,8 @@ def _box(row: list[str], classes: Classes, notes: Notes) -> Box:
     corners = [_fraction(text) for text in row[1:]]
     (left, width), (top, height) = _span(corners[::2]), _span(corners[1::2])
     notes[_POLYGON if count > 8 or count == 6 else _FOUR_CORNERS] += 1
-    return box([left, top, width, height], label=label, category=category, fractions=True)
+    found = box([left, top, width, height], label=label, category=category, fractions=True)
+    return found._replace(outline=Polygons(((ring_of(corners),),), fractions=True)) if outlines else found
 
 
 def _span(values: Sequence[float]) -> tuple[float, float]:
