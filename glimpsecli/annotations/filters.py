@@ -29,6 +29,8 @@ class Filters(NamedTuple):
         The most boxes of each label: those with the smallest hashes of the name of their image and their number in it.
     seed : int
         Of these hashes.
+    outlined : bool
+        Whether boxes without an outline are not wanted.
     """
 
     labels: tuple[str, ...] = ()
@@ -37,6 +39,7 @@ class Filters(NamedTuple):
     min_score: float | None = None
     max_per_class: int | None = None
     seed: int = 0
+    outlined: bool = False
 
 
 def filtered(
@@ -63,13 +66,16 @@ def filtered(
     Raises
     ------
     InvalidInputError
-        No box has a label that is asked for, or no box has a score.
+        No box has a label that is asked for, or no box has a score or an outline.
     """
     every = [*every]
     wanted = choose(every, filters.labels, "--label") if filters.labels else None
     unwanted = choose(every, filters.excluded, "--exclude-label") if filters.excluded else None
     if filters.min_score is not None and all(box.score is None for image in every for box in image.boxes):
         raise InvalidInputError(f"--min-score {filters.min_score:g}: no box has a score", "leave it out")
+
+    if filters.outlined and all(box.outline is None for image in every for box in image.boxes):
+        raise InvalidInputError("--cut-out: no object has an outline", "a polygon or a mask; leave it out")
 
     def problem_of(box: Box) -> str | None:
         if (wanted is not None and not wanted.takes(box)) or (unwanted is not None and unwanted.takes(box)):
@@ -79,7 +85,7 @@ def filtered(
             return f"marked as {flag}"
         if filters.min_score is not None and not (box.score is not None and box.score >= filters.min_score):
             return "below --min-score" if box.score is not None else "without a score"
-        return None
+        return "without an outline" if filters.outlined and box.outline is None else None
 
     kept: dict[str, list[tuple[int, Box]]] = {}
     for path, image in matched.items():

@@ -115,6 +115,11 @@ class BatchCommand(options.Command):
     "--size-of", type=click.Choice(("box", "window")),
     help="What these measure: the box as given, or the window after --context and --square. Default: box.",
 )  # fmt: skip
+@options.where(
+    "--cut-out", is_flag=True,
+    help="Make all transparent but the object, by its polygon or mask; boxes without one are dropped. In formats "
+    "without alpha, --fill lies below.",
+)  # fmt: skip
 @options.how_options
 @options.out(
     "-o", "--output", "target", required=True, metavar="OUT",

@@ -51,7 +51,7 @@ def cluster_of(
 
 
 _FILTERS = (
-    "labels", "excluded", "min_score", "max_per_class", "skip_crowd", "skip_truncated", "skip_difficult",
+    "labels", "excluded", "min_score", "max_per_class", "skip_crowd", "skip_truncated", "skip_difficult", "cut_out",
 )  # fmt: skip
 
 
@@ -67,14 +67,19 @@ def annotations_of(given: dict[str, Any]) -> tuple[Annotations | None, Filters |
     from glimpsecli.annotations.filters import Filters
     from glimpsecli.annotations.reading import read_annotations
 
-    found = read_annotations(path, file_format, box_format=box_format or "xywh", unit=unit or "pixels")
+    outlined = asked.pop("cut_out")
+    if outlined and given["fast_decode"]:
+        raise click.UsageError("--cut-out with --fast-decode: outlines are those of the whole image; leave one out.")
+    found = read_annotations(
+        path, file_format, box_format=box_format or "xywh", unit=unit or "pixels", outlines=outlined
+    )
     if not given["quiet"]:
         many = len(found.images)
         say(f"{path}: {found.file_format}, boxes of {many} image{'s'[: many != 1]}")
         for note in found.notes:
             say(f"{path}: {note}")
     skipped = tuple(flag for flag in ("crowd", "truncated", "difficult") if asked.pop(f"skip_{flag}"))
-    return found, Filters(**asked, skipped=skipped, seed=given["seed"] or 0), least_share
+    return found, Filters(**asked, skipped=skipped, seed=given["seed"] or 0, outlined=outlined), least_share
 
 
 def limits_of(given: dict[str, Any]) -> Limits:

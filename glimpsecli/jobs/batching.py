@@ -85,6 +85,11 @@ def make_batch(
     """
     file_format = chosen_format(output)
     check_folder_output(output, file_format)
+    if filters is not None and filters.outlined and not file_format.alpha and how.fill is None:
+        raise InvalidInputError(
+            f"--cut-out makes glimpses transparent, which {file_format.title} cannot be",
+            "choose a colour for what is cut off, for example --fill white, or another format",
+        )
     problems: list[str] = []
     matched: dict[str, Annotated] = {}
     dropped: Counter[str] = Counter()

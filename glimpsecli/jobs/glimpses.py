@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from glimpsecli.images.picture import Array
+from glimpsecli.jobs.cutting import cut_out
 from glimpsecli.jobs.plan import How, Item, Plan
 from glimpsecli.jobs.products import Product, View
 from glimpsecli.jobs.records import OUTSIDE, record
@@ -24,21 +25,27 @@ def look_at(view: View, item: Item, placements: Sequence[Placement], plan: Plan)
     GlimpseError
         The format cannot hold them, a place makes no sense for this picture, or the backend cannot run.
     """
-    how, picture = plan.how, view.picture
-    check_fits(picture, plan)
-    seen: list[Product] = []
+    how = plan.how
+    check_fits(view.picture, plan)
+    made: list[Product] = []
     wanted = [(index, placement) for index, placement in enumerate(placements) if placement.dropped is None]
-    for _, group in groupby(wanted, key=lambda pair: (pair[1].size, type(pair[1].place))):
-        members = list(group)
-        backend, reason, glimpses = _glimpses(view, [placement for _, placement in members], how, len(plan.items))
+    kinds = groupby(wanted, key=lambda pair: (pair[1].size, type(pair[1].place), pair[1].outline))
+    for (_, _, outline), group in kinds:
+        members, seen = list(group), view
+        alike = [placement for _, placement in members]
+        if outline is not None:
+            seen = cut_out(view, outline, alike, how.sampling)
+            check_fits(seen.picture, plan)
+        backend, reason, glimpses = _glimpses(seen, alike, how, len(plan.items))
         for (index, placement), values in zip(members, glimpses, strict=True):
             row = record(
                 item.label, index, placement, view.image_size, how.sampling, backend=backend, decoded=view.decoded,
                 objects=item.objects,
             )  # fmt: skip
             notes = [OUTSIDE] if row["outside"] == 1 else []
-            seen.append(stored(values, picture, row, plan, notes, [f"{how.sampling.sampler} on {backend}: {reason}"]))
-    return seen
+            details = [f"{how.sampling.sampler} on {backend}: {reason}"]
+            made.append(stored(values, seen.picture, row, plan, notes, details))
+    return made
 
 
 def glimpse_of(view: View, placement: Placement, plan: Plan) -> Array:

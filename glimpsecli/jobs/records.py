@@ -61,7 +61,8 @@ def record(
         blur, and for the other samplers), ``backend``, ``decoded`` (``whole``, ``window`` or ``reduced:N``), and
         ``outside``, the share of the window's area beyond the image; where windows are clamped, ``shift``: the {x, y}
         in pixels by which this one was shifted; where they are known, ``annotation_id``, ``category_id`` and ``score``
-        of its box, and ``objects``, as :func:`.objects.objects_in` gives them.
+        of its box, and ``objects``, as :func:`.objects.objects_in` gives them; and ``cut_out``, true, where all but
+        the object is transparent.
     """
     affine, window = as_matrix(placement), as_window(placement)
     params = None
@@ -70,6 +71,8 @@ def record(
         params = asdict(GaussianParams(*rows[0])) if rows.ndim == 2 else None
     more: dict[str, Any] = {} if placement.shift is None else {"shift": dict(zip("xy", placement.shift, strict=True))}
     more |= marks_of(placement.box)
+    if placement.outline is not None:
+        more["cut_out"] = True
     if objects is not None:
         more["objects"] = objects_in(placement, objects, image_size)
     return {

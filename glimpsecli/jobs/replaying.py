@@ -36,6 +36,11 @@ def make_replay_plan(folder: str, target: str, *, overwrite: bool) -> Plan:
     runs = runs_of(folder)
     if any("shards" in run["parameters"] for run in runs.values()):
         raise InvalidInputError(f"{folder} holds shards, which replay does not read", "run batch with --resume")
+    if any(run["parameters"].get("cut_out") for run in runs.values()):
+        raise InvalidInputError(
+            f"{folder} holds objects that were cut out, whose outlines are not in the manifest",
+            "run batch with --resume",
+        )
     files = manifests_of(folder, runs)
     rows = {path: read_metadata(path) for path in files}
     again = os.path.realpath(folder) == os.path.realpath(target)

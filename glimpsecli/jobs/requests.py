@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from glimpsecli.annotations.boxes import WHOLE, Box, Length
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.window import Affine, GaussianParams, Place, Projective, Size, Window, clamped, plane_to_index
+
+if TYPE_CHECKING:
+    from glimpsecli.annotations.outlines import Outline
 
 
 class Placement(NamedTuple):
@@ -38,6 +41,11 @@ class Placement(NamedTuple):
     dropped: str | None = None
     box: Box | None = None
     shift: tuple[float, float] | None = None
+
+    @property
+    def outline(self) -> Outline | None:
+        """The outline along which the glimpse is cut out, where it is."""
+        return None if self.box is None else self.box.outline
 
 
 class SizeRequest(NamedTuple):
