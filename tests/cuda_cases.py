@@ -399,6 +399,42 @@ def test_elliptical_gradients_equal_those_of_the_numpy_backend(image, where, siz
     assert_same_gradients(found, expected, 10 * full_scale(image))
 
 
+@few(15)
+@given(images(), turned | leaning | gradual, sizes, borders, st.integers(0, 99))
+def test_gaussians_with_a_border_equal_those_of_the_numpy_backend(image, where, size, border, seed):
+    options = {"border": border, "fill": 0.7 if border == "constant" else None}
+    found, expected = (extract(image, where, size, backend=name, **options) for name in ("cuda", "numpy"))
+    assert np.abs(found - expected).max() <= 2 * TOLERANCE * full_scale(image)
+    loss = np.random.default_rng(seed).standard_normal((*size, image.shape[2]))
+    found, expected = (vjp(image, where, size, loss, backend=name, **options) for name in ("cuda", "numpy"))
+    assert_same_gradients(found, expected, 10 * full_scale(image))
+
+
+@pytest.mark.parametrize(
+    ("border", "layout", "kind"),
+    [
+        ("zeros", "NHWC", "uint8"),
+        ("constant", "NCHW", "uint16"),
+        ("edge", "NHWC", "float32"),
+        ("reflect", "NCHW", "uint8"),
+    ],
+)
+def test_images_on_the_device_are_continued_there(foreign, border, layout, kind):
+    noise = np.random.default_rng(5)
+    images = noise.integers(0, 256, (2, 3, 4, 2) if layout == "NHWC" else (2, 2, 3, 4)).astype(kind)
+    windows = np.array([[1, 3.2, 3, 4, 0], [4.5, -1, 3, 3, 25 if layout == "NHWC" else 0]])
+    options = {"border": border, "fill": 0.25 if border == "constant" else None, "layout": layout, "blur": 0.2}
+    expected = extract_batch(images, windows, (2, 3), backend="numpy", **options)
+    found = extract_batch(foreign(images), windows, (2, 3), **options)
+    assert cuda_backend.is_device_array(found)
+    np.testing.assert_allclose(found.copy_to_host(), expected, atol=2 * TOLERANCE * 256)
+    loss = noise.standard_normal(expected.shape).astype(np.float32)
+    expected = vjp_batch(images, windows, (2, 3), loss, backend="numpy", **options)
+    found = vjp_batch(foreign(images), windows, (2, 3), loss, **options)
+    np.testing.assert_allclose(found.image.copy_to_host(), expected.image, atol=1e-4)
+    np.testing.assert_allclose(found.where, expected.where, atol=1e-5 * max(256, np.abs(expected.where).max()))
+
+
 def test_gradients_through_a_quadrilateral():
     noise = np.random.default_rng(8)
     image, loss = noise.random((20, 22, 2), dtype=np.float32), noise.standard_normal((5, 6, 2))

@@ -577,7 +577,6 @@ LOCKED.flags.writeable = False
         (lambda: extract(IMAGE, WINDOW, (2, -2)), "size"),
         (lambda: extract(IMAGE, WINDOW, (20000, 20000)), "megapixels"),
         (lambda: extract(IMAGE, WINDOW, (2, 2), sampler="cubic"), "'cubic'"),
-        (lambda: extract(IMAGE, WINDOW, (2, 2), border="edge"), "Gaussian"),
         (lambda: extract(IMAGE, WINDOW, (2, 2), sampler="hard", border="wrap"), "'wrap'"),
         (lambda: extract(IMAGE, WINDOW, (2, 2), sampler="hard", border="constant"), "colour"),
         (lambda: extract(IMAGE, WINDOW, (2, 2), sampler="hard", fill=3), "zeros"),

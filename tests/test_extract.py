@@ -416,7 +416,7 @@ def test_a_colour_profile_and_nothing_else_of_the_metadata_is_kept(glimpse):
         (f"{CAT} --size 90000x90000 -o x.png", 2, "megapixels"),
         (f"{CAT} --blur 0 --size 5 -o x.png", 2, "blur is 0"),
         (f"{CAT} --context 0 -o x.png", 2, "--context 0"),
-        (f"{CAT} --size 5 --border edge -o x.png", 2, "Gaussian"),
+        (f"{CAT} --size 5 --border edges -o x.png", 2, "edges"),
         (f"{CAT} --border constant -o x.png", 2, "--fill"),
         (f"{CAT} --border constant --fill orangey -o x.png", 2, "'orangey' is not a colour"),
         (f"{CAT} --border constant --fill 1,2 -o x.png", 2, "3 channels"),

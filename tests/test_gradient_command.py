@@ -123,7 +123,6 @@ def test_pictures_are_made_of_any_image(glimpse, mode):
         ("gradient cat.png --box 9,9,9,9 --blur inf -o x.png", "not one to 4"),
         ("gradient cat.png --box 9,9,9,9 --blur 1,2,3,4,5 -o x.png", "not one to 4"),
         ("gradient cat.png --box 9,9,9,9 --blur 1 --sampler hard -o x.png", "--blur without gaussian"),
-        ("gradient cat.png --box 9,9,9,9 --border edge --sampler gaussian -o x.png", "'edge'"),
         ("gradient cat.png --box 900,9,9,9 -o x.png", "lies outside the image"),
         ("gradient cat.png --gaussian 9,1,1,9,1,1 --size 4 -o x.png", "no window"),
         ("gradient cat.png --quad 9,9,30,9,40,40,9,30 -o x.png", "no window"),

@@ -16,7 +16,7 @@ from glimpsecli import Affine, GlimpseError, Projective, Sampler, Sampling, Wind
     [
         ({"sampler": "cubic"}, "unknown sampler 'cubic'.*hard, bilinear, gaussian"),
         ({"border": "wrap", "sampler": "hard"}, "unknown border 'wrap'.*zeros, constant, edge, reflect"),
-        ({"border": "edge"}, "border 'edge' with the Gaussian sampler"),
+        ({"border": "none"}, "unknown border 'none'"),
         ({"backend": "fpga"}, "unknown backend 'fpga'.*auto, numpy, cpu, cuda"),
         ({"blur": 0}, "blur is 0"),
         ({"blur": float("nan")}, "blur is nan"),

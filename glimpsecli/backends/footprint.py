@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,6 +44,15 @@ def gaussian_support(params: Floats, size: tuple[int, int], image_size: tuple[in
     return np.stack([*rows, *columns], axis=1)
 
 
+def gaussian_reach(params: Floats, size: tuple[int, int], cut: float = EXACT_CUT) -> Floats:
+    """Give the (N, 4) boxes (top, bottom, left, right) that (N, 7) Gaussian glimpses read of an image without end."""
+    boxes = []
+    for (first, sigma, stride), taps in zip((params.T[:3], params.T[3:6]), size, strict=True):
+        ends, reach = np.stack([first, first + (taps - 1) * stride]), np.hypot(0.5, cut * sigma)
+        boxes += [np.floor(ends.min(axis=0) - reach), np.ceil(ends.max(axis=0) + reach) + 1]
+    return np.stack(boxes, axis=1)
+
+
 def gaussian_kept(
     first: float, sigma: float, stride: float, taps: int, extent: int, cut: float = CUT
 ) -> NDArray[np.bool_]:
@@ -64,6 +74,21 @@ def elliptical_support(
     return found
 
 
+def elliptical_reach(matrices: Floats, blur: float, size: tuple[int, int], cut: float = EXACT_CUT) -> Floats:
+    """Give the (N, 4) boxes (top, bottom, left, right) that elliptical Gaussians read of an image without end."""
+    found = np.empty((len(matrices), 4))
+    found[:, ::2], found[:, 1::2] = np.inf, -np.inf
+    for box, matrix in zip(found, matrices, strict=True):
+        for top in range(0, size[0], step := max(1, _TAPS // size[1])):
+            taps = ellipses.of_taps(matrix, size, blur, slice(top, top + step))
+            reach = _sigmas(taps, np.rint(taps.x) - taps.x, np.rint(taps.y) - taps.y, cut)
+            for axis, (centre, variance) in enumerate(((taps.y, taps.s_yy), (taps.x, taps.s_xx))):
+                far = np.fmax(reach * np.sqrt(variance), 1)  # the pixels on both sides of the centre at least
+                low, high = np.floor(centre - far).min(), np.ceil(centre + far).max() + 1
+                box[2 * axis], box[2 * axis + 1] = min(box[2 * axis], low), max(box[2 * axis + 1], high)
+    return found
+
+
 def ellipse_boxes(taps: Ellipses, image_size: tuple[int, int], cut: float = CUT) -> Boxes:
     """Give the (n, 4) boxes (top, bottom, left, right), ends excluded, that elliptical Gaussians read.
 
@@ -72,10 +97,7 @@ def ellipse_boxes(taps: Ellipses, image_size: tuple[int, int], cut: float = CUT)
     """
     d_x, d_y = (_nearest(c, extent) - c for c, extent in ((taps.x, image_size[1]), (taps.y, image_size[0])))
     gone = (np.abs(d_x) > GONE * np.sqrt(taps.s_xx) + 0.5) | (np.abs(d_y) > GONE * np.sqrt(taps.s_yy) + 0.5)
-    with np.errstate(over="ignore", invalid="ignore"):
-        # Of a very thin ellipse rounding leaves any number, or none.
-        square = (taps.s_yy * d_x * d_x - 2 * taps.s_xy * d_x * d_y + taps.s_xx * d_y * d_y) / taps.determinant
-        reach = np.sqrt(np.fmax(square, 0) + cut * cut)
+    reach = _sigmas(taps, d_x, d_y, cut)
     boxes = []
     for centre, variance, extent in ((taps.y, taps.s_yy, image_size[0]), (taps.x, taps.s_xx, image_size[1])):
         far = np.where(gone, 0, np.fmin(reach * np.sqrt(variance), 4.0 * extent + np.abs(centre)))
@@ -89,6 +111,14 @@ def from_middle(matrices: Floats, size: tuple[int, int]) -> Floats:
     moved = matrices.copy()
     moved[:, :, 2] += matrices[:, :, :2] @ [(size[1] - 1) / 2, (size[0] - 1) / 2]
     return moved
+
+
+def _sigmas(taps: Ellipses, d_x: Floats, d_y: Floats, cut: float) -> Floats:
+    """Give the sigmas within which taps read pixels, where that nearest to each is (d_x, d_y) away."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        # Of a very thin ellipse rounding leaves any number, or none.
+        square = (taps.s_yy * d_x * d_x - 2 * taps.s_xy * d_x * d_y + taps.s_xx * d_y * d_y) / taps.determinant
+        return np.asarray(np.sqrt(np.fmax(square, 0) + cut * cut))
 
 
 def _nearest(centre: Floats, extent: int) -> Floats:
@@ -135,9 +165,17 @@ def union(boxes: Boxes) -> tuple[int, int, int, int]:
 
 def _spans(points: Floats, image_size: tuple[int, int], border: str) -> Boxes:
     """Give the boxes that hold the neighbours of (N, 2, K) points, x and y."""
+    ends = [end for axis in (1, 0) for end in (points[:, axis].min(axis=1) - 1, points[:, axis].max(axis=1) + 2)]
+    return visible(ends, image_size, border)
+
+
+def visible(ends: Sequence[Floats] | Floats, image_size: tuple[int, int], border: str) -> Boxes:
+    """Give the (N, 4) boxes of the image's own pixels that are seen in boxes of the image as its border continues it.
+
+    `ends` are top, bottom, left and right, (N,) each.
+    """
     spans = []
-    for axis, extent in ((1, image_size[0]), (0, image_size[1])):
-        first, last = points[:, axis].min(axis=1) - 1, points[:, axis].max(axis=1) + 2
+    for (first, last), extent in zip((ends[:2], ends[2:]), image_size, strict=True):
         if border == "reflect":  # a fold may bring any pixel of the axis into view
             folded = (first < 0) | (last > extent)
             first, last = np.where(folded, 0, first), np.where(folded, extent, last)

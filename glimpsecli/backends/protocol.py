@@ -114,3 +114,12 @@ class DeviceBackend(Backend, Protocol):
 
     def upload(self, array: Any) -> Any:
         """Copy an array to the device."""
+
+    def put_together(self, images: Any, start: tuple[int, int], size: Size, border: str, colours: Any) -> Any:
+        """Give the part (B, h, w, C) of images on the device that begins at `start`, as a border continues them.
+
+        `colours`, (B, C), stand where the ``constant`` border does.
+        """
+
+    def bring_back(self, by_part: Any, start: tuple[int, int], border: str, by_images: Any) -> None:
+        """Add float32 gradients with respect to the pixels of such a part to those of the images, on the device."""

@@ -62,7 +62,7 @@ def compare(images: tuple[str, ...], target: str, name: str | None, **given: Any
     )
     tables = lowering.check_streams(images, target, given)
     given["size"] = given["size"] or SizeRequest(longer=DEFAULT_SIZE)
-    given["sampler"] = "bilinear"  # which has a border, as hard attention has
+    given["sampler"] = "bilinear"  # the one that the record names
     requests = lowering.requests_of(given)
     how = lowering.how_of(given)
     sources, known = lowering.frames_of(named_sources(images), given, how)

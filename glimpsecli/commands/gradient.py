@@ -120,7 +120,6 @@ def gradient(images: tuple[str, ...], target: str, name: str | None, **given: An
     )
     tables = lowering.check_streams(images, target, given)
     given["size"] = given["size"] or SizeRequest(longer=DEFAULT_SIZE)
-    given["sampler"] = "gaussian" if samplers == ("gaussian",) else "bilinear"  # which has a border, as hard has
     requests, output = lowering.requests_of(given), lowering.output_of(target, name, given)
     arrays = chosen_format(output).name == "npy"
     if arrays and output.depth not in (None, "float"):

@@ -182,7 +182,7 @@ blur_option = how(
 )  # fmt: skip
 _border_option = how(
     "--border", type=click.Choice(names.BORDERS),
-    help="Values outside the image. Default: zeros. Not for gaussian, which has no border.",
+    help="Values outside the image. Default: zeros; for gaussian no border: it weighs the pixels of the image alone.",
 )  # fmt: skip
 _blur_and_border_options = _all(
     blur_option,

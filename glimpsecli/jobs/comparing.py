@@ -74,8 +74,7 @@ class Comparison:
         sampling, depth = replace(sampling_of(photo, plan.how), blur=self.blur), depth_of(photo.pixels)
         seen: dict[str, Array] = {}
         for name in TITLES:
-            own = sampling if name != "gaussian" else replace(sampling, border=None, fill=None)  # they have none
-            own = replace(own, sampler=name)
+            own = replace(sampling, sampler=name)
             glimpse = Sampler(placement.place, placement.size, photo.pixels.shape, own)(photo.pixels)
             seen[name] = convert(glimpse, depth, depth).pixels
         return seen

@@ -114,12 +114,11 @@ class Explanation:
         return [product]
 
     def _samplings(self, photo: Picture, plan: Plan) -> Iterator[Sampling]:
-        """Generate the sampling of each sampler; Gaussian attention has no border."""
+        """Generate the sampling of each sampler."""
         how = sampling_of(photo, plan.how)
         backend = "cpu" if how.backend == "auto" else how.backend  # thousands of windows, a few at a time
         for sampler, blur in self.samplers:
-            sampling = Sampling(sampler=sampler, blur=blur, backend=backend, threads=how.threads)
-            yield sampling if sampler == "gaussian" else replace(sampling, border=how.border, fill=how.fill)
+            yield replace(how, sampler=sampler, blur=blur, backend=backend)
 
     def _input(self, pixels: Array, placement: Placement, window: Window, reach: float) -> tuple[Array, str]:
         """Draw the image with the window and the part over which it moves; give the picture and its caption."""

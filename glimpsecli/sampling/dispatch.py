@@ -11,6 +11,8 @@ import numpy as np
 from glimpsecli import backends
 from glimpsecli.backends.footprint import from_middle
 from glimpsecli.backends.protocol import Interpolation
+from glimpsecli.sampling.continued import Part
+from glimpsecli.sampling.devices import device_zeros, is_on_device
 from glimpsecli.window.conversions import matrices_to_gaussians, upright
 from glimpsecli.window.pullbacks import matrices_to_gaussians_vjp
 
@@ -45,6 +47,9 @@ def prepare(taps: Taps, image_shape: ImageShape, colours: Glimpses, sampling: Sa
     function of (images, out)
         It fills `out`, (N, h, w, C) contiguous, from images of that shape.
     """
+    if taps.sampler == "gaussian" and (part := Part.of(taps)) is not None:
+        inner = prepare(part.taps(taps), (image_shape[0], *part.size, image_shape[3]), colours, sampling)
+        return lambda images, out: inner(part.cut(images, colours), out)
     backend = _backend(taps, image_shape, sampling.backend)
     if not taps.windows:
         return _read_nothing
@@ -107,6 +112,9 @@ def call_vjp(
     `by_images`, of the shape of the images, is added to; `by_places`, of that of the places, is filled. They are
     contiguous; one that is None is not computed. The bilinear sampler has derivatives on whole pixels, too.
     """
+    if taps.sampler == "gaussian" and (part := Part.of(taps)) is not None:
+        _continued_vjp(part, images, taps, cotangents, by_images, by_places, colours, sampling)
+        return
     backend = _backend(taps, images.shape, sampling.backend, backward=True)
     if not taps.windows:
         return
@@ -118,6 +126,27 @@ def call_vjp(
         backend.gaussian_vjp(images, taps.places, cotangents, by_images, by_places, threads)
     else:
         backend.bilinear_vjp(images, taps.places, cotangents, by_images, by_places, interpolation, threads)
+
+
+def _continued_vjp(
+    part: Part,
+    images: Images,
+    taps: Taps,
+    cotangents: Glimpses,
+    by_images: Glimpses | None,
+    by_places: Floats | None,
+    colours: Glimpses,
+    sampling: Sampling,
+) -> None:
+    """Pull back through Gaussians that read a part of the continued images."""
+    seen, by_part = part.cut(images, colours), None
+    if by_images is not None:
+        by_part = device_zeros(seen.shape) if is_on_device(seen) else np.zeros(seen.shape, by_images.dtype)
+    call_vjp(seen, part.taps(taps), cotangents, by_part, by_places, colours, sampling)
+    if by_images is not None:
+        part.give_back(by_part, by_images)
+    if by_places is not None and by_places.shape[1:] == (3, 3):  # their last rows have a share in the move
+        by_places[:, 2] -= part.left * by_places[:, 0] + part.top * by_places[:, 1]
 
 
 def _turned_vjp(

@@ -8,8 +8,10 @@ import numpy as np
 
 from glimpsecli import backends
 from glimpsecli.attention import masks
+from glimpsecli.attention.soft import separable_mask
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.names import BLUR
+from glimpsecli.sampling.continued import Part
 from glimpsecli.sampling.dispatch import choose_backend
 from glimpsecli.sampling.options import Sampling
 from glimpsecli.sampling.taps import Taps
@@ -74,15 +76,21 @@ def join_masks(taps: Taps, whole: NDArray[np.float32]) -> None:
         one = taps.one(number)
         top, bottom, left, right = one.boxes()[0].tolist()
         cut = one.moved(top, left, (bottom - top, right - left))
+        beyond = Part.of(cut)
+        cut = cut if beyond is None else beyond.taps(cut)
         if one.elliptical:
             peak, ones = unbounded_peak(one), written(cut, np.ones((*one.size, 1), np.float32))[..., 0]
-            part = np.minimum(ones / (peak or ones.max()), 1)
+            part = ones / (peak or ones.max())
         elif one.sampler == "gaussian":
-            part = masks.gaussian_mask(cut.places[0].tolist(), cut.size, cut.image_size)
+            part = separable_mask(*masks.gaussian_profiles(cut.places[0].tolist(), cut.size, cut.image_size))
         else:
             part = masks.affine_mask(cut.places[0], cut.size, cut.image_size, cut.border, one.order)
+        if beyond is not None:  # a pixel counts for those that it stands in for, too
+            own = np.zeros((1, *beyond.image_size, 1), part.dtype)
+            beyond.give_back(part[None, ..., None], own)
+            part = own[0, ..., 0]
         target = whole[top:bottom, left:right]
-        np.maximum(target, part.astype(np.float32), out=target)
+        np.maximum(target, np.minimum(part, 1).astype(np.float32), out=target)
 
 
 def written(one: Taps, glimpse: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -29,8 +29,9 @@ class Sampling:
     blur : float
         Sigma of the Gaussians in strides (in pixels where the stride is below one), for places without their own.
     border : {"zeros", "constant", "edge", "reflect"}, optional
-        The surroundings of the image, zeros by default. Not for the Gaussian sampler, whose weights are renormalised
-        over the image.
+        The surroundings of the image, zeros by default. The Gaussian sampler has none by default: its weights are
+        normalised over the image; with one they are normalised over the image as the border continues it (see
+        :mod:`glimpsecli.sampling.continued`).
     fill : array_like, scalar or (C,), optional
         Colour of the ``constant`` border, in the scale of the image.
     backend : {"auto", "numpy", "cpu", "cuda"}
@@ -58,11 +59,6 @@ class Sampling:
             raise InvalidInputError(f"unknown sampler {self.sampler!r}", f"choose from {', '.join(SAMPLERS)}")
         if self.border is not None and self.border not in BORDERS:
             raise InvalidInputError(f"unknown border {self.border!r}", f"choose from {', '.join(BORDERS)}")
-        if self.border is not None and self.sampler == "gaussian":
-            raise InvalidInputError(
-                f"border {self.border!r} with the Gaussian sampler, which has none: its weights stay inside the image",
-                "leave the border out, or use the bilinear or the hard sampler",
-            )
         if self.backend != "auto" and self.backend not in BACKENDS:
             raise InvalidInputError(f"unknown backend {self.backend!r}", f"choose from auto, {', '.join(BACKENDS)}")
         if type(self.blur) is not float or self.blur != BLUR:

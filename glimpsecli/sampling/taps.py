@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from glimpsecli.backends.footprint import elliptical_support, gaussian_support, is_whole, matrix_support, whole_pixels
+from glimpsecli.backends.footprint import (
+    elliptical_reach,
+    elliptical_support,
+    gaussian_reach,
+    gaussian_support,
+    is_whole,
+    matrix_support,
+    visible,
+    whole_pixels,
+)
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.window import check_size, stack_gaussians, stack_matrices
 from glimpsecli.window.checks import check_gaussians, check_matrices
@@ -35,7 +44,8 @@ class Taps(NamedTuple):
         matrices its Gaussians are ellipses.
     size, image_size : (int, int)
         Height and width of the glimpses and of the images.
-    border : {"zeros", "constant", "edge", "reflect"}
+    border : {"zeros", "constant", "edge", "reflect", "none"}
+        Without one Gaussians are normalised over the image.
     blur : float
         Sigma of Gaussians in strides, where they are ellipses.
     """
@@ -58,10 +68,10 @@ class Taps(NamedTuple):
         """
         size = _checked_size(size)
         if sampling.sampler == "gaussian":
-            places = stack_gaussians(where, size, sampling.blur)
+            places, border = stack_gaussians(where, size, sampling.blur), "none"
         else:
-            places = stack_matrices(where, size)
-        return cls(sampling.sampler, places, size, image_size, sampling.border or "zeros", sampling.blur)
+            places, border = stack_matrices(where, size), "zeros"
+        return cls(sampling.sampler, places, size, image_size, sampling.border or border, sampling.blur)
 
     @classmethod
     def at(cls, places: Floats, size: Size, image_size: Size, sampling: Sampling, checked: bool = False) -> Taps:
@@ -74,8 +84,8 @@ class Taps(NamedTuple):
         """
         if not checked:
             (check_gaussians if places.ndim == 2 else check_matrices)(places)
-        size, border = _checked_size(size), sampling.border or "zeros"
-        return cls(sampling.sampler, places, size, image_size, border, sampling.blur)
+        border = sampling.border or ("none" if sampling.sampler == "gaussian" else "zeros")
+        return cls(sampling.sampler, places, _checked_size(size), image_size, border, sampling.blur)
 
     @property
     def windows(self) -> int:
@@ -104,11 +114,19 @@ class Taps(NamedTuple):
 
     def boxes(self) -> NDArray[np.int64]:
         """Give the (N, 4) parts (top, bottom, left, right) of the image that are read."""
+        if self.sampler == "gaussian" and self.border != "none":
+            return visible(self.reach().T, self.image_size, self.border)
         if self.elliptical:
             return elliptical_support(self.places, self.blur, self.size, self.image_size)
         if self.sampler == "gaussian":
             return gaussian_support(self.places, self.size, self.image_size)
         return matrix_support(self.places, self.size, self.image_size, self.border)
+
+    def reach(self) -> Floats:
+        """Give the (N, 4) parts (top, bottom, left, right) that Gaussians read of an image without end."""
+        if self.elliptical:
+            return elliptical_reach(self.places, self.blur, self.size)
+        return gaussian_reach(self.places, self.size)
 
     def one(self, number: int) -> Taps:
         """Give the taps of one window; the Gaussians of an upright one are filterbanks."""

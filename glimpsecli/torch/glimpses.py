@@ -136,8 +136,9 @@ def affine_glimpse(
     blur : float
         Sigma of the Gaussians in strides (in pixels where the stride is below one). It gets no gradient.
     border : {"zeros", "constant", "edge", "reflect"}, optional
-        What stands outside the image, zeros by default; not for the Gaussian sampler. ``edge`` is grid_sample's
-        ``border``; ``reflect`` mirrors about the image's edge whatever `align_corners` is.
+        What stands outside the image, zeros by default; the Gaussian sampler has none by default, its weights being
+        normalised over the image (:class:`~glimpsecli.Sampling`). ``edge`` is grid_sample's ``border``; ``reflect``
+        mirrors about the image's edge whatever `align_corners` is.
     fill : array_like, scalar or (C,), optional
         Colour of the ``constant`` border, in the scale of the images. It gets no gradient.
 

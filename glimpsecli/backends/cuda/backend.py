@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glimpsecli.backends.cpu.kernels.neighbours import BORDERS
+from glimpsecli.backends.cuda.continued import bring_back, put_together
 from glimpsecli.backends.cuda.device import SIMULATED, blocks, cuda, describe, device_number, require
 from glimpsecli.backends.cuda.elliptical import elliptical_vjp, prepare_elliptical
 from glimpsecli.backends.cuda.filterbanks import filterbanks_by_groups
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "as_device_array",
     "bilinear_vjp",
+    "bring_back",
     "describe",
     "device_number",
     "elliptical_vjp",
@@ -42,6 +44,7 @@ __all__ = [
     "prepare_bilinear",
     "prepare_elliptical",
     "prepare_gaussian",
+    "put_together",
     "require",
     "upload",
 ]
