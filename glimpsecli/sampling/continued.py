@@ -66,7 +66,7 @@ class Part(NamedTuple):
             return None
         if not (bottom - top) * (right - left) <= LARGEST_PART:
             raise InvalidInputError(
-                f"Gaussians with the border {taps.border!r} reach over {right - left:.3g}x{bottom - top:.3g} pixels",
+                f"Gaussians with the border {taps.border!r} reach over {right - left:.0f}x{bottom - top:.0f} pixels",
                 "look at a smaller window, leave the border out, or use the bilinear sampler",
             )
         return cls(int(top), int(bottom), int(left), int(right), taps.image_size, taps.border)
