@@ -106,9 +106,10 @@ class Part(NamedTuple):
             by_images[outer] += by_part[inner]
             return
         rows, columns = self._sources()
-        by_rows = np.zeros((len(by_part), self.image_size[0], *by_part.shape[2:]), by_part.dtype)
-        np.add.at(by_rows.swapaxes(0, 1), rows, by_part.swapaxes(0, 1))
-        np.add.at(by_images.swapaxes(0, 2), columns, by_rows.swapaxes(0, 2))
+        first, last = int(rows.min()), int(rows.max()) + 1
+        by_rows = np.zeros((len(by_part), last - first, *by_part.shape[2:]), by_part.dtype)
+        _add_at(by_rows.swapaxes(0, 1), rows - first, by_part.swapaxes(0, 1))
+        _add_at(by_images[:, first:last].swapaxes(0, 2), columns, by_rows.swapaxes(0, 2))
 
     def _sources(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Give the pixel of the image that stands in each row, and in each column."""
@@ -124,3 +125,17 @@ class Part(NamedTuple):
             inner.append(slice(first - start, last - start))
             outer.append(slice(first, last))
         return tuple(inner), tuple(outer)
+
+
+def _add_at(target: NDArray[Any], pixels: NDArray[np.int64], values: NDArray[Any]) -> None:
+    """Add values to the pixels of the first axis, as ``np.add.at`` does, in less than half of its time.
+
+    `pixels` are runs of one pixel, or of pixels one after the other, forward or backward.
+    """
+    steps = np.diff(pixels)
+    ends = np.flatnonzero(steps[1:] != steps[:-1]) + 2
+    for run, added in zip(np.split(pixels, ends), np.split(values, ends), strict=True):
+        if len(run) > 1 and run[0] == run[1]:
+            target[run[0]] += added.sum(axis=0)
+        else:
+            target[run] += added
