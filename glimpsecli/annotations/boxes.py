@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from glimpsecli.annotations.outlines import Outline
 from glimpsecli.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from glimpsecli.annotations.outlines import Outline
     from glimpsecli.window import Size, Window
 
 
