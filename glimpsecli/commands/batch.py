@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 import click
 
-from glimpsecli import names
 from glimpsecli.commands import lowering, options, values
 from glimpsecli.commands.batch_estimate import show_estimate
+from glimpsecli.commands.batch_options import cluster_options, filters_options, folders_options, places_options
 from glimpsecli.commands.batch_requests import annotations_of, cluster_of, limits_of, split_of, taken_of
 from glimpsecli.commands.batch_running import run_batch, run_shards, show_batch
 from glimpsecli.commands.report import say
@@ -72,54 +72,9 @@ class BatchCommand(options.Command):
     help="Only the I-th of N parts, or that of a Slurm array's task; manifests join with cat.",
 )
 @options.where_options
-@options.where("--tiles", type=values.TilesValue(), help="Cut each image into C columns and R rows.")
-@options.where("--random", "number", type=click.IntRange(1), metavar="N", help="N square windows at random places.")
-@options.where(
-    "--random-size", type=values.RangeValue(),
-    help="Their side, in pixels or percent of the shorter side of the image. Default: 10%-50%.",
-)  # fmt: skip
-@options.where(
-    "--seed", type=click.IntRange(0), metavar="S", help="Seed of --random, --split and --max-per-class. Default: 0."
-)
-@options.where(
-    "--annotations", metavar="FILE|FOLDER", type=values.RegularPath(), help="Boxes of objects, a window for each."
-)
-@options.where(
-    "--annotations-format",
-    type=click.Choice(names.ANNOTATION_FORMATS),
-    help="Default: by suffix and content.",
-)
-@options.where(
-    "--box-format", type=click.Choice(names.BOX_FORMATS), help="Numbers of a box in a CSV file. Default: xywh."
-)
-@options.where("--box-unit", type=click.Choice(names.BOX_UNITS), help="Their unit. Default: pixels.")
-@options.where(
-    "--label", "labels", multiple=True, metavar="NAME,...",
-    help="Only boxes with this label or class number, or labels like this pattern. May be given several times.",
-)  # fmt: skip
-@options.where(
-    "--exclude-label", "excluded", multiple=True, metavar="NAME,...", help="No boxes with this one; as for --label."
-)
-@options.where("--min-score", type=float, metavar="S", help="Only boxes with this score or a higher one.")
-@options.where("--skip-crowd", is_flag=True, help="No boxes around many objects: COCO's iscrowd.")
-@options.where("--skip-truncated", is_flag=True, help="No objects that the image cuts off, as VOC marks them.")
-@options.where("--skip-difficult", is_flag=True, help="No objects that VOC calls difficult.")
-@options.where(
-    "--max-per-class", type=click.IntRange(1), metavar="N",
-    help="At most N boxes of each label, chosen by hashes of their images' names and --seed.",
-)  # fmt: skip
-@options.where("--min-size", type=float, metavar="PIXELS", help="Drop windows whose shorter side is below this.")
-@options.where("--max-size", type=float, metavar="PIXELS", help="Drop windows whose longer side is above this.")
-@options.where("--min-area", type=float, metavar="PIXELS", help="Drop windows with less area than this.")
-@options.where(
-    "--size-of", type=click.Choice(("box", "window")),
-    help="What these measure: the box as given, or the window after --context and --square. Default: box.",
-)  # fmt: skip
-@options.where(
-    "--cut-out", is_flag=True,
-    help="Make all transparent but the object, by its polygon or mask; boxes without one are dropped. In formats "
-    "without alpha, --fill lies below.",
-)  # fmt: skip
+@places_options
+@options.annotation_options
+@filters_options
 @options.how_options
 @options.out(
     "-o", "--output", "target", required=True, metavar="OUT",
@@ -129,21 +84,7 @@ class BatchCommand(options.Command):
     "--per-shard", type=click.IntRange(1), metavar="N",
     help="Images of a shard, whether they have glimpses or not. Default: 1000.",
 )  # fmt: skip
-@options.out(
-    "--layout", type=click.Choice(names.FOLDERINGS),
-    help="Folders in OUT: those of the images, none, or one for a label, as ImageFolder reads it. Default: mirror.",
-)  # fmt: skip
-@options.out(
-    "--split", type=values.SplitValue(),
-    help="Folders train, val and the like above those, each source image in one: by chance, with shares that add up to "
-    "1; as lists or COCO files say; or a column of the table.",
-)  # fmt: skip
-@options.out("--group-by", metavar="folder|COLUMN", help="Images that stay together where they are split by chance.")
-@options.out("--only", metavar="SPLIT", help="Only the images of this split: shards are made one split at a time.")
-@options.out(
-    "--objects", type=click.FloatRange(0, 1), metavar="SHARE",
-    help="List in each line the annotated objects of which at least this share lies in the window, in its pixels.",
-)  # fmt: skip
+@folders_options
 @options.name_option
 @options.encoding_options
 @options.out(
@@ -161,17 +102,7 @@ class BatchCommand(options.Command):
     help="Images worked on at once. Default: the processors; with addresses at least 16.",
 )  # fmt: skip
 @options.out("--json", "as_json", is_flag=True, help="Print a line of JSON for each glimpse.")
-@options.out(
-    "--scheduler", metavar="tcp://HOST:8786|local:N",
-    help="Work on a Dask cluster, of which this is the scheduler; or on N workers of this machine.",
-)  # fmt: skip
-@options.out(
-    "--scheduler-file", metavar="FILE", type=values.RegularPath(), help="Its address, as the scheduler wrote it."
-)
-@options.out(
-    "--chunk", metavar="auto|N", type=values.ChunkValue(),
-    help="Images that a worker is given at a time. Default: auto, about 10 seconds of work.",
-)  # fmt: skip
+@cluster_options
 @options.manner_options
 def batch(sources: tuple[str, ...], target: str, name: str | None, **given: Any) -> None:
     """Look at the images of SOURCEs (folders, files, patterns) through windows, and write a data set.

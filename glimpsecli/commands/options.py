@@ -63,12 +63,12 @@ manner = section("Manners")
 _window = section("Where to look", shared=True)
 
 
-def _all(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]:
+def joined(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]:
     """Join decorators; the help lists them in this order."""
     return lambda command: functools.reduce(lambda inner, outer: outer(inner), reversed(decorators), command)
 
 
-search_options = _all(
+search_options = joined(
     which(
         "--ext", "suffixes", metavar="EXT,...",
         help="Take only these suffixes from folders. Default: all that are read, but npy.",
@@ -77,7 +77,7 @@ search_options = _all(
 )  # fmt: skip
 """Which images of folders."""
 
-chosen_frames_options = _all(
+chosen_frames_options = joined(
     which(
         "--frames", metavar="FRAMES",
         help="Frames of a video, an animation or a folder of frames, by number from 0: 3, or 0:100:5, or 7,9,-1; : is "
@@ -90,7 +90,7 @@ chosen_frames_options = _all(
 )  # fmt: skip
 """Which frames of videos."""
 
-frames_options = _all(
+frames_options = joined(
     chosen_frames_options,
     which(
         "--fps", "rate", type=values.FractionValue(),
@@ -99,7 +99,7 @@ frames_options = _all(
 )  # fmt: skip
 """Which frames of videos, and their rate where they have no times."""
 
-where_options = _all(
+where_options = joined(
     _window(
         "--box", "boxes", type=values.BoxValue(), multiple=True,
         help="A window by its left, top, width and height, or as ImageMagick writes it.",
@@ -149,7 +149,7 @@ where_options = _all(
 )  # fmt: skip
 """Where to look. Positions and extents may be percentages of the image's width (x, widths) or height (y, heights)."""
 
-annotation_options = _all(
+annotation_options = joined(
     where("--annotations", metavar="FILE|FOLDER", type=values.RegularPath(), help="Boxes of objects, each a window."),
     where(
         "--annotations-format", type=click.Choice(names.ANNOTATION_FORMATS), help="Default: by suffix and content."
@@ -158,7 +158,7 @@ annotation_options = _all(
     where("--box-unit", type=click.Choice(names.BOX_UNITS), help="Their unit. Default: pixels."),
     where(
         "--label", "labels", multiple=True, metavar="NAME,...",
-        help="Only boxes with this label, or class number, or a pattern of labels. May be given several times.",
+        help="Only boxes with this label or class number, or labels like this pattern. May be given several times.",
     ),
     where("--min-score", type=float, metavar="S", help="Only boxes with this score or a higher one."),
 )  # fmt: skip
@@ -184,7 +184,7 @@ _border_option = how(
     "--border", type=click.Choice(names.BORDERS),
     help="Values outside the image. Default: zeros; for gaussian no border: it weighs the pixels of the image alone.",
 )  # fmt: skip
-_blur_and_border_options = _all(
+_blur_and_border_options = joined(
     blur_option,
     _border_option,
 )  # fmt: skip
@@ -192,7 +192,7 @@ _fill_option = how(
     "--fill", type=values.ColourValue(),
     help="Colour of --border constant, and under alpha in a JPEG: 128, or 255,0,0, or #ff0000, or red.",
 )  # fmt: skip
-_computing_options = _all(
+_computing_options = joined(
     how(
         "--backend", type=click.Choice(("auto", *names.BACKENDS)), default="auto", show_default=True,
         help="auto takes numpy for a small job, else cpu.",
@@ -206,7 +206,7 @@ max_pixels_option = how(
     "--max-pixels", type=click.IntRange(1), default=names.MAX_PIXELS, show_default=True, metavar="N",
     help="Refuse larger images: a small damaged or malicious file may claim any size.",
 )  # fmt: skip
-_reading_options = _all(
+_reading_options = joined(
     how(
         "--frame", type=click.IntRange(0), default=0, metavar="N",
         help="Frame of a video or an animation, or page of a TIFF, from 0. Default: the first.",
@@ -220,22 +220,22 @@ _fast_decode_option = how(
     "goes unnoticed.",
 )  # fmt: skip
 
-how_options = _all(
+how_options = joined(
     _size_option, _sampler_option, _blur_and_border_options, _fill_option, _computing_options, _reading_options,
     _fast_decode_option,
 )  # fmt: skip
 """How to look."""
 
-rendering_options = _all(_border_option, _fill_option, _computing_options, max_pixels_option)
+rendering_options = joined(_border_option, _fill_option, _computing_options, max_pixels_option)
 """How to look, for a command that has its own words for size, sampler and blur."""
 
-taps_options = _all(_size_option, _sampler_option, _blur_and_border_options, _fill_option, _reading_options)
+taps_options = joined(_size_option, _sampler_option, _blur_and_border_options, _fill_option, _reading_options)
 """How to look, for commands that compute no glimpse."""
 
-all_samplers_options = _all(_size("64"), _blur_and_border_options, _fill_option, _computing_options, _reading_options)
+all_samplers_options = joined(_size("64"), _blur_and_border_options, _fill_option, _computing_options, _reading_options)
 """How to look, through every sampler."""
 
-gradient_options = _all(_size("32"), _border_option, _fill_option, _computing_options, _reading_options)
+gradient_options = joined(_size("32"), _border_option, _fill_option, _computing_options, _reading_options)
 """How to look, through samplers that the command names itself."""
 
 name_option = out(
@@ -257,7 +257,7 @@ jobs_option = out(
     "-j", "--jobs", type=click.IntRange(1), metavar="N", help="Images worked on at once. Default: the processors."
 )
 
-quality_options = _all(
+quality_options = joined(
     out(
         "--quality", type=click.IntRange(1, 100), metavar="N",
         help="Quality of JPEG, and of WebP, where 100 is lossless. Default: 90.",
@@ -269,7 +269,7 @@ quality_options = _all(
 )  # fmt: skip
 """How files are compressed, and whether they replace others."""
 
-film_options = _all(
+film_options = joined(
     out("--codec", metavar="NAME", help="Encoder of a film, such as libx265. Default: H.264; VP9 in WebM."),
     out("--crf", type=float, metavar="Q", help="Constant rate factor of a film: less is better. Default: 18."),
     out("--lossless", is_flag=True, help="Encode a film without loss: FFV1 in .mkv."),
@@ -287,7 +287,7 @@ _picture_format_option = out(
     help="Default: by the suffix; png in a folder.",
 )  # fmt: skip
 
-encoding_options = _all(
+encoding_options = joined(
     out(
         "--format",
         "format_name",
@@ -299,10 +299,10 @@ encoding_options = _all(
 )
 """How glimpses are stored."""
 
-image_options = _all(_picture_format_option, _depth_option, quality_options)
+image_options = joined(_picture_format_option, _depth_option, quality_options)
 """How an image is stored that keeps its depth."""
 
-picture_options = _all(
+picture_options = joined(
     _picture_format_option,
     out(
         "--depth",
@@ -313,7 +313,7 @@ picture_options = _all(
 )
 """How pictures are stored."""
 
-manner_options = _all(
+manner_options = joined(
     manner("-v", "--verbose", is_flag=True, help="Say more, on standard error."),
     manner("-q", "--quiet", is_flag=True, help="Say nothing but results and errors."),
     manner("--traceback", is_flag=True, help="On an error show where it came from."),
