@@ -1,6 +1,7 @@
 """`glimpse export`: a finished batch as COCO, YOLO and Hugging Face read it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,12 @@ def test_parts_and_shards_are_exported_like_a_whole(glimpse):
         ("export bare --to coco", "the lines list no objects, and a COCO file is made of them; run batch with"),
         ("export bare --to yolo", "the lines list no objects, and a YOLO data set is made of them"),
         ("export half --to huggingface", "the batch in half has not ended; go on with batch --resume"),
+        ("export short --to coco", "short has 3 lines of the 4 that the batch wrote; run batch with --resume"),
+        ("export out2 --to coco --to yolo", "out2/data.yaml exists"),
+        ("export away --to yolo", "away/metadata.jsonl, line 1 is damaged"),
+        ("export odd --to coco", "odd/metadata.jsonl, line 1 is damaged"),
+        ("export images/out --to yolo", "images/out lies below a folder images"),
+        ("export parts --to huggingface", "parts has those of parts; join them"),
         ("export cut --to coco", "cut/metadata.jsonl, line 4 is damaged"),
         ("export out", "Missing option '--to'"),
     ],
@@ -132,13 +139,26 @@ def test_what_cannot_be_exported_is_named(glimpse, line, said):
     Path("out/annotations.json").write_text("{}")
     Path("out/sub/b_000.txt").write_text("")
     assert glimpse("batch in -o bare --size 2")[0] == 0
+    assert glimpse(f"{BATCH} -o whole")[0] == 0
     assert glimpse("batch in -o half --size 2")[0] == 0
     run = json.loads(Path("half/run.json").read_text())
     Path("half/run.json").write_text(json.dumps({**run, "lines": None}))
     assert glimpse(f"{BATCH} -o cut")[0] == 0
     Path("cut/metadata.jsonl").write_text(Path("cut/metadata.jsonl").read_text()[:-500])
+    for name in ("short", "away", "odd", "out2", "images/out"):
+        shutil.copytree("whole", name)
+    lines = Path("whole/metadata.jsonl").read_text().splitlines(keepends=True)
+    Path("short/metadata.jsonl").write_text("".join(lines[1:]))
+    Path("out2/data.yaml").write_text("")
+    Path("away/metadata.jsonl").write_text(
+        "".join([lines[0].replace('"file_name": "', '"file_name": "../'), *lines[1:]])
+    )
+    Path("odd/metadata.jsonl").write_text("".join([lines[0].replace('"iscrowd": [', '"iscrowd": [7, '), *lines[1:]]))
+    for part in ("1/2", "2/2"):
+        assert glimpse(f"{BATCH} -o parts --part {part}")[0] == 0
     code, errors = glimpse(line)
     assert (code, said in errors) == (2, True), errors
+    assert not Path("out2/annotations.json").exists()
 
 
 @pytest.mark.extras
@@ -167,7 +187,7 @@ def test_hugging_face_reads_labels_as_classes(glimpse, monkeypatch, layout):
 
 
 @pytest.mark.extras
-def test_torchvision_and_pycocotools_read_what_is_written(glimpse):
+def test_pycocotools_reads_what_is_written(glimpse):
     tools = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed")
     assert glimpse(f"{BATCH} -o out --layout class")[0] == 0
     assert glimpse("export out --to coco")[0] == 0
@@ -175,3 +195,13 @@ def test_torchvision_and_pycocotools_read_what_is_written(glimpse):
     assert len(content.getImgIds()) == len(rows())
     assert content.getCatIds(catNms=["dog: é"]) == [4]
     assert len(content.getAnnIds(iscrowd=True)) == sum(sum(row["objects"]["iscrowd"]) for row in rows())
+
+
+def test_the_texts_of_yolo_lie_where_ultralytics_searches_them(glimpse):
+    Path("tree/images/s").mkdir(parents=True)
+    shutil.copy("in/a.png", "tree/images/s/a.png")
+    assert glimpse(f"{BATCH.replace('in ', 'tree ')} -o out")[0] in (0, 1)
+    assert glimpse("export out --to yolo")[0] == 0
+    image = str(next(Path("out").rglob("*.png")).resolve())
+    above, _, below = image.rpartition("/images/")
+    assert Path(f"{above}/labels/{below}").with_suffix(".txt").is_file()

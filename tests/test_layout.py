@@ -1,6 +1,7 @@
 """Where a batch puts its glimpses: the folders of layouts, and splits that hold each image in one place."""
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from test_shards import snapshot
 from glimpsecli import cli
 from glimpsecli.annotations.columns import Named
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.jobs.groups import Source
 from glimpsecli.jobs.splitting import Shares, Split
 
 NAMES = ("a/one.png", "a/two.png", "b/one.png", "b/deep/four.png", "five.png")
@@ -87,7 +89,6 @@ def test_glimpses_lie_flat_or_by_class_and_are_resumed_there(glimpse, layout, ma
     Path("in/b/one.png").unlink()
     code, errors = glimpse(f"{line} --resume")
     assert (code, "was made of in/b/one.png, which is not among the images any more" in errors) == (2, True), errors
-    Path("in/c").mkdir()
 
 
 def test_names_that_meet_in_one_folder_are_refused_before_anything_is_written(glimpse):
@@ -127,11 +128,14 @@ def test_a_class_that_is_a_link_to_another_one_is_refused(glimpse):
         ("--split train=0.5,val=0.5 --only test", "--only test is no split; there are train, val"),
         ("--split a=one.txt,b=two.txt", "'one' is in 'a' and in 'b'"),
         ("--split a=none.txt", "none.txt"),
+        ("--split run.json=0.5,b=0.5", "the split 'run.json' can be no folder in the output folder"),
+        ("--layout class --annotations long.csv", "is too long for a file name; shorten --name, or the label"),
         ("--seed 3", "--seed belongs to --random, --split and --max-per-class"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(glimpse, options, said):
     Path("shared.csv").write_text("image,label,x,y,w,h\na/one.png,a/b,0,0,4,4\na/two.png,a:b,0,0,4,4\n")
+    Path("long.csv").write_text(f"image,label,x,y,w,h\na/one.png,{'x' * 300},0,0,4,4\n")
     Path("one.txt").write_text("one\n")
     Path("two.txt").write_text("one\ntwo\n")
     code, errors = glimpse(f"-o out {options}")
@@ -191,14 +195,62 @@ names = st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=12),
 
 
 @given(names=names, seed=st.integers(0, 9), weights=st.lists(st.integers(1, 9), min_size=1, max_size=4))
-def test_a_split_hangs_on_the_name_and_the_seed_alone(names, seed, weights):
+def test_only_makes_one_of_the_splits(names, seed, weights):
     shares = tuple(weight / sum(weights) for weight in weights)
     splits = tuple("abcd"[: len(shares)])
-    made = [Split(Shares(splits, shares, seed))(name) for name in names]
-    assert made == [Split(Shares(splits, shares, seed))(name) for name in names]
+    sources = [Source(name, name) for name in names]
+    made = [Split(Shares(splits, shares, seed))(source) for source in sources]
     for split in splits:
         only = Split(Shares(splits, shares, seed), only=split)
-        assert [only(name) == split for name in names] == [one == split for one in made]
+        assert [only(source) == split for source in sources] == [one == split for one in made]
+
+
+def test_old_images_stay_in_their_split_when_new_ones_come(glimpse):
+    line = "-o {} --split train=0.6,val=0.2,test=0.2 --size 2"
+    for number in range(30):
+        shutil.copy("in/five.png", f"in/more{number}.png")
+    assert glimpse(line.format("out"))[0] == 0
+    before = {row["relative"]: row["split"] for row in rows()}
+    for number in range(4):
+        shutil.copy("in/five.png", f"in/a/0new{number}.png")
+    assert glimpse(line.format("out") + " --resume")[0] == 0
+    splits = {}
+    for row in rows():
+        splits.setdefault(row["relative"], set()).add(row["split"])
+    assert all(len(mine) == 1 for mine in splits.values())
+    assert len(splits) == len(before) + 4
+    assert {name: splits[name].pop() for name in before} == before
+    assert glimpse(line.format("clean"))[0] == 0
+    assert snapshot("clean") == snapshot()
+
+
+def test_images_that_are_named_by_themselves_are_grouped_by_the_folder_that_they_lie_in(glimpse):
+    Path("list").write_text("".join(f"{Path('in', name).resolve()}\n" for name in NAMES if name != "b/one.png"))
+    made = set()
+    for seed in range(6):
+        line = f"batch --from-file list -o out --overwrite --split a=0.5,b=0.5 --group-by folder --seed {seed} --size 2"
+        assert cli.run(line.split()) == 0
+        split = {Path(row["source"]).parent.name: row["split"] for row in rows()}
+        assert len({row["split"] for row in rows() if "/a/" in row["source"]}) == 1
+        made.add(tuple(split.values()))
+    assert len(made) > 2
+
+
+def test_boxes_of_images_in_no_split_count_for_no_class(glimpse):
+    Path("some.txt").write_text("a/two.png\nfive.png\n")
+    line = "-o out --annotations boxes.csv --split train=some.txt --max-per-class 1 --seed {} --size 2 --overwrite"
+    for seed in range(4):
+        assert glimpse(line.format(seed))[0] == 0
+        assert sorted(row["label"] for row in rows()) == ["cat", "dog"]
+
+
+def test_a_link_from_one_split_to_another_is_refused(glimpse):
+    Path("out/val/b").mkdir(parents=True)
+    Path("out/train").mkdir()
+    Path("out/train/a").symlink_to("../val/b")
+    Path("some.txt").write_text("a/one.png\na/two.png\n")
+    code, errors = glimpse("-o out --split train=some.txt --size 2")
+    assert (code, "out/train/a leads through a link to" in errors) == (2, True), errors
 
 
 def test_shares_are_met_and_seeds_differ():

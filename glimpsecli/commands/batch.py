@@ -28,11 +28,11 @@ EXAMPLES = options.examples(
 
 
 LATER = (
-    "clamp", "excluded", "group_by", "layout", "max_per_class", "max_size", "min_area", "min_score", "objects", "only",
-    "size_of", "skip_crowd", "skip_difficult", "skip_missing", "skip_truncated", "split",
+    "clamp", "cut_out", "excluded", "group_by", "layout", "max_per_class", "max_size", "min_area", "min_score",
+    "objects", "only", "size_of", "skip_crowd", "skip_difficult", "skip_missing", "skip_truncated", "split",
 )  # fmt: skip
 """Options that earlier versions did not have: where they are not given run.json does not hold them, so that a run of
-these can be resumed."""
+these can be resumed; lines that hold more now, and shards, are made again."""
 REMOTE = 16
 """Images that are worked on at once where they come from a store, so that processors do not wait for the network; on a
 cluster by each thread of a worker."""

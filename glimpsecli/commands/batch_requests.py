@@ -106,9 +106,9 @@ def split_of(given: dict[str, Any], table: str | None, *, sharded: bool) -> Spli
         return None
     from glimpsecli.annotations.columns import read_column, read_lists
     from glimpsecli.errors import InvalidInputError
-    from glimpsecli.jobs.groups import folder_of
+    from glimpsecli.jobs.layout import check_folder_name
     from glimpsecli.jobs.naming import safe
-    from glimpsecli.jobs.splitting import Shares, Split, check_shares
+    from glimpsecli.jobs.splitting import Shares, Split, check_shares, folder_of_image
 
     def column(option: str, name: str) -> Named:
         if table in (None, "-"):
@@ -118,7 +118,15 @@ def split_of(given: dict[str, Any], table: str | None, *, sharded: bool) -> Spli
     by_chance = isinstance(split, dict) and all(isinstance(value, float) for value in split.values())
     if group_by is not None and not by_chance:
         raise click.UsageError(f"--group-by {group_by} is for shares, such as --split train=0.8,val=0.2.")
-    group_of = None if group_by is None else folder_of if group_by == "folder" else column("--group-by", group_by)
+    group_of: Callable[[Source], str | None] | None = None
+    if group_by == "folder":
+        group_of = folder_of_image
+    elif group_by is not None:
+        of_column = column("--group-by", group_by)
+
+        def group_of(source: Source) -> str | None:
+            return of_column(source.relative)
+
     chosen: Shares | Named
     if by_chance:
         check_shares(split)
@@ -127,9 +135,10 @@ def split_of(given: dict[str, Any], table: str | None, *, sharded: bool) -> Spli
     else:
         chosen = read_lists(split) if isinstance(split, dict) else column("--split", split)
         names = chosen.values
-    wrong = next((name for name in names if safe(name) != name), None)
-    if wrong is not None:
-        raise InvalidInputError(f"the split {wrong!r} can be no folder", "rename it")
+    for one in names:
+        if safe(one) != one:
+            raise InvalidInputError(f"the split {one!r} can be no folder", "rename it")
+        check_folder_name(one, f"the split {one!r}")
     if only is not None and only not in names:
         raise click.UsageError(f"--only {only} is no split; there are {', '.join(names)}.")
     if sharded and only is None:

@@ -34,12 +34,9 @@ def export(folder: str, kinds: tuple[str, ...], *, overwrite: bool, quiet: bool,
     from glimpsecli.jobs.finished import Finished
 
     finished = Finished.of(folder)
-    for kind in dict.fromkeys(kinds):
-        left_out = None
-        if kind == "yolo":
-            paths, left_out = export_yolo(finished, overwrite=overwrite)
-        else:
-            paths = (export_coco if kind == "coco" else export_hf)(finished, overwrite=overwrite)
+    checks = {"coco": export_coco, "yolo": export_yolo, "huggingface": export_hf}
+    for paths, write in [checks[kind](finished, overwrite=overwrite) for kind in dict.fromkeys(kinds)]:
+        left_out = write()
         if not quiet:
             say(f"{', '.join(paths)} written")
             if left_out:

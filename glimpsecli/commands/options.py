@@ -240,8 +240,9 @@ gradient_options = joined(_size("32"), _border_option, _fill_option, _computing_
 
 name_option = out(
     "--name", metavar="TEMPLATE",
-    help="Names in a folder, without the suffix, from {stem} {index} {label} {scale} {frame} and {ext}, which is the "
-    'image\'s own suffix. Default: "{stem}_{index:03d}", of frames "{stem}_{frame:06d}_{index:03d}".',
+    help="Names in a folder, without the suffix, from {stem} {index} {label} {id} {category} {folder} {scale} "
+    '{frame} and {ext}, the image\'s own suffix. Default: "{stem}_{index:03d}", of frames '
+    '"{stem}_{frame:06d}_{index:03d}".',
 )  # fmt: skip
 picture_target_option = out(
     "-o", "--output", "target", required=True, metavar="FILE|FOLDER/|-",

@@ -16,7 +16,7 @@ from glimpsecli.jobs.outputs import DISTINCT, Outputs, input_among, labels_of, r
 from glimpsecli.jobs.plan import Item, Plan
 from glimpsecli.jobs.requests import BoxRequest, Request
 from glimpsecli.jobs.sharding import DOTTED, member_of
-from glimpsecli.jobs.splitting import Keyed
+from glimpsecli.jobs.splitting import Split
 from glimpsecli.jobs.spool import HELD, Hashes
 from glimpsecli.storage import is_address
 from glimpsecli.storage.atomic import is_temporary, temporary_of
@@ -55,8 +55,8 @@ class Batch:
         Other files that are read, and must not be written over.
     part : (int, int)
         Number of the part, and of all parts, which are contiguous and of equal length.
-    split_of : callable, optional
-        Gives the split of an image by its relative path, None for one that is not made.
+    split_of : Split, optional
+        Gives the split of a source, None for one that is not made.
     objects : mapping of str to Objects, optional
         The objects of images, by their relative paths, where lines list them.
 
@@ -69,7 +69,7 @@ class Batch:
     def __init__(
         self, plan: Plan, sources: Sources, requests_of: Callable[[Source], Sequence[Request]],
         frames_of: Callable[[Source], Iterable[Source]], annotated: dict[str, Annotated], inputs: Sequence[str],
-        part: tuple[int, int], split_of: Keyed | None = None, objects: Mapping[str, Objects] | None = None,
+        part: tuple[int, int], split_of: Split | None = None, objects: Mapping[str, Objects] | None = None,
     ) -> None:  # fmt: skip
         self.plan, self.part, self._sources = plan, part, sources
         self._requests_of, self._frames_of, self._annotated = requests_of, frames_of, annotated
@@ -122,7 +122,7 @@ class Batch:
         failure = self._sources.failures.get(source.key)
         if failure is not None:
             return Item(source.path, (BoxRequest(),), (), failure=failure, at=source.at)
-        split = "" if self._split_of is None else self._split_of(source.relative)
+        split = "" if self._split_of is None else self._split_of(source)
         asked = () if split is None else self._requests_of(source)
         annotated = self._annotated.get(source.relative)
         fields: tuple[tuple[str, str], ...] = ()
@@ -139,6 +139,8 @@ class Batch:
         if not (self._complete or self._annotated or self.part != (1, 1)):
             for found in self._sources.count(self._stop):
                 self._counted = found
+            if self._split_of is not None and self._seen:  # as many of the others are of no split that is made
+                self._counted = round(self._counted * self._planned / self._seen)
         return self.total
 
     def makes(self, target: str, folder: str) -> bool:
@@ -191,7 +193,7 @@ class Batch:
                 group.checked = True
             item = self.item_of(source)
             if not item.requests:
-                if self._split_of is not None and self._split_of(source.relative) is None:
+                if self._split_of is not None and self._split_of(source) is None:
                     self.plan.splits[OTHERS] += 1
                 continue
             self.plan.splits.update(value for name, value in item.fields if name == "split")
@@ -243,8 +245,11 @@ class Batch:
             refuse_collisions(known, lambda target: target, hint=f"{DOTTED}; rename an image, or {DISTINCT}")
             return
         if not is_address(root):
-            all_folders = {os.path.dirname(target) for _, target in known} if folder is None else ()
-            for one in [folder] if folder is not None else [os.path.relpath(path, root) for path in all_folders]:
+            if folder is None or self._split_of is not None:
+                written = {os.path.relpath(os.path.dirname(target), root) for _, target in known}
+            else:
+                written = {folder}
+            for one in written:
                 _refuse_link(root, one)
         self._outputs.refuse_collisions(known)
 

@@ -20,7 +20,7 @@ from glimpsecli.jobs.owners import Requests, names_frames, names_times
 from glimpsecli.jobs.plan import How, Output, Plan
 from glimpsecli.jobs.planning import check_idle, try_out
 from glimpsecli.jobs.requests import BoxRequest, Request
-from glimpsecli.jobs.splitting import Keyed
+from glimpsecli.jobs.splitting import Split
 
 if TYPE_CHECKING:
     from glimpsecli.annotations.annotated import Annotated, Annotations
@@ -44,7 +44,7 @@ def make_batch(
     part: tuple[int, int] = (1, 1),
     inputs: Sequence[str] = (),
     sharding: Sharding | None = None,
-    split_of: Keyed | None = None,
+    split_of: Split | None = None,
     least_share: float | None = None,
     note: Callable[[str], object] = lambda line: None,
 ) -> Batch:
@@ -70,8 +70,8 @@ def make_batch(
         Other files that were read, and must not be written over.
     sharding : Sharding, optional
         The shards that glimpses go into, in place of files in the folder.
-    split_of : callable, optional
-        Gives the split of an image by its relative path, None for one that is not made.
+    split_of : Split, optional
+        Gives the split of a source, None for one that is not made.
     least_share : float, optional
         The least share of an annotated object that makes a line list it; by default none are listed. Objects are those
         that `filters` want, be there a glimpse of them or not.
@@ -90,6 +90,10 @@ def make_batch(
             f"--cut-out makes glimpses transparent, which {file_format.title} cannot be",
             "choose a colour for what is cut off, for example --fill white, or another format",
         )
+    if filters is not None and filters.outlined and file_format.alpha and how.sampling.border == "constant":
+        raise InvalidInputError(
+            "--cut-out with --border constant, whose colour would be seen beyond the image", "leave --border out"
+        )
     problems: list[str] = []
     matched: dict[str, Annotated] = {}
     dropped: Counter[str] = Counter()
@@ -100,16 +104,19 @@ def make_batch(
     annotated_requests: list[Request] = []
     requests_of: Callable[[Source], Sequence[Request]]
     if annotations is not None:
-        from glimpsecli.annotations.filters import filtered
+        from glimpsecli.annotations.filters import Filters, filtered
         from glimpsecli.annotations.matching import match_all
 
         matched, strangers = match_all(annotations, (source.relative for source in sources))
-        seen = matched
-        if filters is not None:
-            every, fits = annotations.images.values(), _Fits(sources, how)
-            seen = filtered(matched, every, filters._replace(max_per_class=None), fits, Counter())
-            matched = filtered(matched, every, filters, fits, dropped)
+        if split_of is not None:  # boxes of images in no split count for no class
+            for source in sources:
+                if split_of.of(source) is None:
+                    matched.pop(source.relative, None)
+        seen, filters = matched, filters or Filters()
+        every, fits = annotations.images.values(), _Fits(sources, how)
+        matched = filtered(matched, every, filters, fits, dropped)
         if least_share is not None:
+            seen = filtered(seen, every, filters._replace(max_per_class=None), fits, Counter())
             objects = {path: Objects(image.boxes, least_share) for path, image in seen.items()}
         problems += annotations.problems
         if sources.skip_missing:
@@ -130,9 +137,11 @@ def make_batch(
     try_out(tried, how)
     check_idle(how, tried, output, file_format)
     output.layout.check_labels(request.label for request in [*tried, *annotated_requests])
+    if part[0] > 1:  # the first part tells of the annotations of all
+        problems, dropped = [], Counter()
     plan = Plan(
-        (), how, output, file_format, root=output.target, problems=tuple(problems) if part[0] == 1 else (),
-        clips=choice.clips, left_out=Counter(), dropped=dropped, splits=Counter(), sharding=sharding,
+        (), how, output, file_format, root=output.target, problems=tuple(problems), clips=choice.clips,
+        left_out=Counter(), dropped=dropped, splits=Counter(), sharding=sharding,
     )  # fmt: skip
     by_suffix = choice.selection is None and not names_frames(boxes) and not names_times(boxes)
     frames_of = _Frames(choice, asked, sources, note, by_suffix=by_suffix)

@@ -8,11 +8,13 @@ annotation in the file that the batch was made from.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 
 from glimpsecli.jobs.exporting import (
     NAMELESS,
+    Export,
     Survey,
     check_new,
     refuse_without_objects,
@@ -22,8 +24,8 @@ from glimpsecli.jobs.exporting import (
 from glimpsecli.jobs.finished import Finished
 
 
-def export_coco(finished: Finished, *, overwrite: bool) -> list[str]:
-    """Write ``annotations.json``, or ``annotations-SPLIT.json`` for each split, into the folder; give their paths.
+def export_coco(finished: Finished, *, overwrite: bool) -> Export:
+    """Check the export to ``annotations.json``, or ``annotations-SPLIT.json`` for each split, in the folder.
 
     Raises
     ------
@@ -35,9 +37,13 @@ def export_coco(finished: Finished, *, overwrite: bool) -> list[str]:
     splits: tuple[str | None, ...] = survey.splits or (None,)
     names = [f"annotations{'' if split is None else f'-{split}'}.json" for split in splits]
     paths = check_new(finished.folder, names, overwrite=overwrite)
-    for path, split in zip(paths, splits, strict=True):
-        write_text(path, _parts(finished, survey, split), overwrite=overwrite)
-    return paths
+
+    def write() -> Counter[str]:
+        for path, split in zip(paths, splits, strict=True):
+            write_text(path, _parts(finished, survey, split), overwrite=overwrite)
+        return Counter()
+
+    return Export(paths, write)
 
 
 def _parts(finished: Finished, survey: Survey, split: str | None) -> Iterator[str]:

@@ -8,29 +8,46 @@ that of the whole batch, above them, is not found for them. Of shards the card h
 from __future__ import annotations
 
 import json
+import os
+import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from glimpsecli.jobs.exporting import Survey, check_new, rows_of, write_text
+from glimpsecli.errors import InvalidInputError
+from glimpsecli.jobs.exporting import Export, Survey, check_new, rows_of, write_text
 from glimpsecli.jobs.finished import Finished
 
 
-def export_hf(finished: Finished, *, overwrite: bool) -> list[str]:
-    """Write the card, and the metadata of splits; give the paths.
+def export_hf(finished: Finished, *, overwrite: bool) -> Export:
+    """Check the export to the card, and the metadata of splits.
 
     Raises
     ------
     InvalidInputError
-        A file exists.
+        A file exists, parts were not joined, or a split has a name that `datasets` does not take.
     """
     survey = Survey.of(finished.rows())
     own = survey.splits if finished.sharding is None else ()
     names = ["README.md", *(f"{split}/metadata.jsonl" for split in own)]
     paths = check_new(finished.folder, names, overwrite=overwrite)
-    for path, split in zip(paths[1:], own, strict=True):
-        write_text(path, _metadata(finished, split), overwrite=overwrite)
-    write_text(paths[0], _card(finished, survey), overwrite=overwrite)
-    return paths
+    wrong = next((split for split in survey.splits if not re.fullmatch(r"\w+(\.\w+)*", split)), None)
+    if wrong is not None:
+        raise InvalidInputError(f"datasets takes no split called {wrong!r}", "use letters, digits, _ and . alone")
+    joined = finished.sharding is not None or os.path.basename(finished.manifests[0]) == "metadata.jsonl"
+    if not (joined or own):
+        raise InvalidInputError(
+            f"datasets reads metadata.jsonl alone, and {finished.folder} has those of parts",
+            "join them: cat metadata-*.jsonl > metadata.jsonl",
+        )
+
+    def write() -> Counter[str]:
+        for path, split in zip(paths[1:], own, strict=True):
+            write_text(path, _metadata(finished, split), overwrite=overwrite)
+        write_text(paths[0], _card(finished, survey), overwrite=overwrite)
+        return Counter()
+
+    return Export(paths, write)
 
 
 def _metadata(finished: Finished, split: str) -> Iterator[str]:

@@ -13,19 +13,13 @@ from collections import Counter
 from typing import Any
 
 from glimpsecli.errors import InvalidInputError
-from glimpsecli.jobs.exporting import NAMELESS, Survey, check_new, refuse_without_objects, write_text
+from glimpsecli.jobs.exporting import NAMELESS, Export, Survey, check_new, refuse_without_objects, write_text
 from glimpsecli.jobs.finished import Finished
+from glimpsecli.jobs.spool import Hashes
 
 
-def export_yolo(finished: Finished, *, overwrite: bool) -> tuple[list[str], Counter[str]]:
-    """Write the labels beside the glimpses, and ``data.yaml``.
-
-    Returns
-    -------
-    paths : list of str
-        That of ``data.yaml``.
-    left_out : Counter of str
-        Number of the objects that are in no label, by the reason.
+def export_yolo(finished: Finished, *, overwrite: bool) -> Export:
+    """Check the export to labels, where ultralytics finds them, and ``data.yaml``.
 
     Raises
     ------
@@ -37,23 +31,39 @@ def export_yolo(finished: Finished, *, overwrite: bool) -> tuple[list[str], Coun
     survey = Survey.of(finished.rows())
     refuse_without_objects(survey, "a YOLO data set")
     (path,) = check_new(finished.folder, ["data.yaml"], overwrite=overwrite)
-    texts: set[str] = set()
+    texts = Hashes()
     for row in finished.rows():
-        (text,) = check_new(finished.folder, [_text_of(row)], overwrite=overwrite)
-        if text in texts:
-            raise InvalidInputError(f"{text} would be of two glimpses", "name them differently, see batch --name")
+        (text,) = check_new(finished.folder, [_text_of(finished.folder, row["file_name"])], overwrite=overwrite)
         texts.add(text)
+    if len(texts.repeated()):
+        raise InvalidInputError("two glimpses would share a text: their names differ in the suffix", "see batch --name")
     numbers = {name: number for number, name in enumerate(survey.classes)}
-    left_out: Counter[str] = Counter()
-    for row in finished.rows():
-        lines = _lines(row, numbers, left_out)
-        write_text(os.path.join(finished.folder, _text_of(row)), lines, overwrite=overwrite)
-    write_text(path, _yaml(survey), overwrite=overwrite)
-    return [path], left_out
+
+    def write() -> Counter[str]:
+        left_out: Counter[str] = Counter()
+        for row in finished.rows():
+            text = os.path.join(finished.folder, _text_of(finished.folder, row["file_name"]))
+            os.makedirs(os.path.dirname(text), exist_ok=True)
+            write_text(text, _lines(row, numbers, left_out), overwrite=overwrite)
+        write_text(path, _yaml(survey), overwrite=overwrite)
+        return left_out
+
+    return Export([path], write)
 
 
-def _text_of(row: dict[str, Any]) -> str:
-    return f"{os.path.splitext(row['file_name'])[0]}.txt"
+def _text_of(folder: str, name: str) -> str:
+    """Give the path of a glimpse's text, relative to the folder.
+
+    ultralytics looks for it beside the image, but below ``labels`` where a folder above the image is called ``images``:
+    the last one counts.
+    """
+    whole = os.path.abspath(folder).replace(os.sep, "/") + "/"
+    text = "/labels/".join(f"{whole}{os.path.splitext(name)[0]}.txt".rsplit("/images/", 1))
+    if not text.startswith(whole):
+        raise InvalidInputError(
+            f"{folder} lies below a folder images, and YOLO would look for the texts outside of it", "move it away"
+        )
+    return text[len(whole) :]
 
 
 def _lines(row: dict[str, Any], numbers: dict[str, int], left_out: Counter[str]) -> list[str]:

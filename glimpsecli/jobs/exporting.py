@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from glimpsecli.errors import InvalidInputError
@@ -12,6 +13,21 @@ from glimpsecli.storage.atomic import place
 
 NAMELESS = "object"
 """The class of objects that have no label."""
+
+
+class Export(NamedTuple):
+    """The files of an export, which was checked.
+
+    Attributes
+    ----------
+    paths : list of str
+        Those that are named to the user.
+    write : callable
+        Writes them, and counts what it leaves out, by the reason.
+    """
+
+    paths: list[str]
+    write: Callable[[], Counter[str]]
 
 
 class Survey(NamedTuple):
@@ -81,4 +97,5 @@ def check_new(folder: str, names: Iterable[str], *, overwrite: bool) -> list[str
 
 def write_text(path: str, parts: Iterable[str], *, overwrite: bool) -> None:
     """Write a text, whole or not at all."""
-    place(path, lambda stream: stream.writelines(part.encode() for part in parts), overwrite=overwrite)
+    encoded = (part.encode("utf-8", "backslashreplace") for part in parts)  # a label may hold half of a surrogate pair
+    place(path, lambda stream: stream.writelines(encoded), overwrite=overwrite)

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.jobs.lines import read_lines, read_run
+from glimpsecli.jobs.naming import safe
+from glimpsecli.jobs.objects import are_objects
 from glimpsecli.jobs.sharding import SUFFIX, Sharding
 from glimpsecli.storage import is_address, shown
 
@@ -67,12 +69,15 @@ class Finished(NamedTuple):
         How its glimpses are shared out among shards.
     format : str
         The format of the glimpses.
+    lines : int
+        Their number.
     """
 
     folder: str
     manifests: tuple[str, ...]
     sharding: Sharding | None
     format: str
+    lines: int
 
     @classmethod
     def of(cls, folder: str) -> Finished:
@@ -86,13 +91,13 @@ class Finished(NamedTuple):
         runs = runs_of(folder)
         if any(run["lines"] is None for run in runs.values()):
             raise InvalidInputError(f"the batch in {folder} has not ended", "go on with batch --resume")
-        first = next(iter(runs.values()))
+        first, lines = next(iter(runs.values())), sum(run["lines"] for run in runs.values())
         template, file_format = first["parameters"].get("shards"), str(first["output"]["format"])
         if template is None:
-            return cls(folder, (*manifests_of(folder, runs),), None, file_format)
+            return cls(folder, (*manifests_of(folder, runs),), None, file_format, lines)
         sharding = Sharding.of(os.path.join(folder, str(template)), None)
         numbers = sorted({number for name in _names(folder) if (number := sharding.number_of(name)) is not None})
-        return cls(folder, tuple(map(sharding.receipt, numbers)), sharding, file_format)
+        return cls(folder, tuple(map(sharding.receipt, numbers)), sharding, file_format, lines)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Generate the rows of all glimpses; the name of a file is relative to the folder, ``x-00000.tar/a.png``.
@@ -100,20 +105,33 @@ class Finished(NamedTuple):
         Raises
         ------
         InvalidInputError
-            A line is damaged.
+            A line is damaged, or some are missing.
         """
+        found = 0
         for path in self.manifests:
-            number = 0
             for number, (line, row) in enumerate(_lines(path), 1):
-                if row is None and not (self.sharding is not None and '"sha256"' in line):  # a receipt's own line
+                if row is None and self.sharding is not None and '"sha256"' in line:  # a receipt's own line
+                    continue
+                if row is None or not _is_inside(row) or not are_objects(row.get("objects")):
                     raise InvalidInputError(
                         f"{path}, line {number} is damaged", "mend it with `glimpse batch` and --resume"
                     )
-                if row is not None and self.sharding is not None:
+                found += 1
+                if self.sharding is not None:
                     tar = os.path.basename(path).removesuffix(".jsonl") + SUFFIX
-                    yield {**row, "file_name": f"{tar}/{row['file_name']}"}
-                elif row is not None:
-                    yield row
+                    row = {**row, "file_name": f"{tar}/{row['file_name']}"}
+                yield row
+        if found != self.lines:
+            raise InvalidInputError(
+                f"{self.folder} has {found} lines of the {self.lines} that the batch wrote", "run batch with --resume"
+            )
+
+
+def _is_inside(row: dict[str, Any]) -> bool:
+    """Return whether a row names a file, and a split, in its folder."""
+    split = row.get("split", "all")
+    inside = not os.path.isabs(row["file_name"]) and ".." not in row["file_name"].split("/")
+    return inside and isinstance(split, str) and safe(split) == split
 
 
 def _lines(path: str) -> Iterator[tuple[str, dict[str, Any] | None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -52,9 +53,12 @@ class Layout(NamedTuple):
             return
         folders: dict[str, str] = {}
         for label in dict.fromkeys(labels):
-            if not label:
+            if label:
+                check_folder_name(safe(label), f"--layout class: the label {label!r}")
+            else:
                 raise InvalidInputError(
-                    "--layout class: a window has no label", "choose those that have one, --label '*'"
+                    "--layout class: a window has no label",
+                    "give them with --annotations, or in a column label, and with --label '*' leave others out",
                 )
             other = folders.setdefault(safe(label), label)
             if other != label:
@@ -62,3 +66,9 @@ class Layout(NamedTuple):
                     f"--layout class: the labels {other!r} and {label!r} would share the folder {safe(label)}",
                     "rename one of them",
                 )
+
+
+def check_folder_name(name: str, what: str) -> None:
+    """Refuse a folder in the output folder that has the name of a file which a run writes there."""
+    if re.fullmatch(r"(metadata|run|failures|annotations)\b.*\.jsonl?|data\.yaml|README\.md|\..*", name):
+        raise InvalidInputError(f"{what} can be no folder in the output folder", "rename it")

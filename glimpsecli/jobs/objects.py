@@ -92,5 +92,19 @@ def objects_in(placement: Placement, objects: Objects, image_size: Size) -> dict
     return found
 
 
+def are_objects(value: Any) -> bool:
+    """Return whether a value from JSON is what :func:`objects_in` gives, or None."""
+    if value is None:
+        return True
+    if not isinstance(value, dict) or not all(isinstance(value.get(name), list) for name in FIELDS):
+        return False
+    return len({len(value[name]) for name in FIELDS}) == 1 and all(
+        isinstance(box, list) and len(box) == 4 and all(type(one) in (int, float) for one in box)
+        and isinstance(label, str | None) and type(share) in (int, float) and crowd in (0, 1)
+        and all(isinstance(one, int | str | None) for one in ids)
+        for box, label, share, *ids, crowd in zip(*(value[name] for name in FIELDS), strict=True)
+    )  # fmt: skip
+
+
 def _whole(category: str | None) -> int | str | None:
     return int(category) if category is not None and category.isdecimal() else category

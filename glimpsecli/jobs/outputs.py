@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 255
 """Bytes of the longest file name."""
-DISTINCT = "name each by more of {stem}, {ext}, {folder}, {index}, {label}, {frame} and {scale} in --name"
+DISTINCT = "name each by more of {stem}, {ext}, {folder}, {index}, {label}, {id}, {frame} and {scale} in --name"
 """The way out where two products would be in one file."""
 
 
@@ -169,9 +169,11 @@ class Outputs:
 
     def check(self, target: str) -> None:
         """Refuse a file that may not be written over, or could not be written."""
-        folder, name = os.path.split(target)
-        if len(_encoded(name)) > LONGEST_NAME:
-            raise InvalidInputError(f"{name} is too long for a file name", "shorten --name")
+        folder, _ = os.path.split(target)
+        if len(target) > LONGEST_NAME // 4:  # no letter takes more than four bytes
+            long = next((one for one in target.split("/") if len(_encoded(one)) > LONGEST_NAME), None)
+            if long is not None:
+                raise InvalidInputError(f"{long} is too long for a file name", "shorten --name, or the label")
         if is_address(target):
             self._check_address(target)
             return

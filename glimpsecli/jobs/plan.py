@@ -192,7 +192,7 @@ class Plan(NamedTuple):
     problems: tuple[str, ...] = ()
     make_products: MakeProducts | None = None
     noun: str = "glimpse"
-    left_out: Counter[str] = Counter()  # noqa: RUF012 - nobody counts in it
+    left_out: Counter[str] = Counter()  # noqa: RUF012 - those of batches alone are counted in
     dropped: Counter[str] = Counter()  # noqa: RUF012
     splits: Counter[str] = Counter()  # noqa: RUF012
     notes: tuple[str, ...] = ()

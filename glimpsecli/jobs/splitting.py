@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
 
 from glimpsecli.errors import InvalidInputError
+from glimpsecli.jobs.groups import Source, folder_of
+from glimpsecli.storage import is_address, name_of
 
 Keyed = Callable[[str], "str | None"]
 """A function that gives something of an image by its relative path, or None."""
@@ -46,20 +49,32 @@ class Split:
     split_of : callable
         Gives the split of an image by its relative path, or of its group by its name; None for one that is in none.
     group_of : callable, optional
-        Gives the name of the group of an image, whose images stay together; None for one that is alone.
+        Gives the name of the group of a source, whose images stay together; None for one that is alone.
     only : str, optional
         The split that is made; by default all.
     """
 
     split_of: Keyed
-    group_of: Keyed | None = None
+    group_of: Callable[[Source], str | None] | None = None
     only: str | None = None
 
-    def __call__(self, relative: str) -> str | None:
+    def __call__(self, source: Source) -> str | None:
         """Give the split of an image, None where it is not made."""
-        group = None if self.group_of is None else self.group_of(relative)
-        found = self.split_of(relative if group is None else group)
+        found = self.of(source)
         return found if self.only in (None, found) else None
+
+    def of(self, source: Source) -> str | None:
+        """Give the split of an image, made or not; None where it is in none."""
+        group = None if self.group_of is None else self.group_of(source)
+        return self.split_of(source.relative if group is None else group)
+
+
+def folder_of_image(source: Source) -> str:
+    """Give the relative folder of an image, or for one that was named by itself the name of the folder it lies in."""
+    if folder := folder_of(source.relative):
+        return folder
+    above = source.path if is_address(source.path) else os.path.abspath(source.path)
+    return name_of(above.rpartition("/")[0] if is_address(above) else os.path.dirname(above))
 
 
 def check_shares(shares: dict[str, float]) -> None:

@@ -23,7 +23,7 @@ _SMALLEST = 11  # pixels
 _LONGEST = 14  # ems of a label, where its window is not wider
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 _DARK = 0.32
-"""Luminance of a colour below which its ink is white: black has the higher contrast from 0.18, but looks heavy."""
+"""Luminance of a colour below which its ink is white; black, of higher contrast from 0.18 on, is heavy."""
 
 
 class Mark(NamedTuple):
