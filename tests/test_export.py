@@ -205,3 +205,11 @@ def test_the_texts_of_yolo_lie_where_ultralytics_searches_them(glimpse):
     image = str(next(Path("out").rglob("*.png")).resolve())
     above, _, below = image.rpartition("/images/")
     assert Path(f"{above}/labels/{below}").with_suffix(".txt").is_file()
+
+
+def test_an_export_of_other_glimpses_is_said_to_be_outdated(glimpse):
+    assert glimpse(f"{BATCH} -o out")[0] == 0
+    assert glimpse("export out --to coco")[0] == 0
+    assert "exports" not in glimpse(f"{BATCH} -o out --resume")[1]
+    code, errors = glimpse(f"{BATCH} -o out --overwrite --min-area 50")
+    assert (code, "exports in out are of other glimpses; run `glimpse export out --overwrite`" in errors) == (0, True)

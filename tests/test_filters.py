@@ -166,6 +166,11 @@ def test_a_label_that_is_spelled_like_a_pattern_is_found_first(glimpse):
     assert [json.loads(line)["label"] for line in Path("out/metadata.jsonl").read_text().splitlines()] == ["do[g]"]
 
 
+def test_a_dry_run_counts_what_sizes_drop(glimpse):
+    Path("boxes.csv").write_text("image,label,x,y,w,h\na.png,a,0,0,4,6\na.png,b,1,1,6,6\n")
+    assert "dropped: 1 below --min-size" in glimpse([*TABLE, "--min-size", "5", "--dry-run"])[1]
+
+
 @pytest.mark.parametrize(("measured", "made"), [("box", ["b"]), ("window", ["a", "b"])])
 def test_sizes_are_those_of_boxes_or_of_windows(glimpse, measured, made):
     Path("boxes.csv").write_text("image,label,x,y,w,h\na.png,a,0,0,4,6\na.png,b,1,1,6,6\na.png,c,1,1,1,2\n")

@@ -273,3 +273,24 @@ def test_a_name_is_not_that_of_another_folder():
     ]
     with pytest.raises(InvalidInputError, match=r"fit 'one\.png'"):
         Named([("a/one.png", "train"), ("b/one.png", "val")], "list")("one.png")
+
+
+def test_glimpses_of_a_run_that_is_overwritten_are_removed_and_files_of_others_stay(glimpse):
+    assert glimpse(f"-o out --split a=0.5,b=0.5 --seed 1 {NAMED}")[0] == 0
+    edited = sorted(pictures())[0]
+    Path("out", edited).write_text("mine")
+    Path("out/b").mkdir(exist_ok=True)
+    Path("out/b/other.png").write_text("theirs")
+    code, errors = glimpse(f"-o out --split train=0.5,val=0.5 {NAMED} --overwrite")
+    assert (code, "5 glimpses of the run before were removed" in errors) == (0, True), errors
+    made = {row["file_name"] for row in rows()}
+    assert pictures() == made | {edited, "b/other.png"}
+    assert not Path("out/.metadata-replaced.jsonl").exists()
+
+
+def test_a_batch_in_parts_and_a_whole_one_do_not_share_a_folder(glimpse):
+    assert glimpse("-o out --size 2 --part 1/2")[0] == 0
+    for line in ("-o out --size 2", "-o out --size 2 --part 1/3 --resume", "-o out/x-{shard}.tar --size 2 --overwrite"):
+        code, errors = glimpse(line)
+        assert (code, "out holds run-00001-of-00002.json of a batch with other parts" in errors) == (2, True), errors
+    assert glimpse("-o out --size 2 --part 2/2")[0] == 0

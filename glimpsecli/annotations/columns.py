@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -77,6 +78,8 @@ def read_column(path: str, column: str) -> Named:
     InvalidInputError
         There is no such column, a row cannot be read, or an image has two values.
     """
+    if os.path.isdir(path) or Path(path).suffix.lower() in (".json", ".xml"):
+        raise InvalidInputError(f"{path} is no table, and has no column {column!r}", "give CSV or JSON Lines")
     rows = _json_rows(path) if Path(path).suffix.lower() in (".jsonl", ".ndjson") else _table_rows(path, column)
     found, there = list[tuple[str, str]](), False
     for where, row in rows:

@@ -17,8 +17,17 @@ if TYPE_CHECKING:
     from glimpsecli.window import Size
 
 
-def match_all(annotations: Annotations, relative_paths: Iterable[str]) -> tuple[dict[str, Annotated], list[Annotated]]:
+def match_all(
+    annotations: Annotations, relative_paths: Iterable[str], whole: Iterable[str] | None = None
+) -> tuple[dict[str, Annotated], list[Annotated]]:
     """Give each annotation to one image only, the one that it fits best.
+
+    Parameters
+    ----------
+    annotations : Annotations
+    relative_paths : iterable of str
+    whole : iterable of str, optional
+        The paths of the images as they were given, in the same order: they decide where several annotations fit.
 
     Returns
     -------
@@ -34,8 +43,9 @@ def match_all(annotations: Annotations, relative_paths: Iterable[str]) -> tuple[
     """
     claims: dict[str, list[tuple[Rank, str]]] = {}
     keys = list(annotations.images)
-    for path in relative_paths:
-        if found := _best(annotations, keys, path):
+    pairs = ((path, path) for path in relative_paths) if whole is None else zip(relative_paths, whole, strict=True)
+    for path, given in pairs:
+        if found := _best(annotations, keys, path, given):
             claims.setdefault(found[1], []).append((found[0], path))
     matched = {}
     for key, claimed in claims.items():
@@ -66,11 +76,14 @@ def check_size(annotated: Annotated, image_size: Size) -> None:
     raise FileProblemError(problem, "these boxes belong to another version of the image")
 
 
-def _best(annotations: Annotations, keys: list[str], relative_path: str) -> tuple[Rank, str] | None:
+def _best(annotations: Annotations, keys: list[str], relative_path: str, whole: str) -> tuple[Rank, str] | None:
     rank, numbers = annotations.by_name.best(relative_path)
+    if len(numbers) > 1:
+        _, better = annotations.by_name.best(whole)
+        numbers = better if len(better) == 1 and better[0] in numbers else numbers
     if len(numbers) > 1:
         raise InvalidInputError(
             f"{shown(relative_path)} fits the annotations of {listed([keys[n] for n in numbers])}",
-            "name the images in the annotations by their paths",
+            "name the images in the annotations by their paths, and give the folder that holds all of them",
         )
     return (rank, keys[numbers[0]]) if numbers else None

@@ -70,6 +70,8 @@ def annotations_of(given: dict[str, Any]) -> tuple[Annotations | None, Filters |
     outlined = asked.pop("cut_out")
     if outlined and given["fast_decode"]:
         raise click.UsageError("--cut-out with --fast-decode: outlines are those of the whole image; leave one out.")
+    if outlined and least_share is not None:
+        raise click.UsageError("--cut-out with --objects: what is cut off is not in a glimpse; leave one out.")
     found = read_annotations(
         path, file_format, box_format=box_format or "xywh", unit=unit or "pixels", outlines=outlined
     )

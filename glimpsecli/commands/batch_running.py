@@ -42,9 +42,11 @@ def run_batch(
 
         def finish() -> None:
             manifest.finish(lambda lines: progress(lambda: lines, quiet=given["quiet"], unit="line"))
+            if manifest.removed and not given["quiet"]:
+                say(f"{manifest.removed} glimpses of the run before were removed")
 
         code = _run(batch, items, manifest, given, cluster, check, finish)
-    _end_batch(code)
+    _end_batch(code, manifest, given)
 
 
 def run_shards(
@@ -61,7 +63,7 @@ def run_shards(
         shards.earlier(plan, parameters, resume=given["resume"], overwrite=given["overwrite"])
         items = begun(batch.shards(shards), planned)
         code = _run(batch, items, shards, given, cluster, None, lambda: shards.finish(batch.shard_numbers))
-    _end_batch(code)
+    _end_batch(code, shards, given)
 
 
 def show_batch(
@@ -125,7 +127,9 @@ def _run(
     return run_plan(batch.plan, given, keep=record.add, batched=batched)
 
 
-def _end_batch(code: ExitCode) -> None:
+def _end_batch(code: ExitCode, record: Manifest | Shards, given: Mapping[str, Any]) -> None:
+    if record.outdated and not given["quiet"]:
+        say(f"exports in {record.folder} are of other glimpses; run `glimpse export {record.folder} --overwrite` again")
     if code == ExitCode.INTERRUPTED:
         say("give --resume to go on")
     end(code)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from glimpsecli.commands import options
@@ -31,12 +33,15 @@ def export(folder: str, kinds: tuple[str, ...], *, overwrite: bool, quiet: bool,
     from glimpsecli.jobs.export_coco import export_coco
     from glimpsecli.jobs.export_hf import export_hf
     from glimpsecli.jobs.export_yolo import export_yolo
+    from glimpsecli.jobs.exporting import write_text
     from glimpsecli.jobs.finished import Finished
+    from glimpsecli.jobs.run_folder import EXPORTED
 
     finished = Finished.of(folder)
     checks = {"coco": export_coco, "yolo": export_yolo, "huggingface": export_hf}
     for paths, write in [checks[kind](finished, overwrite=overwrite) for kind in dict.fromkeys(kinds)]:
         left_out = write()
+        write_text(os.path.join(folder, EXPORTED), [f"{finished.checksum}\n"], overwrite=True)
         if not quiet:
             say(f"{', '.join(paths)} written")
             if left_out:

@@ -171,6 +171,13 @@ class ChunkValue(Value):
         return 0 if text == "auto" else int(text)
 
 
+def _share(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
 class SplitValue(Value):
     """Splits: with their shares, or the files that list their images; or the column that names them."""
 
@@ -191,10 +198,13 @@ class SplitValue(Value):
         splits: dict[str, Any] = dict(pairs)
         if len(splits) < len(pairs):
             raise InvalidInputError(f"{text!r} names a split twice", "name each once")
-        try:
-            return {name: float(value) for name, value in pairs}
-        except ValueError:
-            return splits
+        shares = [_share(value) for _, value in pairs]
+        if None not in shares:
+            return {name: share for (name, _), share in zip(pairs, shares, strict=True)}
+        mixed = next((value for (_, value), share in zip(pairs, shares, strict=True) if share is not None), None)
+        if mixed is not None or any(re.fullmatch(r"[\d.]+[%/][\d.]*", value) for _, value in pairs):
+            raise InvalidInputError(f"{text!r} has shares that are no numbers", "write train=0.8,val=0.2")
+        return splits
 
 
 class RangeValue(Value):

@@ -107,7 +107,8 @@ def make_batch(
         from glimpsecli.annotations.filters import Filters, filtered
         from glimpsecli.annotations.matching import match_all
 
-        matched, strangers = match_all(annotations, (source.relative for source in sources))
+        whole = (source.path for source in sources)
+        matched, strangers = match_all(annotations, (source.relative for source in sources), whole)
         if split_of is not None:  # boxes of images in no split count for no class
             for source in sources:
                 if split_of.of(source) is None:

@@ -61,10 +61,10 @@ class Boxed:
 
 def annotated_boxes(annotations: Annotations, filters: Filters, sources: Sequence[Source]) -> Boxed:
     """Give the boxes of annotations that are wanted; :func:`.filtered` has the errors."""
-    matched, _ = match_all(annotations, dict.fromkeys(names := _names(sources)))
+    paths = dict(zip(_names(sources), (source.path for source in sources), strict=True))
+    matched, _ = match_all(annotations, paths, paths.values())
     every = annotations.images.values()
     matched = filtered(matched, every, filters, lambda name, image, box: True, Counter())
-    paths = dict(zip(names, (source.path for source in sources), strict=True))
     found = {paths[name]: image for name, image in matched.items()}
     labels = {box.label for image in every for box in image.boxes if box.label is not None}
     requests = {path: [(None, BoxRequest(box)) for box in image.boxes] for path, image in found.items()}
@@ -92,10 +92,8 @@ def manifest_boxes(path: str, sources: Sequence[Source]) -> Boxed:
         rows.setdefault(key_of(row["source"]), []).append(row)
         labels |= {row["label"]} - {None}
     images = {key: _claim(mine[0], path) for key, mine in rows.items()}
-    matched, _ = match_all(
-        Annotations(images, [], "manifest", Index(images), []), dict.fromkeys(names := _names(sources))
-    )
-    paths = dict(zip(names, (source.path for source in sources), strict=True))
+    paths = dict(zip(_names(sources), (source.path for source in sources), strict=True))
+    matched, _ = match_all(Annotations(images, [], "manifest", Index(images), []), paths, paths.values())
     requests: dict[str, list[tuple[int | None, Request]]] = {}
     for name, image in matched.items():
         mine = rows[key_of(image.image)]

@@ -87,6 +87,7 @@ def preview(
             with origin_of(item, plan) as origin, _named(item):
                 image_size = upright_size_of(origin, plan.how)
                 placements = placements_of(item, plan, image_size)
+            plan.dropped.update(placement.dropped for placement in placements if placement.dropped is not None)
             if plan.make_products is not None:
                 yield from ({"source": item.name, "file": target} for target in item.targets)
                 continue

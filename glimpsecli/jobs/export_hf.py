@@ -29,6 +29,8 @@ def export_hf(finished: Finished, *, overwrite: bool) -> Export:
     """
     survey = Survey.of(finished.rows())
     own = survey.splits if finished.sharding is None else ()
+    if finished.format not in ("png", "jpg", "webp", "tiff"):
+        raise InvalidInputError(f"datasets reads no images in {finished.format}", "run batch with another --format")
     names = ["README.md", *(f"{split}/metadata.jsonl" for split in own)]
     paths = check_new(finished.folder, names, overwrite=overwrite)
     wrong = next((split for split in survey.splits if not re.fullmatch(r"\w+(\.\w+)*", split)), None)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.jobs.lines import read_lines, read_run
 from glimpsecli.jobs.naming import safe
-from glimpsecli.jobs.objects import are_objects
+from glimpsecli.jobs.objects import are_objects, completed
 from glimpsecli.jobs.sharding import SUFFIX, Sharding
 from glimpsecli.storage import is_address, shown
 
@@ -71,6 +71,8 @@ class Finished(NamedTuple):
         The format of the glimpses.
     lines : int
         Their number.
+    checksum : str
+        Of the lines of its one run.
     """
 
     folder: str
@@ -78,6 +80,7 @@ class Finished(NamedTuple):
     sharding: Sharding | None
     format: str
     lines: int
+    checksum: str
 
     @classmethod
     def of(cls, folder: str) -> Finished:
@@ -92,12 +95,13 @@ class Finished(NamedTuple):
         if any(run["lines"] is None for run in runs.values()):
             raise InvalidInputError(f"the batch in {folder} has not ended", "go on with batch --resume")
         first, lines = next(iter(runs.values())), sum(run["lines"] for run in runs.values())
+        checksum = str(first["checksum"])
         template, file_format = first["parameters"].get("shards"), str(first["output"]["format"])
         if template is None:
-            return cls(folder, (*manifests_of(folder, runs),), None, file_format, lines)
+            return cls(folder, (*manifests_of(folder, runs),), None, file_format, lines, checksum)
         sharding = Sharding.of(os.path.join(folder, str(template)), None)
         numbers = sorted({number for name in _names(folder) if (number := sharding.number_of(name)) is not None})
-        return cls(folder, tuple(map(sharding.receipt, numbers)), sharding, file_format, lines)
+        return cls(folder, tuple(map(sharding.receipt, numbers)), sharding, file_format, lines, checksum)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Generate the rows of all glimpses; the name of a file is relative to the folder, ``x-00000.tar/a.png``.
@@ -117,6 +121,8 @@ class Finished(NamedTuple):
                         f"{path}, line {number} is damaged", "mend it with `glimpse batch` and --resume"
                     )
                 found += 1
+                if row.get("objects") is not None:
+                    row = {**row, "objects": completed(row["objects"])}
                 if self.sharding is not None:
                     tar = os.path.basename(path).removesuffix(".jsonl") + SUFFIX
                     row = {**row, "file_name": f"{tar}/{row['file_name']}"}

@@ -8,6 +8,7 @@ of all parts join by concatenation in the order of the names.
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -16,11 +17,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from glimpsecli.errors import FileProblemError, GlimpseError
+from glimpsecli.jobs.engine import content_hash
 from glimpsecli.jobs.lines import checksum, lines_of, read_lines
 from glimpsecli.jobs.outputs import make_folder
 from glimpsecli.jobs.products import Done
 from glimpsecli.jobs.resuming import Entry, depth_of, entries_of, merged, size_of
 from glimpsecli.jobs.run_folder import RunFolder
+from glimpsecli.jobs.spool import Hashes
 from glimpsecli.jobs.syncing import sync_files, vanished
 from glimpsecli.storage import is_address, path_of, shown
 from glimpsecli.storage.atomic import temporary_of
@@ -34,6 +37,8 @@ SECONDS = 1.0
 """Seconds after the last group when the next is written, however small."""
 RESUMED = ".metadata-resumed.jsonl"
 """The lines of a run that is resumed, until it ends: those of the earlier run stay where they are."""
+REPLACED = ".metadata-replaced.jsonl"
+"""The lines of a run that is overwritten, until the new one has ended."""
 MERGED = ".metadata-merged.jsonl"
 """Both of them, while they are put together."""
 SOME = 1000
@@ -47,10 +52,16 @@ class Manifest(RunFolder):
 
     Lines are written in groups, once the files of the group are on the disk, so that neither an interruption nor a
     power cut leaves a line without its file. A resumed run makes the images without lines again.
+
+    Attributes
+    ----------
+    removed : int
+        Glimpses of a run that was overwritten which this one has not made again, and has removed.
     """
 
     def __init__(self, folder: str, part: tuple[int, int] = (1, 1)) -> None:
         super().__init__(folder, part)
+        self.removed = 0
         self._lines: str | None = None  # the path of the log that is written
         self._file: tuple[int, int] | None = None  # the file that it is
         self._count = 0  # of its lines
@@ -91,6 +102,8 @@ class Manifest(RunFolder):
         self._open(plan)
         if self._depth is not None and local:
             self._sweep()
+        if self._depth is None and local:
+            self._keep_replaced()
         self._storage.discard(path_of(self.path(RESUMED)))
         self._lines = path_of(self.path("metadata.jsonl" if self._depth is None else RESUMED))
         self._storage.discard(self._lines)
@@ -134,7 +147,7 @@ class Manifest(RunFolder):
         self._settle_lines(complete=True)
         path, local = self.path("metadata.jsonl"), not is_address(self.folder)
         self._storage.join(path_of(path))
-        count = 0
+        count, made = 0, Hashes() if local and os.path.isfile(self.path(REPLACED)) else None
 
         def rows_there() -> Iterator[dict[str, Any]]:
             nonlocal count
@@ -142,6 +155,8 @@ class Manifest(RunFolder):
                 if local and size_of(os.path.join(self.folder, row["file_name"])) != row["file_bytes"]:
                     raise vanished(os.path.join(self.folder, row["file_name"]))
                 checked()
+                if made is not None:
+                    made.add(row["file_name"])
                 yield row
 
         with counting(self._count) as checked:
@@ -151,7 +166,35 @@ class Manifest(RunFolder):
                 f"{shown(path)} has {count} lines of the {self._count} that were written: another run wrote to it, too",
                 "let one run write there at a time, and go on with --resume",
             )
+        if made is not None:
+            self._remove_replaced(made)
         self._complete(count, digest)
+
+    def _keep_replaced(self) -> None:
+        """Keep the lines of a run that is overwritten, to know its glimpses when this one has ended."""
+        old, kept = self.path("metadata.jsonl"), self.path(REPLACED)
+        if os.path.isfile(old):
+            with open(old, "rb") as lines, open(kept, "ab") as file:
+                shutil.copyfileobj(lines, file)
+
+    def _remove_replaced(self, made: Hashes) -> None:
+        """Remove the glimpses of a run that was overwritten, but those that this one has made again.
+
+        Those of a part stay: another part may have made them.
+        """
+        path = self.path(REPLACED)
+        for _, row in read_lines(path) if not self._suffix else ():
+            if row is None or row["file_name"] in made:
+                continue
+            file = os.path.join(self.folder, row["file_name"])
+            inside = os.path.realpath(file).startswith(os.path.join(os.path.realpath(self.folder), ""))
+            if inside and size_of(file) == row.get("file_bytes"):
+                with open(file, "rb") as stream:
+                    same = content_hash(stream.read()) == row.get("file_hash")
+                if same:
+                    os.unlink(file)
+                    self.removed += 1
+        os.unlink(path)
 
     def _settle_lines(self, *, complete: bool = False) -> None:
         """Put the lines of a run that was resumed in the place of those before it, which follow where it has ended.

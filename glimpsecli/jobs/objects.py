@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 FIELDS = ("bbox", "categories", "share", "annotation_id", "category_id", "iscrowd")
 """The lists that say what is in a glimpse."""
+KNOWN = ("categories", "annotation_id", "category_id")
+"""Those of them that are left out where the file of the annotations says nothing of any object."""
 DIGITS = 4
 """Decimal places of boxes, in pixels, and of shares."""
 
@@ -57,8 +60,8 @@ def objects_in(placement: Placement, objects: Objects, image_size: Size) -> dict
     -------
     dict
         Lists of one length: ``bbox`` ([x, y, width, height] in pixels of the glimpse, around what lies in it of the
-        object's box), ``categories`` (labels), ``share`` (of the area of the box that lies in the window),
-        ``annotation_id``, ``category_id`` and ``iscrowd``.
+        object's box), ``share`` (of the area of the box that lies in the window) and ``iscrowd``; and, unless the
+        file of the annotations says nothing of any, ``categories`` (labels), ``annotation_id`` and ``category_id``.
 
     Raises
     ------
@@ -89,15 +92,27 @@ def objects_in(placement: Placement, objects: Objects, image_size: Size) -> dict
         found["annotation_id"].append(box.id)
         found["category_id"].append(_whole(box.category))
         found["iscrowd"].append(int("crowd" in box.flags))
+    for name in KNOWN:
+        if all(one is None for one in found[name]):  # a column that holds nothing has no type, and is not read back
+            del found[name]
     return found
+
+
+def completed(objects: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """Give objects with the lists that were left out."""
+    nothing = [None] * len(objects["bbox"])
+    return {name: objects.get(name, nothing) for name in FIELDS}
 
 
 def are_objects(value: Any) -> bool:
     """Return whether a value from JSON is what :func:`objects_in` gives, or None."""
     if value is None:
         return True
-    if not isinstance(value, dict) or not all(isinstance(value.get(name), list) for name in FIELDS):
+    if not isinstance(value, dict) or not all(isinstance(value.get(name, []), list) for name in FIELDS):
         return False
+    if not all(name in value or name in KNOWN for name in FIELDS):
+        return False
+    value = completed(value)
     return len({len(value[name]) for name in FIELDS}) == 1 and all(
         isinstance(box, list) and len(box) == 4 and all(type(one) in (int, float) for one in box)
         and isinstance(label, str | None) and type(share) in (int, float) and crowd in (0, 1)

@@ -169,11 +169,12 @@ class Outputs:
 
     def check(self, target: str) -> None:
         """Refuse a file that may not be written over, or could not be written."""
-        folder, _ = os.path.split(target)
-        if len(target) > LONGEST_NAME // 4:  # no letter takes more than four bytes
-            long = next((one for one in target.split("/") if len(_encoded(one)) > LONGEST_NAME), None)
-            if long is not None:
-                raise InvalidInputError(f"{long} is too long for a file name", "shorten --name, or the label")
+        folder, name = os.path.split(target)
+        long = name if len(_encoded(name)) > LONGEST_NAME else None
+        if len(folder) > LONGEST_NAME // 4:  # no letter takes more than four bytes
+            long = next((one for one in folder.split("/") if len(_encoded(one)) > LONGEST_NAME), long)
+        if long is not None:
+            raise InvalidInputError(f"{long} is too long for a file name", "shorten --name, or the label")
         if is_address(target):
             self._check_address(target)
             return

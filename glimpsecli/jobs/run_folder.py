@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from glimpsecli.jobs.products import Done
 
 
+EXPORTED = ".exported"
+"""The file with the checksum of the lines that an export was made of."""
+
+
 class RunFolder:
     """The folder of a run, or of a part of one; as a context it holds the lock on its files.
 
@@ -40,6 +45,11 @@ class RunFolder:
         The output folder, or the address of one.
     part : (int, int)
         The number of the part, and of all parts.
+
+    Attributes
+    ----------
+    outdated : bool
+        Whether an export in the folder is of other glimpses than those of this run, which has ended.
     """
 
     record = "metadata.jsonl"
@@ -50,6 +60,7 @@ class RunFolder:
         digits = max(5, len(str(part[1])))
         self._suffix = "" if part[1] == 1 else f"-{part[0]:0{digits}d}-of-{part[1]:0{digits}d}"
         self._held = ExitStack()
+        self.outdated = False
         self._run: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
@@ -97,6 +108,7 @@ class RunFolder:
         run, run_path = description(plan, parameters), self.path("run.json")
         for name in ("run.json", self.record, "failures.jsonl"):
             self._check_file(self.path(name), parameters)
+        self._refuse_others()
         if self.holds("run.json"):
             if resume:
                 check_same(read_run(run_path), run, shown(run_path))
@@ -108,6 +120,19 @@ class RunFolder:
         elif not overwrite and self.has_lines(self.record):
             raise InvalidInputError(f"{shown(self.path(self.record))} exists", "give --overwrite to replace it")
         return run
+
+    def _refuse_others(self) -> None:
+        """Refuse a folder with a batch that has another number of parts."""
+        if is_address(self.folder) or not os.path.isdir(self.folder):
+            return
+        number = self._suffix.rpartition("-")[2]
+        for name in os.listdir(self.folder):
+            found = re.fullmatch(r"run(?:-[0-9]+-of-([0-9]+))?\.json", name)
+            if found is not None and (found[1] or "") != number:
+                raise InvalidInputError(
+                    f"{self.folder} holds {name} of a batch with {'other' if found[1] else 'no'} parts",
+                    "choose another folder, or remove that batch",
+                )
 
     def sweep_all(self) -> None:
         """Remove the temporary files below the folder, after a run whose workers were lost; other parts may go on."""
@@ -148,6 +173,10 @@ class RunFolder:
     def _complete(self, lines: int, checksum: str) -> None:
         """Complete ``run.json``, once all is done."""
         self._storage.join(path_of(self.path("failures.jsonl")))
+        exported = os.path.join(self.folder, EXPORTED)
+        if not is_address(self.folder) and os.path.isfile(exported):
+            with open(exported, encoding="ascii", errors="replace") as file:
+                self.outdated = file.read().strip() != checksum
         self._run |= {"lines": lines, "checksum": checksum}
         self._write_run()
 
