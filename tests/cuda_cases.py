@@ -399,7 +399,7 @@ def test_elliptical_gradients_equal_those_of_the_numpy_backend(image, where, siz
     assert_same_gradients(found, expected, 10 * full_scale(image))
 
 
-@few(6)
+@few(4)
 @given(images(), turned | leaning | gradual, sizes, borders, st.integers(0, 99))
 def test_gaussians_with_a_border_equal_those_of_the_numpy_backend(image, where, size, border, seed):
     options = {"border": border, "fill": 0.7 if border == "constant" else None}

@@ -139,7 +139,7 @@ def numbers_of(kind, where):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@examples(16)
+@examples(8)
 @given(upright | turned | grids | quads, st.sampled_from(BORDERS), st.integers(0, 99))
 def test_gradients_are_the_differences_of_the_padded_image(backend, where, border, seed):
     noise, size, kind = np.random.default_rng(seed), (3, 4), type(where)
