@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import click
 
-from glimpsecli.commands import lowering, options, values
+from glimpsecli.commands import batch_values, lowering, options, values
 from glimpsecli.commands.batch_estimate import show_estimate
 from glimpsecli.commands.batch_options import cluster_options, filters_options, folders_options, places_options
 from glimpsecli.commands.batch_requests import annotations_of, cluster_of, limits_of, split_of, taken_of
@@ -94,7 +94,7 @@ class BatchCommand(options.Command):
 )  # fmt: skip
 @options.dry_run_option
 @options.out(
-    "--estimate", type=values.CountValue(), metavar="[=N]",
+    "--estimate", type=batch_values.CountValue(), metavar="[=N]",
     help="Write nothing; make 32 of the images in memory, and print what all, or N, would take: --estimate=1e8.",
 )  # fmt: skip
 @options.out(

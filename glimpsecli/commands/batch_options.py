@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from glimpsecli import names
-from glimpsecli.commands import values
+from glimpsecli.commands import batch_values, values
 from glimpsecli.commands.options import joined, out, where
 
 places_options = joined(
@@ -53,7 +53,7 @@ folders_options = joined(
         help="Folders in OUT: those of the images, none, or one for a label, as ImageFolder reads it. Default: mirror.",
     ),
     out(
-        "--split", type=values.SplitValue(),
+        "--split", type=batch_values.SplitValue(),
         help="Folders train, val and the like above those, each source image in one: by chance, with shares that add "
         "up to 1; as lists or COCO files say; or a column of the table.",
     ),
@@ -75,7 +75,7 @@ cluster_options = joined(
         "--scheduler-file", metavar="FILE", type=values.RegularPath(), help="Its address, as the scheduler wrote it."
     ),
     out(
-        "--chunk", metavar="auto|N", type=values.ChunkValue(),
+        "--chunk", metavar="auto|N", type=batch_values.ChunkValue(),
         help="Images that a worker is given at a time. Default: auto, about 10 seconds of work.",
     ),
 )  # fmt: skip
