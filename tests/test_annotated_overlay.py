@@ -115,7 +115,7 @@ def test_images_without_a_box_are_counted_and_a_wrong_size_fails(glimpse):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("overlay b.png --annotations coco.json -o x.png", "has no box for any of the images"),
+        ("overlay b.png --annotations coco.json -o x.png", "has no box that is wanted in any of the images"),
         ("overlay a.png --annotations coco.json --label dog -o x.png", "no annotation has this label"),
         ("overlay a.png --annotations coco.json --box 1,1,9,9 -o x.png", "both say where to look"),
         ("overlay a.png --label cat --box 1,1,9,9 -o x.png", "--label belongs to --annotations"),

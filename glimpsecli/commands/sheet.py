@@ -45,7 +45,7 @@ COMPLAINTS = 5
 )  # fmt: skip
 @options.out(
     "--rows", type=click.IntRange(1), default=24, show_default=True, metavar="N",
-    help="Rows of a picture; more rows go on in sheet-2.png, and so on. An HTML file has all.",
+    help="Rows of a picture; with more rows sheet-1.png, sheet-2.png and so on are written. An HTML file has all.",
 )  # fmt: skip
 @options.out(
     "--font", metavar="FILE", type=values.RegularPath(),

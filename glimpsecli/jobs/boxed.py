@@ -105,7 +105,10 @@ def refuse_none(boxed: Boxed, sources: Sequence[Source], path: str) -> int:
     """Give the number of images without a box; refuse a file that has none for any of them."""
     without = sum(not boxed.requests.get(source.path) for source in sources)
     if without == len(sources):
-        raise InvalidInputError(f"{path} has no box for any of the images", "name the images that it is about")
+        raise InvalidInputError(
+            f"{path} has no box that is wanted in any of the images",
+            "name the images that it is about, or leave out what chooses boxes",
+        )
     return without
 
 
