@@ -22,7 +22,8 @@ from glimpsecli.annotations.boxes import Box, Length
 from glimpsecli.errors import InvalidInputError
 from glimpsecli.jobs.batching import check_part
 from glimpsecli.jobs.pool import Budget, in_order
-from glimpsecli.jobs.requests import BoxRequest, Limits, Shaping
+from glimpsecli.jobs.requests import BoxRequest
+from glimpsecli.jobs.shaping import Limits, Shaping
 from glimpsecli.jobs.sources import find_sources
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from glimpsecli.annotations.boxes import Box, Length
-from glimpsecli.jobs.requests import BoxRequest, Shaping
+from glimpsecli.jobs.requests import BoxRequest
+from glimpsecli.jobs.shaping import Shaping
 from glimpsecli.window import corners
 
 SIZE = HEIGHT, WIDTH = 30, 40

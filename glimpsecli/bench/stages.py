@@ -18,7 +18,8 @@ from glimpsecli.jobs.decoding import Origin, decode
 from glimpsecli.jobs.glimpses import look_at
 from glimpsecli.jobs.plan import How, Output, Plan
 from glimpsecli.jobs.planning import make_plan, named_sources
-from glimpsecli.jobs.requests import BoxRequest, Shaping, SizeRequest
+from glimpsecli.jobs.requests import BoxRequest
+from glimpsecli.jobs.shaping import Shaping, SizeRequest
 from glimpsecli.jobs.storing import check_fits
 from glimpsecli.storage.atomic import place
 

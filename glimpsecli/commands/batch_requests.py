@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from glimpsecli.annotations.filters import Filters
     from glimpsecli.jobs.cluster import Cluster
     from glimpsecli.jobs.groups import Source
-    from glimpsecli.jobs.requests import Limits, Request
+    from glimpsecli.jobs.requests import Request
+    from glimpsecli.jobs.shaping import Limits
     from glimpsecli.jobs.splitting import Split
 
 
@@ -86,7 +87,7 @@ def annotations_of(given: dict[str, Any]) -> tuple[Annotations | None, Filters |
 
 def limits_of(given: dict[str, Any]) -> Limits:
     """Take the options of the sizes of windows."""
-    from glimpsecli.jobs.requests import Limits
+    from glimpsecli.jobs.shaping import Limits
 
     names = ("min_size", "max_size", "min_area")
     limits = {name: value for name in names if (value := given.pop(name)) is not None}

@@ -44,7 +44,7 @@ def parameters(given: dict[str, Any]) -> Parameters:
 def recipes(given: dict[str, Any]) -> tuple[list[Recipe], list[str]]:
     """Give the recipes of the cases to time, and notes on cases that are left out."""
     from glimpsecli.bench import cases
-    from glimpsecli.jobs.requests import SizeRequest
+    from glimpsecli.jobs.shaping import SizeRequest
     from glimpsecli.window import share_outside
 
     image, strides, count, seed = given["image"], given["strides"], given["count"], given["seed"]

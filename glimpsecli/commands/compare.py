@@ -48,7 +48,7 @@ def compare(images: tuple[str, ...], target: str, name: str | None, **given: Any
     """
     from glimpsecli.jobs.comparing import Comparison
     from glimpsecli.jobs.planning import make_picture_plan, named_sources
-    from glimpsecli.jobs.requests import SizeRequest
+    from glimpsecli.jobs.shaping import SizeRequest
     from glimpsecli.sampling import Sampling
 
     blur = given.pop("blur")

@@ -94,7 +94,7 @@ target, search, out = options.section("The target"), options.section("What is se
 def fit(target_file: str, image: str, **given: Any) -> None:
     """Stand for the command; its help is in HELP."""
     from glimpsecli.jobs import fitting
-    from glimpsecli.jobs.requests import SizeRequest
+    from glimpsecli.jobs.shaping import SizeRequest
 
     manners = {name: given.pop(name) for name in ("as_json", "verbose", "quiet", "traceback")}
     given["size"] = given["size"] or SizeRequest()

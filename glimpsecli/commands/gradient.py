@@ -103,7 +103,7 @@ def gradient(images: tuple[str, ...], target: str, name: str | None, **given: An
     from glimpsecli.jobs.formats import chosen_format
     from glimpsecli.jobs.gradients import Explanation
     from glimpsecli.jobs.planning import make_picture_plan, named_sources
-    from glimpsecli.jobs.requests import SizeRequest
+    from glimpsecli.jobs.shaping import SizeRequest
 
     samplers, blurs, steps = given.pop("samplers") or names.SAMPLERS, given.pop("blurs"), given.pop("steps")
     if blurs is not None and "gaussian" not in samplers:

@@ -156,7 +156,7 @@ def requests_of(options: dict[str, Any]) -> list[Request]:
 def how_of(options: dict[str, Any]) -> How:
     """Take the options of :data:`options.how_options` that the command has, and the shaping of `where_options`."""
     from glimpsecli.jobs.plan import How
-    from glimpsecli.jobs.requests import Shaping, SizeRequest
+    from glimpsecli.jobs.shaping import Shaping, SizeRequest
 
     shaping = Shaping(
         size=options.pop("size") or SizeRequest(),

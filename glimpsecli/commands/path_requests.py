@@ -108,7 +108,7 @@ def rendering_of(given: dict[str, Any], route: Route, clip: Clip, *, hold: bool)
     """Take the options of looking and drawing; give how to look, and what draws the frames, if anything does."""
     from glimpsecli.images.colours import Colour
     from glimpsecli.jobs.moving import Drawing, size_of, steady_blur
-    from glimpsecli.jobs.requests import Shaping, SizeRequest
+    from glimpsecli.jobs.shaping import Shaping, SizeRequest
     from glimpsecli.jobs.trails import RouteTrails
 
     asked, overlay, inset = given["size"], given.pop("overlay"), given.pop("inset")

@@ -107,7 +107,7 @@ def following_of(given: dict[str, Any], *, turned: bool) -> Following:
 
 def showing_of(given: dict[str, Any], options: Tracking) -> Showing:
     """Take the options of the pictures."""
-    from glimpsecli.jobs.requests import SizeRequest
+    from glimpsecli.jobs.shaping import SizeRequest
     from glimpsecli.jobs.tracked_kinds import Showing
     from glimpsecli.sampling import Sampling
 

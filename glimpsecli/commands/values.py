@@ -122,7 +122,7 @@ class SizeValue(Value):
 
     def parse(self, text: str) -> Any:
         """Give a SizeRequest."""
-        from glimpsecli.jobs.requests import SizeRequest
+        from glimpsecli.jobs.shaping import SizeRequest
 
         parts = text.strip().lower().split("x")
         if len(parts) > 2 or not all(re.fullmatch("0*[1-9][0-9]{0,8}", part) for part in parts):

@@ -16,7 +16,7 @@ from glimpsecli.images.streams import is_stream
 from glimpsecli.jobs.decoding import read_frame
 from glimpsecli.jobs.outputs import check_files
 from glimpsecli.jobs.planning import check_sources
-from glimpsecli.jobs.requests import SizeRequest
+from glimpsecli.jobs.shaping import SizeRequest
 from glimpsecli.learning.fitting import Fit, fit
 from glimpsecli.learning.places import Range
 from glimpsecli.names import MAX_PIXELS

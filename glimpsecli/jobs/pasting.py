@@ -15,7 +15,8 @@ from glimpsecli.images.streams import standard_input
 from glimpsecli.jobs.masking import record_of
 from glimpsecli.jobs.plan import STREAM, Item, Plan
 from glimpsecli.jobs.products import Product
-from glimpsecli.jobs.requests import Placement, SizeRequest, as_matrix
+from glimpsecli.jobs.requests import Placement, as_matrix
+from glimpsecli.jobs.shaping import SizeRequest
 from glimpsecli.jobs.storing import check_fits, stored
 from glimpsecli.names import MAX_PIXELS
 from glimpsecli.sampling.pasting import paste_onto

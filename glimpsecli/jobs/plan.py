@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glimpsecli.jobs.layout import Layout
-from glimpsecli.jobs.requests import Request, Shaping
+from glimpsecli.jobs.requests import Request
+from glimpsecli.jobs.shaping import Shaping
 from glimpsecli.names import MAX_PIXELS
 from glimpsecli.sampling import Sampling
 from glimpsecli.storage import shown

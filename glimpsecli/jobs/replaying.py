@@ -15,7 +15,8 @@ from glimpsecli.jobs.finished import Runs, manifests_of, runs_of
 from glimpsecli.jobs.lines import checksum, key_of, read_metadata
 from glimpsecli.jobs.outputs import check_outputs, targets_of
 from glimpsecli.jobs.plan import How, Item, Output, Plan
-from glimpsecli.jobs.requests import Placement, PlaceRequest, Shaping
+from glimpsecli.jobs.requests import Placement, PlaceRequest
+from glimpsecli.jobs.shaping import Shaping
 from glimpsecli.storage import is_address
 from glimpsecli.window import Affine, GaussianParams, Projective
 

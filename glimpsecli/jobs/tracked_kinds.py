@@ -14,7 +14,7 @@ from glimpsecli.video.formats import FILMS, film_format, is_film
 
 if TYPE_CHECKING:
     from glimpsecli.jobs.plan import Output
-    from glimpsecli.jobs.requests import SizeRequest
+    from glimpsecli.jobs.shaping import SizeRequest
     from glimpsecli.sampling import Sampling
 
 _SUFFIXES = {".csv": "csv", ".txt": "mot", ".jsonl": "jsonl", ".ndjson": "jsonl", ".npz": "npz"}
